@@ -1,0 +1,1 @@
+"""What course notebooks import: models by name, pictures, checks and calls."""

@@ -1,0 +1,1 @@
+"""The course server: settings, exchange, grading and the command line `logitlab`."""
