@@ -1,0 +1,113 @@
+"""Settings to JupyterHub's configuration: a table of contents of small functions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.configure import roles
+from hub.course_folder import CourseFolder
+
+PAGES = Path(__file__).parent.parent / "pages"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports of one run of the embedded server. `public` is the browser's."""
+
+    public: int
+    hub: int
+    proxy_api: int
+    exchange: int
+
+
+def update_addresses(c: Any, ports: Ports) -> None:
+    """Nothing listens beyond this machine."""
+    c.JupyterHub.bind_url = f"http://127.0.0.1:{ports.public}"
+    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports.hub}"
+    c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports.proxy_api}"
+
+
+def update_proxy(c: Any) -> None:
+    """The proxy that `hub/install` put beside this Python, in no need of Node on the system."""
+    c.ConfigurableHTTPProxy.command = str(Path(sys.executable).parent / "configurable-http-proxy")
+
+
+def update_state(c: Any, folder: CourseFolder) -> None:
+    """Everything the hub remembers lives in the course folder's `server/`."""
+    c.JupyterHub.db_url = f"sqlite:///{folder.server / 'jupyterhub.sqlite'}"
+    c.JupyterHub.cookie_secret_file = str(folder.server / "cookie_secret")
+    c.ConfigurableHTTPProxy.pid_file = str(folder.server / "proxy.pid")
+    # Students' servers are children of this process here, so they go and come with it.
+    c.JupyterHub.cleanup_servers = True
+
+
+def update_people(c: Any, folder: CourseFolder) -> None:
+    """Accounts, groups and roles."""
+    settings = folder.settings
+    people = settings.people
+    c.JupyterHub.authenticator_class = "hub.accounts.DemoAuthenticator"
+    c.DemoAuthenticator.accounts_file = str(folder.server / "accounts.json")
+    c.Authenticator.admin_users = set(people.admins)
+    c.Authenticator.allowed_users = {*people.admins, *people.instructors, *people.students}
+    c.JupyterHub.load_groups = roles.groups(settings)
+    c.JupyterHub.load_roles = roles.roles(settings)
+
+
+def update_exchange(c: Any, folder: CourseFolder, ports: Ports) -> None:
+    """The exchange as a service that the hub starts, restarts and stops."""
+    limits = folder.settings.exchange
+    c.JupyterHub.services = [
+        {
+            "name": roles.EXCHANGE,
+            "url": f"http://127.0.0.1:{ports.exchange}",
+            "command": [
+                *(sys.executable, "-m", "hub.exchange"),
+                f"--store={folder.server / 'exchange'}",
+                f"--submission-mib={limits.submission_mib}",
+                f"--file-mib={limits.file_mib}",
+                f"--files={limits.files}",
+                f"--quota-mib={limits.quota_mib}",
+            ],
+            # A student who goes to the exchange's page is not asked to confirm it.
+            "oauth_no_confirm": True,
+            "display": False,
+        }
+    ]
+
+
+def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
+    """Students' servers: local processes, for people who trust each other."""
+    c.JupyterHub.spawner_class = "hub.spawning.local.LocalSpawner"
+    c.LocalSpawner.course_root = str(folder.root)
+    c.LocalSpawner.exchange_url = (
+        f"http://127.0.0.1:{ports.public}/services/{roles.EXCHANGE}"
+    )
+    c.Spawner.http_timeout = 120
+    c.JupyterHub.concurrent_spawn_limit = 2 * (os.cpu_count() or 1)
+
+
+def update_pages(c: Any, folder: CourseFolder) -> None:
+    """What people see before JupyterLab."""
+    course = folder.settings.course
+    c.JupyterHub.template_paths = [str(PAGES / "templates")]
+    c.JupyterHub.template_vars = {
+        "course_title": course.title,
+        "course_id": course.id,
+        "grader": course.grader,
+        "instructor_group": course.instructor_group,
+    }
+
+
+def update(c: Any, folder: CourseFolder, ports: Ports) -> None:
+    """The whole configuration of the embedded shape."""
+    update_addresses(c, ports)
+    update_proxy(c)
+    update_state(c, folder)
+    update_people(c, folder)
+    update_exchange(c, folder, ports)
+    update_spawner(c, folder, ports)
+    update_pages(c, folder)

@@ -1,0 +1,212 @@
+"""`logitlab serve`: the embedded course server, from nothing to a login page, and down again."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from hub.accounts import demo_accounts
+from hub.configure.jupyterhub import Ports
+from hub.course_folder import CourseFolder
+from hub.install.state import notebook_progress, notebook_ready
+
+CONFIG = Path(__file__).parent / "configure" / "jupyterhub_config.py"
+START_SECONDS = 120
+STOP_SECONDS = 20
+PR_SET_CHILD_SUBREAPER = 36
+PR_SET_PDEATHSIG = 1
+
+
+class ServeError(Exception):
+    """The server cannot start or did not stay up; the message says what to do."""
+
+
+def serve(folder: CourseFolder) -> Iterator[str]:
+    """Run the course server until it is interrupted. Yields what the terminal should show.
+
+    Raises ServeError where another server runs on this course, the port is taken, or the
+    hub stops by itself.
+    """
+    with _only_one(folder):
+        accounts = demo_accounts(folder.settings, folder.server / "accounts.json")
+        ports = _ports(folder)
+        _adopt_orphans()
+        hub = _start_hub(folder, ports)
+        installer = None
+        try:
+            _wait_for_login_page(hub, folder, ports)
+            yield from _welcome(folder, ports, accounts)
+            if not notebook_ready():
+                installer = _start_installer(folder)
+                yield from _follow_installation(hub, installer)
+            yield "Press Ctrl-C to stop."
+            hub.wait()
+            raise ServeError(f"The hub stopped by itself.\n{_last_lines(folder)}")
+        finally:
+            _stop_everything(hub, installer)
+
+
+@contextmanager
+def _only_one(folder: CourseFolder) -> Iterator[IO[str]]:
+    with (folder.server / "serve.lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServeError(
+                f"A server already runs on {folder.root}. Stop it first (Ctrl-C in its terminal)."
+            ) from None
+        yield lock
+
+
+def _ports(folder: CourseFolder) -> Ports:
+    public = int(os.environ.get("LOGITLAB_PORT") or folder.settings.server.port)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", public))
+        except OSError as error:
+            raise ServeError(
+                f"Port {public} cannot be used ({error.strerror}). Choose another: "
+                f"`make serve PORT={public + 1}`, or server.port in {folder.settings_file}."
+            ) from error
+    return Ports(public, *_free_ports(3))
+
+
+def _free_ports(count: int) -> list[int]:
+    with_port = [socket.socket() for _ in range(count)]
+    try:
+        for probe in with_port:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in with_port]
+    finally:
+        for probe in with_port:
+            probe.close()
+
+
+def _adopt_orphans() -> None:
+    """Whatever the hub starts and loses becomes a child of this process, to be stopped with it."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _start_hub(folder: CourseFolder, ports: Ports) -> subprocess.Popen[bytes]:
+    log = folder.server / "log"
+    log.mkdir(exist_ok=True)
+    environment = os.environ | {
+        "LOGITLAB_COURSE": str(folder.root),
+        "LOGITLAB_PORTS": f"{ports.public},{ports.hub},{ports.proxy_api},{ports.exchange}",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+    }
+    libc = ctypes.CDLL(None)
+
+    def die_with_parent() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+    with (log / "hub.log").open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", str(CONFIG)],
+            cwd=folder.server,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+
+
+def _wait_for_login_page(hub: subprocess.Popen[bytes], folder: CourseFolder, ports: Ports) -> None:
+    url = f"http://127.0.0.1:{ports.public}/hub/login"
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if hub.poll() is not None:
+            raise ServeError(f"The hub did not start.\n{_last_lines(folder)}")
+        with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(url, timeout=5):
+            return
+        time.sleep(0.1)
+    raise ServeError(f"No login page after {START_SECONDS} seconds.\n{_last_lines(folder)}")
+
+
+def _last_lines(folder: CourseFolder, count: int = 15) -> str:
+    path = folder.server / "log" / "hub.log"
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:]
+    return "\n".join([f"The end of {path}:", *(f"    {line}" for line in lines)])
+
+
+def _welcome(folder: CourseFolder, ports: Ports, accounts: dict[str, str]) -> Iterator[str]:
+    people = folder.settings.people
+    yield ""
+    yield f"  {folder.settings.course.title} is at   http://localhost:{ports.public}"
+    yield ""
+    for name, password in accounts.items():
+        part = "admin" if name in people.admins else "student"
+        part = "instructor" if name in people.instructors else part
+        yield f"    {name:<14} {password:<14} {part}"
+    yield ""
+    yield f"  Course folder: {folder.root}"
+    yield "  Every student's server runs under your account here: for people who trust each other."
+    yield ""
+
+
+def _start_installer(folder: CourseFolder) -> subprocess.Popen[bytes]:
+    with (folder.server / "log" / "install.log").open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hub.install", "notebook", f"--venv={sys.prefix}"],
+            cwd=Path(__file__).parent.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def _follow_installation(
+    hub: subprocess.Popen[bytes], installer: subprocess.Popen[bytes]
+) -> Iterator[str]:
+    yield "Log in already; the notebook libraries are being installed meanwhile:"
+    last = ""
+    while installer.poll() is None and hub.poll() is None:
+        line = notebook_progress()
+        if line != last:
+            yield f"  {line}"
+        last = line
+        time.sleep(0.5)
+    if installer.poll():
+        yield f"The notebook libraries could not be installed: {notebook_progress()}"
+        yield "Servers cannot start yet. Mend it, then stop this and run `make serve` again."
+    elif notebook_ready():
+        yield "The notebook libraries are in: servers can start."
+
+
+def _stop_everything(*started: subprocess.Popen[bytes] | None) -> None:
+    """Ask each to stop, then end whatever is still there, to the last grandchild."""
+    for process in started:
+        if process and process.poll() is None:
+            process.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for process in started:
+        if process:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, deadline - time.monotonic()))
+    left = psutil.Process().children(recursive=True)
+    for child in left:
+        with suppress(psutil.NoSuchProcess):
+            child.terminate()
+    _, alive = psutil.wait_procs(left, timeout=3)
+    for child in alive:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(alive, timeout=3)

@@ -1,0 +1,97 @@
+"""Servers as local processes of the account that runs the hub: for people who trust each other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jupyterhub.spawner import LocalProcessSpawner
+from traitlets import Unicode, default
+
+from hub.configure.jupyterlab import part_of
+from hub.configure.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
+from hub.course_folder import CourseFolder
+from hub.install.state import notebook_progress, notebook_ready
+from hub.spawning.environment import KEPT, environment, home
+
+INSTALL_SECONDS = 3600
+
+
+class LocalSpawner(LocalProcessSpawner):
+    """One `jupyterhub-singleuser` a person, in a home folder below `<course>/server/homes`."""
+
+    course_root = Unicode(help="The course folder.").tag(config=True)
+    exchange_url = Unicode(help="URL of the exchange service.").tag(config=True)
+
+    env_keep = KEPT  # type: ignore[assignment]
+    # The first start may wait for the notebook libraries to be installed.
+    start_timeout = INSTALL_SECONDS  # type: ignore[assignment]
+
+    @cached_property
+    def folder(self) -> CourseFolder:
+        return CourseFolder(Path(self.course_root))
+
+    @property
+    def part(self) -> str:
+        return part_of(self.user.name, self.folder.settings)
+
+    @default("cmd")
+    def _cmd(self) -> list[str]:
+        return [str(Path(sys.executable).parent / "jupyterhub-singleuser")]
+
+    @default("server_token_scopes")
+    def _server_token_scopes(self) -> list[str]:
+        if self.part == "grader":
+            return grader_token_scopes(self.folder.settings)
+        return SERVER_TOKEN_SCOPES
+
+    @default("default_url")
+    def _default_url(self) -> str:
+        return "/formgrader" if self.part == "grader" else "/lab"
+
+    def make_preexec_fn(self, name: str) -> Any:
+        place = home(name, self.folder)
+
+        def enter_home() -> None:
+            os.chdir(place)
+
+        return enter_home
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        place = str(home(self.user.name, self.folder))
+        env = {**env, "USER": self.user.name, "HOME": place, "SHELL": "/bin/bash"}
+        return env | environment(self.user.name, self.folder, self.exchange_url)
+
+    def get_args(self) -> list[str]:
+        hidden = "['server', '__pycache__', '*.pyc', 'gradebook.db']"
+        args = [*super().get_args(), "--ServerApp.root_dir=" + str(home(self.user.name, self.folder))]
+        if self.part == "grader":
+            hook = "hub.authoring.pairing.post_save_hook"
+            args += [
+                f"--ContentsManager.hide_globs={hidden}",
+                f"--FileContentsManager.post_save_hook={hook}",
+            ]
+        return args
+
+    async def start(self) -> Any:
+        while not notebook_ready():
+            await asyncio.sleep(1)
+        for place in {home(self.user.name, self.folder), self.folder.server / "homes" / self.user.name}:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return await super().start()
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Shown on the spawn page while the person waits."""
+        last = ""
+        while not notebook_ready():
+            line = notebook_progress()
+            if line != last:
+                yield {"progress": 10, "message": f"Installing the notebook libraries: {line}"}
+            last = line
+            await asyncio.sleep(1)
+        yield {"progress": 50, "message": "Starting your JupyterLab"}
