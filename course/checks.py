@@ -1,0 +1,259 @@
+"""Checks for test cells: judge a result, and say in words what is wrong with it.
+
+Every function takes what the student's code returned (`got`) and the name under which the message
+shall speak of it (`what`), and raises `AssertionError` with the received and the expected type,
+dtype or shape and the slip that fits. Expected *values* are never shown.
+
+Results are judged with functions of this module and of torch only. Nothing that the result
+brings along is called: its type must be exactly the plain one before its contents are looked at,
+and methods are looked up on `torch.Tensor`, since a tensor can carry attributes that shadow them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_SCALARS = (type(None), bool, int, float, str, bytes)
+
+
+def check_tensor(got: Any, what: str, *, dtype: torch.dtype | None = None) -> None:
+    """`got` is a plain `torch.Tensor`, of this dtype if one is given.
+
+    A subclass is refused, `torch.nn.Parameter` included.
+    """
+    if type(got) is not Tensor:
+        slip = {
+            type(None): "Is there a return statement?",
+            float: "Do not call .item() or average everything away.",
+            int: "Do not call .item() or index everything away.",
+            list: "Use torch.stack or torch.tensor to make a tensor of it.",
+            tuple: "Return the tensor alone.",
+            torch.nn.Parameter: "Return a plain tensor: call .detach().",
+        }.get(type(got), "")
+        _fail(what, f"got {_type_name(got)}, expected torch.Tensor", slip)
+    if dtype is not None and got.dtype != dtype:
+        _fail(what, f"got dtype {got.dtype}, expected {dtype}", _dtype_slip(got.dtype, dtype))
+
+
+def check_shape(got: Any, want: Sequence[int], what: str, *, axes: str = "") -> None:
+    """`got` is a tensor of shape `want`; `axes` names its axes, as in "batch pos"."""
+    check_tensor(got, what)
+    received, expected = tuple(got.shape), tuple(want)
+    if received != expected:
+        named = f" [{axes}]" if axes else ""
+        _fail(
+            what,
+            f"got shape {received}, expected {expected}{named}",
+            _shape_slip(received, expected, axes.split()),
+        )
+
+
+def check_close(
+    got: Any,
+    want: Tensor | float,
+    what: str,
+    *,
+    hint: str = "",
+    axes: str = "",
+    atol: float = 1e-5,
+    rtol: float = 1e-4,
+) -> None:
+    """`got` equals `want` up to `atol + rtol * |want|`, entry by entry.
+
+    If `want` is a number, `got` is an int, a float or a tensor of shape (). If `want` is a tensor,
+    `got` is one of the same shape and of the same kind (floating or not). NaN equals NaN only.
+    `hint` is added to the message about wrong values, not to the one about a wrong shape.
+    """
+    if type(want) is not Tensor:
+        expected = torch.tensor(float(want), dtype=torch.float64)
+        received = _number(got, what)
+    else:
+        check_shape(got, want.shape, what, axes=axes)
+        if got.dtype.is_floating_point != want.dtype.is_floating_point:
+            slip = _dtype_slip(got.dtype, want.dtype)
+            _fail(what, f"got dtype {got.dtype}, expected {want.dtype}", slip)
+        received, expected = _values(got), _values(want)
+    right = torch.isclose(received, expected, atol=atol, rtol=rtol, equal_nan=True)
+    if not bool(right.all()):
+        slip = hint or _value_slip(received, expected, atol)
+        _fail(what, _where(received, expected, right), slip)
+
+
+def check_equal(got: Any, want: Any, what: str, *, hint: str = "") -> None:
+    """`got` is the same plain data as `want`, types included: `True` is not 1, a list no tuple.
+
+    Plain data: None, bool, int, float, str, bytes, tensors, and lists, tuples, sets and dicts of
+    them. Tensors must agree in dtype, shape and every bit of their values.
+    """
+    if type(want) is Tensor:
+        check_tensor(got, what, dtype=want.dtype)
+        check_shape(got, want.shape, what)
+        received, expected = _values(got), _values(want)
+        right = (received == expected) | (received.isnan() & expected.isnan())
+        if not bool(right.all()):
+            slip = hint or _value_slip(received, expected, 0.0)
+            _fail(what, _where(received, expected, right), slip)
+    elif type(got) is not type(want):
+        _fail(what, f"got {_type_name(got)}, expected {_type_name(want)}", hint)
+    elif not _same(got, want):
+        sizes = ""
+        if isinstance(want, list | tuple | set | dict | str) and len(got) != len(want):
+            sizes = f": it has {len(got)} entries, expected {len(want)}"
+        _fail(what, f"the {_type_name(want)} is not the expected one{sizes}", hint)
+
+
+def _fail(what: str, finding: str, slip: str = "") -> None:
+    raise AssertionError(f"{what}: {finding}." + (f" {slip}" if slip else ""))
+
+
+def _type_name(value: Any) -> str:
+    kind = type(value)
+    module = kind.__module__
+    return kind.__name__ if module == "builtins" else f"{module}.{kind.__name__}"
+
+
+def _values(tensor: Tensor) -> Tensor:
+    """The tensor's numbers alone, in a type that holds every dtype's values exactly enough."""
+    plain = Tensor.detach(tensor)
+    exact = torch.float64 if plain.dtype.is_floating_point else torch.int64
+    return Tensor.to(plain, device="cpu", dtype=torch.complex128 if plain.is_complex() else exact)
+
+
+def _number(got: Any, what: str) -> Tensor:
+    if type(got) is int or type(got) is float:
+        return torch.tensor(float(got), dtype=torch.float64)
+    if type(got) is Tensor and tuple(got.shape) == ():
+        return _values(got).double()
+    found = f"a tensor of shape {tuple(got.shape)}" if type(got) is Tensor else _type_name(got)
+    slip = "Is there a return statement?" if got is None else ""
+    if type(got) is Tensor:
+        slip = "Reduce it to one number."
+    _fail(what, f"got {found}, expected a number", slip)
+    raise AssertionError  # _fail has raised already
+
+
+def _scalar(value: Any) -> bool:
+    # `in` would fall back on ==, which a metaclass of the student's could answer.
+    return any(type(value) is kind for kind in _SCALARS)
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Equal plain data of exactly equal types; anything that is not plain equals nothing."""
+    kind = type(b)
+    if type(a) is not kind:
+        return False
+    if kind in _SCALARS:
+        return a == b or (kind is float and math.isnan(a) and math.isnan(b))
+    if kind is Tensor:
+        return a.dtype == b.dtype and a.shape == b.shape and torch.equal(_values(a), _values(b))
+    if kind in (list, tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if kind is set:
+        # Keys may be anything hashable: only plain ones may be compared.
+        return all(_scalar(x) for x in a) and a == b
+    if kind is dict:
+        return (
+            all(_scalar(key) for key in a)
+            and a.keys() == b.keys()
+            and all(_same(a[key], b[key]) for key in b)
+        )
+    return False
+
+
+def _where(received: Tensor, expected: Tensor, right: Tensor) -> str:
+    """Which entries are wrong and how far off, without the values that are right."""
+    wrong = ~right
+    gap = (received - expected).abs()[wrong]
+    off = f"off by up to about {gap.max().item():.0e}" if bool(gap.isfinite().all()) else ""
+    if received.dtype.is_floating_point and bool((received.isnan() & wrong).any()):
+        off = "there are NaNs"
+    elif not off:
+        off = "off by an infinite amount"
+    if received.ndim == 0:
+        return f"the value is wrong ({off})"
+    first = tuple(int(i) for i in wrong.nonzero()[0])
+    place = first[0] if len(first) == 1 else first
+    count = int(wrong.sum())
+    return f"{count} of {wrong.numel()} entries are wrong ({off}), the first at index {place}"
+
+
+def _dtype_slip(got: torch.dtype, want: torch.dtype) -> str:
+    if want == torch.int64:
+        return "Token ids and indices are whole numbers: torch.int64."
+    if want.is_floating_point and not got.is_floating_point:
+        return "Was it rounded, compared or left as token ids?"
+    if want.is_floating_point and got.is_floating_point:
+        return "The result keeps the dtype of the input."
+    return ""
+
+
+def _shape_slip(got: tuple[int, ...], want: tuple[int, ...], axes: list[str]) -> str:
+    def name(axis: int) -> str:
+        return axes[axis] if len(axes) == len(want) else f"axis {axis}"
+
+    if len(got) == len(want):
+        if sorted(got) == sorted(want):
+            return "The axes are in another order: is something transposed?"
+        wrong = [i for i, (g, w) in enumerate(zip(got, want, strict=True)) if g != w]
+        if len(wrong) == 1:
+            (axis,) = wrong
+            more = got[axis] - want[axis]
+            if abs(more) == 1:
+                few_many = "one entry too many" if more > 0 else "one entry too few"
+                return f"There is {few_many} along {name(axis)}: off by one?"
+            if got[axis] == 1:
+                return f"Only one entry is left along {name(axis)}: was it averaged or indexed?"
+    if len(got) == len(want) - 1:
+        for axis in range(len(want)):
+            if got == want[:axis] + want[axis + 1 :]:
+                return f"The {name(axis)} is missing: was it averaged or indexed away?"
+    if len(got) == len(want) + 1:
+        for axis in range(len(got)):
+            if want == got[:axis] + got[axis + 1 :]:
+                return f"Axis {axis} of the result is one too many: reduce it or squeeze it."
+    return ""
+
+
+def _value_slip(received: Tensor, expected: Tensor, atol: float) -> str:
+    """The usual slip that explains the difference, if one does."""
+
+    def matches(candidate: Tensor, target: Tensor) -> bool:
+        return torch.allclose(candidate, target, atol=max(atol, 1e-6), rtol=1e-3)
+
+    if not received.dtype.is_floating_point or received.numel() == 0:
+        return ""
+    if bool(received.isnan().any()) and not bool(expected.isnan().any()):
+        return "A NaN comes from 0/0, log(0) or inf - inf."
+    if not bool(received.isfinite().all()) or not bool(expected.isfinite().all()):
+        return ""
+    if bool((received == 0).all()):
+        return "Every entry is zero."
+    if matches(-received, expected):
+        return "Every sign is the opposite of what it should be."
+    factor = _common_factor(received, expected)
+    if factor is not None:
+        return f"Everything is {factor:.3g} times what it should be: sum, mean or another base?"
+    if received.ndim >= 2 and matches(received.transpose(-1, -2), expected):
+        return "The last two axes are swapped."
+    if received.ndim >= 1 and received.shape[-1] >= 3:
+        if matches(received[..., 1:], expected[..., :-1]):
+            return "Along the last axis everything comes one place too late."
+        if matches(received[..., :-1], expected[..., 1:]):
+            return "Along the last axis everything comes one place too early."
+    return ""
+
+
+def _common_factor(received: Tensor, expected: Tensor) -> float | None:
+    """c if received = c * expected in at least three entries that are not zero, else None."""
+    scale = expected.abs().max()
+    if int((expected != 0).sum()) < 3 or scale == 0:
+        return None
+    factor = (received * expected).sum() / (expected * expected).sum()
+    if torch.allclose(received, factor * expected, rtol=1e-3, atol=1e-4 * float(scale)):
+        return float(factor)
+    return None
