@@ -1,0 +1,66 @@
+# Each target is a line or two over a command line; `make` alone lists them.
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_BACKEND ?=
+PYTEST_ARGS ?=
+CODE = course hub source tests
+
+INSTALL = TORCH_BACKEND="$(TORCH_BACKEND)" "$(PYTHON)" -m hub.install --venv "$(VENV)"
+RUN = "$(VENV)/bin/python" -m
+
+.PHONY: help serve test release models prove bench lint format lock upgrade-lock check-locks clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+serve: ## install what is missing and start a demonstration course on localhost
+	@$(INSTALL) server
+	@exec "$(VENV)/bin/logitlab" serve
+
+test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" chooses
+	@$(INSTALL) all
+	$(RUN) pytest $(PYTEST_ARGS)
+
+release: ## make release/, what students get, from source/
+	@$(INSTALL) all
+	"$(VENV)/bin/logitlab" release --repository
+
+models: ## train the checkpoints that notebooks load, from their seeds
+	@$(INSTALL) all
+	$(RUN) course.training train
+
+prove: ## reference, stub, wrong and alternative answers of every exercise, graded
+	@$(INSTALL) all
+	"$(VENV)/bin/logitlab" prove
+
+bench: ## how long a user waits: server to login page, login to a running cell
+	@$(INSTALL) all
+	$(RUN) tests.bench
+
+lint: ## linter, format and types, changing nothing
+	@$(INSTALL) all
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy $(wildcard $(CODE))
+
+format: ## rewrite the code as the formatter and the linter's fixes would have it
+	@$(INSTALL) dev
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+lock: ## write the lock files for requirements/*.in, keeping the versions they have
+	@$(INSTALL) dev
+	$(RUN) hub.install.locks write
+
+upgrade-lock: ## write the lock files with the newest versions that fit
+	@$(INSTALL) dev
+	$(RUN) hub.install.locks write --upgrade
+
+check-locks: ## are the lock files clean, fresh, and good for every Python we support?
+	@$(INSTALL) dev
+	$(RUN) hub.install.locks check
+
+clean: ## remove the environment and caches; courses and their data lie elsewhere
+	rm -rf "$(VENV)" build dist artifacts *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,90 @@
+"""`python3 -m hub.install server|notebook|dev|all [--venv FOLDER] [--torch-backend NAME]`."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hub.install import checks, state
+from hub.install.errors import InstallError
+from hub.install.state import TARGETS, Place
+from hub.install.steps import install
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _options(arguments)
+    place = Place(Path(os.path.abspath(options.venv)), options.torch_backend)
+    wanted = tuple(dict.fromkeys(step for target in options.targets for step in TARGETS[target]))
+    if not state.outstanding(wanted, place):
+        return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the running command as well
+    try:
+        with _only_one(place) as lock:
+            began = time.monotonic()
+            steps = state.outstanding(wanted, place)  # the other installation may have done some
+            for line in _recorded(install(steps, place, lock), steps, place):
+                print(line, flush=True)
+    except InstallError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted: the same command goes on from here.", file=sys.stderr)
+        return 130
+    print(f"Installed in {time.monotonic() - began:.0f} s.", flush=True)
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python3 -m hub.install", description=__doc__)
+    parser.add_argument("targets", nargs="+", choices=sorted(TARGETS), metavar="TARGET")
+    parser.add_argument("--venv", default=state.ROOT / ".venv", help="the virtual environment")
+    parser.add_argument(
+        "--torch-backend",
+        default=os.environ.get("TORCH_BACKEND", ""),
+        help="insist on one build of torch, by uv's name for it: cpu, cu130, auto, …",
+    )
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def _only_one(place: Place) -> Iterator[int]:
+    """Wait until no other installation writes to this environment; yields the lock's descriptor."""
+    checks.check_writable(place.venv)
+    checks.check_venv_folder(place.venv)
+    place.records.mkdir(parents=True, exist_ok=True)
+    with open(place.records / "install.lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(
+                "Another installation is at work in this environment: waiting for it.", flush=True
+            )
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+def _recorded(lines: Iterator[str], steps: tuple[str, ...], place: Place) -> Iterator[str]:
+    """Pass `lines` on; if notebook libraries are among `steps`, the spawn page reads them too."""
+    if "notebook" not in steps and "torch" not in steps:
+        yield from lines
+        return
+    with open(place.progress, "w") as progress:
+        try:
+            for line in lines:
+                print(line.strip(), file=progress, flush=True)
+                yield line
+        except (InstallError, KeyboardInterrupt) as error:
+            reason = str(error).partition("\n")[0] or "interrupted"
+            print(f"stopped: {reason}", file=progress, flush=True)
+            raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Runs the commands of an installation and passes on what they say, a line at a time."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hub.install.errors import InstallError
+
+HEARTBEAT = 10.0  # seconds of silence before `heartbeat` is asked for a line
+TAIL = 15  # lines of output that an error repeats
+ADVICE = (
+    "Run the same command again to go on from here. Behind a proxy set HTTPS_PROXY; with a "
+    "package mirror set PIP_INDEX_URL, UV_DEFAULT_INDEX and npm_config_registry."
+)
+
+
+def run(
+    command: list[str | Path],
+    *,
+    cwd: Path,
+    extra_env: dict[str, str] | None = None,
+    keep_open: int | None = None,
+    say: tuple[str, ...] = (),
+    heartbeat: Callable[[], str] | None = None,
+) -> Iterator[str]:
+    """Run `command`, yielding the lines of its output that begin with one of `say`.
+
+    `keep_open` is a file descriptor that the command inherits: the lock of the installation is
+    held until the last command has ended, even if the installer itself was killed.
+    Raises InstallError with the last lines of the output if the command fails. A generator that
+    is closed early, by Ctrl-C for one, ends the command.
+    """
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, **(extra_env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        pass_fds=() if keep_open is None else (keep_open,),
+    )
+    tail: deque[str] = deque(maxlen=TAIL)
+    try:
+        for line in _lines(process, heartbeat):
+            if line is None:
+                yield heartbeat() if heartbeat else ""
+                continue
+            tail.append(line)
+            if line.strip().startswith(say):
+                yield line.strip()
+        if process.wait():
+            raise InstallError(
+                f"{Path(command[0]).name} failed (exit {process.returncode}). It said:\n"
+                + "\n".join(f"    {line}" for line in tail)
+                + f"\n{ADVICE}"
+            )
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+def _lines(process: subprocess.Popen, heartbeat: Callable[[], str] | None) -> Iterator[str | None]:
+    """Lines of the output as they come, and None after each HEARTBEAT seconds without one."""
+    assert process.stdout is not None
+    unfinished = b""
+    with selectors.DefaultSelector() as waiting, process.stdout as output:
+        waiting.register(output, selectors.EVENT_READ)
+        while True:
+            if not waiting.select(HEARTBEAT if heartbeat else None):
+                yield None
+                continue
+            read = os.read(output.fileno(), 65536)
+            *whole, unfinished = (unfinished + read).replace(b"\r", b"\n").split(b"\n")
+            for line in whole if read else [*whole, unfinished]:
+                if line.strip():
+                    yield line.decode(errors="replace")
+            if not read:
+                return
