@@ -1,0 +1,234 @@
+"""The process that executes one notebook: `python -m hub.grading.worker`.
+
+Reads the request (JSON) from standard input and writes one JSON line a finished cell to
+standard output, so that what has run is kept even if this process is killed. It starts the
+kernel, or the two processes of tests apart, and is the parent of whatever they leave behind.
+It imports jupyter_client and nothing heavier: nbformat alone would cost a second of CPU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from queue import Empty
+from subprocess import DEVNULL
+from typing import Any
+
+from hub.grading.limits import Limits
+from hub.grading.outputs import Recorder
+from hub.grading.processes import adopt_orphans, end_tree
+
+START_SECONDS = 60  # for the kernel to answer: a cold disk and a busy machine are slow
+INTERRUPT_SECONDS = 3  # between SIGINT and SIGKILL of a cell that is over its time
+MAX_FILE_MIB = 1024  # one file in the scratch folder
+
+Send = Callable[[dict[str, Any]], None]
+
+
+class KernelGone(Exception):
+    """The kernel has died or had to be killed; the message says why, in words."""
+
+
+def main() -> None:
+    request = json.load(sys.stdin.buffer)
+    results = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # The kernel inherits descriptors 0 to 2: neither the request nor the results are there.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    limits = Limits(**request["limits"])
+    adopt_orphans()
+    _limit_resources(limits)
+
+    def send(line: dict[str, Any]) -> None:
+        results.write(json.dumps(line) + "\n")
+        results.flush()
+
+    try:
+        if request["tests"] == "apart":
+            _run_apart(request, limits, send)
+        else:
+            asyncio.run(_run_together(request["notebook"], limits, send))
+        send({"finished": True})
+    finally:
+        end_tree(os.getpid())
+
+
+def _limit_resources(limits: Limits) -> None:
+    memory = limits.memory_mib * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_MIB * 1024 * 1024,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _run_apart(request: dict[str, Any], limits: Limits, send: Send) -> None:
+    from nbformat import from_dict
+
+    from hub.grading.apart import run_apart
+
+    executed = run_apart(
+        from_dict(request["notebook"]),
+        from_dict(request["source"]),
+        cell_seconds=limits.cell_seconds,
+        total_seconds=limits.total_seconds,
+    )
+    recorder = Recorder(limits.output_bytes)
+    for index, cell in enumerate(executed.cells):
+        if cell.cell_type == "code":
+            recorder.start_cell()
+            for output in cell.outputs:
+                recorder.receive(output["output_type"], output)
+            _send_cell(send, index, recorder.outputs, cell.execution_count)
+    if recorder.cut:
+        send({"problem": _cut(limits)})
+
+
+async def _run_together(notebook: dict[str, Any], limits: Limits, send: Send) -> None:
+    recorder = Recorder(limits.output_bytes)
+    kernel = Kernel(notebook)
+    try:
+        await kernel.start()
+        deadline = time.monotonic() + limits.total_seconds
+        for index, cell in enumerate(notebook["cells"]):
+            if cell["cell_type"] != "code" or not cell["source"].strip():
+                continue
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise KernelGone(
+                    f"The time for the whole notebook, {limits.total_seconds:g} s, was over"
+                )
+            recorder.start_cell()
+            try:
+                problem = await kernel.run(cell["source"], min(left, limits.cell_seconds), recorder)
+            except KernelGone as gone:
+                recorder.add_error("KernelStopped", f"{gone}.")
+                raise
+            else:
+                if problem:
+                    send({"problem": problem, "cell": index})
+            finally:
+                _send_cell(send, index, recorder.outputs, recorder.execution_count)
+    except KernelGone as gone:
+        send({"stopped": str(gone)})
+    finally:
+        kernel.close()
+        if recorder.cut:
+            send({"problem": _cut(limits)})
+
+
+def _send_cell(send: Send, index: int, outputs: list[Any], count: int | None) -> None:
+    send({"cell": index, "outputs": outputs, "execution_count": count})
+
+
+def _cut(limits: Limits) -> str:
+    return f"The output was cut: a notebook may print at most {limits.output_mib:g} MiB."
+
+
+class Kernel:
+    """One kernel in the current folder, spoken to through unix sockets in the parent folder."""
+
+    def __init__(self, notebook: dict[str, Any]) -> None:
+        from jupyter_client.kernelspec import KernelSpecManager
+        from jupyter_client.manager import AsyncKernelManager
+
+        name = notebook["metadata"].get("kernelspec", {}).get("name", "python3")
+        if name not in KernelSpecManager().find_kernel_specs():
+            name = "python3"
+        self._manager = AsyncKernelManager(
+            kernel_name=name, transport="ipc", ip=os.path.join(os.pardir, "kernel")
+        )
+
+    async def start(self) -> None:
+        await self._manager.start_kernel(
+            extra_arguments=["--HistoryManager.hist_file=:memory:"], stdout=DEVNULL, stderr=DEVNULL
+        )
+        self._client = self._manager.client()
+        self._client.start_channels()
+        try:
+            await self._client.wait_for_ready(timeout=START_SECONDS)
+        except RuntimeError as error:
+            raise KernelGone(f"The kernel could not be started ({error})") from error
+
+    def close(self) -> None:
+        """Close the channels; the processes are ended with the rest of the tree."""
+        if hasattr(self, "_client"):
+            self._client.stop_channels()
+
+    async def run(self, source: str, seconds: float, recorder: Recorder) -> str | None:
+        """Run one cell into `recorder`; a sentence if it was stopped, else None.
+
+        Raises KernelGone if the kernel died or could not be interrupted.
+        """
+        request = self._client.execute(source, allow_stdin=False, stop_on_error=False)
+        finished = await self._collect(request, recorder, seconds)
+        problem = None
+        if not finished:
+            problem = f"was stopped after {seconds:.0f} s, its time limit"
+            await self._manager.interrupt_kernel()
+            if not await self._collect(request, recorder, INTERRUPT_SECONDS):
+                raise KernelGone(
+                    f"A cell could not be interrupted at its time limit of {seconds:.0f} s, "
+                    "so the kernel was ended"
+                )
+            recorder.add_error("CellTimeout", f"This cell {problem}.")
+        await self._record_reply(request, recorder)
+        return problem
+
+    async def _collect(self, request: str, recorder: Recorder, seconds: float) -> bool:
+        """Take messages until the cell is idle (True) or `seconds` are over (False)."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                message = await self._client.get_iopub_msg(timeout=min(left, 0.5))
+                if message["parent_header"].get("msg_id") != request:
+                    continue
+                kind, content = message["msg_type"], message["content"]
+                if kind == "status" and content["execution_state"] == "idle":
+                    return True
+                recorder.receive(kind, content)
+            except Empty:
+                await self._check_alive()
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                # Student code holds the kernel's sockets: what it sends need not be a message.
+                raise KernelGone(
+                    f"The kernel sent something that is no message ({error})"
+                ) from error
+        return False
+
+    async def _record_reply(self, request: str, recorder: Recorder) -> None:
+        """An error of the reply counts even where student code kept it from being shown."""
+        deadline = time.monotonic() + 10
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                reply = await self._client.get_shell_msg(timeout=min(left, 0.5))
+            except Empty:
+                await self._check_alive()
+                continue
+            if reply["parent_header"].get("msg_id") == request:
+                content = reply["content"]
+                if content["status"] != "ok" and not recorder.has_error(content.get("ename")):
+                    recorder.receive("error", content)
+                return
+        raise KernelGone("The kernel did not answer")
+
+    async def _check_alive(self) -> None:
+        if not await self._manager.is_alive():
+            provisioner = self._manager.provisioner
+            status = await provisioner.poll() if provisioner else None
+            raise KernelGone(f"The kernel ended ({_describe(status)})")
+
+
+def _describe(status: int | None) -> str:
+    if status is None:
+        return "for an unknown reason"
+    if status == -9:
+        return "killed by signal 9, most often because memory ran out"
+    return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+
+
+if __name__ == "__main__":
+    main()
