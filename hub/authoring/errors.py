@@ -1,0 +1,70 @@
+"""Every error of the authoring package; each message says what to do next."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class AuthoringError(Exception):
+    """Something an instructor can put right."""
+
+
+class AssignmentNotFound(AuthoringError):
+    """There is no source folder, or no notebook in it, for the assignment asked for."""
+
+
+class UnreadableNotebook(AuthoringError):
+    """An .ipynb file is not a notebook (broken JSON, another format)."""
+
+    def __init__(self, path: Path, reason: str):
+        super().__init__(
+            f"{path} cannot be read as a notebook ({reason}). Repair it, or delete it to have it "
+            f"made again from its .py text."
+        )
+
+
+class NotRepresentable(AuthoringError):
+    """A notebook holds something that its text half cannot keep."""
+
+
+class SyncConflict(AuthoringError):
+    """Both halves of a pair changed since they were last equal."""
+
+    def __init__(self, text: Path, notebook: Path):
+        self.text = text
+        self.notebook = notebook
+        super().__init__(
+            f"{text} and {notebook} both changed since they were last the same, so neither was "
+            f"touched. Say which one wins: --keep text (the .py file) or --keep notebook (the "
+            f".ipynb file). The other is kept beside it as a .bak copy."
+        )
+
+
+class AuthoringMistakes(AuthoringError):
+    """The source of an assignment breaks a rule of authoring; nothing was released."""
+
+    def __init__(self, assignment: str, mistakes: Sequence[object]):
+        self.mistakes = list(mistakes)
+        lines = "\n".join(f"  {mistake}" for mistake in mistakes)
+        super().__init__(f"{assignment} was not released, its source has mistakes:\n{lines}")
+
+
+class LeaksFound(AuthoringError):
+    """The student version holds something that only instructors may see; nothing was released."""
+
+    def __init__(self, assignment: str, leaks: Sequence[object]):
+        self.leaks = list(leaks)
+        lines = "\n".join(f"  {leak}" for leak in leaks)
+        super().__init__(f"{assignment} was not released, students would see:\n{lines}")
+
+
+class SubmissionsExist(AuthoringError):
+    """Cells or notebooks were added or removed although students have already submitted."""
+
+    def __init__(self, assignment: str, submissions: int, changes: Sequence[str]):
+        self.changes = list(changes)
+        lines = "\n".join(f"  {change}" for change in changes)
+        super().__init__(
+            f"{assignment} already has {submissions} submission(s), so its set of cells is fixed:\n"
+            f"{lines}\nThe text and the points of existing cells may still change. Bring these "
+            f"cells back, or make a new assignment under another name."
+        )

@@ -1,0 +1,220 @@
+"""What can be wrong with the source of an assignment, found before anything is released."""
+
+import dis
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType
+
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat.notebooknode import NotebookNode
+from nbgrader.nbgraderformat import MetadataValidator, SchemaTooNewError, SchemaTooOldError
+from nbgrader.nbgraderformat import ValidationError as NbgraderValidationError
+
+from hub.authoring.notebook import RELEASED_ID, is_play
+from hub.authoring.regions import Region, split
+
+GRADE_ID = re.compile(r"[a-zA-Z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One finding. `fatal` ones stop the release, the others are warnings."""
+
+    notebook: str
+    cell: str
+    message: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.notebook}, {self.cell}: {self.message}"
+
+
+def find_mistakes(notebook: NotebookNode, name: str) -> list[Mistake]:
+    """Everything wrong with a complete source notebook; `name` is for the messages."""
+    found: list[Mistake] = []
+    for position, cell in enumerate(notebook.cells, start=1):
+        where = _where(cell, position)
+        for message, fatal in _in_cell(cell):
+            found.append(Mistake(name, where, message, fatal))
+    found += [Mistake(name, f"grade id {gid}", message) for gid, message in _duplicates(notebook)]
+    found += [Mistake(name, f"cell {gid}", message) for gid, message in _untested(notebook)]
+    found += [Mistake(name, where, message, False) for where, message in _early_use(notebook)]
+    return found
+
+
+def _where(cell: NotebookNode, position: int) -> str:
+    grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+    return f"cell {grade_id}" if grade_id else f"cell number {position}"
+
+
+def _in_cell(cell: NotebookNode) -> Iterator[tuple[str, bool]]:
+    meta = cell.metadata.get("nbgrader", {})
+    grade, solution, task = (bool(meta.get(key)) for key in ("grade", "solution", "task"))
+    yield from ((problem, True) for problem in split(cell.source).problems)
+    yield from ((problem, True) for problem in _misplaced(cell, grade, solution, task))
+    if meta and not GRADE_ID.fullmatch(str(meta.get("grade_id", ""))):
+        yield "its grade_id must be made of letters, digits, - and _", True
+    elif (grade or solution or task) and RELEASED_ID.fullmatch(meta["grade_id"]):
+        yield "grade ids released-<number> are kept for given cells; choose another", True
+    if (grade or task) and "points" not in meta:
+        yield 'it is graded but has no "points"', True
+    elif (grade or task) and not meta["points"]:
+        yield "it is graded but worth 0 points", False
+    if meta and is_play(cell):
+        yield "it is tagged play, which is for cells without nbgrader metadata", True
+    if "AUTOTEST" in cell.source and grade:
+        yield "AUTOTEST directives are not supported; write the test out", True
+    if cell.cell_type == "code" and solution:
+        yield from _stub(cell)
+    if cell.cell_type == "code" and (error := _syntax_error(cell.source)):
+        yield f"it does not compile: {error}", True
+    elif "points" in meta or not (grade or task):
+        yield from _by_nbgrader(cell)
+
+
+def _misplaced(cell: NotebookNode, grade: bool, solution: bool, task: bool) -> Iterator[str]:
+    """Markers in a kind of cell from which nbgrader would not remove them."""
+    allowed = {
+        Region.SOLUTION: (solution, "a solution cell"),
+        Region.HIDDEN_TESTS: (grade, "a graded cell"),
+        Region.MARK_SCHEME: (task, "a task cell"),
+    }
+    for region in dict.fromkeys(marked.region for marked in split(cell.source).marked):
+        fits, home = allowed[region]
+        if not fits:
+            yield f"it has a {region.value} region but is not {home}"
+
+
+def _stub(cell: NotebookNode) -> Iterator[tuple[str, bool]]:
+    """What students start from in a code solution cell."""
+    if not any(marked.region is Region.SOLUTION for marked in split(cell.source).marked):
+        yield "it has no BEGIN SOLUTION: students lose the whole cell, its signature too", False
+    elif not _syntax_error(cell.source) and (error := _syntax_error(_student_text(cell.source))):
+        yield f"with the solution cut out it does not compile for students: {error}", True
+
+
+def _by_nbgrader(cell: NotebookNode) -> Iterator[tuple[str, bool]]:
+    try:
+        MetadataValidator().validate_cell(cell)
+    except NbgraderValidationError as error:
+        yield f"nbgrader refuses its metadata: {str(error).splitlines()[0]}", True
+    except (SchemaTooOldError, SchemaTooNewError) as error:
+        yield f'its nbgrader metadata needs "schema_version": {error.expected_version}', True
+
+
+def _duplicates(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
+    count = Counter(
+        cell.metadata.nbgrader.get("grade_id", "") for cell in notebook.cells if _has_role(cell)
+    )
+    for grade_id, times in count.items():
+        if grade_id and times > 1:
+            yield grade_id, f"{times} cells have this id; every cell needs its own"
+
+
+def _untested(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
+    """Code solution cells that no test cell belongs to: neither by name (`<id>_test…`) nor by
+    standing between it and the next solution."""
+    cells = [cell for cell in notebook.cells if _has_role(cell)]
+    tests = {cell.metadata.nbgrader.get("grade_id", "") for cell in cells if _is_test(cell)}
+    for index, cell in enumerate(cells):
+        meta = cell.metadata.nbgrader
+        if cell.cell_type != "code" or not meta.get("solution") or meta.get("grade"):
+            continue
+        grade_id = meta.get("grade_id", "")
+        following = next((c for c in cells[index + 1 :] if not _is_given(c)), None)
+        if any(test.startswith(f"{grade_id}_test") for test in tests):
+            continue
+        if following is None or not _is_test(following):
+            yield grade_id, f"no test cell grades this solution; add one with id {grade_id}_test"
+
+
+def _early_use(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
+    """Given cells that need a name which only a solution binds: they fail until it is solved."""
+    bound_by_solution: set[str] = set()
+    bound_elsewhere: set[str] = set()
+    for position, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type != "code" or _syntax_error(cell.source):
+            continue
+        meta = cell.metadata.get("nbgrader", {})
+        binds, uses = names(cell.source)
+        if meta.get("solution"):
+            given = _student_text(cell.source)
+            at_start = set() if _syntax_error(given) else names(given)[0]
+            bound_by_solution |= binds - at_start
+            bound_elsewhere |= at_start
+            continue
+        bound_elsewhere |= binds
+        missing = sorted((uses & bound_by_solution) - bound_elsewhere)
+        if missing and not meta.get("grade"):
+            yield (
+                _where(cell, position),
+                f"it uses {', '.join(missing)}, which only a solution binds: students who have "
+                f"not solved that yet see an error here",
+            )
+
+
+def _student_text(source: str) -> str:
+    """What a student starts from: the solution cell with its regions cut out."""
+    lines: list[str] = []
+    inside = False
+    for line in source.splitlines():
+        if "BEGIN SOLUTION" in line:
+            inside = True
+            lines.append(line[: len(line) - len(line.lstrip())] + "raise NotImplementedError()")
+        elif "END SOLUTION" in line:
+            inside = False
+        elif not inside:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def names(source: str) -> tuple[set[str], set[str]]:
+    """The global names that a cell binds at its top level, and those it reads anywhere.
+
+    Raises SyntaxError where the cell does not compile.
+    """
+    return _stores_and_loads(_compile(source), top=True)
+
+
+def _compile(source: str) -> CodeType:
+    return compile(TransformerManager().transform_cell(source), "<cell>", "exec")
+
+
+def _syntax_error(source: str) -> str | None:
+    try:
+        _compile(source)
+    except (SyntaxError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _stores_and_loads(code: CodeType, top: bool) -> tuple[set[str], set[str]]:
+    stores: set[str] = set()
+    loads: set[str] = set()
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "STORE_GLOBAL" or (top and instruction.opname == "STORE_NAME"):
+            stores.add(instruction.argval)
+        elif instruction.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
+            loads.add(instruction.argval)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            inner_stores, inner_loads = _stores_and_loads(constant, top=False)
+            stores |= inner_stores
+            loads |= inner_loads
+    return stores, loads
+
+
+def _has_role(cell: NotebookNode) -> bool:
+    return "nbgrader" in cell.metadata
+
+
+def _is_test(cell: NotebookNode) -> bool:
+    meta = cell.metadata.nbgrader
+    return cell.cell_type == "code" and bool(meta.get("grade")) and not meta.get("solution")
+
+
+def _is_given(cell: NotebookNode) -> bool:
+    meta = cell.metadata.nbgrader
+    return not (meta.get("grade") or meta.get("solution") or meta.get("task"))

@@ -1,0 +1,260 @@
+"""Keeping the two halves of a notebook, .py text and .ipynb, in step while people edit either.
+
+Which half is newer is decided by content, never by file times: a small state file remembers the
+fingerprint both halves had when they were last the same. If only one half differs from it, that
+half updates the other; if both do, nothing is touched and a SyncConflict says so.
+"""
+
+import enum
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import nbformat
+from nbformat.notebooknode import NotebookNode
+
+from hub.authoring.errors import (
+    AssignmentNotFound,
+    NotRepresentable,
+    SyncConflict,
+    UnreadableNotebook,
+)
+from hub.authoring.notebook import (
+    complete,
+    fingerprint,
+    notebook_to_text,
+    text_fingerprint,
+    text_to_notebook,
+)
+
+STATE_FILE = ".sync.json"
+ANSWERS_FILE = "answers.py"
+UNSAVED_NAME = "Untitled"  # JupyterLab's name for a notebook that has none yet
+Half = Literal["text", "notebook"]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two files of one notebook; either may be missing."""
+
+    text: Path
+    notebook: Path
+
+    @property
+    def name(self) -> str:
+        return self.text.stem
+
+
+class Step(enum.Enum):
+    """What brings a pair into step."""
+
+    NOTHING = "nothing"
+    WRITE_NOTEBOOK = "text is newer"
+    WRITE_TEXT = "notebook is newer"
+    CONFLICT = "both changed"
+
+
+def decide(text: str | None, notebook: str | None, last: str | None, keep: Half | None) -> Step:
+    """The step for a pair, from fingerprints: of each half (None: no such file) and of the last
+    time both were the same (None: never). `keep` names the half that wins where they differ."""
+    if text == notebook:
+        return Step.NOTHING
+    if notebook is None:
+        return Step.WRITE_NOTEBOOK
+    if text is None:
+        return Step.WRITE_TEXT
+    if keep is not None:
+        return Step.WRITE_NOTEBOOK if keep == "text" else Step.WRITE_TEXT
+    if last == notebook:
+        return Step.WRITE_NOTEBOOK
+    if last == text:
+        return Step.WRITE_TEXT
+    return Step.CONFLICT
+
+
+def pairs(source_folder: Path) -> list[Pair]:
+    """The notebooks of an assignment, by name: each .ipynb and each percent text in its folder."""
+    if not source_folder.is_dir():
+        raise AssignmentNotFound(f"There is no folder {source_folder}.")
+    names = {
+        path.stem
+        for path in source_folder.iterdir()
+        if not path.name.startswith(".")
+        and (path.suffix == ".ipynb" or (path.suffix == ".py" and is_notebook_text(path)))
+    }
+    return [_pair(source_folder, name) for name in sorted(names)]
+
+
+def is_notebook_text(path: Path) -> bool:
+    """Whether a .py file is a notebook: it has percent cells and is not the list of answers."""
+    if path.name == ANSWERS_FILE or not path.is_file():
+        return False
+    return any(line.startswith("# %%") for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def sync(source_folder: Path, keep: Half | None = None) -> list[str]:
+    """Bring every pair of an assignment's folder into step; a line for each file written.
+
+    With `keep`, the named half wins wherever the two differ and the other is kept as a .bak copy.
+    Raises SyncConflict (and leaves that pair as it is) when both halves changed and no half was
+    named, UnreadableNotebook, NotRepresentable.
+    """
+    lines = []
+    for pair in pairs(source_folder):
+        lines += sync_pair(pair, keep)
+        lines += _complete_on_disk(pair)
+    return lines
+
+
+def sync_pair(pair: Pair, keep: Half | None = None) -> list[str]:
+    """Bring one pair into step. Writes the older half only, so that a notebook that is open in a
+    browser tab and has just been saved is not changed under its editor."""
+    text, notebook = _read_text(pair), _read_notebook(pair)
+    step = _step(pair, text, notebook, keep)
+    if step is Step.CONFLICT:
+        raise SyncConflict(pair.text, pair.notebook)
+    lines: list[str] = []
+    if step is Step.WRITE_NOTEBOOK:
+        assert text is not None
+        lines += _set_aside(pair.notebook, keep)
+        notebook = text_to_notebook(text, previous=notebook)
+        _write(pair.notebook, notebook_json(notebook))
+        lines.append(f"{pair.notebook.name} written from {pair.text.name}")
+    elif step is Step.WRITE_TEXT:
+        assert notebook is not None
+        new_text = _as_text(pair, notebook, like=text or "")
+        lines += _set_aside(pair.text, keep)
+        _write(pair.text, new_text)
+        lines.append(f"{pair.text.name} written from {pair.notebook.name}")
+    assert notebook is not None
+    _remember(pair, fingerprint(notebook))
+    return lines
+
+
+def current(pair: Pair) -> NotebookNode:
+    """The complete notebook of a pair, from its newer half, writing nothing.
+
+    Raises SyncConflict when both halves changed.
+    """
+    text, notebook = _read_text(pair), _read_notebook(pair)
+    step = _step(pair, text, notebook, keep=None)
+    if step is Step.CONFLICT:
+        raise SyncConflict(pair.text, pair.notebook)
+    if text is not None and step is not Step.WRITE_TEXT:
+        return text_to_notebook(text)
+    assert notebook is not None
+    return complete(notebook)
+
+
+def post_save_hook(os_path: str, model: dict[str, Any], contents_manager: Any) -> None:
+    """For `FileContentsManager.post_save_hook`: saving one half in JupyterLab updates the other.
+
+    Acts on `source/<assignment>/<name>.ipynb` and `.py` only. The saved file itself is never
+    written again. A conflict raises, which JupyterLab shows as an error dialog: what was saved
+    is on disk, the other half is as it was.
+    """
+    path = Path(os_path)
+    if path.parent.parent.name != "source" or path.suffix not in (".ipynb", ".py"):
+        return
+    if path.name.startswith((".", UNSAVED_NAME)):
+        return
+    if path.suffix == ".py" and not is_notebook_text(path):
+        return
+    for line in sync_pair(_pair(path.parent, path.stem)):
+        contents_manager.log.info("%s: %s", path.parent.name, line)
+
+
+def notebook_json(notebook: NotebookNode) -> str:
+    """The bytes of a notebook file, decided by its content alone."""
+    return nbformat.writes(notebook) + "\n"
+
+
+def _pair(folder: Path, name: str) -> Pair:
+    return Pair(folder / f"{name}.py", folder / f"{name}.ipynb")
+
+
+def _step(pair: Pair, text: str | None, notebook: NotebookNode | None, keep: Half | None) -> Step:
+    return decide(
+        None if text is None else text_fingerprint(text),
+        None if notebook is None else fingerprint(notebook),
+        _state(pair).get(pair.name),
+        keep,
+    )
+
+
+def _read_text(pair: Pair) -> str | None:
+    return pair.text.read_text(encoding="utf-8") if pair.text.is_file() else None
+
+
+def _read_notebook(pair: Pair) -> NotebookNode | None:
+    if not pair.notebook.is_file():
+        return None
+    try:
+        return nbformat.reads(pair.notebook.read_text(encoding="utf-8"), as_version=4)
+    except (ValueError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+        raise UnreadableNotebook(pair.notebook, str(error).splitlines()[0][:200]) from error
+
+
+def _as_text(pair: Pair, notebook: NotebookNode, like: str) -> str:
+    try:
+        return notebook_to_text(notebook, like=like)
+    except NotRepresentable as error:
+        raise NotRepresentable(f"{pair.notebook} was not written to its text. {error}") from error
+
+
+def _complete_on_disk(pair: Pair) -> Iterator[str]:
+    """Give cells added in JupyterLab their generated metadata and ids in the .ipynb as well."""
+    before = _read_notebook(pair)
+    assert before is not None
+    after = complete(before)
+    if notebook_json(after) != notebook_json(before):
+        _write(pair.notebook, notebook_json(after))
+        yield f"{pair.notebook.name} completed"
+
+
+def _set_aside(loser: Path, keep: Half | None) -> Iterator[str]:
+    """Copy the losing half of an explicit choice to a .bak name that is still free."""
+    if keep is None or not loser.exists():
+        return
+    copy = loser.with_name(f"{loser.name}.bak")
+    number = 1
+    while copy.exists():
+        number += 1
+        copy = loser.with_name(f"{loser.name}.bak{number}")
+    copy.write_bytes(loser.read_bytes())
+    yield f"{loser.name} as it was is kept as {copy.name}"
+
+
+def _state(pair: Pair) -> dict[str, str]:
+    """The remembered fingerprints by notebook name. Without a readable file nothing is known,
+    which errs on the side of refusing to overwrite."""
+    try:
+        return json.loads((pair.text.parent / STATE_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def _remember(pair: Pair, same: str) -> None:
+    state = _state(pair)
+    if state.get(pair.name) != same:
+        state[pair.name] = same
+        content = json.dumps(state, indent=1, sort_keys=True) + "\n"
+        _write(pair.text.parent / STATE_FILE, content)
+
+
+def _write(path: Path, content: str) -> None:
+    """Replace a file in one step: a reader sees the old or the new one, never half of it."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(content)
+        os.chmod(scratch, mode)
+        os.replace(scratch, path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,25 @@
+"""What a student would fetch, for an instructor to look at and try before releasing it."""
+
+import shutil
+from pathlib import Path
+
+from hub.authoring.pairing import sync
+from hub.authoring.release import student_version, write_checked
+
+PREVIEW_FOLDER = "preview"
+
+
+def preview(course_root: Path, assignment: str) -> Path:
+    """Make `preview/<assignment>` afresh, with the same bytes and the same refusals as a release.
+
+    Neither `release/` nor the gradebook is touched. What was run or tried in an earlier preview
+    is gone. Raises AuthoringMistakes, LeaksFound, SyncConflict, AssignmentNotFound.
+    """
+    source_folder = course_root / "source" / assignment
+    sync(source_folder)
+    student = student_version(source_folder)
+    destination = course_root / PREVIEW_FOLDER / assignment
+    if destination.exists():
+        shutil.rmtree(destination)
+    write_checked(student, source_folder, destination)
+    return destination

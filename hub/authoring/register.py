@@ -1,0 +1,92 @@
+"""Putting an assignment into the gradebook: its notebooks, cells, points and due date.
+
+nbgrader does this as part of generating a release; a course that starts from a shipped release
+needs it by itself, before any student exists.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from nbformat.notebooknode import NotebookNode
+from nbgrader.api import Assignment, Gradebook, MissingEntry
+from nbgrader.preprocessors import SaveCells
+
+from hub.authoring.errors import SubmissionsExist
+from hub.authoring.gradebook import open_gradebook
+from hub.authoring.preprocessors import TO_GRADEBOOK, run
+from hub.authoring.release import source_notebooks
+
+
+def register(
+    course_root: Path,
+    assignment: str,
+    *,
+    course_id: str,
+    db_url: str,
+    due: datetime | None = None,
+) -> Iterator[str]:
+    """Record `source/<assignment>` in the gradebook; yields progress lines. Safe to repeat.
+
+    `due` must know its time zone; without it a due date that is already recorded stays.
+    Submissions and grades survive. Raises SubmissionsExist, before anything is changed, when
+    cells or notebooks were added or removed after students submitted.
+    """
+    if due is not None and due.tzinfo is None:
+        raise ValueError(f"The due date {due} has no time zone.")
+    notebooks = source_notebooks(course_root / "source" / assignment)
+    with open_gradebook(db_url, course_id) as gradebook:
+        refuse_after_submissions(gradebook, assignment, notebooks)
+        changes = {} if due is None else {"duedate": due.isoformat()}
+        recorded = gradebook.update_or_create_assignment(assignment, **changes)
+        for gone in sorted({old.name for old in recorded.notebooks} - notebooks.keys()):
+            gradebook.remove_notebook(gone, assignment)
+            yield f"{assignment}: notebook {gone} taken out of the gradebook"
+    for name, notebook in notebooks.items():
+        resources = {"nbgrader": {"notebook": name, "assignment": assignment, "db_url": db_url}}
+        run([*TO_GRADEBOOK, SaveCells], notebook, resources)
+    with open_gradebook(db_url, course_id) as gradebook:
+        points = gradebook.find_assignment(assignment).max_score
+    yield f"{assignment}: {len(notebooks)} notebook(s), {points:g} points in the gradebook"
+
+
+def refuse_after_submissions(
+    gradebook: Gradebook, assignment: str, notebooks: dict[str, NotebookNode]
+) -> None:
+    """Raise SubmissionsExist when recording these notebooks would add or remove cells of an
+    assignment that somebody has submitted."""
+    try:
+        recorded = gradebook.find_assignment(assignment)
+    except MissingEntry:
+        return
+    if not recorded.submissions:
+        return
+    before, after = _recorded_cells(recorded), _source_cells(notebooks)
+    changes = [f"{cell} was removed" for cell in sorted(before - after)]
+    changes += [f"{cell} was added" for cell in sorted(after - before)]
+    if changes:
+        raise SubmissionsExist(assignment, len(recorded.submissions), changes)
+
+
+def _recorded_cells(assignment: Assignment) -> set[str]:
+    cells = set()
+    for notebook in assignment.notebooks:
+        cells.add(f"notebook {notebook.name}")
+        cells |= {f"cell {notebook.name}/{cell.name}" for cell in notebook.source_cells}
+        cells |= {f"points of {notebook.name}/{cell.name}" for cell in notebook.grade_cells}
+        cells |= {f"points of {notebook.name}/{cell.name}" for cell in notebook.task_cells}
+    return cells
+
+
+def _source_cells(notebooks: dict[str, NotebookNode]) -> set[str]:
+    cells = set()
+    for name, notebook in notebooks.items():
+        cells.add(f"notebook {name}")
+        for cell in notebook.cells:
+            meta = cell.metadata.get("nbgrader")
+            if meta is None:
+                continue
+            cells.add(f"cell {name}/{meta.grade_id}")
+            if meta.grade or meta.get("task"):
+                cells.add(f"points of {name}/{meta.grade_id}")
+    return cells

@@ -1,0 +1,173 @@
+"""From the source of an assignment to what students get."""
+
+import fnmatch
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat.notebooknode import NotebookNode
+
+from hub.authoring.errors import AssignmentNotFound, AuthoringMistakes, LeaksFound
+from hub.authoring.leaks import RELEASED_SUFFIXES, find_leaks
+from hub.authoring.mistakes import Mistake, find_mistakes
+from hub.authoring.pairing import current, notebook_json, pairs, sync
+from hub.authoring.preprocessors import GENERATE_ASSIGNMENT, TO_GRADEBOOK, TO_STUDENT, run
+
+# Names, of files or folders, that are never meant for students and are passed over in silence.
+IGNORED = (".*", "__pycache__", "*.pyc", "*.py", "*.bak", "*.bak[0-9]*")
+
+
+@dataclass(frozen=True)
+class StudentVersion:
+    """An assignment as students get it: file contents by path within the assignment's folder."""
+
+    files: dict[str, bytes]
+    left_out: list[str] = field(default_factory=list)
+    warnings: list[Mistake] = field(default_factory=list)
+
+
+def nbgrader_settings() -> dict[str, dict[str, Any]]:
+    """nbgrader settings that make its own *Generate* button give the same release as ours."""
+    return {
+        "GenerateAssignment": {
+            "preprocessors": list(GENERATE_ASSIGNMENT),
+            "post_convert_hook": after_generate,
+        }
+    }
+
+
+def after_generate(assignment: str, student: str, notebooks: list[str]) -> None:
+    """nbgrader's `post_convert_hook`: put our student version in place of nbgrader's, which has
+    every file of the source folder in it. If ours is refused, nothing stays released."""
+    source_folder = Path(notebooks[0]).parent
+    destination = source_folder.parent.parent / "release" / assignment
+    try:
+        write_checked(student_version(source_folder), source_folder, destination)
+    except Exception:
+        shutil.rmtree(destination)
+        raise
+
+
+def source_notebooks(source_folder: Path) -> dict[str, NotebookNode]:
+    """The complete instructor notebooks of an assignment by name, writing nothing.
+
+    Raises AssignmentNotFound when there is none, SyncConflict.
+    """
+    notebooks = {pair.name: current(pair) for pair in pairs(source_folder)}
+    if not notebooks:
+        raise AssignmentNotFound(f"There is no notebook in {source_folder}.")
+    return notebooks
+
+
+def student_version(source_folder: Path) -> StudentVersion:
+    """What students get of an assignment's source folder, in memory; depends on nothing else.
+
+    Raises AuthoringMistakes, AssignmentNotFound, SyncConflict.
+    """
+    notebooks = source_notebooks(source_folder)
+    mistakes = [m for name, nb in notebooks.items() for m in find_mistakes(nb, name)]
+    if fatal := [mistake for mistake in mistakes if mistake.fatal]:
+        raise AuthoringMistakes(source_folder.name, fatal)
+    files = {
+        f"{name}.ipynb": notebook_json(run([*TO_GRADEBOOK, *TO_STUDENT], notebook, {})).encode()
+        for name, notebook in notebooks.items()
+    }
+    left_out = []
+    for path in _other_files(source_folder):
+        name = path.relative_to(source_folder).as_posix()
+        if path.suffix in RELEASED_SUFFIXES and not path.is_symlink():
+            files[name] = path.read_bytes()
+        else:
+            left_out.append(name)
+    return StudentVersion(dict(sorted(files.items())), left_out, mistakes)
+
+
+def make_release(source: Path, assignment: str, release: Path) -> Iterator[str]:
+    """Generate `release/<assignment>` from `source/<assignment>`; yields progress lines.
+
+    The two halves of each notebook are brought into step first. What was released before stays
+    until the new version is complete and found free of leaks, then is replaced as a whole.
+    Raises AuthoringMistakes, LeaksFound, SyncConflict, AssignmentNotFound.
+    """
+    yield from sync(source / assignment)
+    student = student_version(source / assignment)
+    yield from _remarks(student)
+    yield write_checked(student, source / assignment, release / assignment)
+
+
+def write_checked(student: StudentVersion, source_folder: Path, destination: Path) -> str:
+    """Put a student version in place of whatever is at `destination`, unless it leaks."""
+    with written(student, destination.parent) as scratch:
+        if leaks := find_leaks(scratch, source_folder):
+            raise LeaksFound(source_folder.name, leaks)
+        if _contents(scratch) == _contents(destination):
+            return f"{destination.name}: release unchanged"
+        if destination.exists():
+            destination.rename(scratch.with_name("old"))
+        scratch.rename(destination)
+    return f"{destination.name}: {len(student.files)} file(s) in {destination}"
+
+
+@contextmanager
+def written(student: StudentVersion, beside: Path) -> Iterator[Path]:
+    """The student version as a folder on the file system of `beside`, gone afterwards unless it
+    was moved away."""
+    beside.mkdir(parents=True, exist_ok=True)
+    root = Path(tempfile.mkdtemp(dir=beside.parent, prefix=".release-"))
+    try:
+        scratch = root / "new"
+        scratch.mkdir(mode=0o755)
+        for name, content in student.files.items():
+            path = scratch / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            os.chmod(path, 0o644)
+        yield scratch
+    finally:
+        shutil.rmtree(root)
+
+
+def differences(source: Path, release: Path) -> list[str]:
+    """How a release folder differs from what its sources generate now; writes nothing."""
+    sources = {path.name for path in source.iterdir() if path.is_dir() and path.name[0] not in "._"}
+    released = {path.name for path in release.iterdir()} if release.is_dir() else set()
+    found = [f"{name} is released but has no source" for name in sorted(released - sources)]
+    for name in sorted(sources):
+        wanted, there = student_version(source / name).files, _contents(release / name)
+        for file in sorted(wanted.keys() | there.keys()):
+            if file not in there:
+                found.append(f"{name}/{file} is missing from the release")
+            elif file not in wanted:
+                found.append(f"{name}/{file} is not made by the source")
+            elif wanted[file] != there[file]:
+                found.append(f"{name}/{file} is not what the source generates")
+    return found
+
+
+def _remarks(student: StudentVersion) -> Iterator[str]:
+    yield from (f"warning: {mistake}" for mistake in student.warnings)
+    yield from (f"not released: {name}" for name in student.left_out)
+
+
+def _other_files(folder: Path) -> Iterator[Path]:
+    """Files beside the notebooks that somebody may have meant for students."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        ignored = any(fnmatch.fnmatch(part, glob) for part in parts for glob in IGNORED)
+        if path.is_file() and not ignored and not (len(parts) == 1 and path.suffix == ".ipynb"):
+            yield path
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    if not folder.is_dir():
+        return {}
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
