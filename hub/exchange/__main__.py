@@ -1,0 +1,133 @@
+"""``python -m hub.exchange``: the exchange as a service that JupyterHub starts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from jupyterhub.services.auth import HubOAuth
+
+from hub.exchange.errors import InvalidName
+from hub.exchange.identity import IDENTITY_SECONDS
+from hub.exchange.limits import MIB, Limits
+from hub.exchange.names import check_assignment, check_course
+from hub.exchange.records import parse_time
+from hub.exchange.service import application, server
+from hub.exchange.store import Store
+
+_DEFAULT = Limits()
+
+
+def _courses(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> set[str]:
+    try:
+        return {check_course(value) for value in values}
+    except InvalidName as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _due(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[tuple[str, str], datetime]:
+    """``COURSE/ASSIGNMENT=TIME`` options as the store's mapping."""
+    due = {}
+    for value in values:
+        name, _, time = value.partition("=")
+        course, _, assignment = name.partition("/")
+        try:
+            due[check_course(course), check_assignment(assignment)] = parse_time(time)
+        except (InvalidName, ValueError) as error:
+            raise click.BadParameter(f"{value!r}: {error}") from None
+    return due
+
+
+@click.command()
+@click.option(
+    "--store",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder of releases, submissions and feedback; made if it is not there.",
+)
+@click.option("--database", help="SQLAlchemy URL.  [default: SQLite in the store's folder]")
+@click.option(
+    "--course",
+    "courses",
+    multiple=True,
+    required=True,
+    callback=_courses,
+    help="A course to serve; can be given again.",
+)
+@click.option(
+    "--due",
+    multiple=True,
+    callback=_due,
+    metavar="COURSE/ASSIGNMENT=TIME",
+    help="Due date with its offset, e.g. mechinterp/start=2027-03-01T22:00:00Z; again for more.",
+)
+@click.option("--submission-mib", default=_DEFAULT.submission_bytes // MIB, show_default=True)
+@click.option("--file-mib", default=_DEFAULT.file_bytes // MIB, show_default=True)
+@click.option("--files", default=_DEFAULT.files, show_default=True, help="Files in a submission.")
+@click.option(
+    "--quota-mib",
+    default=_DEFAULT.quota_bytes // MIB,
+    show_default=True,
+    help="All submissions of one student in one course.",
+)
+def main(
+    folder: Path,
+    database: str | None,
+    courses: set[str],
+    due: dict[tuple[str, str], datetime],
+    submission_mib: int,
+    file_mib: int,
+    files: int,
+    quota_mib: int,
+) -> None:
+    """Serve the exchange. Address, prefix and token come from the environment JupyterHub sets."""
+    missing = [
+        name
+        for name in ("JUPYTERHUB_SERVICE_URL", "JUPYTERHUB_API_TOKEN")
+        if name not in os.environ
+    ]
+    if missing:
+        raise click.UsageError(f"{', '.join(missing)} not set: JupyterHub starts this service.")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    limits = Limits(
+        submission_bytes=submission_mib * MIB,
+        file_bytes=file_mib * MIB,
+        files=files,
+        quota_bytes=quota_mib * MIB,
+    )
+    store = Store(folder, database=database, limits=limits, due=due)
+    try:
+        asyncio.run(_serve(store, courses))
+    finally:
+        store.close()
+
+
+async def _serve(store: Store, courses: set[str]) -> None:
+    url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+    # A new cookie secret at each start costs browsers one silent trip through the Hub's login.
+    hub_auth = HubOAuth(cache_max_age=IDENTITY_SECONDS)
+    http = server(application(store, courses, hub_auth, secrets.token_bytes(32)))
+    http.listen(url.port or 80, url.hostname or "127.0.0.1")
+    logging.getLogger(__name__).info("serving %s for %s", url.geturl(), ", ".join(sorted(courses)))
+    stop = asyncio.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
+    await stop.wait()
+    http.stop()
+    await http.close_all_connections()
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m hub.exchange")

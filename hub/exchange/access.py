@@ -1,0 +1,194 @@
+"""Who may do what: the store as one caller sees it.
+
+The service and the in-process transport both go through `Access`, so there is one place that
+decides. Who the caller is comes from the Hub, never from the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.exchange import names
+from hub.exchange.blobs import Upload
+from hub.exchange.errors import NotAllowed, NotFound, TooLarge
+from hub.exchange.limits import size_text
+from hub.exchange.records import Feedback, Release, Submission
+from hub.exchange.store import Store
+
+STUDENT, INSTRUCTOR = "student", "instructor"
+_GROUP_OF_ROLE = {STUDENT: "nbgrader-", INSTRUCTOR: "formgrade-"}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A Hub user and the Hub groups it is in."""
+
+    name: str
+    groups: frozenset[str]
+
+    def roles(self, course: str) -> frozenset[str]:
+        """The caller's roles in a course: none, student, instructor or both."""
+        return frozenset(
+            role for role, prefix in _GROUP_OF_ROLE.items() if prefix + course in self.groups
+        )
+
+
+class Access:
+    """What `caller` can do with `store`, in the courses that this exchange serves.
+
+    Every method raises NotAllowed for a caller without the role it needs. The `may_` methods
+    answer before any byte of an upload is taken.
+    """
+
+    def __init__(self, store: Store, caller: Caller, courses: Collection[str]) -> None:
+        self._store = store
+        self._courses = courses
+        self.caller = caller
+
+    def _need(self, course: str, *roles: str) -> None:
+        names.check_course(course)
+        held = self.caller.roles(course) if course in self._courses else frozenset()
+        if held.isdisjoint(roles):
+            raise NotAllowed(
+                f"{self.caller.name!r} is not {' or '.join(roles)} of a course {course!r}.",
+                "Check the course's name, or ask the instructor to add you.",
+            )
+
+    def courses(self) -> list[dict[str, Any]]:
+        """The caller's courses, each with roles, limits and bytes used."""
+        return [
+            {
+                "course": course,
+                "roles": sorted(roles),
+                "limits": self._store.limits.as_json(),
+                "used_bytes": self._store.used_bytes(course, self.caller.name),
+            }
+            for course in sorted(self._courses)
+            if (roles := self.caller.roles(course))
+        ]
+
+    # For everybody in the course
+
+    def assignments(self, course: str) -> list[Release]:
+        self._need(course, STUDENT, INSTRUCTOR)
+        return self._store.releases(course)
+
+    def fetch(self, course: str, assignment: str) -> Release:
+        self._need(course, STUDENT, INSTRUCTOR)
+        return self._store.release_of(course, names.check_assignment(assignment))
+
+    def my_submissions(self, course: str, assignment: str | None = None) -> list[Submission]:
+        self._need(course, STUDENT, INSTRUCTOR)
+        return self._store.submissions(course, assignment=assignment, student=self.caller.name)
+
+    def my_feedback(self, course: str, receipt: str) -> Feedback:
+        """Feedback on the caller's own submission; of another's, not even that it exists."""
+        self._need(course, STUDENT, INSTRUCTOR)
+        names.check_receipt(receipt)
+        nothing = NotFound(
+            f"There is no feedback for you on {receipt!r}.",
+            "Look again when your instructor has released it.",
+        )
+        try:
+            submission = self._store.submission(course, receipt)
+        except NotFound:
+            raise nothing from None
+        if submission.student != self.caller.name or submission.feedback is None:
+            raise nothing
+        return submission.feedback
+
+    # For students
+
+    def may_submit(self, course: str, assignment: str, key: str, size: int) -> None:
+        self._need(course, STUDENT)
+        names.check_student(self.caller.name)
+        names.check_key(key)
+        self._check_size(size)
+        names.check_assignment(assignment)
+        if not self._store.has_key(self.caller.name, key):  # a repeated one is in already
+            self._store.release_of(course, assignment)
+            self._store.check_room(course, self.caller.name, size)
+
+    def submit(
+        self, course: str, assignment: str, key: str, upload: Upload, sha256: str
+    ) -> Submission:
+        self._need(course, STUDENT)
+        return self._store.submit(course, assignment, self.caller.name, key, upload, sha256)
+
+    # For instructors
+
+    def may_release(self, course: str, assignment: str, size: int) -> None:
+        self._need(course, INSTRUCTOR)
+        names.check_assignment(assignment)
+        self._check_size(size)
+
+    def release(
+        self,
+        course: str,
+        assignment: str,
+        upload: Upload,
+        sha256: str,
+        *,
+        due: datetime | None,
+        force: bool,
+    ) -> Release:
+        self._need(course, INSTRUCTOR)
+        return self._store.release(
+            course, assignment, upload, sha256, by=self.caller.name, due=due, force=force
+        )
+
+    def unrelease(self, course: str, assignment: str) -> Release:
+        self._need(course, INSTRUCTOR)
+        return self._store.unrelease(course, assignment, by=self.caller.name)
+
+    def all_submissions(
+        self, course: str, assignment: str | None = None, student: str | None = None
+    ) -> list[Submission]:
+        self._need(course, INSTRUCTOR)
+        return self._store.submissions(course, assignment=assignment, student=student)
+
+    def download(self, course: str, receipt: str) -> Submission:
+        self._need(course, INSTRUCTOR)
+        return self._store.submission(course, names.check_receipt(receipt))
+
+    def may_put_feedback(self, course: str, receipt: str, size: int) -> None:
+        self._need(course, INSTRUCTOR)
+        self._check_size(size)
+        self._store.submission(course, names.check_receipt(receipt))
+
+    def put_feedback(
+        self,
+        course: str,
+        receipt: str,
+        upload: Upload,
+        sha256: str,
+        *,
+        student: str,
+        assignment: str,
+    ) -> Feedback:
+        self._need(course, INSTRUCTOR)
+        return self._store.put_feedback(
+            course,
+            receipt,
+            upload,
+            sha256,
+            student=student,
+            assignment=assignment,
+            by=self.caller.name,
+        )
+
+    # Uploads
+
+    def begin_upload(self) -> Upload:
+        return self._store.begin_upload(self.caller.name)
+
+    def _check_size(self, size: int) -> None:
+        limit = self._store.limits.submission_bytes
+        if size > limit:
+            raise TooLarge(
+                f"The upload has {size_text(size)}; at most {size_text(limit)} are taken.",
+                "Clear large outputs, or take out files that do not belong to the assignment.",
+            )

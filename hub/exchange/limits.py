@@ -1,0 +1,30 @@
+"""How much the exchange takes, and how sizes are said to people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on one upload and on what one student keeps in one course, in bytes unless said."""
+
+    submission_bytes: int = 100 * MIB
+    file_bytes: int = 50 * MIB
+    files: int = 500  # files in one upload
+    quota_bytes: int = 1024 * MIB  # all submissions of one student in one course
+    uploads_at_once: int = 2  # unfinished uploads of one user
+
+    def as_json(self) -> dict[str, int]:
+        return asdict(self)
+
+
+def size_text(size: int) -> str:
+    """`size` bytes for people: ``'512 bytes'``, ``'20.0 kB'``, ``'1.5 MB'`` (powers of 1000)."""
+    if size < 1000:
+        return f"{size} bytes"
+    if size < 1_000_000:
+        return f"{size / 1000:.1f} kB"
+    return f"{size / 1_000_000:.1f} MB"

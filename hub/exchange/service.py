@@ -1,0 +1,377 @@
+"""The exchange over HTTP: a service that JupyterHub starts and proxies.
+
+Handlers are thin: find out who asks, call `Access`, write JSON. Every answer to the API is JSON or
+an archive; a refusal is ``{"error": …, "what_to_do": …}`` with a status that says the kind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Collection
+from typing import Any
+
+from jupyterhub.services.auth import HubAuth, HubOAuth, HubOAuthCallbackHandler, HubOAuthenticated
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, HTTPError, RequestHandler, authenticated, stream_request_body
+
+from hub.exchange import names
+from hub.exchange.access import Access
+from hub.exchange.blobs import Upload
+from hub.exchange.errors import InvalidName, LengthRequired, Refusal
+from hub.exchange.identity import caller, caller_of, well_formed
+from hub.exchange.page import page
+from hub.exchange.records import parse_time
+from hub.exchange.store import Store
+
+log = logging.getLogger(__name__)
+
+REFUSED_BODY_BYTES = 1024 * 1024  # how much of a refused upload is read so that the answer arrives
+BODY_SECONDS = 600  # how long one upload may take
+_CHUNK_BYTES = 256 * 1024
+
+
+class Guarded(RequestHandler):
+    """What every answer has: nothing is cached, guessed, framed or run, and no version told."""
+
+    style_source = "'none'"
+
+    def set_default_headers(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header(
+            "Content-Security-Policy",
+            f"default-src 'none'; style-src {self.style_source}; frame-ancestors 'none'",
+        )
+        self.clear_header("Server")
+
+
+class ApiHandler(Guarded):
+    """Identifies the caller by token before anything else, and answers in JSON."""
+
+    access: Access
+
+    def initialize(self, store: Store, courses: Collection[str], hub_auth: HubAuth) -> None:
+        self.store, self.courses, self.hub_auth = store, courses, hub_auth
+
+    async def prepare(self) -> None:
+        caller = await caller_of(self.request.headers, self.hub_auth)
+        self.access = Access(self.store, caller, self.courses)
+
+    def answer(self, value: Any, status: int = 200) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(value))
+
+    async def send_archive(self, sha256: str, size: int) -> None:
+        """Stream a kept archive; its SHA-256 travels in a header."""
+        self.set_header("Content-Type", "application/x-tar")
+        self.set_header("Content-Disposition", "attachment")
+        self.set_header("Content-Length", str(size))
+        self.set_header("X-Content-SHA256", sha256)
+        with open(self.store.blob_path(sha256), "rb") as file:
+            while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+                self.write(chunk)
+                await self.flush()
+
+    def query(self, name: str) -> str | None:
+        """The last value of a query argument, or None."""
+        values = self.get_query_arguments(name)
+        return values[-1] if values else None
+
+    def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
+        if not isinstance(value, Refusal):
+            super().log_exception(kind, value, trace)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, Refusal):
+            self.answer(error.as_json(), error.status)
+        elif isinstance(error, HTTPError):
+            self.answer({"error": self._reason, "what_to_do": "Check the address."}, status_code)
+        else:
+            self.answer(
+                {
+                    "error": "The exchange failed; nothing was acknowledged.",
+                    "what_to_do": "Try again; if it stays, tell the administrator the time.",
+                },
+                500,
+            )
+
+    async def run(self, function: Any, *arguments: Any, **options: Any) -> Any:
+        """Database and disk work, off the event loop."""
+        return await asyncio.to_thread(function, *arguments, **options)
+
+
+@stream_request_body
+class UploadHandler(ApiHandler):
+    """Takes one archive. `admit` may refuse it before its bytes are taken, `keep` stores it.
+
+    A refusal before the body is held back until a small body has been read, because a client that
+    is still sending often loses an answer that comes with a closed connection.
+    """
+
+    upload: Upload | None = None
+    refusal: Refusal | None = None
+    arrived = False
+
+    async def prepare(self) -> None:
+        if self.request.method != "PUT":
+            await super().prepare()
+            return
+        length = self._length()
+        self.request.connection.set_max_body_size(max(length, REFUSED_BODY_BYTES))  # type: ignore[union-attr]
+        try:
+            await super().prepare()
+            self.digest = self._digest()
+            await self.admit(length, **{k: v or "" for k, v in self.path_kwargs.items()})
+            self.upload = self.access.begin_upload()
+        except Refusal as refusal:
+            if length > REFUSED_BODY_BYTES:
+                raise
+            self.refusal = refusal
+
+    def _length(self) -> int:
+        text = self.request.headers.get("Content-Length", "")
+        if not text.isascii() or not text.isdigit() or "Transfer-Encoding" in self.request.headers:
+            raise LengthRequired("The upload's size is not known.", "Send a Content-Length.")
+        return int(text)
+
+    def _digest(self) -> str:
+        return names.check_sha256(self.request.headers.get("X-Content-SHA256", ""))
+
+    def data_received(self, chunk: bytes) -> None:
+        if self.upload is not None and self.refusal is None:
+            try:
+                self.upload.write(chunk)
+            except Refusal as refusal:
+                self.refusal = refusal
+
+    async def put(self, **path: str) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+        assert self.upload is not None
+        self.arrived = True
+        self.answer(await self.keep(self.upload, **path), 201)
+
+    async def admit(self, size: int, **path: str) -> None:
+        raise NotImplementedError
+
+    async def keep(self, upload: Upload, **path: str) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def on_finish(self) -> None:
+        self._close()
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if not self.arrived:  # else `keep` is at work on it, and ends with on_finish
+            self._close()
+
+    def _close(self) -> None:
+        if self.upload is not None:
+            self.upload.close()
+
+
+class Health(Guarded):
+    """Says that the process answers, to anybody, and nothing else."""
+
+    def get(self) -> None:
+        self.finish({"status": "ok"})
+
+
+class Courses(ApiHandler):
+    async def get(self) -> None:
+        self.answer(await self.run(self.access.courses))
+
+
+class Assignments(ApiHandler):
+    async def get(self, course: str) -> None:
+        releases = await self.run(self.access.assignments, course)
+        self.answer([release.as_json() for release in releases])
+
+
+class Assignment(UploadHandler):
+    """GET fetches a release; PUT releases, DELETE takes back."""
+
+    async def get(self, course: str, assignment: str) -> None:
+        release = await self.run(self.access.fetch, course, assignment)
+        await self.send_archive(release.sha256, release.size)
+
+    async def delete(self, course: str, assignment: str) -> None:
+        gone = await self.run(self.access.unrelease, course, assignment)
+        self.answer(gone.as_json())
+
+    async def admit(self, size: int, **path: str) -> None:
+        await self.run(self.access.may_release, path["course"], path["assignment"], size)
+        self.due = self._due()
+
+    def _due(self) -> Any:
+        text = self.query("due")
+        try:
+            return None if text is None else parse_time(text)
+        except ValueError as error:
+            raise InvalidName(f"{error}.", "Send `due` as 2027-03-01T22:00:00Z.") from None
+
+    async def keep(self, upload: Upload, **path: str) -> dict[str, Any]:
+        release = await self.run(
+            self.access.release,
+            path["course"],
+            path["assignment"],
+            upload,
+            self.digest,
+            due=self.due,
+            force=self.query("force") == "1",
+        )
+        return release.as_json()
+
+
+class Submit(UploadHandler):
+    """PUT with a key that the client made: repeating it is safe and gives the same receipt."""
+
+    async def admit(self, size: int, **path: str) -> None:
+        await self.run(
+            self.access.may_submit, path["course"], path["assignment"], path["key"], size
+        )
+
+    async def keep(self, upload: Upload, **path: str) -> dict[str, Any]:
+        receipt = await self.run(
+            self.access.submit,
+            path["course"],
+            path["assignment"],
+            path["key"],
+            upload,
+            self.digest,
+        )
+        return receipt.as_json()
+
+
+class MySubmissions(ApiHandler):
+    async def get(self, course: str) -> None:
+        mine = await self.run(self.access.my_submissions, course, self.query("assignment"))
+        self.answer([submission.as_json() for submission in mine])
+
+
+class AllSubmissions(ApiHandler):
+    async def get(self, course: str) -> None:
+        found = await self.run(
+            self.access.all_submissions, course, self.query("assignment"), self.query("student")
+        )
+        self.answer([submission.as_json() for submission in found])
+
+
+class Download(ApiHandler):
+    async def get(self, course: str, receipt: str) -> None:
+        submission = await self.run(self.access.download, course, receipt)
+        await self.send_archive(submission.sha256, submission.size)
+
+
+class Feedback(UploadHandler):
+    """GET gives the owner of a submission its feedback; PUT is the instructor's."""
+
+    async def get(self, course: str, receipt: str) -> None:
+        feedback = await self.run(self.access.my_feedback, course, receipt)
+        await self.send_archive(feedback.sha256, feedback.size)
+
+    async def admit(self, size: int, **path: str) -> None:
+        await self.run(self.access.may_put_feedback, path["course"], path["receipt"], size)
+
+    async def keep(self, upload: Upload, **path: str) -> dict[str, Any]:
+        feedback = await self.run(
+            self.access.put_feedback,
+            path["course"],
+            path["receipt"],
+            upload,
+            self.digest,
+            student=self.query("student") or "",
+            assignment=self.query("assignment") or "",
+        )
+        return feedback.as_json()
+
+
+class Home(HubOAuthenticated, Guarded):
+    """The page for browsers, which log in through the Hub."""
+
+    style_source = "'unsafe-inline'"
+
+    def initialize(self, store: Store, courses: Collection[str], hub_auth: HubOAuth) -> None:
+        self.store, self.courses, self.hub_auth = store, courses, hub_auth
+
+    async def prepare(self) -> None:
+        # Found out here, without blocking the loop; get_current_user then has it cached.
+        if not well_formed(self.request.headers.get("Authorization", "token x")):
+            raise HTTPError(403)
+        try:
+            await self.hub_auth.get_user(self, sync=False)
+        except HTTPError as error:
+            raise HTTPError(503, reason="JupyterHub cannot say who you are just now") from error
+
+    @authenticated
+    async def get(self) -> None:
+        access = Access(self.store, caller(self.current_user), self.courses)
+        self.finish(await asyncio.to_thread(page, access))
+
+
+class Callback(HubOAuthCallbackHandler):
+    """The end of the browser's login."""
+
+    def initialize(self, hub_auth: HubOAuth) -> None:
+        self.hub_auth = hub_auth
+
+
+class Unknown(ApiHandler):
+    """Any other address: known callers get 404, the rest 403."""
+
+    async def get(self, _path: str) -> None:
+        raise HTTPError(404)
+
+    post = put = patch = delete = head = options = get
+
+
+def application(
+    store: Store, courses: Collection[str], hub_auth: HubOAuth, cookie_secret: bytes
+) -> Application:
+    """The service's routes under ``hub_auth.base_url``."""
+    if not hub_auth.access_scopes:
+        raise ValueError("without access scopes every token would be let in")
+    shared = {"store": store, "courses": courses, "hub_auth": hub_auth}
+    course, assignment = r"courses/(?P<course>[^/]+)", r"assignments/(?P<assignment>[^/]+)"
+    submissions = rf"{course}/submissions"
+    receipt = r"(?P<receipt>[^/]+)"
+    api = [
+        (r"courses", Courses),
+        (rf"{course}/assignments", Assignments),
+        (rf"{course}/{assignment}", Assignment),
+        (rf"{course}/{assignment}/submissions/(?P<key>[^/]+)", Submit),
+        (rf"{course}/my-submissions", MySubmissions),
+        (submissions, AllSubmissions),
+        (rf"{submissions}/{receipt}", Download),
+        (rf"{submissions}/{receipt}/feedback", Feedback),
+    ]
+    base = hub_auth.base_url
+    return Application(
+        [
+            (base, Home, shared),
+            (base + r"oauth_callback", Callback, {"hub_auth": hub_auth}),
+            (base + r"api/health", Health),
+            *((base + "api/" + pattern, handler, shared) for pattern, handler in api),
+            (r"/(.*)", Unknown, shared),
+        ],
+        cookie_secret=cookie_secret,
+        log_function=_log_request,
+    )
+
+
+def _log_request(handler: RequestHandler) -> None:
+    """State changes have a line of their own in the store; here only what went wrong."""
+    if handler.get_status() >= 500:
+        request = handler.request
+        log.error("failed status=%d %s %r", handler.get_status(), request.method, request.path)
+
+
+def server(app: Application) -> HTTPServer:
+    """Bodies stay small except where `UploadHandler` allows more."""
+    return HTTPServer(
+        app, max_body_size=REFUSED_BODY_BYTES, body_timeout=BODY_SECONDS, xheaders=False
+    )

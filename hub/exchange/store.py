@@ -1,0 +1,398 @@
+"""What the exchange keeps: releases, submissions and feedback of each course.
+
+The store trusts its caller about who asks (see `access`). It promises that what a call returned is
+on the disk, that a submission never changes, and that a crash leaves all of it or nothing.
+One process serves a store; in local mode several short-lived ones may share it on SQLite.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from hub.exchange import archive, names
+from hub.exchange.blobs import Blobs, Upload
+from hub.exchange.database import Database
+from hub.exchange.errors import Conflict, InvalidName, NotFound, TooLarge
+from hub.exchange.limits import Limits, size_text
+from hub.exchange.records import (
+    Feedback,
+    FeedbackRow,
+    Release,
+    ReleaseRow,
+    Submission,
+    SubmissionRow,
+)
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Store:
+    """The exchange in `folder` and `database` (a SQLAlchemy URL, by default SQLite in `folder`).
+
+    `due` maps (course, assignment) to a time in UTC that stands above the one given at release.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        database: str | None = None,
+        limits: Limits | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        due: Mapping[tuple[str, str], datetime] | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._clock = clock
+        self._due = dict(due or {})
+        self._blobs = Blobs(Path(folder), self.limits)
+        self._database = Database(database or f"sqlite:///{Path(folder) / 'exchange.sqlite'}")
+        with self._database.write() as session:
+            removed = self._blobs.sweep(lambda sha256: _is_referenced(session, sha256))
+        if removed:
+            log.info("store swept leftovers=%d", removed)
+
+    def close(self) -> None:
+        self._database.close()
+        self._blobs.close()
+
+    def begin_upload(self, owner: str) -> Upload:
+        """Where `owner`'s bytes go until a call below takes them; close it in every case."""
+        return self._blobs.begin(owner)
+
+    def blob_path(self, sha256: str) -> Path:
+        return self._blobs.path(sha256)
+
+    # Releases
+
+    def release(
+        self,
+        course: str,
+        assignment: str,
+        upload: Upload,
+        sha256: str,
+        *,
+        by: str,
+        due: datetime | None = None,
+        force: bool = False,
+    ) -> Release:
+        """Let students fetch the uploaded archive. Without `due`, an earlier due date stays.
+
+        Raises Conflict if it is released already and not `force`.
+        """
+        names.check_course(course), names.check_assignment(assignment)
+        blob = upload.finish(sha256)
+        members = archive.read(upload.file, self.limits)
+        with self._database.write() as session:
+            old = session.get(ReleaseRow, (course, assignment))
+            if old is not None and not force:
+                raise Conflict(
+                    f"{assignment} is already released in {course}.",
+                    "Release it with --force to replace it; students who fetched it keep theirs.",
+                )
+            replaced = old.sha256 if old else None
+            intent = self._blobs.keep(upload, blob)
+            row = old or ReleaseRow(course=course, assignment=assignment, due=None)
+            row.sha256, row.size, row.notebooks = blob.sha256, blob.size, _notebooks(members)
+            row.released_at, row.released_by, row.due = self._clock(), by, due or row.due
+            session.add(row)
+            session.flush()
+            kept = self._release(row)
+        intent.unlink()
+        self._drop_unreferenced(replaced)
+        log.info(
+            "released course=%s assignment=%s by=%s bytes=%d sha256=%s due=%s",
+            *(course, assignment, by, blob.size, blob.sha256, kept.due),
+        )
+        return kept
+
+    def unrelease(self, course: str, assignment: str, *, by: str) -> Release:
+        """Take a release back. Submissions and feedback stay."""
+        with self._database.write() as session:
+            row = _released(session, course, assignment)
+            gone = self._release(row)
+            session.delete(row)
+        self._drop_unreferenced(gone.sha256)
+        log.info("unreleased course=%s assignment=%s by=%s", course, assignment, by)
+        return gone
+
+    def releases(self, course: str) -> list[Release]:
+        """All releases of a course, by assignment."""
+        query = select(ReleaseRow).where(ReleaseRow.course == course)
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(ReleaseRow.assignment))
+            return [self._release(row) for row in rows]
+
+    def release_of(self, course: str, assignment: str) -> Release:
+        """One release; raises NotFound."""
+        with self._database.read() as session:
+            return self._release(_released(session, course, assignment))
+
+    def _release(self, row: ReleaseRow) -> Release:
+        return Release(
+            course=row.course,
+            assignment=row.assignment,
+            sha256=row.sha256,
+            size=row.size,
+            notebooks=list(row.notebooks),
+            due=self._due.get((row.course, row.assignment), row.due),
+            released_at=row.released_at,
+        )
+
+    # Submissions
+
+    def check_room(self, course: str, student: str, size: int) -> None:
+        """Raises TooLarge if `size` more bytes pass the student's quota in the course."""
+        with self._database.read() as session:
+            self._check_room(session, course, student, size)
+
+    def used_bytes(self, course: str, student: str) -> int:
+        with self._database.read() as session:
+            return _used_bytes(session, course, student)
+
+    def has_key(self, student: str, key: str) -> bool:
+        """Whether a submission of the student with this key is kept already."""
+        with self._database.read() as session:
+            return _with_key(session, student, key) is not None
+
+    def submit(
+        self, course: str, assignment: str, student: str, key: str, upload: Upload, sha256: str
+    ) -> Submission:
+        """Keep a submission; what is returned is its receipt, true from this moment on.
+
+        The same `key` with the same bytes gives the first receipt again. Raises Conflict for a key
+        used for something else, NotFound if the assignment is not released, TooLarge past the
+        quota.
+        The time of a submission is the moment at which all of it has arrived and been checked.
+        """
+        names.check_student(student), names.check_key(key)
+        blob = upload.finish(sha256)
+        members = archive.read(upload.file, self.limits)
+        with self._database.write() as session:
+            again = _with_key(session, student, key)
+            if again is not None:
+                if (again.course, again.assignment, again.sha256) != (course, assignment, sha256):
+                    raise Conflict(
+                        "This submission key was used for another submission already.",
+                        "Make a new key for each submission; a key is for repeating the same one.",
+                    )
+                return self._submission(session, again)
+            _released(session, course, assignment)
+            self._check_room(session, course, student, blob.size)
+            intent = self._blobs.keep(upload, blob)
+            row = SubmissionRow(
+                receipt=uuid.uuid4().hex,
+                course=course,
+                assignment=assignment,
+                student=student,
+                key=key,
+                sha256=blob.sha256,
+                size=blob.size,
+                files=len(members),
+                notebooks=_notebooks(members),
+                received_at=self._free_time(session, course, assignment, student),
+            )
+            session.add(row)
+            session.flush()
+            receipt = self._submission(session, row)
+        intent.unlink()
+        log.info(
+            "submitted course=%s assignment=%s student=%s receipt=%s bytes=%d sha256=%s late=%s",
+            *(course, assignment, student, receipt.receipt, blob.size, blob.sha256, receipt.late),
+        )
+        return receipt
+
+    def submissions(
+        self, course: str, *, assignment: str | None = None, student: str | None = None
+    ) -> list[Submission]:
+        """Submissions in the order in which they arrived, with their feedback if released."""
+        query = (
+            select(SubmissionRow, FeedbackRow)
+            .outerjoin(FeedbackRow, FeedbackRow.receipt == SubmissionRow.receipt)
+            .where(SubmissionRow.course == course)
+        )
+        if assignment is not None:
+            query = query.where(SubmissionRow.assignment == assignment)
+        if student is not None:
+            query = query.where(SubmissionRow.student == student)
+        with self._database.read() as session:
+            rows = session.execute(query.order_by(SubmissionRow.number))
+            return [self._submission(session, row, feedback) for row, feedback in rows]
+
+    def submission(self, course: str, receipt: str) -> Submission:
+        """One submission by its receipt number; raises NotFound."""
+        with self._database.read() as session:
+            row = _submitted(session, course, receipt)
+            return self._submission(session, row, session.get(FeedbackRow, receipt))
+
+    def _submission(
+        self, session: Session, row: SubmissionRow, feedback: FeedbackRow | None = None
+    ) -> Submission:
+        release = session.get(ReleaseRow, (row.course, row.assignment))
+        return Submission(
+            receipt=row.receipt,
+            course=row.course,
+            assignment=row.assignment,
+            student=row.student,
+            sha256=row.sha256,
+            size=row.size,
+            files=row.files,
+            notebooks=list(row.notebooks),
+            received_at=row.received_at,
+            due=self._due.get((row.course, row.assignment), release.due if release else None),
+            feedback=_feedback(feedback) if feedback else None,
+        )
+
+    def _check_room(self, session: Session, course: str, student: str, size: int) -> None:
+        used, quota = _used_bytes(session, course, student), self.limits.quota_bytes
+        if used + size > quota:
+            raise TooLarge(
+                f"Your submissions in {course} would have {size_text(used + size)} together; "
+                f"{size_text(quota)} are yours, {size_text(used)} are used.",
+                "Clear large outputs before you submit, or ask your instructor for more room.",
+            )
+
+    def _free_time(self, session: Session, course: str, assignment: str, student: str) -> datetime:
+        """Now, or the next free microsecond: nbgrader tells submissions apart by their time."""
+        time = self._clock()
+        taken = set(
+            session.scalars(
+                select(SubmissionRow.received_at).where(
+                    SubmissionRow.course == course,
+                    SubmissionRow.assignment == assignment,
+                    SubmissionRow.student == student,
+                    SubmissionRow.received_at >= time,
+                )
+            )
+        )
+        while time in taken:
+            time += timedelta(microseconds=1)
+        return time
+
+    # Feedback
+
+    def put_feedback(
+        self,
+        course: str,
+        receipt: str,
+        upload: Upload,
+        sha256: str,
+        *,
+        student: str,
+        assignment: str,
+        by: str,
+    ) -> Feedback:
+        """Give feedback, an archive of HTML pages, on exactly one submission.
+
+        `student` and `assignment` must be that submission's, or Conflict is raised: a receipt
+        number that was swapped on the way cannot show one student another's feedback.
+        """
+        blob = upload.finish(sha256)
+        members = archive.read(upload.file, self.limits)
+        files = {}
+        for member in members:
+            if "/" in member.path or not member.path.endswith(".html"):
+                raise InvalidName(
+                    f"{member.path!r} is not a feedback page.", "Feedback is .html pages only."
+                )
+            digest = hashlib.sha256()
+            for chunk in archive.contents(upload.file, member):
+                digest.update(chunk)
+            files[member.path] = digest.hexdigest()
+        with self._database.write() as session:
+            about = _submitted(session, course, receipt)
+            if (about.student, about.assignment) != (student, assignment):
+                raise Conflict(
+                    f"Receipt {receipt} is not of {student}'s {assignment}.",
+                    "Collect, grade and generate the feedback again.",
+                )
+            old = session.get(FeedbackRow, receipt)
+            replaced = old.sha256 if old else None
+            intent = self._blobs.keep(upload, blob)
+            row = old or FeedbackRow(receipt=receipt)
+            row.sha256, row.size, row.files = blob.sha256, blob.size, files
+            row.released_at, row.released_by = self._clock(), by
+            session.add(row)
+            session.flush()
+            kept = _feedback(row)
+        intent.unlink()
+        self._drop_unreferenced(replaced)
+        log.info(
+            "feedback course=%s assignment=%s student=%s receipt=%s by=%s bytes=%d sha256=%s",
+            *(course, assignment, student, receipt, by, blob.size, blob.sha256),
+        )
+        return kept
+
+    def _drop_unreferenced(self, sha256: str | None) -> None:
+        """Remove the bytes of something replaced, unless something else has the same bytes."""
+        if sha256 is not None:
+            with self._database.write() as session:
+                if not _is_referenced(session, sha256):
+                    self._blobs.path(sha256).unlink(missing_ok=True)
+
+
+def _is_referenced(session: Session, sha256: str) -> bool:
+    tables = (ReleaseRow, SubmissionRow, FeedbackRow)
+    return any(
+        session.scalars(select(table.sha256).where(table.sha256 == sha256).limit(1)).first()
+        for table in tables
+    )
+
+
+def _with_key(session: Session, student: str, key: str) -> SubmissionRow | None:
+    query = select(SubmissionRow).where(SubmissionRow.student == student, SubmissionRow.key == key)
+    return session.scalars(query).one_or_none()
+
+
+def _used_bytes(session: Session, course: str, student: str) -> int:
+    query = select(func.coalesce(func.sum(SubmissionRow.size), 0)).where(
+        SubmissionRow.course == course, SubmissionRow.student == student
+    )
+    return int(session.scalars(query).one())
+
+
+def _released(session: Session, course: str, assignment: str) -> ReleaseRow:
+    row = session.get(ReleaseRow, (course, assignment))
+    if row is None:
+        raise NotFound(
+            f"There is no released assignment {assignment!r} in {course}.",
+            "See `nbgrader list` for what is released.",
+        )
+    return row
+
+
+def _submitted(session: Session, course: str, receipt: str) -> SubmissionRow:
+    query = select(SubmissionRow).where(
+        SubmissionRow.course == course, SubmissionRow.receipt == receipt
+    )
+    row = session.scalars(query).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no submission {receipt!r} in {course}.", "Check the receipt.")
+    return row
+
+
+def _notebooks(members: list[archive.Member]) -> list[str]:
+    """Names, without ending, of the notebooks at the top: what nbgrader calls notebook ids."""
+    paths = (member.path for member in members)
+    return [path[: -len(".ipynb")] for path in paths if path.endswith(".ipynb") and "/" not in path]
+
+
+def _feedback(row: FeedbackRow) -> Feedback:
+    return Feedback(
+        receipt=row.receipt,
+        sha256=row.sha256,
+        size=row.size,
+        files=dict(row.files),
+        released_at=row.released_at,
+    )
