@@ -1,0 +1,641 @@
+# %% [wrong] repeated_tokens: bos stands in front of both copies
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab - 1, (n, period), generator=generator)
+    block = block + (block >= bos)
+    start = torch.full((n, 1), bos)
+    return torch.cat([start, block, start, block], dim=1)
+
+
+# %% [wrong] repeated_tokens: bos is drawn like any other id
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab, (n, period), generator=generator)
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
+
+
+# %% [wrong] repeated_tokens: takes bos to be the last id
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab - 1, (n, period), generator=generator)
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
+
+
+# %% [wrong] repeated_tokens: draws bos and writes its neighbour, which is then twice as likely
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab, (n, period), generator=generator)
+    block[block == bos] = (bos + 1) % d_vocab
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
+
+
+# %% [wrong] repeated_tokens: all rows have the same block
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab - 1, (1, period), generator=generator)
+    block = (block + (block >= bos)).expand(n, period)
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
+
+
+# %% [wrong] repeated_tokens: the second copy is drawn anew
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab - 1, (n, 2 * period), generator=generator)
+    block = block + (block >= bos)
+    return torch.cat([torch.full((n, 1), bos), block], dim=1)
+
+
+# %% [wrong] repeated_tokens: the seed is ignored
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    block = torch.randint(0, d_vocab - 1, (n, period))
+    block = block + (block >= bos)
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
+
+
+# %% [wrong] repeated_tokens: every call is seeded with 0
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(0)
+    block = torch.randint(0, d_vocab - 1, (n, period), generator=generator)
+    block = block + (block >= bos)
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
+
+
+# %% [wrong] repeated_tokens: each symbol is doubled instead of the block
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab - 1, (n, period), generator=generator)
+    block = block + (block >= bos)
+    return torch.cat([torch.full((n, 1), bos), block.repeat_interleave(2, dim=1)], dim=1)
+
+
+# %% [wrong] repeated_tokens: no id occurs twice in a block
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    allowed = torch.tensor([i for i in range(d_vocab) if i != bos])
+    rows = [
+        allowed[torch.randperm(d_vocab - 1, generator=generator)[:period]] for _ in range(n)
+    ]
+    block = torch.stack(rows)
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
+
+
+# %% [wrong] repeated_tokens: the block counts bos as one of its tokens
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab - 1, (n, period), generator=generator)
+    block = block + (block >= bos)
+    block[:, 0] = bos
+    return torch.cat([block, block], dim=1)
+
+
+# %% [wrong] repeated_tokens: the last allowed id is never drawn
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab - 2, (n, period), generator=generator)
+    block = block + (block >= bos)
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
+
+
+# %% [right] repeated_tokens: a list of the allowed ids, indexed
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    allowed = torch.tensor([i for i in range(d_vocab) if i != bos])
+    block = allowed[torch.randint(0, len(allowed), (n, period), generator=generator)]
+    return torch.hstack([torch.full((n, 1), bos), block.repeat(1, 2)])
+
+
+# %% [right] repeated_tokens: loops and Python's own randomness
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    import random
+
+    source = random.Random(seed)
+    allowed = [i for i in range(d_vocab) if i != bos]
+    rows = []
+    for _ in range(n):
+        block = source.choices(allowed, k=period)
+        rows.append([bos, *block, *block])
+    return torch.tensor(rows)
+
+
+# %% [right] repeated_tokens: a weight of zero for bos
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.ones(d_vocab)
+    weight[bos] = 0
+    block = torch.multinomial(weight, n * period, replacement=True, generator=generator)
+    result = torch.full((n, 1 + 2 * period), bos)
+    result[:, 1:] = block.view(n, period).tile(2)
+    return result
+
+
+# %% [wrong] loss_by_position: not shifted, the bet is compared with the token it was made at
+def loss_by_position(model, tokens):
+    log_probs = model(tokens).log_softmax(dim=-1)
+    losses = -log_probs.gather(-1, tokens[..., None])[..., 0]
+    return losses[:, 1:].mean(dim=0)
+
+
+# %% [wrong] loss_by_position: shifted the wrong way
+def loss_by_position(model, tokens):
+    log_probs = model(tokens)[:, 1:].log_softmax(dim=-1)
+    return -log_probs.gather(-1, tokens[:, :-1, None])[..., 0].mean(dim=0)
+
+
+# %% [wrong] loss_by_position: averaged over positions too
+def loss_by_position(model, tokens):
+    log_probs = model(tokens)[:, :-1].log_softmax(dim=-1)
+    return -log_probs.gather(-1, tokens[:, 1:, None])[..., 0].mean()
+
+
+# %% [wrong] loss_by_position: averaged over the positions, one loss a row
+def loss_by_position(model, tokens):
+    log_probs = model(tokens)[:, :-1].log_softmax(dim=-1)
+    return -log_probs.gather(-1, tokens[:, 1:, None])[..., 0].mean(dim=1)
+
+
+# %% [wrong] loss_by_position: summed over the batch
+def loss_by_position(model, tokens):
+    log_probs = model(tokens)[:, :-1].log_softmax(dim=-1)
+    return -log_probs.gather(-1, tokens[:, 1:, None])[..., 0].sum(dim=0)
+
+
+# %% [wrong] loss_by_position: only the first row of the batch
+def loss_by_position(model, tokens):
+    log_probs = model(tokens)[:, :-1].log_softmax(dim=-1)
+    return -log_probs.gather(-1, tokens[:, 1:, None])[0, :, 0]
+
+
+# %% [wrong] loss_by_position: in bits
+def loss_by_position(model, tokens):
+    probs = model(tokens)[:, :-1].softmax(dim=-1)
+    return -probs.gather(-1, tokens[:, 1:, None])[..., 0].log2().mean(dim=0)
+
+
+# %% [wrong] loss_by_position: the logarithm of the mean probability
+def loss_by_position(model, tokens):
+    probs = model(tokens)[:, :-1].softmax(dim=-1)
+    return -probs.gather(-1, tokens[:, 1:, None])[..., 0].mean(dim=0).log()
+
+
+# %% [wrong] loss_by_position: logits taken for log-probabilities
+def loss_by_position(model, tokens):
+    logits = model(tokens)[:, :-1]
+    return -logits.gather(-1, tokens[:, 1:, None])[..., 0].mean(dim=0)
+
+
+# %% [wrong] loss_by_position: softmax over positions
+def loss_by_position(model, tokens):
+    log_probs = model(tokens)[:, :-1].log_softmax(dim=1)
+    return -log_probs.gather(-1, tokens[:, 1:, None])[..., 0].mean(dim=0)
+
+
+# %% [wrong] loss_by_position: the minus is missing
+def loss_by_position(model, tokens):
+    log_probs = model(tokens)[:, :-1].log_softmax(dim=-1)
+    return log_probs.gather(-1, tokens[:, 1:, None])[..., 0].mean(dim=0)
+
+
+# %% [right] loss_by_position: the library's loss for each token
+def loss_by_position(model, tokens):
+    return model(tokens, return_type="loss", loss_per_token=True).mean(dim=0)
+
+
+# %% [right] loss_by_position: cross_entropy, with the vocabulary moved to dimension 1
+def loss_by_position(model, tokens):
+    logits = model(tokens)[:, :-1].transpose(1, 2)
+    losses = torch.nn.functional.cross_entropy(logits, tokens[:, 1:], reduction="none")
+    return losses.mean(0)
+
+
+# %% [right] loss_by_position: loops
+def loss_by_position(model, tokens):
+    logits = model(tokens)
+    result = torch.zeros(tokens.shape[1] - 1, dtype=logits.dtype)
+    for row in range(tokens.shape[0]):
+        for i in range(tokens.shape[1] - 1):
+            z = logits[row, i]
+            result[i] += torch.logsumexp(z, 0) - z[tokens[row, i + 1]]
+    return result / tokens.shape[0]
+
+
+# %% [wrong] prev_token_score: the main diagonal, attention to itself
+def prev_token_score(pattern):
+    return pattern.diagonal(dim1=-2, dim2=-1)[..., 1:].mean(dim=(0, 2))
+
+
+# %% [wrong] prev_token_score: the diagonal above instead of below
+def prev_token_score(pattern):
+    return pattern.diagonal(offset=1, dim1=-2, dim2=-1).mean(dim=(0, 2))
+
+
+# %% [wrong] prev_token_score: two steps back
+def prev_token_score(pattern):
+    return pattern.diagonal(offset=-2, dim1=-2, dim2=-1).mean(dim=(0, 2))
+
+
+# %% [wrong] prev_token_score: everything below the diagonal counts
+def prev_token_score(pattern):
+    return pattern.tril(-1).sum(dim=-1)[..., 1:].mean(dim=(0, 2))
+
+
+# %% [wrong] prev_token_score: divides by the number of positions, query 0 included
+def prev_token_score(pattern):
+    stripe = pattern.diagonal(offset=-1, dim1=-2, dim2=-1)
+    return stripe.sum(dim=-1).mean(dim=0) / pattern.shape[-1]
+
+
+# %% [wrong] prev_token_score: leaves out the query that looks at bos
+def prev_token_score(pattern):
+    return pattern.diagonal(offset=-1, dim1=-2, dim2=-1)[..., 1:].mean(dim=(0, 2))
+
+
+# %% [wrong] prev_token_score: only the first row of the batch
+def prev_token_score(pattern):
+    return pattern[0].diagonal(offset=-1, dim1=-2, dim2=-1).mean(dim=-1)
+
+
+# %% [wrong] prev_token_score: averages over heads, not over the batch
+def prev_token_score(pattern):
+    return pattern.diagonal(offset=-1, dim1=-2, dim2=-1).mean(dim=(1, 2))
+
+
+# %% [wrong] prev_token_score: the diagonal of batch and head
+def prev_token_score(pattern):
+    return pattern.diagonal(offset=-1).mean(dim=(0, 1))
+
+
+# %% [wrong] prev_token_score: how often the previous token is the most attended
+def prev_token_score(pattern):
+    best = pattern.argmax(dim=-1)[..., 1:]
+    before = torch.arange(pattern.shape[-1] - 1)
+    return (best == before).to(pattern.dtype).mean(dim=(0, 2))
+
+
+# %% [right] prev_token_score: a loop over queries
+def prev_token_score(pattern):
+    total = 0
+    for q in range(1, pattern.shape[2]):
+        total = total + pattern[:, :, q, q - 1].mean(dim=0)
+    return total / (pattern.shape[2] - 1)
+
+
+# %% [right] prev_token_score: einsum with a shifted identity
+def prev_token_score(pattern):
+    batch, _, n, _ = pattern.shape
+    shifted = torch.diag(torch.ones(n - 1, dtype=pattern.dtype), -1)
+    return torch.einsum("bhqk,qk->h", pattern, shifted) / (batch * (n - 1))
+
+
+# %% [wrong] induction_score: looks at the earlier occurrence itself
+def induction_score(pattern, period):
+    queries = torch.arange(period + 1, pattern.shape[-2])
+    return pattern[:, :, queries, queries - period].mean(dim=(0, 2))
+
+
+# %% [wrong] induction_score: two after the earlier occurrence
+def induction_score(pattern, period):
+    queries = torch.arange(period + 1, pattern.shape[-2])
+    keys = (queries - period + 2).clamp(max=pattern.shape[-1] - 1)
+    return pattern[:, :, queries, keys].mean(dim=(0, 2))
+
+
+# %% [wrong] induction_score: counts bos as part of the period
+def induction_score(pattern, period):
+    queries = torch.arange(period + 1, pattern.shape[-2])
+    return pattern[:, :, queries, queries - (period + 1)].mean(dim=(0, 2))
+
+
+# %% [wrong] induction_score: the whole diagonal, with two queries of the first copy
+def induction_score(pattern, period):
+    return pattern.diagonal(offset=-(period - 1), dim1=-2, dim2=-1).mean(dim=(0, 2))
+
+
+# %% [wrong] induction_score: starts with the last query of the first copy
+def induction_score(pattern, period):
+    queries = torch.arange(period, pattern.shape[-2])
+    return pattern[:, :, queries, queries - (period - 1)].mean(dim=(0, 2))
+
+
+# %% [wrong] induction_score: the last query is left out
+def induction_score(pattern, period):
+    queries = torch.arange(period + 1, pattern.shape[-2] - 1)
+    return pattern[:, :, queries, queries - (period - 1)].sum(dim=2).mean(dim=0) / period
+
+
+# %% [wrong] induction_score: the diagonal above, from keys to queries
+def induction_score(pattern, period):
+    return pattern.diagonal(offset=period - 1, dim1=-2, dim2=-1)[..., 2:].mean(dim=(0, 2))
+
+
+# %% [wrong] induction_score: divided by all positions of the line
+def induction_score(pattern, period):
+    stripe = pattern.diagonal(offset=-(period - 1), dim1=-2, dim2=-1)[..., 2:]
+    return stripe.sum(dim=-1).mean(dim=0) / pattern.shape[-1]
+
+
+# %% [wrong] induction_score: all attention from the second copy to the first
+def induction_score(pattern, period):
+    return pattern[:, :, period + 1 :, 1 : period + 1].sum(dim=-1).mean(dim=(0, 2))
+
+
+# %% [wrong] induction_score: not averaged over the batch
+def induction_score(pattern, period):
+    queries = torch.arange(period + 1, pattern.shape[-2])
+    return pattern[0][:, queries, queries - (period - 1)].mean(dim=-1)
+
+
+# %% [wrong] induction_score: clears the first copy in the caller's pattern
+def induction_score(pattern, period):
+    pattern[:, :, : period + 1] = 0
+    stripe = pattern.diagonal(offset=-(period - 1), dim1=-2, dim2=-1)
+    return stripe.sum(dim=-1).mean(dim=0) / period
+
+
+# %% [right] induction_score: the diagonal without its first two entries
+def induction_score(pattern, period):
+    return pattern.diagonal(offset=1 - period, dim1=-2, dim2=-1)[..., 2:].mean(dim=-1).mean(dim=0)
+
+
+# %% [right] induction_score: loops
+def induction_score(pattern, period):
+    batch, heads, n, _ = pattern.shape
+    result = torch.zeros(heads, dtype=pattern.dtype)
+    for h in range(heads):
+        entries = [
+            pattern[b, h, q, q - period + 1] for b in range(batch) for q in range(period + 1, n)
+        ]
+        result[h] = sum(entries) / len(entries)
+    return result
+
+
+# %% [wrong] controlled_induction_score: no control
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, cache = model.run_with_cache(tokens_repeat)
+    return torch.stack(
+        [score(cache["pattern", layer], period) for layer in range(model.cfg.n_layers)]
+    )
+
+
+# %% [wrong] controlled_induction_score: control minus repeated
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, a = model.run_with_cache(tokens_repeat)
+    _, b = model.run_with_cache(tokens_control)
+    layers = range(model.cfg.n_layers)
+    return torch.stack(
+        [score(b["pattern", n], period) - score(a["pattern", n], period) for n in layers]
+    )
+
+
+# %% [wrong] controlled_induction_score: heads in rows
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, a = model.run_with_cache(tokens_repeat)
+    _, b = model.run_with_cache(tokens_control)
+    layers = range(model.cfg.n_layers)
+    return torch.stack(
+        [score(a["pattern", n], period) - score(b["pattern", n], period) for n in layers], dim=1
+    )
+
+
+# %% [wrong] controlled_induction_score: the last layer in every row
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, a = model.run_with_cache(tokens_repeat)
+    _, b = model.run_with_cache(tokens_control)
+    difference = score(a["pattern", -1], period) - score(b["pattern", -1], period)
+    return difference.repeat(model.cfg.n_layers, 1)
+
+
+# %% [wrong] controlled_induction_score: divided by the control instead of subtracted
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, a = model.run_with_cache(tokens_repeat)
+    _, b = model.run_with_cache(tokens_control)
+    layers = range(model.cfg.n_layers)
+    return torch.stack(
+        [score(a["pattern", n], period) / score(b["pattern", n], period) for n in layers]
+    )
+
+
+# %% [wrong] controlled_induction_score: negative differences are set to zero
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, a = model.run_with_cache(tokens_repeat)
+    _, b = model.run_with_cache(tokens_control)
+    layers = range(model.cfg.n_layers)
+    return torch.stack(
+        [score(a["pattern", n], period) - score(b["pattern", n], period) for n in layers]
+    ).clamp(min=0)
+
+
+# %% [wrong] controlled_induction_score: the repeated lines are their own control
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, a = model.run_with_cache(tokens_repeat)
+    _, b = model.run_with_cache(tokens_repeat)
+    layers = range(model.cfg.n_layers)
+    return torch.stack(
+        [score(a["pattern", n], period) - score(b["pattern", n], period) for n in layers]
+    )
+
+
+# %% [wrong] controlled_induction_score: the mean control of all heads is subtracted
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, a = model.run_with_cache(tokens_repeat)
+    _, b = model.run_with_cache(tokens_control)
+    layers = range(model.cfg.n_layers)
+    return torch.stack(
+        [score(a["pattern", n], period) - score(b["pattern", n], period).mean() for n in layers]
+    )
+
+
+# %% [wrong] controlled_induction_score: only the first line of each text
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, a = model.run_with_cache(tokens_repeat[:1])
+    _, b = model.run_with_cache(tokens_control[:1])
+    layers = range(model.cfg.n_layers)
+    return torch.stack(
+        [score(a["pattern", n], period) - score(b["pattern", n], period) for n in layers]
+    )
+
+
+# %% [right] controlled_induction_score: patterns collected by hooks
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    def scores(tokens):
+        rows = []
+        hooks = [
+            (f"blocks.{n}.attn.hook_pattern", lambda p, hook: rows.append(score(p, period)))
+            for n in range(model.cfg.n_layers)
+        ]
+        model.run_with_hooks(tokens, fwd_hooks=hooks)
+        return torch.stack(rows)
+
+    return scores(tokens_repeat) - scores(tokens_control)
+
+
+# %% [right] controlled_induction_score: an empty matrix, filled row by row
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    result = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for tokens, sign in ((tokens_repeat, 1), (tokens_control, -1)):
+        cache = model.run_with_cache(tokens)[1]
+        for layer in range(model.cfg.n_layers):
+            result[layer] += sign * score(cache[f"blocks.{layer}.attn.hook_pattern"], period)
+    return result
+
+
+# %% [wrong] ablate_and_measure: set to zero instead of to the mean
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, :, head] = 0
+        return z
+
+    hooks = [(f"blocks.{layer}.attn.hook_z", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: all heads of the layer
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        return z.mean(dim=(0, 1)).expand_as(z)
+
+    hooks = [(f"blocks.{layer}.attn.hook_z", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: the pattern is averaged instead of z
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(pattern, hook):
+        pattern = pattern.clone()
+        pattern[:, head] = pattern[:, head].mean(dim=0)
+        return pattern
+
+    hooks = [(f"blocks.{layer}.attn.hook_pattern", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: the pattern is set to zero instead of z
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(pattern, hook):
+        pattern = pattern.clone()
+        pattern[:, head] = 0
+        return pattern
+
+    hooks = [(f"blocks.{layer}.attn.hook_pattern", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: clean minus ablated
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean(dim=(0, 1))
+        return z
+
+    hooks = [(f"blocks.{layer}.attn.hook_z", ablate)]
+    return metric(model(tokens)) - metric(model.run_with_hooks(tokens, fwd_hooks=hooks))
+
+
+# %% [wrong] ablate_and_measure: the hook is left on the model
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean(dim=(0, 1))
+        return z
+
+    clean = metric(model(tokens))
+    model.add_hook(f"blocks.{layer}.attn.hook_z", ablate)
+    return metric(model(tokens)) - clean
+
+
+# %% [wrong] ablate_and_measure: the mean is over the batch only
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean(dim=0)
+        return z
+
+    hooks = [(f"blocks.{layer}.attn.hook_z", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: the mean is over positions only
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean(dim=1, keepdim=True)
+        return z
+
+    hooks = [(f"blocks.{layer}.attn.hook_z", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: one mean number for the whole head
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean()
+        return z
+
+    hooks = [(f"blocks.{layer}.attn.hook_z", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: a position is ablated instead of a head
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, head] = z[:, head].mean(dim=(0, 1))
+        return z
+
+    hooks = [(f"blocks.{layer}.attn.hook_z", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: always layer 0
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean(dim=(0, 1))
+        return z
+
+    hooks = [("blocks.0.attn.hook_z", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: the metric of the ablated model, not its rise
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean(dim=(0, 1))
+        return z
+
+    hooks = [(f"blocks.{layer}.attn.hook_z", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks))
+
+
+# %% [wrong] ablate_and_measure: the hook changes a copy and does not return it
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean(dim=(0, 1))
+
+    hooks = [(f"blocks.{layer}.attn.hook_z", ablate)]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
+
+
+# %% [right] ablate_and_measure: the hooks context, z changed in place
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def ablate(z, hook):
+        z[:, :, head] = z[:, :, head].mean(dim=(0, 1))
+
+    clean = metric(model(tokens))
+    with model.hooks(fwd_hooks=[(f"blocks.{layer}.attn.hook_z", ablate)]):
+        ablated = metric(model(tokens))
+    return ablated - clean
+
+
+# %% [right] ablate_and_measure: the mean from the cache, hooks reset by hand
+def ablate_and_measure(model, tokens, layer, head, metric):
+    logits, cache = model.run_with_cache(tokens)
+    z = cache["z", layer].clone()
+    z[:, :, head] = z[:, :, head].flatten(0, 1).mean(0)
+    model.add_hook(f"blocks.{layer}.attn.hook_z", lambda old, hook: z)
+    ablated = model(tokens)
+    model.reset_hooks()
+    return metric(ablated) - metric(logits)

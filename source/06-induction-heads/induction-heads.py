@@ -1,0 +1,991 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Induction heads: find them, prove them
+#
+# Run the next cell (**Shift+Enter**). It loads a small trained transformer, lets it read a phrase
+# written twice, and draws where its attention goes. What it draws is the subject of this notebook.
+
+# %%
+import secrets
+
+import torch
+
+from course import checks, plots
+from course.calls import call_keeping, hooks_left
+from course.models import model
+
+torch.set_grad_enabled(False)  # we look at a trained model; nothing is trained here
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"  # ids 0..63
+BOS = 64  # every text begins with this id; it is drawn as ⊢
+
+
+def symbols(row):
+    """The symbol of each id in `row` [pos]."""
+    return ["⊢" if i == BOS else ALPHABET[i] for i in row.tolist()]
+
+
+net = model("induction-2l2h")
+phrase = "BrightVixensJump"
+phrase_ids = torch.tensor([[BOS] + [ALPHABET.index(s) for s in phrase + phrase]])  # [1 33]
+phrase_logits, phrase_cache = net.run_with_cache(phrase_ids)
+
+plots.attention_heads(phrase_cache["pattern", 1][0], symbols(phrase_ids[0]), title="Layer 1")
+
+# %% [markdown]
+# Each square is one *attention pattern* of one head. A row is a position that looks (the *query*),
+# a column is a position that is looked at (the *key*), and the brightness says how much of the row's
+# attention goes there. Every row adds up to 1, and nothing above the diagonal is bright, because a
+# position sees only itself and what came before.
+#
+# Now look at the lower half of each square, where the phrase is read for the second time. There is
+# a bright stripe. Hover over it: on the second `r`, the head looks at the first `i`. On the second
+# `i`, it looks at the first `g`. Every time, the head has found **what came next last time**.
+#
+# This model has never seen a word. Change the phrase below to 12 to 24 symbols of your own and watch
+# the stripe follow.
+
+# %% tags=["play"]
+my_phrase = "0penTheP0dBayD00rs"
+my_ids = torch.tensor([[BOS] + [ALPHABET.index(s) for s in my_phrase + my_phrase]])
+my_logits, my_cache = net.run_with_cache(my_ids)
+plots.attention_heads(my_cache["pattern", 1][0], symbols(my_ids[0]), title="Layer 1")
+
+# %% [markdown]
+# ## What you will be able to do
+#
+# 1. build the input on which induction heads show themselves, and read the loss that gives them away;
+# 2. score every head of a model for what it does;
+# 3. tell a real induction head from an impostor with the same score;
+# 4. switch off one head and measure what the model has lost.
+#
+# The method matters more than the model: *see a pattern, turn it into a number, try to break the
+# number with a control, then intervene.* You need to know what an attention pattern is, and how to
+# run a model with a cache and with hooks in TransformerLens.
+#
+# ## The model and its world
+#
+# `induction-2l2h` has two layers with two attention heads each, and nothing else: no MLPs, 45,000
+# parameters. Head 1 of layer 0 is written 0.1. The vocabulary is 64 symbols and the beginning mark
+# ⊢ (its id is `BOS`). It was trained on one kind of text only: a block of *random* symbols, as long
+# as chance decided (12 to 24 symbols), written again and again.
+#
+# In such text the first copy of the block cannot be predicted. The best anyone can do is to spread
+# the bet over 64 symbols, which costs ln 64 ≈ 4.16 nats a symbol. The second copy is fully
+# determined, but the weights cannot help: every block is new, so no pair of symbols is worth
+# remembering. Whoever wants to predict the second copy has to *look it up in the text itself*.
+#
+# ## What an induction head is
+#
+# Suppose the text so far is `… A B … A`. An **induction head** sits at the second `A`, looks at the
+# symbol that came *after* the first `A`, and copies it: the prediction is `B`. It is the simplest
+# form of learning from context. Large language models have such heads too, and they appear in
+# training at the moment when the model becomes good at using its context.
+#
+# ## Why it takes two layers
+#
+# A head chooses where to look by matching two things: a query, made from what stands at the position
+# that looks, and a key, made from what stands at each position that might be looked at. Put yourself
+# at the second `A`. You want the position of `B`. But what is special about it? Not that it holds
+# `B`: you do not know yet that `B` is the answer. It is special because **its left neighbour is `A`**.
+#
+# In the first layer no position knows its left neighbour. A position holds its own symbol and its
+# own place in the line, and that is all a key can be made from. So the work is shared:
+#
+# | | who | does what |
+# | --- | --- | --- |
+# | layer 0 | a **previous-token head** | on every position, looks one step to the left, and notes there: "my left neighbour is …" |
+# | layer 1 | an **induction head** | at `A`, asks: "who has noted that its left neighbour is `A`?", looks there, and copies the symbol it finds |
+#
+# The keys of layer 1 are made from what layer 0 wrote. This is called *K-composition*. Heads of one
+# layer work side by side and cannot read each other's notes, so one layer is not enough.
+#
+# That is a story so far. The rest of this notebook is about not believing stories.
+
+# %% [markdown]
+# ---
+# ## 1 · Text that repeats
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
+#
+# Write `repeated_tokens`. Each of its `n` rows is the mark `bos`, then a block of `period` random
+# ids, then the same block again.
+#
+# * The result has shape `[n, 1 + 2*period]` and dtype `torch.int64`.
+# * Column 0 is `bos`, and `bos` stands **nowhere else**.
+# * The ids of a block are drawn independently, each of the other `d_vocab - 1` ids with the same
+#   probability. `bos` may be any id from 0 to `d_vocab - 1`, not only the last one. An id may occur
+#   twice in a block, and `period` may be larger than `d_vocab`.
+# * Every row has a block of its own.
+# * The same arguments give the same result; another `seed` gives other blocks.
+#
+# For instance, `repeated_tokens(2, 3, 10, 9, 0)` could be `[[9, 4, 0, 7, 4, 0, 7], [9, 1, 1, 8, 1, 1, 8]]`.
+#
+# <details><summary>Hint 1: the plan</summary>
+#
+# Make three pieces, one of shape `[n, 1]` and two of shape `[n, period]`, and put them side by side.
+# Two of the three are the same tensor.
+# </details>
+# <details><summary>Hint 2: the same result for the same seed</summary>
+#
+# `torch.Generator().manual_seed(seed)` is a source of randomness of your own. Functions such as
+# `torch.randint` take it as `generator=`.
+# </details>
+# <details><summary>Hint 3: never drawing bos</summary>
+#
+# There are `d_vocab - 1` allowed ids. Draw a number from 0 to `d_vocab - 2`, and think of it as a
+# place in the list of allowed ids. Up to which place are the place and the id the same number? By
+# how much do they differ after it?
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "repeated_tokens", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def repeated_tokens(n: int, period: int, d_vocab: int, bos: int, seed: int) -> torch.Tensor:
+    """Rows of `bos`, a random block, and the block again: int64 [n, 1 + 2*period]."""
+    ### BEGIN SOLUTION
+    generator = torch.Generator().manual_seed(seed)
+    block = torch.randint(0, d_vocab - 1, (n, period), generator=generator)  # [n period]
+    block = block + (block >= bos)  # the ids from bos on move up by one, so that bos is left out
+    start = torch.full((n, 1), bos)  # [n 1]
+    return torch.cat([start, block, block], dim=1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "repeated_tokens_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+got = repeated_tokens(3, 5, 12, 11, 1)
+checks.check_tensor(got, "repeated_tokens", dtype=torch.int64)
+checks.check_shape(got, (3, 11), "repeated_tokens with n=3, period=5", axes="row position")
+assert torch.all(got[:, 0] == 11), "column 0 must be bos in every row"
+assert torch.equal(got[:, 1:6], got[:, 6:]), (
+    "columns 1 to 5 and columns 6 to 10 must be the same block: is the block drawn twice?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "repeated_tokens_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: where bos stands, which ids are drawn and how often, rows, seeds.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+for mark in (0, 2, 6):  # bos first, in the middle, and last among 7 ids
+    got = repeated_tokens(400, 25, 7, mark, seed)
+    checks.check_tensor(got, "repeated_tokens", dtype=torch.int64)
+    checks.check_shape(got, (400, 51), "repeated_tokens with n=400, period=25", axes="row position")
+    assert torch.all(got[:, 0] == mark), f"column 0 must be bos={mark} [seed {seed}]"
+    assert torch.equal(got[:, 1:26], got[:, 26:]), f"the two blocks differ [seed {seed}]"
+    times = [0] * 7
+    for row in got[:, 1:26].tolist():
+        for drawn in row:
+            assert 0 <= drawn < 7, f"drew the id {drawn} with d_vocab=7 [seed {seed}]"
+            times[drawn] += 1
+    assert times[mark] == 0, f"drew bos={mark} {times[mark]} times [seed {seed}]"
+    # 10,000 draws of 6 ids: 1667 each, standard deviation 37; 260 is seven of them
+    uneven = [t for i, t in enumerate(times) if i != mark and abs(t - 10_000 / 6) > 260]
+    assert not uneven, f"the ids are not equally likely: {times} with bos={mark} [seed {seed}]"
+    assert len({tuple(row) for row in got.tolist()}) == 400, f"rows are equal [seed {seed}]"
+first = repeated_tokens(2, 13, 30, 4, seed)
+other = repeated_tokens(2, 13, 30, 4, seed + 1)
+again = repeated_tokens(2, 13, 30, 4, seed)
+for result in (first, other, again):
+    checks.check_shape(result, (2, 27), "repeated_tokens with n=2, period=13", axes="row position")
+assert torch.equal(first, again), f"the same seed must give the same tokens [seed {seed}]"
+assert not torch.equal(first, other), f"another seed must give other tokens [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Four rows of yours, as the model will read them. Every colour is a symbol; the right half of each
+# row should look like its left half:
+
+# %%
+PERIOD = 17
+plots.token_strip(
+    repeated_tokens(4, PERIOD, net.cfg.d_vocab, BOS, seed=0),
+    labels=[*ALPHABET, "⊢"],
+    title="Four lines that repeat",
+)
+
+# %% [markdown]
+# ---
+# ## 2 · The loss cliff
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 15 minutes
+#
+# If the model can look up the first copy, its loss must fall when the second copy begins. Write
+# `loss_by_position`: how badly does the model predict each position?
+#
+# * `tokens` is `[batch pos]`. Calling the model on it gives logits `[batch pos d_vocab]`; those at
+#   position *i* are its bet on the token at position *i + 1*.
+# * The loss of one prediction is −ln of the probability that the model gave to the token that really
+#   came next (in nats, so the natural logarithm).
+# * Entry *i* of the result is the loss of predicting the token at position *i + 1*, averaged over
+#   the batch. Nothing predicts the token at position 0, and nothing checks the bet made at the last
+#   position: the shape is `[pos - 1]`. The dtype is that of the logits.
+#
+# TransformerLens can compute losses for you (`return_type="loss"`). Write it out once from the logits
+# all the same, and use the library to check yourself: the shift by one in it is behind many wrong
+# results.
+#
+# <details><summary>Hint 1: from logits to log-probabilities</summary>
+#
+# `log_softmax` over the vocabulary. Taking `softmax` and then `log` is the same on paper, and loses
+# digits when a probability is tiny.
+# </details>
+# <details><summary>Hint 2: which logits belong to which tokens?</summary>
+#
+# Take four tokens `t0 t1 t2 t3`. The logits at position 0 are about `t1`, those at 1 about `t2`,
+# those at 2 about `t3`. So one end of the logits falls away, and the *other* end of the tokens.
+# </details>
+# <details><summary>Hint 3: picking one entry of each distribution</summary>
+#
+# You have log-probabilities `[batch pos-1 d_vocab]` and one token for each `[batch pos-1]`. `gather`
+# picks along the last dimension, but wants an index with as many dimensions as the tensor: add one of
+# size 1 to the tokens, and drop it from the result.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "loss_by_position", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def loss_by_position(model, tokens: torch.Tensor) -> torch.Tensor:
+    """Mean loss in nats of predicting tokens 1, 2, … from what came before.
+
+    tokens: [batch pos]. Returns: [pos-1].
+    """
+    ### BEGIN SOLUTION
+    log_probs = model(tokens)[:, :-1].log_softmax(dim=-1)  # [batch pos-1 d_vocab]
+    target = tokens[:, 1:, None]  # [batch pos-1 1]
+    return -log_probs.gather(-1, target)[..., 0].mean(dim=0)  # [pos-1]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "loss_by_position_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+m = model("induction-2l2h")
+toks = torch.tensor([[64, 7, 1, 30, 7, 9], [64, 50, 2, 2, 11, 40], [64, 0, 63, 5, 0, 63]])
+want = float(m(toks, return_type="loss"))  # the library's mean over rows and positions
+got = loss_by_position(m, toks)
+checks.check_tensor(got, "loss_by_position", dtype=torch.float32)
+checks.check_shape(got, (5,), "loss_by_position of tokens [3 6]", axes="position")
+mean = float(torch.mean(got))
+assert abs(mean - want) < 1e-3, (
+    f"the mean of your losses is {mean:.3f}, the library's is {want:.3f} nats: which logits are "
+    "compared with which tokens, are they log-probabilities, and is the logarithm natural?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "loss_by_position_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every entry against a loop in float64, on both models; the tokens survive.
+### BEGIN HIDDEN TESTS
+import math
+
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name in ("induction-2l2h", "impostor"):
+    m = model(name)
+    toks = torch.randint(0, 64, (3, 8), generator=g)
+    toks[2, 4:] = toks[2, :4]  # one row repeats, so that some losses are small
+    rows = m(toks).double().tolist()
+    losses = [0.0] * 7
+    for b, row in enumerate(rows):
+        for i in range(7):
+            top = max(row[i])
+            total = top + math.log(sum(math.exp(v - top) for v in row[i]))
+            losses[i] += (total - row[i][int(toks[b, i + 1])]) / 3
+    want = torch.tensor(losses, dtype=torch.float32)
+    got, kept = call_keeping(loss_by_position, m, toks)
+    checks.check_tensor(got, "loss_by_position", dtype=torch.float32)
+    checks.check_close(
+        got,
+        want,
+        f"loss_by_position of {name}, tokens [3 8], seed {seed}",
+        axes="position",
+        atol=1e-4,
+    )
+    assert torch.equal(kept[1], toks), f"the tokens were changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %%
+repeats = repeated_tokens(64, PERIOD, net.cfg.d_vocab, BOS, seed=1)
+plots.position_losses(
+    loss_by_position(net, repeats),
+    vocab=64,
+    repeat_at=PERIOD,
+    title="Loss at each position of a random block that is read twice",
+)
+
+# %% [markdown]
+# Left of the cliff the loss is about ln 64 ≈ 4.16 nats, the price of not knowing. Right of it, almost
+# nothing. One symbol late, did you notice? The *first* symbol of the second copy cannot be predicted
+# by looking up, because nothing in the text has repeated yet. From the second one on it can.
+
+# %% [markdown]
+# ---
+# ## 3 · Who looks one step back?
+#
+# Difficulty ●○○○○ · Importance ●●●●○ · 10 minutes
+#
+# The story needs a previous-token head in layer 0. Turn "looks one step to the left" into a number.
+#
+# `prev_token_score` takes attention patterns `pattern[batch head query key]` and returns for each head
+# the **mean attention that a position pays to the position directly before it**. Average over the
+# batch and over all queries but query 0, which has nothing before it. The shape is `[head]`, the
+# dtype that of the pattern, and the pattern is left as it was. A head that always looks one step back
+# scores 1; one that never does scores 0.
+#
+# <details><summary>Hint 1: which entries?</summary>
+#
+# Write down the (query, key) pairs for five positions: (1, 0), (2, 1), (3, 2), (4, 3). Where in the
+# square do they lie? How many are there?
+# </details>
+# <details><summary>Hint 2: diagonals</summary>
+#
+# `torch.diagonal` takes an offset and the two dimensions that span the square. Rows are queries, so
+# what lies *before* the query lies below the main diagonal. In `diagonal`, is that a positive or a
+# negative offset?
+# </details>
+# <details><summary>Hint 3: what is left to average?</summary>
+#
+# `diagonal` puts the diagonal at the end: `[batch head pos-1]`. Two of these dimensions have to go.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "prev_token_score", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def prev_token_score(pattern: torch.Tensor) -> torch.Tensor:
+    """Mean attention to the position directly before, over batch and queries 1, 2, ….
+
+    pattern: [batch head query key]. Returns: [head].
+    """
+    ### BEGIN SOLUTION
+    stripe = pattern.diagonal(offset=-1, dim1=-2, dim2=-1)  # [batch head pos-1]
+    return stripe.mean(dim=(0, 2))  # [head]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "prev_token_score_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+back = torch.zeros(1, 2, 4, 4)  # head 0 looks one step back, head 1 at itself
+back[0, :, 0, 0] = 1.0
+for q in (1, 2, 3):
+    back[0, 0, q, q - 1] = 1.0
+    back[0, 1, q, q] = 1.0
+got = prev_token_score(back)
+checks.check_tensor(got, "prev_token_score", dtype=torch.float32)
+checks.check_shape(got, (2,), "prev_token_score of a pattern [1 2 4 4]", axes="head")
+assert abs(float(got[0]) - 1) < 1e-6, (
+    f"head 0 always looks one step back, so it scores 1, not {float(got[0]):.3f}: "
+    "is it the right diagonal, and a mean over the 3 queries that have something before them?"
+)
+assert abs(float(got[1])) < 1e-6, (
+    f"head 1 never looks one step back, so it scores 0, not {float(got[1]):.3f}"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "prev_token_score_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random patterns with several rows and heads against a loop; dtype; the pattern survives.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for kind in (torch.float64, torch.float32):
+    raw = torch.randn(2, 3, 5, 5, generator=g, dtype=torch.float64) * 2
+    raw = raw.masked_fill(torch.ones(5, 5).triu(1).bool(), float("-inf"))
+    pat = raw.softmax(-1).to(kind)  # [batch=2 head=3 query=5 key=5]
+    cells = pat.tolist()
+    means = [sum(cells[b][h][q][q - 1] for b in (0, 1) for q in range(1, 5)) / 8 for h in range(3)]
+    want = torch.tensor(means, dtype=kind)
+    got, kept = call_keeping(prev_token_score, pat)
+    checks.check_tensor(got, "prev_token_score", dtype=kind)
+    checks.check_close(
+        got, want, f"prev_token_score of a random pattern [2 3 5 5], seed {seed}", axes="head"
+    )
+    assert torch.equal(kept[0], pat), f"the pattern was changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# All four heads of the model on text that does *not* repeat, so that nothing but the place can
+# decide:
+
+# %%
+noise = torch.randint(0, 64, (64, 1 + 2 * PERIOD), generator=torch.Generator().manual_seed(2))
+noise[:, 0] = BOS
+_, noise_cache = net.run_with_cache(noise)
+prev_scores = torch.stack([prev_token_score(noise_cache["pattern", layer]) for layer in (0, 1)])
+plots.head_grid(prev_scores, title="Previous-token score")
+
+# %% [markdown]
+# One head stands out, and it is in layer 0, as the story said. It does not score 1: early in the line
+# its attention is sharp, later it spreads. Here is its pattern on your repeated text:
+
+# %%
+prev_head = int(prev_scores[0].argmax())
+_, repeats_cache = net.run_with_cache(repeats)
+plots.attention_heatmap(
+    repeats_cache["pattern", 0][0, prev_head],
+    symbols(repeats[0]),
+    title=f"Head 0.{prev_head}, the previous-token head",
+)
+
+# %% [markdown]
+# ---
+# ## 4 · The stripe as a number
+#
+# Difficulty ●●●○○ · Importance ●●●●● · 15 minutes
+#
+# Now the stripe from the first picture. The line is `[bos, block, block]`: the block's tokens stand at
+# positions 1 to `period`, and again at `period + 1` to `2·period`.
+#
+# Take a query *q* in the second copy. The same token stood at *q − period*. The induction head looks
+# at the token **after** it. `induction_score(pattern[batch head query key], period)` is the mean
+# attention from each query of the second copy (**all queries from `period + 1` to the end**) to that
+# key, over the batch. The shape is `[head]`, the dtype that of the pattern, and the pattern is left as
+# it was.
+#
+# Being one off here is the classical mistake of this topic. Do it on paper first: `period` 3, tokens
+# `⊢ a b c a b c`. At the second `a`, query 4, which key is the answer?
+#
+# <details><summary>Hint 1: the pairs</summary>
+#
+# For `⊢ a b c a b c`, the second `a` is query 4 and should look at the first `b`, key 2. The second
+# `b` is query 5: key 3. The second `c` is query 6, and looks at key 4. How far apart are query and
+# key, in terms of `period`?
+# </details>
+# <details><summary>Hint 2: the diagonal is longer than the stripe</summary>
+#
+# The diagonal with that distance begins at key 0. Which query does it begin with? Is this query in
+# the second copy? Count how many entries come before query `period + 1`, and leave them out.
+# </details>
+# <details><summary>Hint 3: or index directly</summary>
+#
+# Make a tensor of the queries and a tensor of the keys (of the same length) and index the last two
+# dimensions of the pattern with them.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "induction_score", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def induction_score(pattern: torch.Tensor, period: int) -> torch.Tensor:
+    """Mean attention from the second copy to the token after the earlier occurrence.
+
+    pattern: [batch head query key] on lines [bos, block, block]. Returns: [head].
+    """
+    ### BEGIN SOLUTION
+    queries = torch.arange(period + 1, pattern.shape[-2], device=pattern.device)
+    stripe = pattern[:, :, queries, queries - (period - 1)]  # [batch head period]
+    return stripe.mean(dim=(0, 2))  # [head]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "induction_score_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+paper = torch.zeros(1, 2, 7, 7)  # ⊢ a b c a b c: head 0 does induction, head 1 looks at its twin
+for q in range(4):
+    paper[0, :, q, 0] = 1.0
+for q, after in ((4, 2), (5, 3), (6, 4)):
+    paper[0, 0, q, after] = 1.0
+    paper[0, 1, q, after - 1] = 1.0
+got = induction_score(paper, 3)
+checks.check_tensor(got, "induction_score", dtype=torch.float32)
+checks.check_shape(got, (2,), "induction_score of a pattern [1 2 7 7]", axes="head")
+assert abs(float(got[1])) < 1e-6, (
+    f"head 1 looks at the earlier occurrence itself, which is not induction: 0, "
+    f"not {float(got[1]):.3f}. The key is the token after it: is the distance off by one?"
+)
+assert abs(float(got[0]) - 1) < 1e-6, (
+    f"head 0 does induction at queries 4, 5 and 6, so it scores 1, not {float(got[0]):.3f}: "
+    "is the distance right, and are exactly the queries of the second copy averaged?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "induction_score_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random patterns of several sizes against a loop; dtype; the pattern survives.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for lag, kind in ((4, torch.float64), (3, torch.float32), (1, torch.float64)):
+    size = 1 + 2 * lag
+    raw = torch.randn(2, 3, size, size, generator=g, dtype=torch.float64) * 2
+    raw = raw.masked_fill(torch.ones(size, size).triu(1).bool(), float("-inf"))
+    pat = raw.softmax(-1).to(kind)  # [batch=2 head=3 query key]
+    cells = pat.tolist()
+    means = [0.0] * 3
+    for h in range(3):
+        for b in (0, 1):
+            for q in range(lag + 1, size):
+                means[h] += cells[b][h][q][q - lag + 1] / (2 * lag)
+    want = torch.tensor(means, dtype=kind)
+    got, kept = call_keeping(induction_score, pat, lag)
+    checks.check_tensor(got, "induction_score", dtype=kind)
+    checks.check_close(
+        got, want, f"induction_score of a random pattern, period {lag}, seed {seed}", axes="head"
+    )
+    assert torch.equal(kept[0], pat), f"the pattern was changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "induction_score_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: planted stripes. One distance scores 1, every other 0, and the first copy does not count.
+### BEGIN HIDDEN TESTS
+lag = 4 + secrets.randbelow(4)
+size = 1 + 2 * lag
+distances = [0, 1, lag - 2, lag - 1, lag, lag + 1]
+planted = torch.zeros(2, 7, size, size)  # one head for each distance, and one more
+for h, distance in enumerate(distances):
+    for q in range(lag + 1, size):
+        planted[:, h, q, q - distance] = 1.0
+for q in range(lag + 1):  # the last head has the stripe in the first copy only
+    planted[:, 6, q, max(q - lag + 1, 0)] = 1.0
+want = torch.zeros(7)
+want[3] = 1.0
+got = induction_score(planted, lag)
+checks.check_tensor(got, "induction_score", dtype=torch.float32)
+checks.check_shape(got, (7,), f"induction_score of 7 heads, period {lag}", axes="head")
+assert torch.allclose(got, want, atol=1e-6), (
+    f"at period {lag} only the head that looks {lag - 1} back from the second copy scores 1, "
+    "the others 0"
+)
+### END HIDDEN TESTS
+
+# %%
+stripe_scores = torch.stack(
+    [induction_score(repeats_cache["pattern", layer], PERIOD) for layer in (0, 1)]
+)
+plots.head_grid(stripe_scores, title="Induction score on repeated text")
+
+# %% [markdown]
+# ---
+# ## 5 · The impostor
+#
+# Difficulty ●●●○○ · Importance ●●●●● · 20 minutes
+#
+# A high score in layer 1. Are we done? Here is a second model with the same architecture, `impostor`.
+# It predicts the second copy perfectly, and look at its stripe:
+
+# %%
+twin = model("impostor")
+repeats_24 = repeated_tokens(64, 24, twin.cfg.d_vocab, BOS, seed=3)
+_, twin_cache = twin.run_with_cache(repeats_24)
+twin_scores = torch.stack([induction_score(twin_cache["pattern", layer], 24) for layer in (0, 1)])
+plots.head_grid(twin_scores, title="impostor: induction score on repeated text, period 24")
+
+# %% [markdown]
+# The stripe is there, and in **layer 0**, where we said it could not be. What is going on?
+#
+# The impostor was trained on blocks of always the same length, 24. In such text nobody has to look
+# for an earlier `A`. *Looking 23 places back* does the same, and for that a head needs nothing but the
+# position: one layer is enough. It has learnt a distance, not induction. Change the period and it
+# knows nothing. But as long as the period is 24, the score cannot tell the difference.
+#
+# The way out is a **control**: measure the same stripe where induction is impossible. On text that
+# does not repeat there is no earlier `A`, so a head that searches finds nothing, and its attention
+# goes elsewhere. A head that just counts places draws the same stripe as before. What counts is the
+# *difference*.
+#
+# Write `controlled_induction_score(model, tokens_repeat, tokens_control, period, score)`.
+#
+# * `tokens_repeat` is `[batch pos]`, lines that repeat with `period`. `tokens_control` is
+#   `[batch pos]`, lines that do not; their number may differ.
+# * `score(pattern, period)` takes patterns `[batch head query key]` and returns `[head]`. You will
+#   pass your `induction_score`; the tests pass scores of their own, so an error in exercise 4 costs
+#   nothing here. Call it with the whole batch.
+# * The result, `[layer head]`, is **the score on the repeated lines minus the score on the control**,
+#   for every head of every layer of `model` (`model.cfg.n_layers` says how many there are).
+#
+# <details><summary>Hint 1: getting all patterns</summary>
+#
+# `logits, cache = model.run_with_cache(tokens)`, and then `cache["pattern", layer]` is
+# `[batch head query key]`. You need two caches.
+# </details>
+# <details><summary>Hint 2: from one layer to all</summary>
+#
+# `score` gives one row `[head]` for a layer. `torch.stack` makes a list of rows into a matrix, with
+# the layers as dimension 0.
+# </details>
+# <details><summary>Hint 3: the sign</summary>
+#
+# A real induction head should come out near +0.8, an impostor near 0. What does a head get that has
+# the stripe on the control only?
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "controlled_induction_score", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def controlled_induction_score(
+    model, tokens_repeat: torch.Tensor, tokens_control: torch.Tensor, period: int, score
+) -> torch.Tensor:
+    """`score` on text that repeats minus `score` on text that does not, for every head.
+
+    tokens_repeat, tokens_control: [batch pos]. score: (pattern [batch head query key], period) ->
+    [head]. Returns: [layer head].
+    """
+    ### BEGIN SOLUTION
+    _, on_repeat = model.run_with_cache(tokens_repeat)
+    _, on_control = model.run_with_cache(tokens_control)
+    return torch.stack(
+        [
+            score(on_repeat["pattern", layer], period) - score(on_control["pattern", layer], period)
+            for layer in range(model.cfg.n_layers)
+        ]
+    )  # [layer head]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "controlled_induction_score_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+m = model("induction-2l2h")
+again_and_again = torch.tensor([[64, 5, 9, 2, 5, 9, 2], [64, 40, 1, 1, 40, 1, 1]])  # 2 lines
+never_again = torch.tensor(
+    [[64, 1, 2, 3, 4, 5, 6], [64, 9, 8, 7, 6, 5, 4], [64, 1, 3, 5, 7, 9, 11]]
+)
+asked = []
+
+
+def by_lines(pattern, period):
+    """3 for each head on the two repeating lines, and 1 on the three lines of the control."""
+    asked.append((tuple(pattern.shape), period))
+    return torch.full((pattern.shape[1],), 3.0 if pattern.shape[0] == 2 else 1.0)
+
+
+got = controlled_induction_score(m, again_and_again, never_again, 3, by_lines)
+checks.check_tensor(got, "controlled_induction_score", dtype=torch.float32)
+checks.check_shape(got, (2, 2), "controlled_induction_score", axes="layer head")
+assert asked, "score was never called"
+assert all(shape[1:] == (2, 7, 7) and lag == 3 for shape, lag in asked), (
+    "score(pattern, period) wants patterns [batch head query key] and the period 3; "
+    f"it was called with {asked}"
+)
+assert torch.all(got != 3), "that is the score on the repeated lines alone: where is the control?"
+assert torch.all(got != -2), "repeated minus control, not control minus repeated"
+assert torch.all(got == 2), f"3 on the repeated lines and 1 on the control makes 2, not {got}"
+
+# %% nbgrader={"grade": true, "grade_id": "controlled_induction_score_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every head of both models, with a score that the test makes up.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+weight = torch.randn(11, 11, generator=g)
+
+
+def made_up(pattern, period):
+    """A fixed random weighting of query and key, times the period: [head]."""
+    return torch.einsum("bhqk,qk->h", pattern, weight) * period / pattern.shape[0]
+
+
+def patterns_of(m, toks):
+    """The attention of every layer by hooks, not by the cache: [layer batch head query key]."""
+    seen = []
+    m.run_with_hooks(
+        toks, fwd_hooks=[(lambda n: n.endswith("hook_pattern"), lambda p, hook: seen.append(p + 0))]
+    )
+    return torch.stack(seen)
+
+
+for name in ("induction-2l2h", "impostor"):
+    m = model(name)
+    block = torch.randint(0, 64, (2, 5), generator=g)
+    toks = torch.cat([torch.full((2, 1), 64), block, block], 1)
+    plain_toks = torch.randint(0, 64, (3, 11), generator=g)
+    want = torch.zeros(m.cfg.n_layers, m.cfg.n_heads)
+    for layer in range(m.cfg.n_layers):
+        want[layer] += made_up(patterns_of(m, toks)[layer], 5)
+        want[layer] -= made_up(patterns_of(m, plain_toks)[layer], 5)
+    got, kept = call_keeping(controlled_induction_score, m, toks, plain_toks, 5, made_up)
+    what = f"controlled_induction_score of {name}, seed {seed}"
+    checks.check_close(got, want, what, axes="layer head", atol=1e-3)
+    assert torch.equal(kept[1], toks) and torch.equal(kept[2], plain_toks), "tokens were changed"
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "controlled_induction_score_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: on fresh text your function must accept the real model and reject the impostor.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+
+
+def attention_after_twin(pattern, period):
+    """Mean attention [head] from the second copy to the token after the earlier occurrence."""
+    total = torch.zeros(pattern.shape[1])
+    for q in range(period + 1, 2 * period + 1):
+        total += pattern[:, :, q, q - period + 1].mean(0)
+    return total / period
+
+
+block = torch.randint(0, 64, (20, 24), generator=g)
+toks = torch.cat([torch.full((20, 1), 64), block, block], 1)
+plain_toks = torch.randint(0, 64, (20, 49), generator=g)
+plain_toks[:, 0] = 64
+real = controlled_induction_score(
+    model("induction-2l2h"), toks, plain_toks, 24, attention_after_twin
+)
+fake = controlled_induction_score(model("impostor"), toks, plain_toks, 24, attention_after_twin)
+checks.check_shape(real, (2, 2), "controlled_induction_score of induction-2l2h", axes="layer head")
+checks.check_shape(fake, (2, 2), "controlled_induction_score of impostor", axes="layer head")
+assert float(torch.max(real[1])) > 0.5, f"no induction head found in layer 1 [seed {seed}]"
+assert float(torch.max(torch.abs(real[0]))) < 0.2, f"found one in layer 0 [seed {seed}]"
+assert float(torch.max(torch.abs(fake))) < 0.15, f"the impostor was accepted [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Both models, before and after the control:
+
+# %%
+noise_24 = torch.randint(0, 64, (64, 49), generator=torch.Generator().manual_seed(4))
+noise_24[:, 0] = BOS
+repeats_cache_24 = net.run_with_cache(repeats_24)[1]
+real_scores = torch.stack(
+    [induction_score(repeats_cache_24["pattern", layer], 24) for layer in (0, 1)]
+)
+real_difference = controlled_induction_score(net, repeats_24, noise_24, 24, induction_score)
+twin_difference = controlled_induction_score(twin, repeats_24, noise_24, 24, induction_score)
+plots.head_grid(
+    {
+        "real: stripe": real_scores,
+        "real: stripe − control": real_difference,
+        "impostor: stripe": twin_scores,
+        "impostor: stripe − control": twin_difference,
+    },
+    title="The control takes the impostor's score away",
+)
+
+# %% [markdown]
+# Keep this picture in mind whenever somebody shows you an attention stripe. A number that measures
+# what a head *looks like* says something about what it *does* only if you have asked what else could
+# have made it.
+
+# %% [markdown]
+# ---
+# ## 6 · Switch it off
+#
+# Difficulty ●●●●○ · Importance ●●●●● · 25 minutes
+#
+# Even a controlled score is about looking. Does the model *need* these heads? Take one out and see
+# what breaks: an **ablation**.
+#
+# A head's output before its output matrix is called `z`, at the hook point
+# `blocks.{layer}.attn.hook_z`, with shape `[batch pos head d_head]`. We use **mean-ablation**: replace
+# the `z` of one head by its mean over batch *and* positions, one vector `[d_head]` for all of them.
+# The head still says something typical, but no longer anything about *this* text. (Setting it to zero
+# would also take the typical part away, which the later layers count on.) The *pattern* stays
+# untouched: what the head says is what we are after.
+#
+# Write `ablate_and_measure(model, tokens, layer, head, metric)`.
+#
+# * `metric(logits)` takes logits `[batch pos d_vocab]` and returns a number, or a tensor of numbers.
+# * The result is **`metric` of the logits with the head ablated minus `metric` of the logits without
+#   any ablation**, both on `tokens` `[batch pos]`. If the metric is a loss, a positive result is what
+#   the model has lost.
+# * Only head `head` of layer `layer` is changed, and when the function returns, no hook is left on the
+#   model.
+#
+# <details><summary>Hint 1: running with a hook</summary>
+#
+# `model.run_with_hooks(tokens, fwd_hooks=[(name, f)])` returns the logits and takes the hook away
+# again. `f(activation, hook)` gets the activation and returns what is to stand in its place.
+# </details>
+# <details><summary>Hint 2: which index is the head?</summary>
+#
+# `z` is `[batch pos head d_head]`: position comes *before* head. `z[:, :, head]` is `[batch pos d_head]`.
+# </details>
+# <details><summary>Hint 3: the mean</summary>
+#
+# Over dimensions 0 and 1 of what Hint 2 picked, so that `[d_head]` is left. Assigning it back to the
+# slice fills every row and position.
+# </details>
+# <details><summary>Hint 4: a check of your own</summary>
+#
+# Call it twice for the same head. If the second result is 0, the first call has left its hook behind.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "ablate_and_measure", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def ablate_and_measure(model, tokens: torch.Tensor, layer: int, head: int, metric):
+    """How much `metric` of the logits rises when one head's z is replaced by its mean.
+
+    tokens: [batch pos]. metric: logits [batch pos d_vocab] -> number or tensor.
+    Returns: what metric returns. The mean is over batch and positions.
+    """
+
+    ### BEGIN SOLUTION
+    def ablate(z, hook):  # z: [batch pos head d_head]
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean(dim=(0, 1))
+        return z
+
+    point = f"blocks.{layer}.attn.hook_z"
+    with_head = metric(model(tokens))
+    without = metric(model.run_with_hooks(tokens, fwd_hooks=[(point, ablate)]))
+    return without - with_head
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "ablate_and_measure_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+m = model("induction-2l2h")
+toks = torch.tensor([[64, 3, 8, 1, 60, 3, 8, 1, 60], [64, 22, 5, 5, 17, 22, 5, 5, 17]])
+logits_seen = []
+
+
+def loss_at_the_end(logits):
+    """The loss of the last prediction: a number in nats."""
+    logits_seen.append(tuple(logits.shape))
+    return float(m.loss_fn(logits, toks, per_token=True)[:, -1].mean())
+
+
+got = ablate_and_measure(m, toks, 1, 0, loss_at_the_end)
+assert logits_seen, "metric was never called"
+assert all(shape == (2, 9, 65) for shape in logits_seen), (
+    f"metric wants logits [batch pos d_vocab] = [2 9 65], but was called with {logits_seen}"
+)
+assert type(got) is float, f"this metric returns a float, so a float is expected, not {type(got)}"
+assert got != 0, "the ablation changed nothing: does the hook return the changed activation?"
+same = ablate_and_measure(m, toks, 1, 0, lambda logits: torch.zeros(3))
+checks.check_close(same, torch.zeros(3), "the difference of a metric that is always [0, 0, 0]")
+assert not hooks_left(m), f"hooks are still on the model: {hooks_left(m)}"
+
+# %% nbgrader={"grade": true, "grade_id": "ablate_and_measure_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every head of both models, measured by all logits at once; the tokens survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+
+
+def rise(m, toks, layer, head, metric):
+    """The same difference by another way: what the head adds to the residual stream is replaced."""
+    _, cache = m.run_with_cache(toks)
+    z = cache["z", layer][:, :, head]  # [batch pos d_head]
+    shift = (z.mean((0, 1)) - z) @ m.W_O[layer, head]  # [batch pos d_model]
+    hooks = [(f"blocks.{layer}.hook_attn_out", lambda out, hook: out + shift)]
+    return metric(m.run_with_hooks(toks, fwd_hooks=hooks)) - metric(m(toks))
+
+
+cases = []
+for name in ("impostor", "induction-2l2h"):
+    for layer in (0, 1):
+        for head in (1, 0):
+            toks = torch.randint(0, 64, (3, 10), generator=g)
+            mix = torch.randn(3, 10, 65, generator=g)
+
+            def blend(logits, mix=mix):
+                """A random mixture of all logits: a tensor [pos]."""
+                return (logits * mix).sum((0, 2))
+
+            cases.append(
+                (name, toks, layer, head, blend, rise(model(name), toks, layer, head, blend))
+            )
+for name, toks, layer, head, blend, want in cases:
+    got, kept = call_keeping(ablate_and_measure, model(name), toks, layer, head, blend)
+    what = f"ablate_and_measure of head {layer}.{head} of {name}, seed {seed}"
+    checks.check_close(got, want, what, atol=1e-3, rtol=1e-3)
+    assert torch.equal(kept[1], toks), f"the tokens were changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "ablate_and_measure_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: a second call must not feel the first one.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+m = model("induction-2l2h")
+block = torch.randint(0, 64, (4, 13), generator=g)
+toks = torch.cat([torch.full((4, 1), 64), block, block], 1)
+
+
+def second_copy_loss(logits):
+    """Mean loss in nats of the tokens of the second copy that can be known."""
+    return float(m.loss_fn(logits, toks, per_token=True)[:, 14:].mean())
+
+
+wants = [rise(m, toks, layer, head, second_copy_loss) for layer in (0, 1) for head in (0, 1)]
+for turn in (1, 2):
+    gots = [
+        ablate_and_measure(m, toks, layer, head, second_copy_loss)
+        for layer in (0, 1)
+        for head in (0, 1)
+    ]
+    for head, (got, want) in enumerate(zip(gots, wants, strict=True)):
+        assert type(got) is float, f"got {type(got).__name__}; the metric returns a float"
+        assert abs(got - want) < 1e-3, (
+            f"round {turn}, head {head // 2}.{head % 2}: {got:.3f} nats, want {want:.3f}. Is a hook "
+            f"of an earlier call still there? [seed {seed}]"
+        )
+assert not hooks_left(m), "hooks are still on the model"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# What does each head cost, in nats on the second copy?
+
+
+# %%
+def knowable_loss(logits):
+    """Mean loss of the second copy of `repeats`, without its first token, which nobody can know."""
+    return float(net.loss_fn(logits, repeats, per_token=True)[:, PERIOD + 1 :].mean())
+
+
+costs = torch.tensor(
+    [
+        [ablate_and_measure(net, repeats, layer, head, knowable_loss) for head in (0, 1)]
+        for layer in (0, 1)
+    ]
+)
+plots.head_grid(costs, title="Second copy: rise of the loss without the head", unit="nats")
+
+# %% [markdown]
+# Compare it with ln 64 ≈ 4.16 nats, the price of knowing nothing. Without the previous-token head the
+# model is about as good as someone who has not read the first copy, although its induction heads in
+# layer 1 are all there: they have nobody left to ask. The other head of layer 0 costs next to nothing.
+#
+# And now the picture to show to a friend. Same text, same model; what differs is one head of four.
+
+# %%
+other_head = 1 - prev_head
+
+
+def losses_of(logits):
+    """Loss at each position of `repeats`: [pos-1]."""
+    return net.loss_fn(logits, repeats, per_token=True).mean(0)
+
+
+whole = loss_by_position(net, repeats)
+plots.position_losses(
+    {
+        "whole model": whole,
+        f"without head 0.{other_head}": whole
+        + ablate_and_measure(net, repeats, 0, other_head, losses_of),
+        f"without head 0.{prev_head}, the previous-token head": whole
+        + ablate_and_measure(net, repeats, 0, prev_head, losses_of),
+    },
+    vocab=64,
+    repeat_at=PERIOD,
+    title="A model that learns from context, and what one head is worth",
+)
+
+# %% [markdown]
+# ---
+# ## 7 · In your own words
+#
+# Importance ●●●●○ · 15 minutes · read and marked by a person
+#
+# A colleague shows you a model that you do not know: "Head 0.3 has an induction score of 0.92, and the
+# model predicts the second copy with 100 % accuracy. I have found an induction head." Answer in six
+# to twelve sentences.
+#
+# 1. Why do these two numbers together not show it? Say what else could have produced both.
+# 2. Which **two** measurements would you ask for? Say for each which result would make you reject the
+#    claim.
+# 3. Why would the layer of the head have made you suspicious anyway?
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "a_claim_to_examine", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# One point for each of the first three, one for a clear statement of when the claim is rejected.
+#
+# 1. Both numbers can come from a head that looks a fixed distance back. If all texts in training and
+#    in the test have the same period, copying from period − 1 places back predicts the second copy
+#    perfectly and draws exactly the stripe that the score measures. The head never compares tokens.
+# 2. (a) The same stripe on text that does not repeat: reject if the difference is near 0. (b) Repeats
+#    with another period: reject if the accuracy or the stripe falls away. Also right: ablate the head
+#    and see whether the loss on the second copy rises; ablate the previous-token heads of earlier
+#    layers: reject if the head's stripe does not depend on them; swap the tokens between positions.
+# 3. It is in layer 0. To find the token after an earlier occurrence, a key has to know what its left
+#    neighbour is, and in layer 0 keys are made from the token itself and its position only. No earlier
+#    layer has written anything that it could match.
+# ### END SOLUTION
+
+# %% [markdown]
+# ---
+# You have found a circuit of two heads, told it from its double, and shown by intervention that the
+# model runs on it. The same four steps carry over to models of any size: a pattern, a number, a
+# control, an intervention.
