@@ -1,0 +1,131 @@
+"""What all of nbgrader's exchange classes share here: where the exchange is, and how to fail."""
+
+from __future__ import annotations
+
+import fnmatch
+import getpass
+import os
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from nbgrader.exchange.abc import Exchange as ABCExchange
+from traitlets import Bool, Unicode, default
+
+from hub.exchange.access import Caller
+from hub.exchange.client.transport import HttpTransport, InProcessTransport, Record, Transport
+from hub.exchange.errors import NotAllowed, Refusal
+from hub.exchange.limits import Limits
+from hub.exchange.store import Store
+
+
+@cache
+def _store(folder: str) -> Store:
+    """The store in `folder`, opened once a process."""
+    return Store(Path(folder))
+
+
+class Exchange(ABCExchange):
+    """Reaches the exchange and turns every refusal into one message without a traceback."""
+
+    url = Unicode(
+        help="Address of the exchange, e.g. http://127.0.0.1:8000/services/exchange. "
+        "By default from the environment variable LOGITLAB_EXCHANGE_URL."
+    ).tag(config=True)
+
+    local_store = Unicode(
+        help="Folder of an exchange used in this process, without a server and without accounts: "
+        "whoever can write there is student and instructor. Used when there is no url."
+    ).tag(config=True)
+
+    state_dir = Unicode(
+        help="Folder where a submission waits until the server has acknowledged it."
+    ).tag(config=True)
+
+    path_includes_course = Bool(
+        False,
+        help="Whether assignments live in <course>/<assignment> instead of <assignment>.",
+    ).tag(config=True)
+
+    @default("url")
+    def _url_default(self) -> str:
+        return os.environ.get("LOGITLAB_EXCHANGE_URL", "")
+
+    @default("state_dir")
+    def _state_dir_default(self) -> str:
+        return str(Path.home() / ".logitlab" / "exchange")
+
+    @cached_property
+    def transport(self) -> Transport:
+        """The exchange as the user of this process reaches it."""
+        if self.url:
+            token = os.environ.get("JUPYTERHUB_API_TOKEN", "")
+            if not token:
+                raise NotAllowed(
+                    "There is no JUPYTERHUB_API_TOKEN, so the exchange cannot know you.",
+                    "Run this in your server on the hub.",
+                )
+            return HttpTransport(self.url, token)
+        if self.local_store:
+            user = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+            course = self.coursedir.course_id
+            groups = frozenset({f"nbgrader-{course}", f"formgrade-{course}"})
+            return InProcessTransport(_store(self.local_store), Caller(user, groups), {course})
+        raise NotAllowed(
+            "It is not set where the exchange is.",
+            "Run this in your server on the hub, where LOGITLAB_EXCHANGE_URL says it.",
+        )
+
+    def course(self) -> str:
+        """The course in question; fails if none was named."""
+        if not self.coursedir.course_id:
+            self.fail("No course id specified. Re-run with --course flag.")
+        return self.coursedir.course_id
+
+    def limits(self) -> Limits:
+        """What the server takes in this course. Raises NotAllowed outside one's courses."""
+        courses = {record["course"]: record for record in self.transport.courses()}
+        if self.course() not in courses:
+            yours = ", ".join(courses) or "none"
+            raise NotAllowed(
+                f"You are not in the course {self.course()!r}.",
+                f"Your courses: {yours}. Ask the instructor to add you.",
+            )
+        return Limits(**courses[self.course()]["limits"])
+
+    def assignment_path(self, course: str, assignment: str) -> Path:
+        """Where a student's copy of an assignment is, or would be."""
+        parts = (course, assignment) if self.path_includes_course else (assignment,)
+        return Path(self.assignment_dir, *parts).absolute()
+
+    def ignored(self) -> Callable[[str, os.DirEntry], bool]:
+        """What is never sent: hidden files, and what the course directory ignores."""
+        exclude, include = self.coursedir.ignore, self.coursedir.include
+
+        def ignored(path: str, entry: os.DirEntry) -> bool:
+            left_out = entry.name.startswith(".") or _matches(entry.name, exclude)
+            if not left_out and not entry.is_dir(follow_symlinks=False):
+                left_out = not _matches(entry.name, include)
+            if left_out:
+                self.log.debug("Leaving out %s", path)
+            return left_out
+
+        return ignored
+
+    def timestamp_text(self, record: Record) -> str:
+        """The server's time of a submission as nbgrader writes and reads it, in UTC."""
+        return datetime.fromisoformat(record["received_at"]).strftime(self.timestamp_format)
+
+    def start(self) -> Any:
+        message = ""
+        try:
+            return super().start()
+        except Refusal as refusal:
+            message = str(refusal)
+        self.fail(message)  # outside the handler, so that no chain of causes is shown
+
+
+def _matches(name: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)

@@ -1,0 +1,202 @@
+"""What an instructor does: release an assignment, collect submissions, release feedback."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import json
+import os
+import re
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.exchange.abc import ExchangeCollect as ABCExchangeCollect
+from nbgrader.exchange.abc import ExchangeReleaseAssignment as ABCExchangeReleaseAssignment
+from nbgrader.exchange.abc import ExchangeReleaseFeedback as ABCExchangeReleaseFeedback
+from traitlets import Dict, Unicode
+
+from hub.exchange import archive, names
+from hub.exchange.client.base import Exchange
+from hub.exchange.client.transport import Record, sha256_of
+from hub.exchange.errors import InvalidArchive, Refusal, ServiceAway
+
+
+class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
+    """Lets students fetch ``release/<assignment>``."""
+
+    due = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        help="Due dates by assignment, with their offset, e.g. {'start': '2027-03-01T22:00:00Z'}.",
+    ).tag(config=True)
+
+    def init_src(self) -> None:
+        course, assignment = self.coursedir, self.coursedir.assignment_id
+        self.src_path = Path(course.format_path(course.release_directory, ".", assignment))
+        if not self.src_path.is_dir():
+            self.fail(
+                f"There is no {self.src_path}: run `nbgrader generate_assignment {assignment}` "
+                "first."
+            )
+
+    def init_dest(self) -> None:
+        self.server_limits = self.limits()
+
+    def copy_files(self) -> None:
+        assignment = self.coursedir.assignment_id
+        files = archive.files_in(self.src_path, self.ignored())
+        with tempfile.TemporaryFile() as file:
+            archive.pack(files, file, self.server_limits)
+            release = self.transport.release(
+                self.course(), assignment, file, due=self.due.get(assignment), force=self.force
+            )
+        self.log.info("Released as: %s %s", self.course(), assignment)
+        self.log.info("Due: %s", release["due"] or "no due date")
+
+
+class ExchangeCollect(Exchange, ABCExchangeCollect):
+    """Puts each student's newest submission under ``submitted/``, with the server's time.
+
+    `check_owner` has nothing to check here: the server knows whose submission it is.
+    """
+
+    def init_src(self) -> None:
+        self.server_limits = self.limits()
+        wanted = self.coursedir.student_id or "*"
+        by_student: dict[str, list[Record]] = {}
+        for record in self.transport.all_submissions(self.course(), self.coursedir.assignment_id):
+            if fnmatch.fnmatchcase(record["student"], wanted):
+                by_student.setdefault(record["student"], []).append(record)
+        self.chosen = [self._choose(records) for _, records in sorted(by_student.items())]
+
+    def _choose(self, records: list[Record]) -> Record:
+        """The newest, or the newest in time if that is asked for and there is one."""
+        in_time = [record for record in records if not record["late"]]
+        return in_time[-1] if self.before_duedate and in_time else records[-1]
+
+    def init_dest(self) -> None:
+        if self.chosen and self.chosen[0]["due"]:
+            self._keep_due_date(datetime.fromisoformat(self.chosen[0]["due"]))
+
+    def _keep_due_date(self, due: datetime) -> None:
+        """The exchange's due date is the one that counts: the gradebook gets it here."""
+        with Gradebook(self.coursedir.db_url, self.course()) as gradebook:
+            try:
+                assignment = gradebook.find_assignment(self.coursedir.assignment_id)
+            except MissingEntry:
+                return  # autograding will say that the assignment is not registered
+            assignment.duedate = due.astimezone(UTC).replace(tzinfo=None)
+            gradebook.db.commit()
+
+    def copy_files(self) -> None:
+        assignment, failed = self.coursedir.assignment_id, 0
+        if not self.chosen:
+            self.log.warning("No submissions of %s in %s to collect", assignment, self.course())
+        for record in self.chosen:
+            try:
+                self._collect(record)
+            except ServiceAway:
+                raise
+            except Refusal as refusal:  # one bad submission costs only its owner
+                failed += 1
+                self.log.error("Not collected: %s %s: %s", record["student"], assignment, refusal)
+        self.log.info("%d submissions looked at, %d failed", len(self.chosen), failed)
+
+    def _collect(self, record: Record) -> None:
+        student = names.check_student(record["student"])
+        assignment = names.check_assignment(record["assignment"])
+        directory = self.coursedir.submitted_directory
+        target = Path(self.coursedir.format_path(directory, student, assignment))
+        what = f"{student} {assignment}"
+        if target.exists() and _receipt_in(target) == record["receipt"]:
+            self.log.info("No newer submission to collect: %s", what)
+            return
+        if target.exists() and not (self.update or self.before_duedate):
+            self.log.info("Submission already exists, use --update to update: %s", what)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=".collecting-", dir=target.parent))
+        try:
+            self._write(record, new)
+            if target.exists():
+                self.log.info("Updating submission: %s", what)
+                shutil.rmtree(target)
+            else:
+                self.log.info("Collecting submission: %s", what)
+            os.rename(new, target)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+
+    def _write(self, record: Record, folder: Path) -> None:
+        with tempfile.TemporaryFile() as file:
+            self.transport.download(self.course(), record["receipt"], file)
+            if sha256_of(file) != record["sha256"]:
+                raise InvalidArchive(
+                    f"The bytes of {record['receipt']} are not those of its receipt.",
+                    "Tell the administrator: the exchange's disk may be failing.",
+                )
+            archive.extract(file, folder, archive.read(file, self.server_limits))
+        (folder / names.TIMESTAMP_FILE).write_text(self.timestamp_text(record))
+        receipt = {key: record[key] for key in ("receipt", "sha256", "received_at", "late")}
+        (folder / names.RECEIPT_FILE).write_text(json.dumps(receipt, indent=1) + "\n")
+        folder.chmod(0o755)  # mkdtemp makes folders that only their owner enters
+
+
+class ExchangeReleaseFeedback(Exchange, ABCExchangeReleaseFeedback):
+    """Sends the pages in ``feedback/`` to the owners of the submissions they are about."""
+
+    def init_src(self) -> None:
+        course = self.coursedir
+        directory, assignment = course.feedback_directory, course.assignment_id
+        wanted = course.format_path(directory, course.student_id or "*", assignment)
+        student = course.format_path(directory, "(?P<student>.*)", assignment, escape=True)
+        excluded = set(course.student_id_exclude.split(","))
+        self.folders = {
+            match["student"]: Path(path)
+            for path in sorted(glob.glob(wanted))
+            if (match := re.fullmatch(student, path)) and match["student"] not in excluded
+        }
+
+    def init_dest(self) -> None:
+        self.server_limits = self.limits()
+
+    def copy_files(self) -> None:
+        assignment = self.coursedir.assignment_id
+        if not self.folders:
+            self.log.warning("There is no generated feedback for %s", assignment)
+        for student, folder in self.folders.items():
+            receipt = _receipt_in(folder)
+            pages = {page.name: page for page in sorted(folder.glob("*.html"))}
+            if receipt is None or not pages:
+                self.log.error(
+                    "No feedback released for %s %s: %s has no receipt of the exchange or no page",
+                    *(student, assignment, folder),
+                )
+                continue
+            self._put(student, receipt, pages)
+
+    def _put(self, student: str, receipt: str, pages: dict[str, Path]) -> None:
+        course, assignment = self.course(), self.coursedir.assignment_id
+        try:
+            with tempfile.TemporaryFile() as file:
+                archive.pack(pages, file, self.server_limits)
+                self.transport.put_feedback(
+                    course, receipt, file, student=student, assignment=assignment
+                )
+        except ServiceAway:
+            raise
+        except Refusal as refusal:  # one student's trouble does not keep feedback from the rest
+            self.log.error("No feedback released for %s %s: %s", student, assignment, refusal)
+        else:
+            self.log.info("Feedback released: %s %s", student, assignment)
+
+
+def _receipt_in(folder: Path) -> str | None:
+    """The receipt number that `ExchangeCollect` wrote, and nbgrader copied, into a folder."""
+    try:
+        return str(json.loads((folder / names.RECEIPT_FILE).read_text())["receipt"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

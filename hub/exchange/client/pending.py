@@ -1,0 +1,106 @@
+"""A submission on the student's side: kept on disk until the server has acknowledged it.
+
+The archive is written to ``<state>/pending/`` under the key that the server will know it by, and
+removed only after the receipt is in the student's receipts file. Whatever is interrupted, the next
+submit finds the archive and sends it again with the same key, so nothing is lost or counted twice.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hub.exchange import archive
+from hub.exchange.client.transport import Record, Transport, sha256_of
+from hub.exchange.errors import InvalidArchive, Refusal, TooManyUploads
+from hub.exchange.limits import Limits, size_text
+
+RECEIPTS_FILE = "submission-receipts.txt"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """One packed submission that is not acknowledged yet."""
+
+    path: Path
+    course: str
+    assignment: str
+
+    @property
+    def key(self) -> str:
+        return self.path.stem
+
+
+class Outbox:
+    """The packed submissions in `state`; receipts go to `receipts`, a file for people."""
+
+    def __init__(self, state: Path, receipts: Path) -> None:
+        self._state = state
+        self._receipts = receipts
+
+    def _folder(self, course: str, assignment: str) -> Path:
+        return self._state / "pending" / course / assignment
+
+    def waiting(self, course: str, assignment: str) -> list[Pending]:
+        """What an interrupted submit left, oldest first."""
+        folder = self._folder(course, assignment)
+        found = sorted(folder.glob("*.tar"), key=lambda path: path.stat().st_mtime_ns)
+        return [Pending(path, course, assignment) for path in found]
+
+    def pack(self, course: str, assignment: str, files: dict[str, Path], limits: Limits) -> Pending:
+        """Pack `files` (path in the archive: file) under a new key, whole and on the disk."""
+        folder = self._folder(course, assignment)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{uuid.uuid4()}.tar"
+        part = path.with_suffix(".part")
+        try:
+            with open(part, "wb") as file:
+                archive.pack(files, file, limits)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        return Pending(path, course, assignment)
+
+    def send(self, pending: Pending, transport: Transport) -> Record:
+        """Send it and write the receipt down. Raises Refusal.
+
+        After a refusal that repeating cannot change, the archive is removed; when the service is
+        away, full or in trouble it stays for the next time.
+        """
+        with open(pending.path, "rb") as file:
+            sha256 = sha256_of(file)
+            try:
+                receipt = transport.submit(pending.course, pending.assignment, pending.key, file)
+            except Refusal as refusal:
+                if 400 <= refusal.status < 500 and refusal.status != TooManyUploads.status:
+                    pending.path.unlink()
+                raise
+        if receipt["sha256"] != sha256:
+            raise InvalidArchive(
+                f"The receipt is for {receipt['sha256']}, but {sha256} was sent.",
+                "Submit again, and tell your instructor.",
+            )
+        self._write_down(receipt)
+        pending.path.unlink()
+        return receipt
+
+    def _write_down(self, receipt: Record) -> None:
+        with open(self._receipts, "a", encoding="utf-8") as file:
+            file.write(receipt_line(receipt) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def receipt_line(receipt: Record) -> str:
+    """A receipt as one line for people: server's time, what, number, SHA-256 and size."""
+    time = datetime.fromisoformat(receipt["received_at"])
+    return (
+        f"{time:%Y-%m-%d %H:%M:%S} UTC  {receipt['course']}/{receipt['assignment']}"
+        f"{'  LATE' if receipt['late'] else ''}  receipt {receipt['receipt']}"
+        f"  sha256 {receipt['sha256']}  {size_text(receipt['bytes'])}"
+    )
