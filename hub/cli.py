@@ -56,14 +56,19 @@ def in_course(command: Callable[..., Any]) -> Callable[..., Any]:
     )
     @wraps(command)
     def run(course: Path | None, *args: Any, **kwargs: Any) -> Any:
-        here = Path.cwd() if Path("course.yaml").is_file() else None
-        try:
-            folder = open_course(course or here or default_root())
-        except CourseFolderError as error:
-            raise Refused(str(error)) from error
-        return command(*args, folder=folder, **kwargs)
+        return command(*args, folder=_course_folder(course), **kwargs)
 
     return run
+
+
+def _course_folder(named: Path | None) -> CourseFolder:
+    here = Path.cwd() if Path("course.yaml").is_file() else None
+    try:
+        folder = open_course(named or here or default_root())
+        _ = folder.settings
+    except (CourseFolderError, SettingsError) as error:
+        raise Refused(str(error)) from error
+    return folder
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,6 +86,7 @@ def serve(course: Path | None) -> None:
 
     Without --course this is the demonstration course, made on the first start.
     """
+    from hub.contents import enrol
     from hub.demo import demo_course
     from hub.serve import ServeError, serve
 
@@ -92,7 +98,9 @@ def serve(course: Path | None) -> None:
         root = course or default_root()
         if course is None:
             say(demo_course(root))
-        say(serve(open_course(root)))
+        folder = open_course(root)
+        say(enrol(folder))
+        say(serve(folder))
 
     try:
         run()
@@ -117,23 +125,21 @@ def new(folder: Path) -> None:
 
 @course.command()
 @click.argument("assignments", nargs=-1)
-@in_course
-def add(assignments: tuple[str, ...], folder: CourseFolder) -> None:
+@click.option("--course", type=click.Path(path_type=Path, file_okay=False), help="Course folder.")
+def add(assignments: tuple[str, ...], course: Path | None) -> None:
     """Put shipped ASSIGNMENTS into the course and register them in its gradebook.
 
     What an instructor has changed is kept. Without ASSIGNMENTS: say which there are.
     """
-    from hub.authoring import AuthoringError, catalogue
+    from hub.authoring import catalogue
+    from hub.authoring.errors import AuthoringError
+    from hub.contents import add_assignments
 
     if not assignments:
-        say(sorted(catalogue.available()))
+        say(catalogue.available())
         return
-
-    @refusing(AuthoringError)
-    def run() -> None:
-        say(catalogue.add(folder.root, assignments, folder.settings))
-
-    run()
+    folder = _course_folder(course)
+    refusing(AuthoringError)(lambda: say(add_assignments(folder, list(assignments))))()
 
 
 @main.command()
@@ -142,3 +148,98 @@ def add(assignments: tuple[str, ...], folder: CourseFolder) -> None:
 def check(folder: CourseFolder) -> None:
     """Check course.yaml; say what is wrong, with line numbers."""
     click.echo(f"{folder.settings_file}: course {folder.settings.course.id}: in order")
+
+
+@main.command()
+@click.argument("assignments", nargs=-1, required=True)
+@click.option(
+    "--keep",
+    type=click.Choice(["text", "notebook"]),
+    help="Which half wins where both were changed; the other is kept as a .bak file.",
+)
+@in_course
+def notebook(assignments: tuple[str, ...], keep: Any, folder: CourseFolder) -> None:
+    """Bring the text and the .ipynb of ASSIGNMENTS into step: the newer half updates the other."""
+    from hub.authoring.errors import AuthoringError
+    from hub.authoring.pairing import sync
+
+    @refusing(AuthoringError)
+    def run() -> None:
+        for name in assignments:
+            say(sync(folder.source / name, keep))
+
+    run()
+
+
+@main.command()
+@click.argument("assignments", nargs=-1)
+@click.option("--repository", is_flag=True, help="All of this checkout's source/ to its release/.")
+@click.option("--check", is_flag=True, help="Only say whether the release is fresh.")
+@click.option("--course", type=click.Path(path_type=Path, file_okay=False), help="Course folder.")
+def release(
+    assignments: tuple[str, ...], repository: bool, check: bool, course: Path | None
+) -> None:
+    """Generate what students get of ASSIGNMENTS: without solutions, hidden tests and outputs."""
+    from hub.authoring import catalogue
+    from hub.authoring.errors import AuthoringError
+    from hub.authoring.register import register
+    from hub.authoring.release import differences, make_release
+
+    @refusing(AuthoringError)
+    def run() -> None:
+        if repository:
+            source, target = catalogue.shipped_sources(), REPOSITORY / "release"
+            names = list(assignments) or catalogue.available(source)
+            if check:
+                _fresh(differences(source, target))
+                return
+            for name in names:
+                say(make_release(source, name, target))
+            return
+        folder = _course_folder(course)
+        if not assignments:
+            raise Refused("Name the assignments to release.")
+        settings = folder.settings
+        for name in assignments:
+            say(make_release(folder.source, name, folder.release))
+            say(
+                register(
+                    folder.root,
+                    name,
+                    course_id=settings.course.id,
+                    db_url=folder.gradebook_url,
+                    due=settings.due_utc(name),
+                )
+            )
+
+    run()
+
+
+def _fresh(found: list[str]) -> None:
+    if found:
+        raise Refused("\n".join([*found, "`make release` brings release/ up to date."]))
+    click.echo("release/ is what source/ generates")
+
+
+@main.command()
+@click.argument("assignments", nargs=-1, required=True)
+@in_course
+def publish(assignments: tuple[str, ...], folder: CourseFolder) -> None:
+    """Let students fetch the release of ASSIGNMENTS, while the server does not run.
+
+    While it runs, the formgrader's Release button does the same.
+    """
+    from hub.publish import PublishError, publish_in_process
+
+    refusing(PublishError)(lambda: say(publish_in_process(folder, list(assignments))))()
+
+
+@main.command()
+@click.argument("assignment")
+@in_course
+def preview(assignment: str, folder: CourseFolder) -> None:
+    """Make the student's version of ASSIGNMENT in the course's preview/ folder, to look at."""
+    from hub.authoring.errors import AuthoringError
+    from hub.authoring.preview import preview
+
+    refusing(AuthoringError)(lambda: click.echo(preview(folder.root, assignment)))()

@@ -61,6 +61,11 @@ class CourseFolder:
         """State of the running server: hub database, exchange, homes, logs. Not for people."""
         return self.root / "server"
 
+    @property
+    def exchange(self) -> Path:
+        """What the exchange keeps: releases, submissions, feedback."""
+        return self.server / "exchange"
+
 
 def default_root() -> Path:
     """`$LOGITLAB_COURSE`, else the demonstration course in the user's data folder."""
@@ -96,5 +101,7 @@ def new_course(root: Path) -> Iterator[str]:
         # Tokens, cookies and submissions live here: nobody else on the machine reads them.
         folder.server.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise CourseFolderError(f"{folder.root}: {error.strerror}: choose another folder") from error
+        raise CourseFolderError(
+            f"{folder.root}: {error.strerror}: choose another folder"
+        ) from error
     load_settings(folder.settings_file)

@@ -50,7 +50,7 @@ def serve(folder: CourseFolder) -> Iterator[str]:
         try:
             _wait_for_login_page(hub, folder, ports)
             yield from _welcome(folder, ports, accounts)
-            if not notebook_ready():
+            if not notebook_ready(Path(sys.prefix)):
                 installer = _start_installer(folder)
                 yield from _follow_installation(hub, installer)
             yield "Press Ctrl-C to stop."
@@ -179,15 +179,16 @@ def _follow_installation(
     yield "Log in already; the notebook libraries are being installed meanwhile:"
     last = ""
     while installer.poll() is None and hub.poll() is None:
-        line = notebook_progress()
+        line = notebook_progress(Path(sys.prefix))
         if line != last:
             yield f"  {line}"
         last = line
         time.sleep(0.5)
     if installer.poll():
-        yield f"The notebook libraries could not be installed: {notebook_progress()}"
+        reason = notebook_progress(Path(sys.prefix))
+        yield f"The notebook libraries could not be installed: {reason}"
         yield "Servers cannot start yet. Mend it, then stop this and run `make serve` again."
-    elif notebook_ready():
+    elif notebook_ready(Path(sys.prefix)):
         yield "The notebook libraries are in: servers can start."
 
 

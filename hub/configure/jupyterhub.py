@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.configure import roles
 from hub.course_folder import CourseFolder
+from hub.pages import landing
 
 PAGES = Path(__file__).parent.parent / "pages"
 
@@ -59,14 +60,22 @@ def update_people(c: Any, folder: CourseFolder) -> None:
 
 def update_exchange(c: Any, folder: CourseFolder, ports: Ports) -> None:
     """The exchange as a service that the hub starts, restarts and stops."""
-    limits = folder.settings.exchange
+    settings = folder.settings
+    course, limits = settings.course, settings.exchange
+    due = {name: settings.due_utc(name) for name in settings.assignments}
     c.JupyterHub.services = [
         {
             "name": roles.EXCHANGE,
             "url": f"http://127.0.0.1:{ports.exchange}",
             "command": [
                 *(sys.executable, "-m", "hub.exchange"),
-                f"--store={folder.server / 'exchange'}",
+                f"--store={folder.exchange}",
+                f"--course={course.id}",
+                *(
+                    f"--due={course.id}/{name}={when:%Y-%m-%dT%H:%M:%SZ}"
+                    for name, when in due.items()
+                    if when
+                ),
                 f"--submission-mib={limits.submission_mib}",
                 f"--file-mib={limits.file_mib}",
                 f"--files={limits.files}",
@@ -83,9 +92,7 @@ def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
     """Students' servers: local processes, for people who trust each other."""
     c.JupyterHub.spawner_class = "hub.spawning.local.LocalSpawner"
     c.LocalSpawner.course_root = str(folder.root)
-    c.LocalSpawner.exchange_url = (
-        f"http://127.0.0.1:{ports.public}/services/{roles.EXCHANGE}"
-    )
+    c.LocalSpawner.exchange_url = f"http://127.0.0.1:{ports.public}/services/{roles.EXCHANGE}"
     c.Spawner.http_timeout = 120
     c.JupyterHub.concurrent_spawn_limit = 2 * (os.cpu_count() or 1)
 
@@ -94,11 +101,13 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
     """What people see before JupyterLab."""
     course = folder.settings.course
     c.JupyterHub.template_paths = [str(PAGES / "templates")]
+    c.JupyterHub.logo_file = str(PAGES / "logo.svg")
+    c.JupyterHub.default_url = landing
     c.JupyterHub.template_vars = {
         "course_title": course.title,
-        "course_id": course.id,
-        "grader": course.grader,
         "instructor_group": course.instructor_group,
+        "formgrader_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/formgrader",
+        "demo_login_hint": "Accounts and passwords stand in the terminal that runs `make serve`.",
     }
 
 

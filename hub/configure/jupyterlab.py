@@ -11,8 +11,11 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+from traitlets.config import Config
+
+from hub.authoring.release import nbgrader_settings
 from hub.course_folder import CourseFolder
-from hub.grading.configuration import grading_config
+from hub.grading.configuration import update_grading
 from hub.settings import Settings
 
 Part = Literal["student", "instructor", "grader"]
@@ -27,6 +30,9 @@ EXCHANGE_CLASSES = {
     "submit": "ExchangeSubmit",
     "collect": "ExchangeCollect",
 }
+
+# JupyterLab looks in this folder for folders that are extensions.
+LABEXTENSIONS = Path(__file__).parent.parent / "labextensions"
 
 # Files an author keeps beside a notebook that no student may ever get.
 AUTHOR_ONLY = ["*.py", "*.bak", "*.md.bak", ".ipynb_checkpoints", "*.pyc", "__pycache__"]
@@ -48,7 +54,6 @@ def nbgrader_config(part: Part, folder: CourseFolder) -> dict[str, Any]:
         "ExchangeFactory": {
             trait: f"hub.exchange.client.{name}" for trait, name in EXCHANGE_CLASSES.items()
         },
-        "ExecutePreprocessor": {"timeout": settings.grading.cell_seconds},
     }
     if part == "grader":
         config["CourseDirectory"] |= {
@@ -56,36 +61,76 @@ def nbgrader_config(part: Part, folder: CourseFolder) -> dict[str, Any]:
             "db_url": folder.gradebook_url,
             "ignore": AUTHOR_ONLY,
         }
-        for name, values in grading_config(settings, folder.root).items():
-            config[name] = {**config.get(name, {}), **values}
+        more = Config(nbgrader_settings())
+        update_grading(more, settings)
+        config |= _named(more)
     return config
 
 
+def _named(value: Any) -> Any:
+    """JSON for a configuration: classes and functions become the names nbgrader imports."""
+    if isinstance(value, dict):
+        return {key: _named(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(item) for item in value]
+    if callable(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return value
+
+
 def server_config(part: Part) -> dict[str, Any]:
-    """jupyter_server's: which server extensions of nbgrader run."""
+    """jupyter_server's: which server extensions run, and where our JupyterLab extension lies."""
     grader = part == "grader"
     return {
         "ServerApp": {
             "jpserver_extensions": {
-                "jupytext": False,
+                # Not needed here, and each costs a student time at every start.
+                "jupyterlab_jupytext": False,
+                "jupyter_lsp": False,
+                "notebook": False,
+                "notebook_shim": False,
                 "nbgrader.server_extensions.formgrader": grader,
                 "nbgrader.server_extensions.course_list": False,
                 "nbgrader.server_extensions.assignment_list": not grader,
                 "nbgrader.server_extensions.validate_assignment": True,
             }
-        }
+        },
+        "LabApp": {"extra_labextensions_path": [str(LABEXTENSIONS)]},
     }
 
 
-def page_config(part: Part) -> dict[str, Any]:
-    """JupyterLab's: the formgrader's own command is off, as the hub forbids framing it.
+def page_config(part: Part, settings: Settings) -> dict[str, Any]:
+    """JupyterLab's: what is off, and what our own extension shows.
 
-    The launcher card of `hub/labextension` opens it in a browser tab instead.
+    nbgrader's formgrader command is off, as the hub forbids framing; a launcher card opens
+    the formgrader in a browser tab instead.
     """
+    grader = settings.course.grader
     disabled = ["@jupyter/nbgrader:formgrader", "@jupyter/nbgrader:course-list"]
     if part == "grader":
         disabled.append("@jupyter/nbgrader:assignment-list")
-    return {"disabledExtensions": {name: True for name in disabled}}
+    if part == "student":
+        disabled.append("@jupyter/nbgrader:create-assignment")
+    # Asks a web site for news; nothing here needs the network at run time.
+    disabled.append("@jupyterlab/apputils-extension:announcements")
+    formgrader = {
+        "student": "",
+        "instructor": f"/hub/spawn/{grader}?next=/user/{grader}/formgrader",
+        "grader": f"/user/{grader}/formgrader",
+    }
+    return {
+        "disabledExtensions": {name: True for name in disabled},
+        "logitlabAssignments": "" if part == "grader" else "yes",
+        "logitlabFormgrader": formgrader[part],
+    }
+
+
+def setting_overrides() -> dict[str, Any]:
+    """Defaults of JupyterLab's own settings; a person can still change each."""
+    return {
+        "@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 15},
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+    }
 
 
 def files(part: Part, folder: CourseFolder) -> dict[str, Any]:
@@ -93,7 +138,8 @@ def files(part: Part, folder: CourseFolder) -> dict[str, Any]:
     return {
         "nbgrader_config.json": nbgrader_config(part, folder),
         "jupyter_server_config.json": server_config(part),
-        "labconfig/page_config.json": page_config(part),
+        "labconfig/page_config.json": page_config(part, folder.settings),
+        "labconfig/default_setting_overrides.json": setting_overrides(),
     }
 
 

@@ -69,7 +69,13 @@ class LocalSpawner(LocalProcessSpawner):
 
     def get_args(self) -> list[str]:
         hidden = "['server', '__pycache__', '*.pyc', 'gradebook.db']"
-        args = [*super().get_args(), "--ServerApp.root_dir=" + str(home(self.user.name, self.folder))]
+        args = [
+            *super().get_args(),
+            "--ServerApp.root_dir=" + str(home(self.user.name, self.folder)),
+        ]
+        if os.geteuid() == 0:
+            # Everybody's server runs under the account that runs the hub, root included.
+            args.append("--ServerApp.allow_root=True")
         if self.part == "grader":
             hook = "hub.authoring.pairing.post_save_hook"
             args += [
@@ -79,17 +85,20 @@ class LocalSpawner(LocalProcessSpawner):
         return args
 
     async def start(self) -> Any:
-        while not notebook_ready():
+        while not notebook_ready(Path(sys.prefix)):
             await asyncio.sleep(1)
-        for place in {home(self.user.name, self.folder), self.folder.server / "homes" / self.user.name}:
+        for place in {
+            home(self.user.name, self.folder),
+            self.folder.server / "homes" / self.user.name,
+        }:
             place.mkdir(mode=0o700, parents=True, exist_ok=True)
         return await super().start()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Shown on the spawn page while the person waits."""
         last = ""
-        while not notebook_ready():
-            line = notebook_progress()
+        while not notebook_ready(Path(sys.prefix)):
+            line = notebook_progress(Path(sys.prefix))
             if line != last:
                 yield {"progress": 10, "message": f"Installing the notebook libraries: {line}"}
             last = line

@@ -1,0 +1,28 @@
+"""The demonstration course that `make serve` makes on its first start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from hub.authoring import catalogue
+from hub.contents import add_assignments
+from hub.course_folder import CourseFolder, new_course, open_course
+from hub.publish import publish_in_process
+
+
+def demo_course(root: Path) -> Iterator[str]:
+    """Make the demonstration course at `root`, every shipped assignment in it and released.
+
+    Repeating it goes on where an interrupted start stopped; a finished one is left alone.
+    """
+    done = CourseFolder(root).server / "demo.done"
+    if done.exists():
+        return
+    yield f"Making a demonstration course in {root}"
+    yield from new_course(root)
+    folder = open_course(root)
+    names = catalogue.available()
+    yield from add_assignments(folder, names)
+    yield from publish_in_process(folder, names)
+    done.touch()

@@ -1,0 +1,1 @@
+"""One day of a course as its people live it: the same script for every shape of the server."""

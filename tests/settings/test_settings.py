@@ -1,0 +1,113 @@
+"""course.yaml: what is read from it, and how mistakes in it are refused."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from hub.course_folder import EXAMPLE, CourseFolderError, new_course, open_course
+from hub.settings import Settings, SettingsError, load_settings
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "course.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(SettingsError) as error:
+        load_settings(written(tmp_path, text))
+    return str(error.value)
+
+
+def test_the_documented_example_is_valid_and_shows_the_defaults():
+    example = load_settings(EXAMPLE)
+    plain = Settings(course={"id": "mechinterp"})
+    for section in ("late", "server", "exchange", "grading"):
+        assert getattr(example, section) == getattr(plain, section), section
+
+
+def test_the_example_names_every_key():
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for name, field in Settings.model_fields.items():
+        assert f"{name}:" in text
+        for key in getattr(field.annotation, "model_fields", {}):
+            assert f"  {key}:" in text, f"{name}.{key}"
+
+
+def test_an_unknown_key_is_refused_with_its_line_and_the_accepted_ones(tmp_path):
+    message = refusal(tmp_path, "course:\n  id: m\n  tilte: x\n")
+    assert "line 3: course.tilte: unknown key" in message
+    assert "accepted: id, title, timezone" in message
+    assert "did you mean 'title'" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "accepted"),
+    [
+        ("course:\n  id: m\nserver:\n  port: 99999\n", 4, "less than or equal to 65535"),
+        ("course:\n  id: m\nlate:\n  policy: fine\n", 4, "'none', 'zero' or 'percent_per_day'"),
+        ("course:\n  id: Big\n", 2, "small letters"),
+        ("course:\n  id: m\n  timezone: Berlin\n", 3, "IANA"),
+        ("course:\n  id: m\npeople:\n  students: [a/b]\n", 4, "user names are"),
+        ("course:\n  id: m\nassignments:\n  x:\n    deu: 1\n", 5, "accepted: due"),
+        ("course:\n  id: m\nexchange:\n  file_mib: 900\n", 3, "file_mib <= submission_mib"),
+        ("course:\n  title: x\n", 1, "required"),
+        ("course: [\n", 2, "not YAML"),
+        ("", 1, "expected keys"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_line_and_what_is_accepted(
+    tmp_path, text, line, accepted
+):
+    message = refusal(tmp_path, text)
+    assert f"line {line}:" in message
+    assert accepted in message
+
+
+def test_nobody_is_both_instructor_and_student(tmp_path):
+    text = "course:\n  id: m\npeople:\n  instructors: [a]\n  students: [a]\n"
+    assert "not both" in refusal(tmp_path, text)
+
+
+def test_every_mistake_is_named_at_once_in_the_order_of_the_lines(tmp_path):
+    message = refusal(tmp_path, "course:\n  id: B\nserver:\n  prt: 1\nlate:\n  policy: x\n")
+    assert [line.split("line ")[1][0] for line in message.splitlines()] == ["2", "4", "6"]
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path):
+    with pytest.raises(SettingsError, match="logitlab course new"):
+        load_settings(tmp_path / "course.yaml")
+
+
+def test_due_dates_are_read_in_the_courses_time_zone():
+    settings = Settings(
+        course={"id": "m", "timezone": "Europe/Berlin"},
+        assignments={"a": {"due": "2027-07-01 23:59"}, "b": {"due": "2027-01-01 12:00"}},
+    )
+    assert settings.due_utc("a") == dt.datetime(2027, 7, 1, 21, 59, tzinfo=dt.UTC)
+    assert settings.due_utc("b") == dt.datetime(2027, 1, 1, 11, 0, tzinfo=dt.UTC)
+    assert settings.due_utc("another") is None
+
+
+def test_making_a_course_folder_twice_keeps_what_was_written(tmp_path):
+    root = tmp_path / "course"
+    list(new_course(root))
+    settings_file = root / "course.yaml"
+    settings_file.write_text("course:\n  id: mine\n", encoding="utf-8")
+    (root / "source" / "note.txt").write_text("kept")
+    lines = list(new_course(root))
+    assert any("kept" in line for line in lines)
+    assert open_course(root).settings.course.id == "mine"
+    assert (root / "source" / "note.txt").read_text() == "kept"
+
+
+def test_only_the_owner_can_look_into_the_servers_state(tmp_path):
+    list(new_course(tmp_path / "course"))
+    assert (tmp_path / "course" / "server").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_without_settings_is_refused_with_the_command_that_makes_it_one(tmp_path):
+    with pytest.raises(CourseFolderError, match="logitlab course new"):
+        open_course(tmp_path)
