@@ -60,14 +60,27 @@ def _only_one(place: Place) -> Iterator[int]:
     checks.check_venv_folder(place.venv)
     place.records.mkdir(parents=True, exist_ok=True)
     with open(place.records / "install.lock", "w") as lock:
+        for line in _wait(lock.fileno(), place):
+            print(line, flush=True)
+        yield lock.fileno()
+
+
+def _wait(lock: int, place: Place) -> Iterator[str]:
+    """Take the lock; yields what the installation that holds it says meanwhile."""
+    said = state.notebook_progress(place.venv)
+    waited = False
+    while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
         except BlockingIOError:
-            print(
-                "Another installation is at work in this environment: waiting for it.", flush=True
-            )
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock.fileno()
+            if not waited:
+                yield "Another installation is at work here: waiting until it ends."
+                waited = True
+        time.sleep(0.2)
+        heard, said = said, state.notebook_progress(place.venv)
+        if said != heard:
+            yield f"      {said}"
 
 
 def _recorded(lines: Iterator[str], steps: tuple[str, ...], place: Place) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +101,16 @@ def check_writable(folder: Path) -> None:
         raise InstallError(
             f"No permission to write in {existing}: clone LogitLab into a folder of your own "
             "(no root needed), or make this one yours with chown"
+        )
+
+
+def check_home(environment: Mapping[str, str]) -> None:
+    """Raise InstallError if the package installers have nowhere to keep their caches."""
+    home = Path(environment.get("HOME") or "/nonexistent")
+    cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
+    if not os.access(nearest_existing(cache), os.W_OK | os.X_OK) or not home.is_dir():
+        raise InstallError(
+            f"The home folder {home} cannot be written to: set HOME to a folder of your own"
         )
 
 

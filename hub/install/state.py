@@ -69,6 +69,8 @@ def is_done(step: str, place: Place) -> bool:
         written = (place.records / f"{step}.done").read_text()
     except OSError:
         return False
+    if was_interrupted(step, place):
+        return False
     if step == "torch" and not place.torch_backend:  # any build of the pinned version will do
         return written.split()[:1] == [pinned_torch()]
     return written == fingerprint(step, place)
@@ -88,7 +90,6 @@ def was_interrupted(step: str, place: Place) -> bool:
 
 def mark_started(step: str, place: Place) -> None:
     place.records.mkdir(parents=True, exist_ok=True)
-    (place.records / f"{step}.done").unlink(missing_ok=True)
     (place.records / f"{step}.started").touch()
 
 

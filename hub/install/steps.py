@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from hub.install.errors import InstallError
 from hub.install.state import PROXY, ROOT, Place
 
 REQUIREMENTS = ROOT / "requirements"
+KEPT = ("install.lock", "venv.started", "notebook.progress")
 SAID = ("Downloading", "Building", "Installed", "Updated", "Prepared")
 
 
@@ -29,12 +31,12 @@ class Step:
 STEPS = {
     "venv": Step("a virtual environment", 0, 20),
     "uv": Step("uv, which installs packages", 25, 60),
-    "server": Step("the server: JupyterHub, JupyterLab, nbgrader, Node", 170, 600),
+    "server": Step("the server: JupyterHub, JupyterLab, nbgrader, Node", 180, 600),
     "project": Step("LogitLab itself", 0, 5),
     "proxy": Step("the proxy: configurable-http-proxy", 5, 20),
     "torch": Step("torch", 0, 0),  # depends on the build: torch_build says and checks it
-    "notebook": Step("notebook libraries: TransformerLens, plotly and more", 150, 600),
-    "dev": Step("tools for tests and for working on the code", 100, 350),
+    "notebook": Step("notebook libraries: TransformerLens, plotly and more", 160, 650),
+    "dev": Step("tools for tests and for working on the code", 90, 300),
 }
 
 
@@ -47,10 +49,8 @@ def install(steps: tuple[str, ...], place: Place, keep_open: int | None) -> Iter
     for number, name in enumerate(steps, start=1):
         step = STEPS[name]
         again = state.was_interrupted(name, place)
-        size = f" (downloads up to {step.download_mb} MB)" if step.download_mb > 100 else ""
+        size = f" (downloads about {step.download_mb} MB)" if step.download_mb > 100 else ""
         yield f"[{number}/{len(steps)}] {step.title}{size}"
-        if name == "venv":  # makes the folder that the markers lie in
-            yield from (f"      {line}" for line in _venv(place))
         state.mark_started(name, place)
         yield from (f"      {line}" for line in _perform(name, place, again, keep_open))
         state.mark_done(name, place)
@@ -59,8 +59,7 @@ def install(steps: tuple[str, ...], place: Place, keep_open: int | None) -> Iter
 def check(steps: tuple[str, ...], place: Place) -> None:
     """Raise InstallError if this machine cannot carry out `steps`, before anything is changed."""
     checks.check_writable(ROOT)
-    checks.check_writable(place.venv)
-    checks.check_venv_folder(place.venv)
+    checks.check_home(os.environ)
     if "venv" in steps:
         checks.choose_python(checks.interpreters())
     needed = sum(STEPS[name].disk_mb for name in steps)
@@ -72,7 +71,9 @@ def _free_mb(place: Place) -> int:
 
 
 def _perform(name: str, place: Place, again: bool, keep_open: int | None) -> Iterator[str]:
-    if name == "uv":
+    if name == "venv":
+        yield from _venv(place, again)
+    elif name == "uv":
         lock = REQUIREMENTS / "uv.txt"
         yield from commands.run(
             [place.python, "-m", "pip", "install", "--quiet", "-r", lock],
@@ -86,7 +87,7 @@ def _perform(name: str, place: Place, again: bool, keep_open: int | None) -> Ite
     elif name == "project":
         # With the setuptools of the lock: an isolated build would download another one.
         yield from _uv(place, again, keep_open, "--no-build-isolation", "--editable", ROOT)
-    elif name != "venv":
+    else:
         yield from _uv(place, again, keep_open, "-r", REQUIREMENTS / f"{name}.lock")
 
 
@@ -101,15 +102,15 @@ def _uv(place: Place, again: bool, keep_open: int | None, *what: str | Path) -> 
     )
 
 
-def _venv(place: Place) -> Iterator[str]:
-    """A healthy environment is kept whoever made it; anything else of it is made anew."""
+def _venv(place: Place, again: bool) -> Iterator[str]:
+    """A healthy environment is kept whoever made it; anything else is made anew."""
     current = checks.probe(place.python)
-    moved = (place.records / "venv.done").exists()  # its marker names another folder
-    if current and checks.fits(current.version) and not moved and _has_pip(place):
+    spoilt = again or (place.records / "venv.done").exists()  # of another folder, or without Python
+    if current and checks.fits(current.version) and not spoilt and _has_pip(place):
         yield f"kept {place.venv} ({current.named})"
         return
     chosen = checks.choose_python(checks.interpreters())
-    if place.venv.exists():
+    if set(place.venv.iterdir()) - {place.records}:
         yield "the one that is here is incomplete, moved or of another Python: making it anew"
         _empty(place)
     yield f"{place.venv} with {chosen.named}"
@@ -122,8 +123,8 @@ def _has_pip(place: Place) -> bool:
 
 
 def _empty(place: Place) -> None:
-    """Remove the environment and every marker; the lock of this run stays."""
-    markers = [*place.records.glob("*.done"), *place.records.glob("*.started")]
+    """Remove the environment and the markers of what was in it; the lock of this run stays."""
+    markers = [path for path in place.records.glob("*.*") if path.name not in KEPT]
     others = [path for path in place.venv.iterdir() if path != place.records]
     for path in markers + others:
         if path.is_dir() and not path.is_symlink():

@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,9 +142,12 @@ def _with_pip(build: Build, place: Place, again: bool, keep_open: int | None) ->
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
 
+    seen = 0.0
+
     def grown() -> str:
-        sizes = (path.stat().st_size for path in scratch.rglob("*") if path.is_file())
-        return f"torch: {sum(sizes) / 1e6:.0f} MB downloaded"
+        nonlocal seen
+        before, seen = seen, _megabytes(scratch)
+        return f"torch: {seen:.0f} MB downloaded" if seen > before else "torch: unpacking"
 
     try:
         yield from commands.run(
@@ -160,3 +164,12 @@ def _with_pip(build: Build, place: Place, again: bool, keep_open: int | None) ->
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _megabytes(folder: Path) -> float:
+    """Size of the files in `folder`, some of which may vanish while it is looked through."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total / 1e6
