@@ -20,7 +20,7 @@ from hub.install.steps import install
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
-    place = Place(Path(os.path.abspath(options.venv)), options.torch_backend)
+    place = Place(Path(options.venv).resolve(), options.torch_backend)
     wanted = tuple(dict.fromkeys(step for target in options.targets for step in TARGETS[target]))
     if not state.outstanding(wanted, place):
         return 0

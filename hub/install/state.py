@@ -103,7 +103,7 @@ def mark_done(step: str, place: Place) -> None:
 
 def notebook_ready(venv: Path) -> bool:
     """True once everything that notebooks import is installed in `venv`."""
-    return not outstanding(TARGETS["notebook"], Place(venv.absolute()))
+    return not outstanding(TARGETS["notebook"], Place(venv.resolve()))
 
 
 def notebook_progress(venv: Path) -> str:
