@@ -28,7 +28,9 @@ from hub.grading.limits import Limits
 from hub.grading.outputs import Output, checked_outputs, error_output, plain_text
 from hub.grading.processes import MARKER, descendants, end_tree
 
-__all__ = ["Execution", "Limits", "execute"]
+__all__ = ["Execution", "Limits", "Tests", "execute"]
+
+Tests = Literal["together", "apart"]
 
 GRACE_SECONDS = 90  # start of the kernel and the end of the tree, on top of the total time
 PACKAGES = Path(__file__).parents[2]  # where `hub` and `course` are imported from
@@ -64,7 +66,7 @@ def execute(
     source: NotebookNode | None = None,
     files: Mapping[str, Path] | None = None,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
-    tests: Literal["together", "apart"] = "together",
+    tests: Tests = "together",
 ) -> Execution:
     """Execute `notebook` and return a copy of it with outputs.
 
@@ -146,8 +148,11 @@ def _environment(scratch: Path, marker: str) -> dict[str, str]:
 def _run_worker(request: dict[str, Any], scratch: Path, limits: Limits) -> _Results:
     marker = secrets.token_hex(16)
     # Files without a name: student code finds no path to the tests or to the results.
-    asked, answered, log = (tempfile.TemporaryFile() for _ in range(3))
-    with asked, answered, log:
+    with (
+        tempfile.TemporaryFile() as asked,
+        tempfile.TemporaryFile() as answered,
+        tempfile.TemporaryFile() as log,
+    ):
         asked.write(json.dumps(request).encode())
         asked.seek(0)
         worker = subprocess.Popen(

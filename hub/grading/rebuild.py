@@ -227,7 +227,10 @@ def _choose(cells: list[_Cell], given: dict[str, NotebookNode]) -> dict[str, int
         name = cell.grade_id
         if name not in given:
             continue
-        if name not in chosen or cell.text.strip() != given[name].source.strip():
+        if name not in chosen or cell.text.strip() not in (
+            given[name].source.strip(),
+            cells[chosen[name]].text.strip(),
+        ):
             chosen[name] = index
     return chosen
 

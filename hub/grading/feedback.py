@@ -1,0 +1,84 @@
+"""The feedback page: nbgrader's GenerateFeedback with hidden tests out and nothing that runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nbconvert.exporters import HTMLExporter
+from nbformat import NotebookNode
+from nbgrader.preprocessors import NbGraderPreprocessor
+
+from hub.grading.autograde import OURS
+from hub.grading.hidden import hide_tests
+from hub.grading.sanitise import safe_markdown, sanitise
+
+Resources = dict[str, Any]
+
+
+class FeedbackExporter(HTMLExporter):
+    """A student's feedback page; template and preprocessors are set in `configuration`."""
+
+
+class HideTests(NbGraderPreprocessor):
+    """Takes hidden tests and their traces out of a notebook that is shown to a student."""
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        return hide_tests(nb), resources
+
+
+class Sanitise(NbGraderPreprocessor):
+    """Makes a notebook safe to show; for feedback and for the formgrader's pages."""
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        return sanitise(nb), resources
+
+
+class Summarise(NbGraderPreprocessor):
+    """Puts the points of each question and the report in words where the template finds them."""
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        told = [cell.metadata.get(OURS, {}).get("report", []) for cell in nb.cells]
+        nb.cells = [cell for cell in nb.cells if "report" not in cell.metadata.get(OURS, {})]
+        resources[OURS] = {
+            "report": [safe_markdown(sentence) for report in told for sentence in report],
+            "questions": questions(nb),
+        }
+        for cell in nb.cells:
+            marks = cell.metadata.get("nbgrader", {})
+            if marks.get("comment"):
+                marks["comment"] = safe_markdown(marks["comment"])
+        return nb, resources
+
+
+@dataclass
+class Question:
+    """What a student sees as one question: an answer cell and the test cells that judge it."""
+
+    name: str
+    score: float
+    points: float
+    by_hand: bool
+
+
+def questions(notebook: NotebookNode) -> list[Question]:
+    """The questions of a notebook in order, with the points that GetGrades put into it.
+
+    A test cell belongs to the answer cell before it; a cell graded by hand is a question of
+    its own.
+    """
+    found: list[Question] = []
+    answer: str | None = None
+    for cell in notebook.cells:
+        marks = cell.metadata.get("nbgrader", {})
+        by_hand = bool(marks.get("task") or (marks.get("grade") and marks.get("solution")))
+        if marks.get("solution") and not by_hand:
+            answer = marks["grade_id"]
+        if not (marks.get("grade") or marks.get("task")):
+            continue
+        name = marks["grade_id"] if by_hand or answer is None else answer
+        if not found or found[-1].name != name:
+            found.append(Question(name, 0.0, 0.0, by_hand))
+        found[-1].score += float(marks.get("score") or 0)
+        found[-1].points += float(marks.get("points") or 0)
+    return found

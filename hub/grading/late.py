@@ -1,0 +1,47 @@
+"""What a late submission loses."""
+
+from __future__ import annotations
+
+import math
+
+from nbgrader.plugins import BasePlugin
+from traitlets import Enum, Float
+
+POLICIES = ("none", "zero", "percent_per_day")
+
+SECONDS_OF_A_DAY = 24 * 60 * 60
+
+
+def late_penalty(
+    policy: str, percent_per_day: float, score: float, seconds_late: float
+) -> float | None:
+    """Points that a submission with `score` loses; None if it loses none.
+
+    policy: one of POLICIES. A day that has begun counts as a whole day, and no more than
+    `score` is lost.
+    """
+    if policy == "none" or seconds_late <= 0:
+        return None
+    if policy == "zero":
+        return score
+    days = math.ceil(seconds_late / SECONDS_OF_A_DAY)
+    return score * min(1.0, days * percent_per_day / 100)
+
+
+class LatePenalty(BasePlugin):
+    """nbgrader's plug point for late penalties (AssignLatePenalties.plugin_class)."""
+
+    policy = Enum(
+        POLICIES,
+        default_value="none",
+        help="What a late submission loses: nothing, everything, or a share for each day.",
+    ).tag(config=True)
+
+    percent_per_day = Float(
+        10.0, help="Share of the score lost for each day that has begun, percent."
+    ).tag(config=True)
+
+    def late_submission_penalty(
+        self, student_id: str, score: float, total_seconds_late: float
+    ) -> float | None:
+        return late_penalty(self.policy, self.percent_per_day, score, total_seconds_late)

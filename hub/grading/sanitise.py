@@ -1,0 +1,153 @@
+"""Notebooks made safe to show: nothing a student wrote runs in a reader's browser. Pure.
+
+Markdown and HTML are reduced to a list of allowed elements (nh3, the Rust sanitiser ammonia);
+pictures are kept as data; scripts, widgets and everything else is named instead of shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from typing import Any
+
+import nh3
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode, from_dict
+
+MAX_MARKDOWN_CHARACTERS = 200_000
+MAX_TEXT_CHARACTERS = 50_000
+MAX_HTML_CHARACTERS = 500_000
+MAX_PICTURE_CHARACTERS = 4_000_000
+
+TAGS = nh3.ALLOWED_TAGS - {"area", "map", "style", "article", "nav", "header"}
+ATTRIBUTES = {
+    "a": {"href", "title"},
+    "img": {"src", "alt", "title", "width", "height"},
+    "td": {"colspan", "rowspan", "align"},
+    "th": {"colspan", "rowspan", "align", "scope"},
+    "details": {"open"},
+    "ol": {"start"},
+}
+PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+# TeX commands by which MathJax would make links, styles or elements of its own.
+ACTIVE_TEX = re.compile(r"\\(href|style|class|cssId|require|html\w*|unicode)\b")
+
+
+def safe_html(text: str) -> str:
+    """`text` without anything that runs, loads from elsewhere or changes the page around it."""
+    cleaned = nh3.clean(
+        text,
+        tags=TAGS,
+        clean_content_tags={"script", "style", "template", "noscript"},
+        attributes=ATTRIBUTES,
+        attribute_filter=_filter_attribute,
+        url_schemes={"http", "https", "mailto", "data"},
+        link_rel="noopener noreferrer",
+    )
+    return ACTIVE_TEX.sub(r"\1", cleaned)
+
+
+def _filter_attribute(tag: str, name: str, value: str) -> str | None:
+    if tag == "img" and name == "src":
+        return value if PICTURE.fullmatch(value) or _is_relative(value) else None
+    if name == "href" and value.strip().lower().startswith("data:"):
+        return None
+    return value
+
+
+def _is_relative(url: str) -> bool:
+    return re.match(r"[\w][\w./ %-]*$", url) is not None
+
+
+def safe_markdown(text: str, attachments: dict[str, dict[str, str]] | None = None) -> str:
+    """Markdown as one line of safe HTML, which any Markdown renderer passes through unchanged."""
+    if len(text) > MAX_MARKDOWN_CHARACTERS:
+        rendered = f"<pre>{html.escape(text[:MAX_MARKDOWN_CHARACTERS])}</pre><p>(cut here)</p>"
+    else:
+        renderer = IPythonRenderer(
+            escape=False, attachments=attachments or {}, exclude_anchor_links=True
+        )
+        rendered = MarkdownWithMath(renderer=renderer).render(text)
+    return _one_line(safe_html(rendered))
+
+
+def _one_line(cleaned: str) -> str:
+    """Character references keep a second rendering from seeing line ends, TeX or math."""
+    for character in "\\$\n":
+        cleaned = cleaned.replace(character, f"&#{ord(character)};")
+    return f"<div>{cleaned}</div>"
+
+
+def sanitise(notebook: NotebookNode) -> NotebookNode:
+    """Make `notebook` safe to render to HTML, in place, and return it."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [safe_output(output) for output in cell.outputs]
+        else:
+            _sanitise_text_cell(cell)
+    return notebook
+
+
+def _sanitise_text_cell(cell: NotebookNode) -> None:
+    if cell.cell_type == "raw":
+        # nbconvert copies raw cells into the page as they are.
+        cell.source = _one_line(f"<pre>{html.escape(cell.source[:MAX_TEXT_CHARACTERS])}</pre>")
+        cell.cell_type = "markdown"
+        cell.metadata.pop("raw_mimetype", None)
+    else:
+        cell.source = safe_markdown(cell.source, cell.pop("attachments", None))
+
+
+def safe_output(output: NotebookNode) -> NotebookNode:
+    """The output with what runs left out; pictures, tables and text stay."""
+    if output.output_type == "stream":
+        return from_dict({**output, "text": _cut(output.text)})
+    if output.output_type == "error":
+        return from_dict({**output, "traceback": [_cut(line) for line in output.traceback]})
+    return from_dict({**output, "data": _safe_bundle(output.data), "metadata": {}})
+
+
+def _safe_bundle(data: dict[str, Any]) -> dict[str, str]:
+    text = _cut(str(data.get("text/plain", "")))
+    if figure := data.get("application/vnd.plotly.v1+json"):
+        return {"text/html": describe_figure(figure), "text/plain": text}
+    for kind in ("image/png", "image/jpeg"):
+        picture = str(data.get(kind, ""))
+        if picture and len(picture) <= MAX_PICTURE_CHARACTERS and BASE64.fullmatch(picture):
+            return {kind: picture, "text/plain": text}
+    if drawing := str(data.get("image/svg+xml", "")):
+        # As a picture an SVG cannot run scripts.
+        encoded = base64.b64encode(drawing.encode()).decode()
+        return {"text/html": f'<img src="data:image/svg+xml;base64,{encoded}">', "text/plain": text}
+    if page := str(data.get("text/html", ""))[:MAX_HTML_CHARACTERS]:
+        return {"text/html": safe_html(page), "text/plain": text}
+    if source := str(data.get("text/markdown", ""))[:MAX_MARKDOWN_CHARACTERS]:
+        return {"text/html": safe_markdown(source), "text/plain": text}
+    if text:
+        return {"text/plain": text}
+    kinds = ", ".join(sorted(data)) or "nothing"
+    return {"text/plain": f"(this output is not shown here: {kinds})"}
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MAX_TEXT_CHARACTERS:
+        return text
+    return text[:MAX_TEXT_CHARACTERS] + "\n[… cut here: too long for this page]\n"
+
+
+def describe_figure(figure: Any) -> str:
+    """A Plotly figure in words, in place of 4.8 MB of script a page."""
+    figure = figure if isinstance(figure, dict) else {}
+    layout = figure.get("layout")
+    title = layout.get("title") if isinstance(layout, dict) else None
+    title = title.get("text") if isinstance(title, dict) else title
+    traces = figure.get("data") if isinstance(figure.get("data"), list) else []
+    kinds = [str(trace.get("type", "scatter")) for trace in traces if isinstance(trace, dict)]
+    counted = ", ".join(f"{kinds.count(kind)} × {kind}" for kind in dict.fromkeys(kinds))
+    named = f" “{html.escape(title[:200])}”" if isinstance(title, str) and title else ""
+    return (
+        f"<p><em>Interactive figure{named} ({html.escape(counted[:200]) or 'empty'}): "
+        "run the cell to see it.</em></p>"
+    )
