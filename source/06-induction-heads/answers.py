@@ -72,9 +72,7 @@ def repeated_tokens(n, period, d_vocab, bos, seed):
 def repeated_tokens(n, period, d_vocab, bos, seed):
     generator = torch.Generator().manual_seed(seed)
     allowed = torch.tensor([i for i in range(d_vocab) if i != bos])
-    rows = [
-        allowed[torch.randperm(d_vocab - 1, generator=generator)[:period]] for _ in range(n)
-    ]
+    rows = [allowed[torch.randperm(d_vocab - 1, generator=generator)[:period]] for _ in range(n)]
     block = torch.stack(rows)
     return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
 

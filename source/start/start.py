@@ -1,0 +1,213 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Start here
+#
+# A language model is a few million numbers and a recipe for multiplying them. Nobody wrote down what
+# the numbers mean. **Mechanistic interpretability** is the attempt to read them all the same: to find
+# out by which steps a model gets from its input to its answer, well enough to predict what it will do
+# and to change it on purpose.
+#
+# You are about to do that once. It takes a minute. Run the cells one after the other with
+# **Shift+Enter**.
+
+# %%
+import plotly.graph_objects as go
+import torch
+
+from course import checks, plots
+from course.models import model
+
+torch.set_grad_enabled(False)  # we look at a trained model; nothing is trained here
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"  # ids 0..63
+BOS = 64  # every text begins with this id; it is drawn as ⊢
+
+net = model("induction-2l2h")  # a transformer with two layers of two attention heads
+text = "BrightVixensJump" + "BrightVix"  # a phrase, and then the same phrase, cut off
+ids = torch.tensor([[BOS] + [ALPHABET.index(s) for s in text]])  # [1 26]
+letters = ["⊢", *text]
+
+logits, cache = net.run_with_cache(ids)  # run it once and keep everything that was computed
+pattern = cache["pattern", 1][0, 0]  # where head 0 of layer 1 looks: [query key]
+plots.attention_heatmap(pattern, letters, title="Layer 1, head 0: which letter looks at which?")
+
+# %% [markdown]
+# You are looking *inside* a running transformer. Each row is a letter that looks, each column a letter
+# that can be looked at. In the lower part, where the phrase begins again, there is a bright line. Take
+# the last row: the final `x` looks at the `e` that followed the first `x`. What does the model think
+# comes next?
+
+
+# %%
+def guesses(logits):
+    """Probability of each symbol to come next, after the last position: [64]."""
+    return logits[0, -1].softmax(dim=-1)[:64]
+
+
+def bars(**probabilities):
+    """The likeliest symbols of each of some distributions [64], side by side."""
+    shown = sorted({int(i) for p in probabilities.values() for i in p.topk(3).indices})
+    figure = go.Figure()
+    for label, p in probabilities.items():
+        heights = [float(p[i]) for i in shown]
+        figure.add_bar(x=[ALPHABET[i] for i in shown], y=heights, name=label)
+    figure.update_layout(
+        title=f"What comes after “{text[-9:]}”?",
+        template="simple_white",
+        height=350,
+        width=700,
+        colorway=["#0072B2", "#D55E00"],
+        xaxis={"title": "next symbol", "type": "category"},
+        yaxis={"title": "probability", "range": [0, 1]},
+        showlegend=True,
+    )
+    return figure
+
+
+bars(before=guesses(logits))
+
+# %% [markdown]
+# It says `e`, and it has never seen a word of English: its training text was random symbols. It looks
+# up what came next the last time, and repeats it.
+#
+# That is a *hypothesis*. Here is the test: reach into the model while it runs, and turn its eyes.
+# The hook below replaces one thing, the attention of the last position in layer 1. Instead of at the
+# `e`, it now looks at another letter. If the hypothesis is right, the prediction must follow.
+
+# %%
+TARGET = text.index("J") + 1  # where the letter J stands in the text, counting ⊢ as position 0
+
+
+def look_at_target(pattern, hook):
+    """Attention [batch head query key]: the last query looks at TARGET and nowhere else."""
+    pattern[:, :, -1, :] = 0
+    pattern[:, :, -1, TARGET] = 1
+    return pattern
+
+
+edited = net.run_with_hooks(ids, fwd_hooks=[("blocks.1.attn.hook_pattern", look_at_target)])
+bars(before=guesses(logits), after=guesses(edited))
+
+# %% [markdown]
+# The model now says `J`. No weight was changed; one activation was. You have made a claim about how a
+# neural network works, and tried to break it, in under a minute.
+#
+# Now do it your way: another letter, another phrase (12 to 24 symbols from `A`–`Z`, `a`–`z`, `0`–`9`,
+# `+` and `-`). This cell is yours to change.
+
+# %% tags=["play"]
+my_target = text.index("h") + 1
+
+
+def my_edit(pattern, hook):
+    pattern[:, :, -1, :] = 0
+    pattern[:, :, -1, my_target] = 1
+    return pattern
+
+
+my_logits = net.run_with_hooks(ids, fwd_hooks=[("blocks.1.attn.hook_pattern", my_edit)])
+bars(before=guesses(logits), after=guesses(my_logits))
+
+# %% [markdown]
+# ## Why it goes so fast
+#
+# What you used is **TransformerLens**, a library that opens a transformer at every point: load a
+# model, *cache* every activation of a run, *edit, remove or replace* any activation with a hook while it
+# runs. Looking costs one line, intervening three.
+#
+# This matters more than it seems. Whoever explores a network has many small ideas, and most of them are
+# wrong. If a try takes a day you will try three, and believe the one that looks best. If it takes ten
+# seconds you try a hundred, and find out which are wrong. Keep your loop short: a small model, a small
+# input, one picture for each question. Then try to break what you found.
+#
+# ## How to work here
+#
+# **In the browser.** Open *Assignment List* (menu *Nbgrader*). *Fetch* copies an assignment into your
+# home, and there it is yours. Work through the notebook; exercises are the cells with
+# `# YOUR CODE HERE`. Cells that belong to the course are locked, and you can add your own anywhere.
+#
+# - **Validate** runs the whole notebook from the top and tells you which visible tests fail. Do it
+#   before you submit. It does not run the *hidden* tests: they look closer, and run when you submit.
+# - **Submit** hands in the notebook as it is *saved* (Ctrl+S first). You can submit as often as you
+#   like; the last one counts. You get a receipt with the server's time.
+# - **Feedback** appears in the same list when your instructor releases it, question by question.
+#
+# **In a terminal** (menu *File → New → Terminal*) the same is done by
+# `nbgrader list`, `nbgrader fetch_assignment start`, `nbgrader validate start/start.ipynb` and
+# `nbgrader submit start`. Your files are ordinary files: use git, an editor, whatever you like.
+#
+# **When something breaks.** If a cell behaves strangely, use *Kernel → Restart and Run All*: notebooks
+# remember what you deleted. If a test fails, read its message to the end; it says which slip fits what
+# you returned. Every exercise shows its difficulty and importance (●, one to five), the minutes it
+# takes, and hints that open one at a time. Use as many as you need: they cost nothing.
+
+# %% [markdown]
+# ## A trial run: fetch, validate, submit
+#
+# Difficulty ●○○○○ · Importance ●●○○○ · 3 minutes
+#
+# One tiny exercise, so that you have done the round once. `logits` `[vocab]` holds one number for each
+# symbol, and the larger it is, the likelier the model thinks the symbol comes next. Return the id of
+# the likeliest symbol as a Python `int`. (The ids are the places in the list: 0, 1, 2, …)
+#
+# <details><summary>Hint 1: the place, not the number</summary>
+#
+# You want to know *where* the largest entry is, not how large it is. Torch has a function for each.
+# </details>
+# <details><summary>Hint 2: a Python int</summary>
+#
+# Torch answers with a tensor that holds one number. `int(…)` makes a Python number of it.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "likeliest", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def likeliest(logits: torch.Tensor) -> int:
+    """The id of the largest of `logits` [vocab]."""
+    ### BEGIN SOLUTION
+    return int(logits.argmax())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "likeliest_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+got = likeliest(torch.tensor([0.5, -1.0, 2.5, 2.0]))
+checks.check_equal(
+    got, 2, "likeliest([0.5, -1.0, 2.5, 2.0])", hint="Is it the place, or the number?"
+)
+assert type(got) is int, "an int is asked for"
+
+# %% nbgrader={"grade": true, "grade_id": "likeliest_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: other logits, of other lengths. This runs when you have submitted.
+### BEGIN HIDDEN TESTS
+import secrets
+
+for size in (7, 64):
+    seed = secrets.randbelow(1_000_000)
+    raw = torch.randn(size, generator=torch.Generator().manual_seed(seed)) - 10  # all are negative
+    values = raw.tolist()
+    want = values.index(max(values))
+    got = likeliest(raw)
+    assert type(got) is int, f"got {type(got).__name__}, not an int"
+    assert got == want, f"got the id {got} for {size} logits, all negative [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Do the cells above run without a message? Then save, *Validate* and *Submit*.
+#
+# ## Where to go next
+#
+# **06 · Induction heads** takes the head that you have just met apart: how to find it in any model, how
+# to tell it from a head that only looks like it, and how to show that the model needs it. Fetch
+# `06-induction-heads` from the *Assignment List*. It takes about two hours.
