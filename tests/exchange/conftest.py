@@ -1,0 +1,42 @@
+"""A store with a release in it, and the real service around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.exchange.limits import Limits
+from hub.exchange.store import Store
+from tests.exchange.running import ServiceThread
+from tests.exchange.samples import Clock, release
+from tests.exchange.stand_in_hub import StandInHub
+
+LIMITS = Limits(submission_bytes=2_000_000, file_bytes=1_000_000, files=20, quota_bytes=3_000_000)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    store = Store(tmp_path / "store", limits=LIMITS, clock=clock)
+    release(store)
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def stand_in_hub() -> Iterator[StandInHub]:
+    hub = StandInHub()
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def service(store: Store, stand_in_hub: StandInHub) -> Iterator[ServiceThread]:
+    with ServiceThread(store, stand_in_hub) as running:
+        yield running

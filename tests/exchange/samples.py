@@ -1,0 +1,89 @@
+"""Archives and uploads for tests."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import uuid
+from datetime import UTC, datetime
+
+from hub.exchange import archive
+from hub.exchange.records import Feedback, Release, Submission
+from hub.exchange.store import Store
+
+COURSE, ASSIGNMENT = "mechinterp", "06-induction-heads"
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    """The exchange's archive of `files`, without any check, so that tests can make bad ones."""
+    parts = []
+    for path in sorted(files):
+        data = files[path]
+        parts += [archive.header(path, len(data)), data, bytes(-len(data) % archive.BLOCK)]
+    return b"".join(parts) + archive.END
+
+
+def notebook(text: str = "") -> bytes:
+    return packed({"induction-heads.ipynb": b'{"cells": [], "text": "%s"}' % text.encode()})
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def key() -> str:
+    return str(uuid.uuid4())
+
+
+def members(data: bytes, store: Store) -> list[archive.Member]:
+    return archive.read(io.BytesIO(data), store.limits)
+
+
+def release(store: Store, data: bytes | None = None, **options) -> Release:
+    data = notebook("released") if data is None else data
+    upload = store.begin_upload("prof")
+    try:
+        upload.write(data)
+        options = {"by": "prof", "force": True, **options}
+        return store.release(COURSE, ASSIGNMENT, upload, sha256(data), **options)
+    finally:
+        upload.close()
+
+
+def submit(
+    store: Store, data: bytes, student: str = "alice", with_key: str | None = None
+) -> Submission:
+    upload = store.begin_upload(student)
+    try:
+        upload.write(data)
+        return store.submit(COURSE, ASSIGNMENT, student, with_key or key(), upload, sha256(data))
+    finally:
+        upload.close()
+
+
+def give_feedback(store: Store, submission: Submission, data: bytes | None = None) -> Feedback:
+    data = packed({"induction-heads.html": b"<p>well done"}) if data is None else data
+    upload = store.begin_upload("prof")
+    try:
+        upload.write(data)
+        return store.put_feedback(
+            COURSE,
+            submission.receipt,
+            upload,
+            sha256(data),
+            student=submission.student,
+            assignment=submission.assignment,
+            by="prof",
+        )
+    finally:
+        upload.close()
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
