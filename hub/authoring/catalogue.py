@@ -41,8 +41,9 @@ def shipped_sources() -> Path:
     return folder
 
 
-def shipped(sources: Path) -> list[str]:
-    """The names of the assignments in a folder of sources."""
+def available(sources: Path | None = None) -> list[str]:
+    """The names of the shipped assignments, or of those in another folder of sources."""
+    sources = sources or shipped_sources()
     return sorted(
         folder.name
         for folder in sources.iterdir()
@@ -96,10 +97,11 @@ def add(
     """
     sources = sources or shipped_sources()
     names = list(names)
+    known = available(sources)
     for name in names:
-        if name not in shipped(sources):
+        if name not in known:
             raise AssignmentNotFound(
-                f"No assignment {name!r} is shipped. There are: {', '.join(shipped(sources))}."
+                f"No assignment {name!r} is shipped. There are: {', '.join(known)}."
             )
     for name in names:
         target = course_root / "source" / name

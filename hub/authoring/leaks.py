@@ -29,6 +29,7 @@ RELEASED_SUFFIXES = frozenset(
 MARKER = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)|\bAUTOTEST\b")
 TRAINING = re.compile(r"course[./]training|from\s+course\s+import\b[^\n]*\btraining\b")
 BLOB = re.compile(r"data:[\w/+.-]*;base64,|[A-Za-z0-9+/]{200,}")
+ANSWER_HEADER = re.compile(r"^# %%[^:\n]*:", re.MULTILINE)  # what follows says what is wrong
 NOTEBOOK_METADATA = ("kernelspec", "language_info")
 
 
@@ -91,7 +92,8 @@ def read_secrets(source_folder: Path) -> Secrets:
     answers = source_folder / ANSWERS_FILE
     if answers.is_file():
         text = answers.read_text(encoding="utf-8")
-        lines |= {squeeze(line): "a line of answers.py" for line in text.splitlines()}
+        remarks = ANSWER_HEADER.sub("", text)
+        lines |= {squeeze(line): "a line of answers.py" for line in remarks.splitlines()}
     in_the_open = "\n".join(squeeze(line) for line in public)
     secret_lines = {
         line: kind
@@ -164,9 +166,8 @@ def _in_text(text: str, where: str, secrets: Secrets) -> Iterator[Leak]:
         if found := pattern.search(text):
             yield Leak(where, kind, found.group())
     squeezed = "\n".join(squeeze(line) for line in text.splitlines() if squeeze(line))
-    for line, kind in secrets.lines.items():
-        if line in squeezed:
-            yield Leak(where, kind, line)
+    lines = [(line, kind) for line, kind in secrets.lines.items() if line in squeezed]
+    yield from (Leak(where, kind, line) for line, kind in lines)
     for region, kind in secrets.regions.items():
-        if region in squeezed:
+        if not lines and region in squeezed:
             yield Leak(where, f"a whole {kind} repeated in the open", region.splitlines()[0])

@@ -36,9 +36,15 @@ def nbgrader_settings() -> dict[str, dict[str, Any]]:
     return {
         "GenerateAssignment": {
             "preprocessors": list(GENERATE_ASSIGNMENT),
+            "pre_convert_hook": before_generate,
             "post_convert_hook": after_generate,
         }
     }
+
+
+def before_generate(assignment: str, student: str, notebooks: list[str]) -> None:
+    """nbgrader's `pre_convert_hook`: it reads .ipynb files, so bring them into step first."""
+    sync(Path(notebooks[0]).parent)
 
 
 def after_generate(assignment: str, student: str, notebooks: list[str]) -> None:
