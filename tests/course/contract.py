@@ -1,0 +1,248 @@
+"""The rules for test cells and exercises that can be read off the text, each a pure function.
+
+They are the contract that lets a test cell run in the student's own process and in one apart from
+it, and the promises that every exercise keeps: a visible and a hidden test, wrong answers, hints.
+Each rule yields the sentences to show an author; an empty answer means that the rule is kept.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from hub.authoring.notebook import text_to_notebook
+from hub.authoring.pairing import ANSWERS_FILE
+from hub.grading.apart.manifest import CellFacts, Manifest, ManifestError, read
+from hub.grading.roles import role
+from hub.prove import Answer, read_answers
+
+# Each could tell which mode a test runs in, reach past the boundary, or trust the student's word.
+FORBIDDEN_NAMES = frozenset(
+    {
+        *("eval", "exec", "compile", "globals", "locals", "vars", "inspect", "gc", "sys", "ctypes"),
+        *("setattr", "delattr", "deepcopy", "mock", "monkeypatch", "print", "get_ipython"),
+    }
+)
+BROAD = {"Exception", "BaseException"}
+FEWEST_WRONG, FEWEST_RIGHT, FEWEST_HINTS = 4, 1, 2
+DOTS = {
+    "difficulty": re.compile(r"Difficulty [●○]{5}"),
+    "importance": re.compile(r"Importance [●○]{5}"),
+    "expected minutes": re.compile(r"\b\d+ minutes\b"),
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A notebook of `source/` and the answers listed beside it."""
+
+    name: str
+    notebook: NotebookNode
+    answers: tuple[Answer, ...]
+
+    def cells(self, kind: str) -> list[NotebookNode]:
+        """The code cells of one role, in order."""
+        code = [cell for cell in self.notebook.cells if cell.cell_type == "code"]
+        return [cell for cell in code if role(cell) == kind]
+
+    def exercises(self) -> list[str]:
+        """The grade_ids of the code cells that students fill in and tests grade."""
+        return [grade_id(cell) for cell in self.cells("solution")]
+
+
+def grade_id(cell: NotebookNode) -> str:
+    """The cell's grade_id, or "" without one."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def load(text_file: Path) -> Assignment:
+    """The notebook text `text_file` with the answers.py beside it, if there is one."""
+    notebook = text_to_notebook(text_file.read_text(encoding="utf-8"))
+    listed = read_answers(text_file.with_name(ANSWERS_FILE))
+    return Assignment(text_file.parent.name, notebook, tuple(listed))
+
+
+def code_cells_have_one_of_four_roles(assignment: Assignment) -> Iterator[str]:
+    """Given, solution, test, or the student's own: a graded cell is locked, a solution is not."""
+    for cell in assignment.notebook.cells:
+        marks = cell.metadata.get("nbgrader", {})
+        if cell.cell_type != "code":
+            continue
+        if role(cell) == "test" and not marks["locked"]:
+            yield f"{grade_id(cell)} is graded, so it must be locked"
+        if role(cell) == "solution" and (marks["grade"] or marks["locked"]):
+            yield f"{grade_id(cell)} is the student's: it is neither locked nor graded by itself"
+        if role(cell) == "student" and "play" not in cell.metadata.get("tags", []):
+            yield f"a cell without a role: {cell.source[:40]!r}"
+
+
+def exercises_have_a_visible_and_a_hidden_test(assignment: Assignment) -> Iterator[str]:
+    """Test cells are named after their exercise; one shows what it checks, one does not."""
+    tests = {grade_id(cell): cell.source for cell in assignment.cells("test")}
+    names = assignment.exercises()
+    for exercise in names:
+        own = [source for name, source in tests.items() if name.startswith(f"{exercise}_test")]
+        if not any("### BEGIN HIDDEN TESTS" in source for source in own):
+            yield f"{exercise} has no hidden test"
+        if not any("### BEGIN HIDDEN TESTS" not in source for source in own):
+            yield f"{exercise} has no visible test"
+    for name in tests:
+        if not any(name.startswith(f"{exercise}_test") for exercise in names):
+            yield f"{name} is named after no exercise"
+
+
+def exercises_have_wrong_and_right_answers(assignment: Assignment) -> Iterator[str]:
+    """At least four plausible wrong answers and one other right one for each exercise."""
+    names = assignment.exercises()
+    for exercise in names:
+        for kind, fewest in (("wrong", FEWEST_WRONG), ("right", FEWEST_RIGHT)):
+            count = sum((a.kind, a.exercise) == (kind, exercise) for a in assignment.answers)
+            if count < fewest:
+                yield f"{exercise} has {count} {kind} answers, {fewest} are asked for"
+    for answer in assignment.answers:
+        if answer.exercise not in names:
+            yield f"there is no exercise {answer.exercise} for the answer {answer.title!r}"
+
+
+def answers_bind_what_the_solution_binds(assignment: Assignment) -> Iterator[str]:
+    """An answer replaces the whole solution cell, so it defines the same global names."""
+    want = {grade_id(cell): _bound(cell.source) for cell in assignment.cells("solution")}
+    for answer in assignment.answers:
+        if _bound(answer.text) != want.get(answer.exercise):
+            yield f"{answer.exercise}, {answer.title!r}: it defines {_bound(answer.text)}"
+
+
+def exercises_say_what_they_ask_of_the_student(assignment: Assignment) -> Iterator[str]:
+    """Difficulty, importance, minutes and a ladder of hints stand in the text before the cell."""
+    for before, cell in _with_text_before(assignment):
+        for what, dots in DOTS.items():
+            if not dots.search(before):
+                yield f"{grade_id(cell)} does not say its {what}"
+        hints = before.count("<details><summary>Hint ")
+        if hints < FEWEST_HINTS:
+            yield f"{grade_id(cell)} has {hints} hints, {FEWEST_HINTS} are asked for"
+        if before.count("<details>") != before.count("</details>"):
+            yield f"{grade_id(cell)}: a <details> block is not closed"
+
+
+def tests_use_nothing_forbidden(assignment: Assignment) -> Iterator[str]:
+    """No way around the boundary, no printing, no catch-all that hides a broken call."""
+    for cell in assignment.cells("test"):
+        for node in ast.walk(ast.parse(cell.source)):
+            name = _name(node)
+            if name in FORBIDDEN_NAMES:
+                yield f"{grade_id(cell)} uses {name}"
+            if isinstance(node, ast.ExceptHandler) and _is_broad(node):
+                yield f"{grade_id(cell)} catches every exception"
+
+
+def tests_end_with_an_assert(assignment: Assignment) -> Iterator[str]:
+    """nbgrader would read the value of a last expression as partial credit."""
+    for cell in assignment.cells("test"):
+        last: ast.AST = ast.parse(cell.source).body[-1]
+        while isinstance(last, ast.For | ast.If | ast.With):
+            last = last.body[-1]
+        if not isinstance(last, ast.Assert):
+            yield f"{grade_id(cell)} ends with {type(last).__name__}, not with an assert"
+
+
+def tests_draw_fresh_inputs_and_say_the_seed(assignment: Assignment) -> Iterator[str]:
+    """A seed typed into a test can be learnt; one that is not shown cannot be tried again."""
+    for cell in assignment.cells("test"):
+        if re.search(r"(manual_seed|Random|default_rng|\bseed)\(\s*\d", cell.source):
+            yield f"{grade_id(cell)} has a fixed seed"
+        if "manual_seed(" in cell.source and "seed {seed}" not in cell.source:
+            yield f"{grade_id(cell)} does not show its seed in a message"
+
+
+def names_are_bound_by_one_kind_of_cell(assignment: Assignment) -> Iterator[str]:
+    """Given cells, solutions and tests share no name that they bind."""
+    try:
+        manifest = read(assignment.notebook)
+    except ManifestError as error:
+        yield str(error)
+        return
+    binders: dict[str, set[str]] = {}
+    for facts in manifest.cells:
+        for name in facts.stores:
+            binders.setdefault(name, set()).add(_binder(manifest, facts))
+    for name, kinds in sorted(binders.items()):
+        if len(kinds) > 1:
+            yield f"{name} is bound by {' and '.join(sorted(kinds))} cells"
+
+
+def at_most_one_question_is_marked_by_hand(assignment: Assignment) -> Iterator[str]:
+    """A person's time is the scarcest thing in the course."""
+    by_hand = [
+        grade_id(cell)
+        for cell in assignment.notebook.cells
+        if (marks := cell.metadata.get("nbgrader", {}))
+        and (marks.get("task") or (marks.get("grade") and marks.get("solution")))
+    ]
+    if len(by_hand) > 1:
+        yield f"marked by hand: {', '.join(by_hand)}"
+
+
+RULES = (
+    code_cells_have_one_of_four_roles,
+    exercises_have_a_visible_and_a_hidden_test,
+    exercises_have_wrong_and_right_answers,
+    answers_bind_what_the_solution_binds,
+    exercises_say_what_they_ask_of_the_student,
+    tests_use_nothing_forbidden,
+    tests_end_with_an_assert,
+    tests_draw_fresh_inputs_and_say_the_seed,
+    names_are_bound_by_one_kind_of_cell,
+    at_most_one_question_is_marked_by_hand,
+)
+
+
+def _with_text_before(assignment: Assignment) -> Iterator[tuple[str, NotebookNode]]:
+    """Each solution cell with the Markdown between it and the exercise before it."""
+    text = ""
+    for cell in assignment.notebook.cells:
+        if cell.cell_type == "markdown":
+            text += cell.source + "\n"
+        elif role(cell) in ("solution", "test"):
+            if role(cell) == "solution":
+                yield text, cell
+            text = ""
+
+
+def _bound(source: str) -> set[str]:
+    """The functions, classes and variables that a cell's statements define at its top level."""
+    bound: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.Assign):
+            bound |= {t.id for t in node.targets if isinstance(t, ast.Name)}
+    return bound
+
+
+def _name(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    if isinstance(node, ast.alias):
+        return node.name.rpartition(".")[2]
+    return ""
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
+    caught = handler.type
+    listed = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+    return any(kind is None or _name(kind) in BROAD for kind in listed)
+
+
+def _binder(manifest: Manifest, facts: CellFacts) -> str:
+    """The kind of cell for rule 4; given cells that use a student's name run with the student."""
+    if facts.role == "released":
+        return "given" if manifest.runs_apart(facts) else "given cells that use a student's name"
+    return facts.role
