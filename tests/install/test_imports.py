@@ -12,6 +12,7 @@ import pytest
 
 from hub.install.state import ROOT
 
+PROVIDERS = packages_distributions()
 OURS = {"course", "hub", "tests"}
 # These parts of hub/ run only where the notebook libraries are: they execute notebooks.
 NEEDS_NOTEBOOK = ROOT / "hub" / "grading" / "apart"
@@ -52,13 +53,12 @@ def normal(name: str) -> str:
     ],
 )
 def test_every_import_is_in_the_lock_of_its_part(folder, available):
-    providers = packages_distributions()
     missing = {}
     for file in (ROOT / folder).rglob("*.py"):
         if folder == "hub" and NEEDS_NOTEBOOK in file.parents:
             continue
         for module in imported(file):
-            names = {normal(name) for name in providers.get(module, [module])}
+            names = {normal(name) for name in PROVIDERS.get(module, [module])}
             if not names & available:
                 missing[str(file.relative_to(ROOT))] = module
     assert missing == {}
