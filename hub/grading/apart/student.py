@@ -1,0 +1,279 @@
+"""S: the process with the student's cells. Nothing here is trusted by anybody.
+
+Started as `python -m hub.grading.apart.student DESCRIPTOR`, the descriptor being one end of a
+socket whose other end T holds. S answers requests, one at a time; while student code runs it may
+ask T to call a function or to advance an iterator that T lent with a request.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType, ModuleType
+from typing import Any
+
+from course import calls
+from hub.grading.apart.errors import described, rebuilt
+from hub.grading.apart.shell import NotebookShell
+from hub.grading.apart.values import Decoder, Encoder, Unsendable
+from hub.grading.apart.wire import Channel, Closed, TooLarge
+
+OUTPUT_LIMIT = 16 * 2**20  # bytes of one cell's outputs as JSON
+CELL_FILES = "ipython-input-"  # how IPython names a cell in tracebacks
+
+OPERATORS: dict[str, Callable] = {
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "truediv": operator.truediv,
+    "floordiv": operator.floordiv,
+    "mod": operator.mod,
+    "pow": operator.pow,
+    "matmul": operator.matmul,
+    "neg": operator.neg,
+    "pos": operator.pos,
+    "abs": operator.abs,
+    "getitem": operator.getitem,
+    "len": len,
+}
+
+
+class Lent:
+    """A function of a test cell, as student code sees it: it can be called, and no more."""
+
+    def __init__(self, student: Student, number: int) -> None:
+        self._student, self._number = student, number
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._student.ask("call", (self, args, kwargs))
+
+
+class LentIterator(Lent):
+    """An iterator of a test cell, as student code sees it."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("an iterator is not callable")
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self) -> Any:
+        more, item = self._student.ask("next", (self,))
+        if not more:
+            raise StopIteration
+        return item
+
+
+class HookPoint:
+    """What a student's hook function sees of a hook point of T's model."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.ctx: dict = {}
+
+    def layer(self) -> int:
+        """The number of the block that the hook point is in."""
+        return int(self.name.split(".")[1])
+
+
+class Student:
+    """Carries out T's requests on the student's notebook."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.shell = NotebookShell()
+        self.running = False
+        self._channel = channel
+        self._objects: list[Any] = []  # what T holds handles of, by number
+        self._numbers: dict[int, int] = {}
+        self._given: dict[str, Any] = {}  # objects of given cells, as released
+        self._names: dict[int, str] = {}
+        self._hook_points: dict[str, HookPoint] = {}
+        self._asked = 0
+
+    def serve(self) -> None:
+        """Answer T until it goes."""
+        while True:
+            self._answer(*self._receive())
+
+    def ask(self, kind: str, payload: Any) -> Any:
+        """Ask T to `call` or to advance (`next`) what it lent, and wait for its answer."""
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("a function of the test cannot be called from a thread")
+        was_running, self.running = self.running, False
+        self._asked += 1
+        number = self._asked
+        try:
+            self._send(kind, number, payload)
+            while True:
+                reply, about, content = self._receive()
+                if reply == "return" and about == number:
+                    return content
+                if reply == "raise" and about == number:
+                    raise rebuilt(*content)
+                self._answer(reply, about, content)
+        finally:
+            self.running = was_running
+
+    def _answer(self, kind: str, number: int, payload: Any) -> None:
+        was_running, self.running = self.running, True
+        try:
+            result = getattr(self, f"do_{kind}")(*payload)
+            self.running = False
+        except BaseException as error:  # SystemExit and KeyboardInterrupt end no more than a call
+            self.running = False
+            self._send("raise", number, described(error, CELL_FILES))
+        else:
+            try:
+                self._send("return", number, result)
+            except (Unsendable, TooLarge) as error:
+                self._send("unsendable", number, str(error))
+        finally:
+            self.running = was_running
+
+    def do_cell(self, text: str, number: int, given: list[str]) -> bytes:
+        """Run a cell; `given` are the names that it binds as a given cell. Outputs as JSON."""
+        self.shell.discard()
+        outputs = self.shell.run(text, number)
+        for name in given:
+            if name in self.shell.names:
+                self._remember(name, self.shell.names[name])
+        encoded = json.dumps(outputs, default=str).encode()
+        if len(encoded) > OUTPUT_LIMIT:
+            note = f"[outputs of {len(encoded):,} bytes are left out]\n"
+            encoded = json.dumps(
+                [{"output_type": "stream", "name": "stderr", "text": note}]
+            ).encode()
+        return encoded
+
+    def do_look_up(self, names: list[str]) -> dict[str, Any]:
+        """Those of the global names that are bound, with their values."""
+        there = {name: self.shell.names[name] for name in names if name in self.shell.names}
+        return {name: self._sendable(value) for name, value in there.items()}
+
+    def do_call(self, f: Callable, args: tuple, kwargs: dict, grad: bool) -> Any:
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return f(*args, **kwargs)
+        with torch.set_grad_enabled(grad):
+            return f(*args, **kwargs)
+
+    def do_next(self, iterator: Iterator) -> tuple[bool, Any]:
+        try:
+            return True, next(iterator)
+        except StopIteration:
+            return False, None
+
+    def do_attribute(self, value: Any, name: str) -> Any:
+        return getattr(value, name)
+
+    def do_operate(self, name: str, operands: tuple) -> Any:
+        return OPERATORS[name](*operands)
+
+    def do_service(self, name: str, args: tuple, grad: bool) -> Any:
+        """A function of `course.calls` that must run where the student's work is."""
+        return self.do_call(getattr(calls.InProcess(), name), args, {}, grad)
+
+    def do_theirs(self, cls: type) -> Any:
+        """A class of a given cell, to be held by T instead of going by its name."""
+        return _Held(cls, "callable")
+
+    def do_hook(self, f: Callable, value: Any, hook_name: str, fixed: dict) -> Any:
+        """A hook function's new value: what it returns, or else `value` as it left it."""
+        hook = self._hook_points.setdefault(hook_name, HookPoint(hook_name))
+        result = f(value, hook=hook, **fixed)
+        return value if result is None else result
+
+    def _remember(self, name: str, value: Any) -> None:
+        """An object that a given cell bound crosses by its name from now on."""
+        if not isinstance(value, ModuleType):
+            self._given[name] = value
+            self._names[id(value)] = name
+
+    def _sendable(self, value: Any) -> Any:
+        try:
+            self._encoder().encode(value)
+        except Unsendable:
+            return _Held(value, "opaque")
+        return value
+
+    def _encoder(self) -> Encoder:
+        return Encoder(self._shared, self._held)
+
+    def _shared(self, value: Any) -> list | None:
+        """How a value crosses that T has too, or gave."""
+        if isinstance(value, _Held):
+            return self._held(value.value, value.kind)
+        if isinstance(value, Lent):
+            return ["x", "T", value._number]
+        models = sys.modules.get("course.models")
+        checkpoint = models.name_of(value) if models else None
+        if checkpoint is not None:
+            return ["w" if isinstance(value, dict) else "m", checkpoint]
+        return None
+
+    def _held(self, value: Any, kind: str | None = None) -> list:
+        """How an object crosses that is no plain data: by its given name, or as a handle."""
+        if kind is None and id(value) in self._names:
+            return ["g", self._names[id(value)]]
+        if id(value) not in self._numbers:
+            self._objects.append(value)
+            self._numbers[id(value)] = len(self._objects) - 1
+        if kind is None:
+            iterator = hasattr(type(value), "__next__")
+            kind = "iterator" if iterator else "callable" if callable(value) else "opaque"
+        return ["x", "S", self._numbers[id(value)], kind, type(value).__name__]
+
+    def _resolve(self, tag: str, arguments: list) -> Any:
+        if tag == "x":
+            owner, number, *rest = arguments
+            if owner == "S":
+                return self._objects[number]
+            return LentIterator(self, number) if rest == ["iterator"] else Lent(self, number)
+        (name,) = arguments
+        if tag == "g":
+            return self._given[name]
+        from course import models
+
+        return models.weights(name) if tag == "w" else models.model(name)
+
+    def _send(self, kind: str, number: int, value: Any) -> None:
+        encoder = self._encoder()
+        self._channel.send([kind, number, encoder.encode(value)], encoder.blobs)
+
+    def _receive(self) -> tuple[str, int, Any]:
+        (kind, number, tree), blobs = self._channel.receive()
+        return kind, number, Decoder(blobs, self._resolve).decode(tree)
+
+
+class _Held:
+    """Marks an object that T is to hold as a handle of the given kind."""
+
+    def __init__(self, value: Any, kind: str) -> None:
+        self.value, self.kind = value, kind
+
+
+def main() -> None:
+    """Serve T at the descriptor that the command line names."""
+    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
+    student = Student(channel)
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        # T interrupts what runs too long; between requests there is nothing to interrupt.
+        __tracebackhide__ = True  # IPython leaves this frame out
+        if student.running:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        student.serve()
+    except Closed:
+        return
+
+
+if __name__ == "__main__":
+    main()

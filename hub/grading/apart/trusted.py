@@ -1,0 +1,199 @@
+"""T: the trusted process. It runs given cells and test cells, and passes the student's cells on.
+
+Started as `python -m hub.grading.apart.trusted PARENT STUDENT PROCESS`: the descriptors of its
+sockets to the parent and to S, and of S as a process. It compiles only text of the instructor's
+notebook. What it answers to the parent is a dict for each cell:
+
+    outputs   the student's process's outputs of the cell, as JSON; None if it gave none
+    alive     whether the student's process can be asked again
+    slow      whether the cell was interrupted or ended at its deadline
+    error     for a test cell that failed: name, message and traceback
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType, ModuleType
+from typing import Any
+
+from course import calls
+from hub.grading.apart.conversation import SLOW, Conversation
+from hub.grading.apart.errors import BoundaryError, TooSlow
+from hub.grading.apart.handles import marked
+from hub.grading.apart.services import AcrossProcesses
+from hub.grading.apart.values import Decoder, Encoder
+from hub.grading.apart.wire import Channel, Closed
+
+ALARM_DELAY = 3.0
+"""Seconds after a cell's deadline when a test that hangs by itself is stopped."""
+
+OUTPUT_LIMIT = 16 * 2**20  # bytes
+
+TRACEBACK_LIMIT = 20_000  # characters
+
+ORDINARY = calls.InProcess()
+
+
+class Trusted:
+    """Carries out the parent's requests, one cell at a time."""
+
+    def __init__(self, conversation: Conversation, services: AcrossProcesses) -> None:
+        self._conversation = conversation
+        self._services = services
+        self._module = ModuleType("__main__")
+        self._names = vars(self._module)
+        self._names["display"] = lambda *args, **kwargs: None
+        sys.modules["__main__"] = self._module
+        self._failed_given: list[str] = []
+
+    def do_student(self, text: str, number: int, seconds: float) -> dict[str, Any]:
+        """Have S run a cell of the student's, or a given cell that uses the student's names."""
+        return self._in_student(text, number, [], seconds)
+
+    def do_given(
+        self, name: str, text: str, stores: list[str], number: int, seconds: float
+    ) -> dict[str, Any]:
+        """Run a given cell in both processes at once."""
+        answer = self._in_student(text, number, stores, seconds, name)
+        for stored in stores:
+            if stored in self._names:
+                self._conversation.give(stored, self._names[stored])
+        return answer
+
+    def do_test(
+        self, name: str, text: str, wanted: list[str], classes: list[str], seconds: float
+    ) -> dict[str, Any]:
+        """Run a test cell here, on the student's work there."""
+        conversation, error = self._conversation, None
+        conversation.start_cell(time.monotonic() + seconds)
+        seed = int.from_bytes(os.urandom(4), "little")
+        ORDINARY.seed(seed)
+        calls.backend = self._services
+        try:
+            with self._alarm():
+                self._look_up(wanted, classes)
+                self._execute(name, text)
+        except BaseException as raised:
+            error = raised
+        finally:
+            calls.backend = ORDINARY
+            conversation.end_cell()
+        error = conversation.failure or error
+        answer = self._answer()
+        answer["slow"] = isinstance(error, TooSlow)
+        if error is not None:
+            for failed in self._failed_given:
+                error.add_note(failed)
+            error.add_note(f"random numbers of this run: seed {seed}")
+            answer["error"] = rendered(error)
+        return answer
+
+    def _in_student(
+        self, text: str, number: int, stores: list[str], seconds: float, also: str | None = None
+    ) -> dict[str, Any]:
+        """Have S run a cell, and meanwhile run it here under the name `also`, if that is given."""
+        conversation = self._conversation
+        conversation.start_cell(time.monotonic() + seconds)
+        begun, outputs, slow = None, None, False
+        with suppress(BoundaryError):  # a dead S is told by `alive`
+            begun = conversation.begin("cell", (text, number, stores))
+        if also is not None:
+            self._execute_given(also, text)
+        if begun is not None:
+            try:
+                outputs = conversation.finish(begun)
+            except TooSlow:
+                outputs, slow = conversation.late_answer, True
+            except (BoundaryError, Exception):
+                outputs = None
+        conversation.end_cell()
+        answer = self._answer()
+        if type(outputs) is bytes and len(outputs) <= OUTPUT_LIMIT:
+            answer["outputs"] = outputs
+        answer["slow"] = slow
+        return answer
+
+    def _answer(self) -> dict[str, Any]:
+        return {"outputs": None, "alive": self._conversation.alive, "slow": False, "error": None}
+
+    def _execute_given(self, name: str, text: str) -> None:
+        try:
+            with self._alarm():
+                self._execute(name, text)
+        except BaseException as error:
+            self._failed_given.append(
+                f"the given cell {name} had failed in the trusted process: "
+                f"{type(error).__name__}: {error}"
+            )
+
+    def _execute(self, name: str, text: str) -> None:
+        file = f"<cell {name}>"
+        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        exec(compile(text, file, "exec", dont_inherit=True), self._names)
+
+    def _look_up(self, wanted: list[str], classes: list[str]) -> None:
+        """Bind the student's names afresh: copies of data, handles of anything else."""
+        values = self._conversation.request("look_up", (wanted,))
+        if type(values) is not dict or not values.keys() <= set(wanted):
+            self._conversation.distrust("it gave names that were not asked for")
+        for name in wanted:
+            self._names.pop(name, None)
+        for name, value in values.items():
+            self._names[name] = marked(value, makes_objects=True) if name in classes else value
+
+    @contextmanager
+    def _alarm(self) -> Iterator[None]:
+        """Stop what runs here for too long after the cell's deadline."""
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            failure = TooSlow(SLOW)
+            self._conversation.failure = self._conversation.failure or failure
+            raise failure
+
+        signal.signal(signal.SIGALRM, stop)
+        remaining = self._conversation.deadline - time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, max(0.0, remaining) + ALARM_DELAY)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def rendered(error: BaseException) -> list:
+    """Name, message and traceback lines of an error, with the frames of cells only."""
+    summary = traceback.TracebackException.from_exception(error)
+    seen: traceback.TracebackException | None = summary
+    while seen is not None:
+        cells = [frame for frame in seen.stack if frame.filename.startswith("<cell ")]
+        seen.stack = traceback.StackSummary.from_list(cells)
+        seen = seen.__cause__ or seen.__context__
+    text = "".join(summary.format())[:TRACEBACK_LIMIT]
+    return [type(error).__name__, str(error), text.splitlines()]
+
+
+def main() -> None:
+    """Serve the parent at the descriptors that the command line names."""
+    parent, student, process = map(int, sys.argv[1:])
+    channel = Channel(socket.socket(fileno=parent))
+    conversation = Conversation(Channel(socket.socket(fileno=student)), process)
+    trusted = Trusted(conversation, AcrossProcesses(conversation, process))
+    while True:
+        try:
+            (kind, tree), blobs = channel.receive()
+        except Closed:
+            return
+        answer = getattr(trusted, f"do_{kind}")(*Decoder(blobs).decode(tree))
+        encoder = Encoder()
+        channel.send(encoder.encode(answer), encoder.blobs)
+
+
+if __name__ == "__main__":
+    main()
