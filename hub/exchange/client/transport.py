@@ -23,7 +23,6 @@ from hub.exchange.store import Store
 Record = dict[str, Any]
 T = TypeVar("T")
 
-RETRY_DELAYS = (0.5, 1.0, 2.0, 4.0)  # seconds between attempts
 RETRY_SECONDS = 60.0  # no attempt begins later than this after the first
 _COPY_BYTES = 256 * 1024
 
@@ -72,11 +71,12 @@ class HttpTransport:
     """The exchange at `url` for the holder of `token`.
 
     Every call is safe to repeat, so a lost connection or a service that is just being started
-    again is tried again after each of `delays` seconds; then ServiceAway is raised.
+    again is tried again after each of `delays`; then ServiceAway is raised.
     """
 
-    def __init__(self, url: str, token: str, delays: Sequence[float] = RETRY_DELAYS) -> None:
-        self._delays = delays
+    delays: Sequence[float] = (0.5, 1.0, 2.0, 4.0)  # seconds between attempts
+
+    def __init__(self, url: str, token: str) -> None:
         # No settings from the environment: a proxy or .netrc meant for the internet does not
         # belong between a student's server and the hub.
         self._http = httpx.Client(
@@ -91,7 +91,7 @@ class HttpTransport:
 
     def _repeated(self, attempt: Callable[[], T]) -> T:
         begun = time.monotonic()
-        for delay in (*self._delays, None):
+        for delay in (*self.delays, None):
             try:
                 return attempt()
             except httpx.TransportError as error:
