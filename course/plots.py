@@ -28,6 +28,8 @@ INK, FAINT = "#222222", "#6b6b6b"
 
 MOST_CELLS = 40_000  # of one figure: about 300 kB in a saved notebook
 _COLUMNS = 4
+_LABEL = 9  # pixels along an axis that a token label needs
+_BARE = {"zeroline": False, "showgrid": False, "ticks": ""}
 
 
 def attention_heatmap(
@@ -41,11 +43,12 @@ def attention_heatmap(
     """
     z = _array(pattern, "attention_heatmap", ("query", "key"))
     figure = go.Figure(_attention_trace(z))
-    figure.update_xaxes(title_text="key position", **_token_ticks(tokens, z.shape[1]))
-    figure.update_yaxes(title_text="query position", **_token_ticks(tokens, z.shape[0]))
+    figure.update_xaxes(title_text="key position", **_token_ticks(tokens, z.shape[1], "x"))
+    figure.update_yaxes(title_text="query position", **_token_ticks(tokens, z.shape[0], "y"))
     figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain")
     figure.update_xaxes(constrain="domain")
-    figure.update_layout(coloraxis=_attention_scale(), height=560, width=620)
+    side = max(400, _LABEL * max(z.shape)) if tokens is not None else 400
+    figure.update_layout(coloraxis=_attention_scale(), height=side + 160, width=side + 210)
     return _finish(figure, title)
 
 
@@ -59,7 +62,7 @@ def attention_heads(
 
     Args:
         patterns: `[head query key]` or `[layer head query key]`, probabilities.
-        tokens: one label a position.
+        tokens: one label a position; where they would not fit, positions are numbered.
         labels: one title a head, layer by layer; by default "L0H1", or "head 1" without layers.
     """
     z = _array(
@@ -74,6 +77,12 @@ def attention_heads(
     if len(names) != len(flat):
         raise ValueError(f"attention_heads: {len(names)} labels for {len(flat)} heads")
     columns = min(per_row, _COLUMNS)
+    side = 300 if columns <= 2 else 210  # pixels of one head
+    if tokens is not None and _LABEL * len(tokens) > side:
+        if columns <= 2:
+            side = _LABEL * len(tokens)
+        else:
+            tokens = None
     rows = math.ceil(len(flat) / columns)
     figure = make_subplots(
         rows,
@@ -82,17 +91,16 @@ def attention_heads(
         shared_xaxes="all",
         shared_yaxes="all",
         horizontal_spacing=0.1 / columns,
-        vertical_spacing=0.22 / rows,
+        vertical_spacing=0.14 / rows,
         x_title="key position",
         y_title="query position",
     )
     for index, pattern in enumerate(flat):
         row, column = divmod(index, columns)
         figure.add_trace(_attention_trace(pattern, names[index]), row=row + 1, col=column + 1)
-    figure.update_xaxes(constrain="domain", **_token_ticks(tokens, z.shape[-1]))
-    figure.update_yaxes(constrain="domain", **_token_ticks(tokens, z.shape[-2]))
+    figure.update_xaxes(constrain="domain", **_token_ticks(tokens, z.shape[-1], "x"))
+    figure.update_yaxes(constrain="domain", **_token_ticks(tokens, z.shape[-2], "y"))
     figure.update_yaxes(autorange="reversed", scaleanchor="x")
-    side = 300 if columns <= 2 else 220
     figure.update_layout(
         coloraxis=_attention_scale(),
         width=columns * side + 170,
@@ -137,13 +145,13 @@ def head_grid(
             ygap=2,
         )
         figure.add_trace(trace, row=1, col=column)
-    figure.update_xaxes(title_text="head", tickmode="linear", dtick=1)
-    figure.update_yaxes(tickmode="linear", dtick=1, autorange="reversed")
+    figure.update_xaxes(title_text="head", tickmode="linear", dtick=1, **_BARE)
+    figure.update_yaxes(tickmode="linear", dtick=1, autorange="reversed", **_BARE)
     figure.update_yaxes(title_text="layer", col=1)
     figure.update_layout(
         coloraxis=_score_scale(list(grids.values()), unit, limit),
-        width=min(170 + len(grids) * max(210, 46 * heads + 60), 1100),
-        height=160 + max(46 * layers, 110),
+        width=min(max(170 + len(grids) * max(210, 46 * heads + 60), 500), 1100),
+        height=160 + max(46 * layers, 120),
     )
     return _finish(figure, title)
 
@@ -190,7 +198,7 @@ def position_losses(
             x=repeat_at,
             line={"color": FAINT, "dash": "dot", "width": 1.5},
             annotation={"text": "the text repeats from here", "font.color": INK},
-            annotation_position="bottom right",
+            annotation_position="top",
         )
     figure.update_xaxes(title_text="position", gridcolor="#e6e6e6", zeroline=False)
     figure.update_yaxes(
@@ -227,8 +235,9 @@ def token_strip(
             ygap=3,
         )
     )
-    figure.update_xaxes(title_text="position")
-    figure.update_yaxes(title_text="row", tickmode="linear", dtick=1, autorange="reversed")
+    figure.update_xaxes(title_text="position", **_BARE)
+    figure.update_yaxes(title_text="row", tickmode="linear", dtick=1, **_BARE)
+    figure.update_yaxes(autorange="reversed")
     figure.update_layout(height=130 + 30 * len(z), width=min(140 + 20 * z.shape[1], 1150))
     return _finish(figure, title)
 
@@ -282,23 +291,24 @@ def _score_scale(grids: list[np.ndarray], unit: str, limit: float | None) -> dic
 
 
 def _bar(text: str) -> dict[str, Any]:
-    return {"title": {"text": text, "side": "right"}, "thickness": 14, "outlinewidth": 0}
+    return {"title": {"text": text, "side": "top"}, "thickness": 14, "outlinewidth": 0}
 
 
-def _token_ticks(tokens: Sequence[str] | None, n: int) -> dict[str, Any]:
-    """Tick settings that label each of n positions with its token, small enough to fit."""
+def _token_ticks(tokens: Sequence[str] | None, n: int, axis: str) -> dict[str, Any]:
+    """Tick settings of axis "x" or "y" that label each of n positions with its token."""
     if tokens is None:
-        return {"zeroline": False, "showgrid": False}
+        return _BARE
     if len(tokens) != n:
         raise ValueError(f"{len(tokens)} token labels for {n} positions")
+    text = [str(token) for token in tokens]
+    upright = n > 24 or max(map(len, text)) > 3
     return {
+        **_BARE,
         "tickmode": "array",
         "tickvals": list(range(n)),
-        "ticktext": [str(token) for token in tokens],
+        "ticktext": text,
         "tickfont": {"size": 11 if n <= 24 else 8},
-        "tickangle": -90 if max(map(len, map(str, tokens))) > 2 or n > 24 else 0,
-        "zeroline": False,
-        "showgrid": False,
+        "tickangle": -90 if axis == "x" and upright else 0,
     }
 
 
@@ -315,6 +325,8 @@ def _finish(figure: go.Figure, title: str) -> go.Figure:
         paper_bgcolor="white",
         plot_bgcolor="white",
         font={"color": INK, "size": 13},
-        margin={"t": 70},
+        margin={"t": 75},
     )
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(title_font_size=13, title_standoff=10, tickcolor=FAINT)
     return figure

@@ -1,0 +1,43 @@
+"""Train a recipe, reproducibly: same recipe, same torch, one thread, same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from course.models import build
+from course.training.data import periodic_rows
+from course.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
+REPORT_EVERY = 100  # steps
+
+
+def train(recipe: Recipe) -> Generator[str, None, TransformerBridge]:
+    """Yield progress lines and return the trained model.
+
+    The loss is the mean cross-entropy of the next token over all positions, first copies
+    included, so that the model also learns to be undecided where nothing can be known.
+    """
+    # A sum over two threads is rounded otherwise than over one: one thread, the same weights.
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    bridge = build(recipe.config, seed=recipe.seed)
+    optimizer = torch.optim.AdamW(
+        bridge.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    for step in range(1, recipe.steps + 1):
+        tokens = periodic_rows(recipe.batch, recipe.shortest, recipe.longest, generator)
+        logits = bridge(tokens[:, :-1])  # [batch pos-1 vocab]
+        loss = cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if step % REPORT_EVERY == 0:
+            yield f"{recipe.name}: step {step}/{recipe.steps}, loss {loss.item():.3f} nats"
+    return bridge.eval()
