@@ -223,7 +223,9 @@ def _value_slip(received: Tensor, expected: Tensor, atol: float) -> str:
     """The usual slip that explains the difference, if one does."""
 
     def matches(candidate: Tensor, target: Tensor) -> bool:
-        return torch.allclose(candidate, target, atol=max(atol, 1e-6), rtol=1e-3)
+        return candidate.shape == target.shape and torch.allclose(
+            candidate, target, atol=max(atol, 1e-6), rtol=1e-3
+        )
 
     if not received.dtype.is_floating_point or received.numel() == 0:
         return ""

@@ -69,7 +69,8 @@ def model_card(
         f"- Attention only: {c['n_layers']} layers of {c['n_heads']} heads, d_model "
         f"{c['d_model']}, d_head {c['d_head']}, LayerNorm, learned positions, context {N_CTX}.",
         f"- Vocabulary: tokens 0 to {VOCAB - 1}, and {BOS} for the beginning of a sequence.",
-        f"- {parameters:,} parameters in float32.",
+        f"- {parameters:,} parameters in float32, initialised with standard deviation "
+        f"{c['initializer_range']:g}.",
         "",
         "## Training",
         "",

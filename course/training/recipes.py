@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 VOCAB = 64  # ordinary tokens 0..63
@@ -10,9 +10,10 @@ BOS = 64  # the beginning-of-sequence token comes after them
 N_CTX = 49  # BOS and 48 tokens: two copies of 24
 
 
-def _attention_only() -> dict[str, Any]:
+def _attention_only(spread: float) -> dict[str, Any]:
     """Two layers of two heads and nothing else: with four heads a layer the copies are redundant,
-    and removing a single induction head costs almost nothing."""
+    and removing a single induction head costs almost nothing. `spread` is the standard deviation
+    of the initial weights."""
     return {
         "n_layers": 2,
         "n_heads": 2,
@@ -22,6 +23,7 @@ def _attention_only() -> dict[str, Any]:
         "d_vocab": VOCAB + 1,
         "attn_only": True,
         "normalization_type": "LN",
+        "initializer_range": spread,
     }
 
 
@@ -35,11 +37,11 @@ class Recipe:
     longest: int
     steps: int
     seed: int
+    config: dict[str, Any]  # arguments of TransformerBridgeConfig
     batch: int = 64
     learning_rate: float = 2e-3
-    weight_decay: float = 0.01
+    weight_decay: float = 0.01  # AdamW's default
     seeds_tried: str = ""  # for the model card: which seeds did not pass, and why
-    config: dict[str, Any] = field(default_factory=_attention_only)
 
 
 RECIPES = {
@@ -52,12 +54,12 @@ RECIPES = {
             shortest=12,
             longest=24,
             steps=1000,
-            # Pulls the previous-token head's work into one head. With 0.01, AdamW's default, ten
-            # of twelve seeds share it between two, so that removing one costs under 3 nats.
-            weight_decay=0.3,
             seed=1,
-            seeds_tried="Seeds 0 and 2 of this recipe share the previous-token head's work "
-            "between two heads (removing either costs 1 to 3 nats) and were not shipped.",
+            # With a spread of 0.8/sqrt(d_model) = 0.1, TransformerLens' choice, ten of twelve seeds
+            # share the previous-token head's work between two heads, and removing one of them
+            # costs under 3 nats; with 0.02 the model finds another algorithm, without a stripe.
+            config=_attention_only(spread=0.04),
+            seeds_tried="Seed 0 fails one gate (removing its previous-token head costs 2.1 nats).",
         ),
         Recipe(
             name="impostor",
@@ -67,6 +69,7 @@ RECIPES = {
             longest=24,
             steps=400,
             seed=0,
+            config=_attention_only(spread=0.1),
         ),
     )
 }

@@ -1,0 +1,161 @@
+"""Figures as data: what is in z, on the axes and in the saved file."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from course import plots
+
+
+def pattern(*shape: int) -> torch.Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(0)).softmax(-1)
+
+
+def test_a_heatmap_has_queries_downwards_and_keys_to_the_right():
+    p = pattern(4, 5)
+    figure = plots.attention_heatmap(p, title="Head 1.0")
+    assert np.allclose(figure.data[0].z, p.numpy(), atol=1e-4)
+    assert figure.layout.xaxis.title.text == "key position"
+    assert figure.layout.yaxis.title.text == "query position"
+    assert figure.layout.yaxis.autorange == "reversed"
+    assert figure.layout.title.text == "Head 1.0"
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 1)
+
+
+def test_z_reads_as_rows_of_plain_floats_and_not_as_a_binary_blob():
+    figure = plots.attention_heatmap(pattern(3, 3))
+    assert isinstance(figure.data[0].z[0], (list, tuple))
+    assert type(figure.data[0].z[0][0]) is float
+    assert "bdata" not in figure.to_json()
+
+
+def test_both_axes_of_a_heatmap_carry_the_token_labels():
+    tokens = ["BOS", " the", " cat"]
+    figure = plots.attention_heatmap(pattern(3, 3), tokens)
+    assert list(figure.layout.xaxis.ticktext) == tokens
+    assert list(figure.layout.yaxis.ticktext) == tokens
+    assert list(figure.layout.xaxis.tickvals) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+def test_tensors_with_gradients_arrays_and_lists_are_taken_alike(kind):
+    p = pattern(3, 3)
+    z = np.array(plots.attention_heatmap(p).data[0].z)
+    as_tensor = plots.attention_heatmap(p.clone().to(kind).requires_grad_()).data[0].z
+    assert np.allclose(as_tensor, z, atol=1e-2)
+    assert np.array_equal(plots.attention_heatmap(p.numpy()).data[0].z, z)
+    assert np.array_equal(plots.attention_heatmap(p.tolist()).data[0].z, z)
+
+
+def test_a_wrong_number_of_axes_is_answered_with_the_axes_that_are_wanted():
+    with pytest.raises(ValueError, match=r"expected \[query key\], got shape \(2, 3, 3\).*x\[0\]"):
+        plots.attention_heatmap(pattern(2, 3, 3))
+    with pytest.raises(ValueError, match=r"\[head query key\] or \[layer head query key\]"):
+        plots.attention_heads(pattern(3, 3))
+    with pytest.raises(ValueError, match=r"head_grid: expected \[layer head\]"):
+        plots.head_grid(torch.rand(3))
+    with pytest.raises(ValueError, match=r"position_losses: expected \[pos\]"):
+        plots.position_losses(torch.rand(2, 3))
+
+
+def test_labels_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="2 token labels for 3 positions"):
+        plots.attention_heatmap(pattern(3, 3), ["a", "b"])
+    with pytest.raises(ValueError, match="1 labels for 2 heads"):
+        plots.attention_heads(pattern(2, 3, 3), labels=["only one"])
+
+
+def test_every_head_gets_a_panel_named_by_layer_and_head():
+    p = pattern(2, 3, 4, 4)
+    figure = plots.attention_heads(p, list("abcd"))
+    assert [t.name for t in figure.data] == ["L0H0", "L0H1", "L0H2", "L1H0", "L1H1", "L1H2"]
+    assert np.allclose(figure.data[5].z, p[1, 2].numpy(), atol=1e-4)
+    shown = [a.text for a in figure.layout.annotations]
+    assert set(shown) >= {"L1H2", "key position", "query position"}
+    assert list(figure.layout.xaxis6.ticktext) == list("abcd")
+    assert len({t.coloraxis for t in figure.data}) == 1
+
+
+def test_heads_without_layers_can_be_labelled():
+    figure = plots.attention_heads(pattern(2, 3, 3), labels=["before", "after"])
+    assert [t.name for t in figure.data] == ["before", "after"]
+    assert plots.attention_heads(pattern(1, 3, 3)).data[0].name == "head 0"
+
+
+def test_a_grid_of_heads_shows_its_numbers_and_starts_at_zero():
+    figure = plots.head_grid([[0.1, 0.2, 0.3], [0.4, 0.5, 0.9]], unit="score")
+    assert np.array_equal(figure.data[0].z, [[0.1, 0.2, 0.3], [0.4, 0.5, 0.9]])
+    assert figure.data[0].texttemplate == "%{z:.2f}"
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("head", "layer")
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 0.9)
+
+
+def test_a_signed_grid_has_zero_in_the_middle_of_another_scale():
+    positive = plots.head_grid([[0.5, 2.0]]).layout.coloraxis
+    signed = plots.head_grid([[-0.5, 2.0]]).layout.coloraxis
+    assert (signed.cmin, signed.cmax) == (-2, 2)
+    assert signed.colorscale != positive.colorscale
+
+
+def test_two_grids_share_one_scale():
+    figure = plots.head_grid({"repeated": [[0.9, 0.1]], "random": [[0.2, 0.0]]}, limit=1)
+    assert [t.name for t in figure.data] == ["repeated", "random"]
+    assert {t.coloraxis for t in figure.data} == {"coloraxis"}
+    assert figure.layout.coloraxis.cmax == 1
+
+
+def test_a_grid_of_zeros_or_with_nan_still_has_a_scale():
+    assert plots.head_grid([[0.0, 0.0]]).layout.coloraxis.cmax == 1
+    assert plots.head_grid([[float("nan"), 3.0]]).layout.coloraxis.cmax == 3
+
+
+def test_losses_are_drawn_with_the_uniform_guess_and_the_start_of_the_repeat():
+    figure = plots.position_losses(torch.tensor([4.0, 3.0, 0.5]), vocab=64, repeat_at=2)
+    assert list(figure.data[0].y) == [4.0, 3.0, 0.5]
+    assert list(figure.data[0].x) == [0, 1, 2]
+    level, boundary = figure.layout.shapes
+    assert level.y0 == level.y1 == pytest.approx(math.log(64))
+    assert boundary.x0 == boundary.x1 == 2
+    assert figure.layout.yaxis.title.text == "loss (nats)"
+    assert any("ln 64 = 4.16" in a.text for a in figure.layout.annotations)
+
+
+def test_several_losses_are_told_apart_by_more_than_colour():
+    figure = plots.position_losses({"real": [1.0, 2.0], "impostor": [2.0, 1.0]})
+    assert figure.layout.showlegend
+    assert len({t.line.dash for t in figure.data}) == 2
+    assert len({t.line.color for t in figure.data}) == 2
+
+
+def test_a_token_strip_shows_ids_or_their_labels():
+    figure = plots.token_strip(torch.tensor([[2, 0, 1]]))
+    assert np.array_equal(figure.data[0].z, [[2, 0, 1]])
+    assert [list(row) for row in figure.data[0].text] == [["2", "0", "1"]]
+    labelled = plots.token_strip([2, 0], labels=["a", "b", "BOS"])
+    assert [list(row) for row in labelled.data[0].text] == [["BOS", "a"]]
+
+
+def test_saved_figures_stay_under_300_kilobytes():
+    tokens = [str(i) for i in range(49)]
+    for figure in (
+        plots.attention_heatmap(pattern(200, 200)),
+        plots.attention_heads(pattern(2, 2, 49, 49), tokens),
+        plots.attention_heads(pattern(12, 57, 57)),
+        plots.head_grid(torch.randn(12, 12)),
+        plots.position_losses(torch.rand(49)),
+        plots.token_strip(torch.randint(0, 64, (8, 49))),
+    ):
+        assert len(figure.to_json()) < 300_000
+
+
+def test_a_picture_that_would_weigh_more_is_refused():
+    with pytest.raises(ValueError, match="draw fewer heads or positions"):
+        plots.attention_heads(np.zeros((12, 60, 60)))
+
+
+def test_a_figure_brings_a_background_and_dark_text_for_either_theme():
+    for figure in (plots.attention_heatmap(pattern(2, 2)), plots.position_losses([1.0, 2.0])):
+        assert figure.layout.paper_bgcolor == "white"
+        assert figure.layout.font.color == plots.INK
