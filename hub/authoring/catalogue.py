@@ -12,8 +12,8 @@ from pathlib import Path
 from hub.authoring.errors import AssignmentNotFound
 from hub.authoring.gradebook import open_gradebook
 from hub.authoring.pairing import is_notebook_text, pairs, sync
-from hub.authoring.register import refuse_after_submissions, register
-from hub.authoring.release import make_release, source_notebooks, student_version
+from hub.authoring.register import refuse_after_submissions, release_in_course
+from hub.authoring.release import source_notebooks, student_version
 
 RECORD_FILE = ".shipped.json"  # SHA-256 by file name, as last copied into a course folder
 
@@ -92,7 +92,7 @@ def add(
     assignment name. `sources` replaces the shipped sources.
 
     Raises AssignmentNotFound for an unknown name, before anything is copied, and what `sync`,
-    `make_release` and `register` raise. An update that the gradebook refuses (SubmissionsExist)
+    `release_in_course` raise. An update that the gradebook refuses (SubmissionsExist)
     or that has mistakes changes no file of that assignment.
     """
     sources = sources or shipped_sources()
@@ -110,9 +110,10 @@ def add(
         yield from _update_source(
             sources / name, target, assignment=name, course_id=course_id, db_url=db_url
         )
-        yield from make_release(course_root / "source", name, course_root / "release")
         when = (due or {}).get(name)
-        yield from register(course_root, name, course_id=course_id, db_url=db_url, due=when)
+        yield from release_in_course(
+            course_root, name, course_id=course_id, db_url=db_url, due=when
+        )
 
 
 def _update_source(

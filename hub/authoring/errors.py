@@ -32,10 +32,12 @@ class SyncConflict(AuthoringError):
     def __init__(self, text: Path, notebook: Path):
         self.text = text
         self.notebook = notebook
+        first, second = (Path(*path.parts[-3:]) for path in (text, notebook))
+        command = f"logitlab notebook {text.parent.name} --keep"
         super().__init__(
-            f"{text} and {notebook} both changed since they were last the same, so neither was "
-            f"touched. Say which one wins: --keep text (the .py file) or --keep notebook (the "
-            f".ipynb file). The other is kept beside it as a .bak copy."
+            f"{first} and {second} both changed since they were last the same, so neither was "
+            f"updated from the other. Say which one wins: '{command} text' (the .py file) or "
+            f"'{command} notebook' (the .ipynb file). The other is kept beside it as a .bak copy."
         )
 
 

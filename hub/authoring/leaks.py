@@ -2,7 +2,7 @@
 
 The check is independent of how the release was made. It reads the secrets out of the source
 folder (solutions, hidden tests, mark schemes, the list of answers), reads every file of the
-release, and compares line by line with white space taken out.
+release, and compares line by line with white space and comments at the ends of lines taken out.
 """
 
 import json
@@ -29,6 +29,7 @@ RELEASED_SUFFIXES = frozenset(
 MARKER = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)|\bAUTOTEST\b")
 TRAINING = re.compile(r"course[./]training|from\s+course\s+import\b[^\n]*\btraining\b")
 BLOB = re.compile(r"data:[\w/+.-]*;base64,|[A-Za-z0-9+/]{200,}")
+COMMENT = re.compile(r"(^|\s)#.*$")
 ANSWER_HEADER = re.compile(r"^# %%[^:\n]*:", re.MULTILINE)  # what follows says what is wrong
 NOTEBOOK_METADATA = ("kernelspec", "language_info")
 
@@ -84,7 +85,7 @@ def read_secrets(source_folder: Path) -> Secrets:
             open_lines, hidden = _secret_parts(cell)
             public += open_lines
             for kind, secret in hidden:
-                lines.update({squeeze(line): kind for line in secret})
+                lines |= _lines(secret, kind)
                 whole = _region(secret)
                 short = kind == "hidden test" and len(secret) < 2
                 if len(whole) >= SHORTEST_REGION and not short:
@@ -93,7 +94,7 @@ def read_secrets(source_folder: Path) -> Secrets:
     if answers.is_file():
         text = answers.read_text(encoding="utf-8")
         remarks = ANSWER_HEADER.sub("", text)
-        lines |= {squeeze(line): "a line of answers.py" for line in remarks.splitlines()}
+        lines |= _lines(remarks.splitlines(), "a line of answers.py")
     in_the_open = "\n".join(squeeze(line) for line in public)
     secret_lines = {
         line: kind
@@ -108,8 +109,14 @@ def squeeze(line: str) -> str:
     return re.sub(r"\s+", "", line).lstrip("#>")
 
 
+def _lines(secret: list[str], kind: str) -> dict[str, str]:
+    """Each line squeezed, as it stands and without the comment at its end."""
+    return {squeeze(form): kind for line in secret for form in (line, COMMENT.sub("", line))}
+
+
 def _region(lines: list[str]) -> str:
-    return "\n".join(squeezed for line in lines if (squeezed := squeeze(line)))
+    """Lines squeezed, without comments and empty lines."""
+    return "\n".join(code for line in lines if (code := squeeze(COMMENT.sub("", line))))
 
 
 def _source_notebooks(folder: Path) -> Iterator[NotebookNode]:
@@ -165,9 +172,10 @@ def _in_text(text: str, where: str, secrets: Secrets) -> Iterator[Leak]:
     ):
         if found := pattern.search(text):
             yield Leak(where, kind, found.group())
-    squeezed = "\n".join(squeeze(line) for line in text.splitlines() if squeeze(line))
+    squeezed = "\n".join(squeeze(line) for line in text.splitlines())
     lines = [(line, kind) for line, kind in secrets.lines.items() if line in squeezed]
     yield from (Leak(where, kind, line) for line, kind in lines)
+    code = _region(text.splitlines())
     for region, kind in secrets.regions.items():
-        if not lines and region in squeezed:
+        if not lines and region in code:
             yield Leak(where, f"a whole {kind} repeated in the open", region.splitlines()[0])

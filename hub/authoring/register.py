@@ -14,8 +14,9 @@ from nbgrader.preprocessors import SaveCells
 
 from hub.authoring.errors import SubmissionsExist
 from hub.authoring.gradebook import open_gradebook
+from hub.authoring.pairing import sync
 from hub.authoring.preprocessors import TO_GRADEBOOK, run
-from hub.authoring.release import source_notebooks
+from hub.authoring.release import make_release, source_notebooks
 
 
 def register(
@@ -48,6 +49,27 @@ def register(
     with open_gradebook(db_url, course_id) as gradebook:
         points = gradebook.find_assignment(assignment).max_score
     yield f"{assignment}: {len(notebooks)} notebook(s), {points:g} points in the gradebook"
+
+
+def release_in_course(
+    course_root: Path,
+    assignment: str,
+    *,
+    course_id: str,
+    db_url: str,
+    due: datetime | None = None,
+) -> Iterator[str]:
+    """Make `release/<assignment>` of a course and record it in the gradebook, or neither.
+
+    Raises what `make_release` and `register` raise, with the release and the gradebook as they
+    were.
+    """
+    source_folder = course_root / "source" / assignment
+    yield from sync(source_folder)
+    with open_gradebook(db_url, course_id) as gradebook:
+        refuse_after_submissions(gradebook, assignment, source_notebooks(source_folder))
+    yield from make_release(course_root / "source", assignment, course_root / "release")
+    yield from register(course_root, assignment, course_id=course_id, db_url=db_url, due=due)
 
 
 def refuse_after_submissions(

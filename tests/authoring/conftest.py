@@ -56,7 +56,7 @@ def double(x):
     """Twice `x`."""
     ### BEGIN SOLUTION
     result_of_adding = x + x
-    return result_of_adding
+    return result_of_adding  # what students never see
     ### END SOLUTION
 
 
@@ -115,10 +115,13 @@ def course(source: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def empty_gradebook(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A gradebook that knows nothing yet. Making one starts a process, so tests copy this."""
+    """A gradebook that knows nothing yet, made where `alembic` is not on the PATH. Making one
+    starts a process, so tests copy this."""
     path = tmp_path_factory.mktemp("gradebook") / "gradebook.db"
-    with open_gradebook(f"sqlite:///{path}", COURSE_ID):
-        return path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", "/usr/bin:/bin")
+        with open_gradebook(f"sqlite:///{path}", COURSE_ID):
+            return path
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def test_a_good_release_has_no_leaks(release: Path, source: Path):
         ("    result_of_adding=x+x", "solution"),
         ("# result_of_adding  =  x + x", "solution"),
         ("print(1); result_of_adding = x + x", "solution"),
+        ("return result_of_adding", "solution"),
         ('assert double(-17) == -34, "negative numbers count"', "hidden test"),
         ("Because adding a number to itself doubles it.", "solution"),
         ("squared_by_mistake = x * x", "a line of answers.py"),

@@ -34,8 +34,9 @@ def test_a_good_source_has_no_mistakes():
         (' tags=["play"]', f' tags=["play"] nbgrader={{{TEST.replace("double_test", "p")}, '
          '"grade": true, "schema_version": 3, "solution": false, "task": false}', "tagged play"),
         (f'{TEST}, "schema_version": 3', f'{TEST}, "schema_version": 2', '"schema_version": 3'),
-        ("return result_of_adding\n    ### END SOLUTION", "### END SOLUTION\n  return 1",
-         "does not compile"),
+        ("    ### END SOLUTION\n", "    ### END SOLUTION\n  return 1\n", "does not compile"),
+        ("    ### BEGIN SOLUTION\n    result_of_adding = x + x\n",
+         "    result_of_adding = (\n### BEGIN SOLUTION\n    x + x)\n", "compile for students"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_found_and_named(old: str, new: str, message: str):
@@ -53,7 +54,8 @@ def test_a_solution_that_nothing_tests_is_a_mistake():
     ("old", "new", "message"),
     [
         ('"points": 2', '"points": 0', "worth 0 points"),
-        ("    ### BEGIN SOLUTION\n    result_of_adding = x + x\n    return result_of_adding\n"
+        ("    ### BEGIN SOLUTION\n    result_of_adding = x + x\n    return result_of_adding"
+         "  # what students never see\n"
          "    ### END SOLUTION\n", "    return x + x\n", "lose the whole cell"),
     ],
 )  # fmt: skip

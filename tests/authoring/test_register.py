@@ -1,11 +1,12 @@
+import sqlite3
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 
-from hub.authoring.errors import SubmissionsExist
+from hub.authoring.errors import LeaksFound, SubmissionsExist
 from hub.authoring.gradebook import open_gradebook
-from hub.authoring.register import register
+from hub.authoring.register import register, release_in_course
 from tests.authoring.conftest import COURSE_ID, TEXT
 
 DUE = datetime(2030, 5, 1, 18, tzinfo=timezone(timedelta(hours=2)))
@@ -43,12 +44,10 @@ def test_an_empty_gradebook_knows_points_cells_and_due_date_afterwards(course: P
         assert "negative numbers count" in test.source
 
 
-def test_a_gradebook_is_made_where_the_environment_is_not_on_the_path(
-    course: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    put(course, f"sqlite:///{course / 'new.db'}")
-    assert (course / "new.db").is_file()
+def test_a_gradebook_is_made_where_the_environment_is_not_on_the_path(empty_gradebook: Path):
+    with sqlite3.connect(empty_gradebook) as database:
+        ((version,),) = database.execute("SELECT version_num FROM alembic_version")
+    assert version
 
 
 def test_registering_writes_no_release(course: Path, db_url: str):
@@ -114,3 +113,24 @@ def test_a_notebook_that_is_gone_leaves_the_gradebook(course: Path, db_url: str,
 def test_a_due_date_without_a_time_zone_is_refused(course: Path, db_url: str):
     with pytest.raises(ValueError, match="no time zone"):
         put(course, db_url, due=datetime(2030, 5, 1))
+
+
+def test_a_refused_registration_leaves_the_release_as_it_was(
+    course: Path, db_url: str, source: Path
+):
+    list(release_in_course(course, "01-double", course_id=COURSE_ID, db_url=db_url))
+    submit_and_grade(db_url)
+    released = course / "release" / "01-double" / "doubling.ipynb"
+    before = released.read_bytes()
+    (source / "doubling.py").write_text(TEXT + "\n# %%\nmore = 1\n")
+    with pytest.raises(SubmissionsExist):
+        list(release_in_course(course, "01-double", course_id=COURSE_ID, db_url=db_url))
+    assert released.read_bytes() == before
+
+
+def test_a_refused_release_leaves_the_gradebook_as_it_was(course: Path, db_url: str, source: Path):
+    (source / "doubling.py").write_text(TEXT.replace("GIVEN = 3", "import course.training"))
+    with pytest.raises(LeaksFound):
+        list(release_in_course(course, "01-double", course_id=COURSE_ID, db_url=db_url))
+    with open_gradebook(db_url, COURSE_ID) as gradebook:
+        assert gradebook.assignments == []
