@@ -177,10 +177,11 @@ def _checked(raw: Any) -> Output | None:
 def _checked_bundle(data: dict[Any, Any]) -> dict[str, Any]:
     bundle: dict[str, Any] = {}
     for mime, value in data.items():
-        if str(mime).endswith("json"):
-            bundle[str(mime)] = json.loads(plain_text(json.dumps(value)))
+        kind = plain_text(mime)
+        if kind == "application/json" or kind.endswith("+json"):
+            bundle[kind] = json.loads(plain_text(json.dumps(value, ensure_ascii=False)))
         elif isinstance(value, str) or (isinstance(value, list) and _all_text(value)):
-            bundle[str(mime)] = plain_text(value if isinstance(value, str) else "".join(value))
+            bundle[kind] = plain_text(value if isinstance(value, str) else "".join(value))
     return bundle
 
 

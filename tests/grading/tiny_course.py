@@ -75,7 +75,7 @@ def source_notebook() -> NotebookNode:
 
 def settings(**sections: Any) -> Settings:
     grading = {"cell_seconds": 3, "notebook_seconds": 60, **sections.pop("grading", {})}
-    return Settings(course={"id": "tiny"}, grading=grading, **sections)
+    return Settings.model_validate({"course": {"id": "tiny"}, "grading": grading, **sections})
 
 
 def course_config(root: Path, chosen: Settings | None = None) -> Config:

@@ -1,0 +1,180 @@
+"""Executing a notebook: what runs, what is stopped, what is left behind. Real processes."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from hub.grading.execute import Execution, Limits, execute
+
+
+def notebook(*sources: str) -> NotebookNode:
+    return new_notebook(cells=[new_code_cell(source) for source in sources])
+
+
+def text(cell: NotebookNode) -> str:
+    return "".join(
+        output.get("text", "") + output.get("evalue", "") + str(output.get("data", ""))
+        for output in cell.outputs
+    )
+
+
+SLEEPER = f"sleep 60{os.getpid()}"  # found in no other process
+
+MIXED = {
+    "stdout": "import sys\nprint('to stdout')\nprint('to stderr', file=sys.stderr)",
+    "environment": "import os\nprint('\\n'.join(f'{k}={v}' for k, v in os.environ.items()))",
+    "folder": "print(os.path.exists('../../source'), open('data.txt').read(), os.listdir('.'))",
+    "error": "1 / 0",
+    "slow": "kept = 5\nwhile True:\n    pass",
+    "after slow": "kept",
+    "display": "from IPython.display import HTML\nHTML('<b>bold</b>')",
+    "flood": "print('a' * 30_000_000)",
+    "runaway": f"import subprocess\n"
+    f"subprocess.Popen(['sh', '-c', 'setsid {SLEEPER} & setsid {SLEEPER} &'])\n"
+    "import time; time.sleep(0.3)",
+    "exit": "os._exit(3)",
+    "never": "print('never')",
+}
+
+
+@pytest.fixture(name="mixed", scope="module")
+def _mixed(tmp_path_factory: pytest.TempPathFactory) -> Execution:
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "data.txt").write_text("given data")
+    (folder / "link.txt").symlink_to("/etc/passwd")
+    files = {
+        "data.txt": folder / "data.txt",
+        "link.txt": folder / "link.txt",
+        "../outside.txt": folder / "data.txt",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTERHUB_API_TOKEN", "secret-token")
+        patch.setenv("COURSE_MODELS", "/models")
+        return execute(notebook(*MIXED.values()), files=files, limits=Limits(cell_seconds=2))
+
+
+def cell(execution: Execution, name: str) -> NotebookNode:
+    return execution.notebook.cells[list(MIXED).index(name)]
+
+
+def test_outputs_are_those_of_a_kernel(mixed: Execution) -> None:
+    streams = {output.name: output.text for output in cell(mixed, "stdout").outputs}
+    assert streams == {"stdout": "to stdout\n", "stderr": "to stderr\n"}
+    assert cell(mixed, "error").outputs[0].ename == "ZeroDivisionError"
+    assert cell(mixed, "display").outputs[0].data["text/html"] == "<b>bold</b>"
+    assert cell(mixed, "stdout").execution_count == 1
+
+
+def test_no_token_reaches_the_cells_and_the_models_do(mixed: Execution) -> None:
+    environment = text(cell(mixed, "environment"))
+    assert "secret-token" not in environment
+    assert "COURSE_MODELS=/models" in environment
+    assert "OMP_NUM_THREADS=1" in environment
+    assert "HF_HUB_OFFLINE=1" in environment
+
+
+def test_cells_run_beside_their_files_and_nothing_else(mixed: Execution) -> None:
+    assert text(cell(mixed, "folder")) == "False given data ['data.txt']\n"
+
+
+def test_a_slow_cell_is_stopped_in_words_and_the_next_ones_go_on(mixed: Execution) -> None:
+    assert "was stopped after 2 s, its time limit" in text(cell(mixed, "slow"))
+    assert text(cell(mixed, "after slow")) == "{'text/plain': '5'}"
+    assert any("was stopped after 2 s" in problem for problem in mixed.problems)
+
+
+def test_a_flood_of_output_is_cut_with_a_note(mixed: Execution) -> None:
+    flood = text(cell(mixed, "flood"))
+    assert len(flood) < 17_000_000
+    assert "The output was cut here" in flood
+    assert any("at most 16 MiB" in problem for problem in mixed.problems)
+
+
+def test_after_a_crash_the_rest_is_told_not_to_have_run(mixed: Execution) -> None:
+    assert "exit status 3" in text(cell(mixed, "exit"))
+    assert cell(mixed, "never").outputs[0].ename == "NotRun"
+    assert any("exit status 3" in problem for problem in mixed.problems)
+
+
+def test_no_process_outlives_the_execution(mixed: Execution) -> None:
+    assert not [p for p in psutil.process_iter() if SLEEPER in " ".join(_command(p))]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_no_scratch_folder_outlives_the_execution(mixed: Execution) -> None:
+    environment = text(cell(mixed, "environment"))
+    home = next(line for line in environment.splitlines() if line.startswith("HOME="))
+    assert not Path(home.removeprefix("HOME=")).parent.exists()
+
+
+def test_text_and_metadata_stay_the_given_ones() -> None:
+    given = new_notebook(cells=[new_markdown_cell("# *", id="m"), new_code_cell("  ", id="blank")])
+    given.cells[1].metadata["tags"] = ["mine"]
+    executed = execute(given).notebook
+    assert executed == given
+    assert executed is not given
+
+
+def test_a_cell_that_cannot_be_interrupted_ends_the_kernel() -> None:
+    stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
+    execution = execute(notebook("print('kept')", stubborn, "1"), limits=Limits(cell_seconds=1))
+    assert text(execution.notebook.cells[0]) == "kept\n"
+    assert "could not be interrupted" in text(execution.notebook.cells[1])
+    assert execution.notebook.cells[2].outputs[0].ename == "NotRun"
+    assert execution.seconds < 30
+
+
+def test_killing_the_process_above_keeps_what_ran_and_leaves_nothing() -> None:
+    killer = f"import os, subprocess\nsubprocess.Popen(['setsid', 'sh', '-c', '{SLEEPER}'])\n" + (
+        "import time; time.sleep(0.3); os.kill(os.getppid(), 9); time.sleep(30)"
+    )
+    execution = execute(notebook("print('kept')", killer, "1"))
+    assert text(execution.notebook.cells[0]) == "kept\n"
+    assert execution.notebook.cells[1].outputs[0].output_type == "error"
+    assert execution.seconds < 20
+    time.sleep(0.2)
+    assert not [p for p in psutil.process_iter() if SLEEPER in " ".join(_command(p))]
+
+
+def test_memory_and_the_time_of_the_whole_notebook_are_limited() -> None:
+    limits = Limits(memory_mib=512, total_seconds=3)
+    execution = execute(
+        notebook("x = bytearray(800 * 1024 * 1024)", "while True: pass", "1"), limits=limits
+    )
+    assert execution.notebook.cells[0].outputs[0].ename == "MemoryError"
+    assert "its time limit" in text(execution.notebook.cells[1])
+    assert "The time for the whole notebook" in text(execution.notebook.cells[2])
+
+
+def test_too_many_processes_end_the_notebook() -> None:
+    many = "import subprocess, time\n" + (
+        "for _ in range(30): subprocess.Popen(['sleep', '60'])\ntime.sleep(30)"
+    )
+    execution = execute(notebook("print('kept')", many), limits=Limits(processes=12))
+    assert text(execution.notebook.cells[0]) == "kept\n"
+    assert any("More than 12 processes" in problem for problem in execution.problems)
+    assert execution.seconds < 20
+
+
+def test_an_error_that_is_kept_from_being_shown_still_counts() -> None:
+    silent = "get_ipython().showtraceback = lambda *a, **k: None"
+    execution = execute(notebook(silent, "assert False, 'no'"))
+    assert [output.output_type for output in execution.notebook.cells[1].outputs] == ["error"]
+
+
+def test_tests_apart_need_the_source() -> None:
+    with pytest.raises(ValueError, match="source"):
+        execute(notebook("1"), tests="apart")

@@ -1,0 +1,109 @@
+"""Outputs stay within their limit, and only well-formed ones are taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat import from_dict
+from nbformat.v4 import new_code_cell, new_notebook
+
+from hub.grading.outputs import Recorder, checked_outputs
+from hub.grading.verdict import judged_outputs
+
+
+def stream(text: str, name: str = "stdout") -> dict[str, Any]:
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def result(text: str) -> dict[str, Any]:
+    data = {"text/plain": text}
+    return {"output_type": "execute_result", "data": data, "metadata": {}, "execution_count": 1}
+
+
+ERROR = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["t"]}
+
+
+def test_output_beyond_the_limit_is_cut_with_a_note_and_errors_are_kept() -> None:
+    recorder = Recorder(limit=10)
+    recorder.receive("stream", {"name": "stdout", "text": "a" * 30})
+    recorder.receive("display_data", {"data": {"text/plain": "b" * 30}})
+    recorder.receive("error", {"ename": "E", "evalue": "v", "traceback": ["t"]})
+    assert recorder.cut
+    assert [output.get("text", "error") for output in recorder.outputs] == [
+        "a" * 10,
+        "\n[The output was cut here: it reached the limit of a notebook.]\n",
+        "error",
+    ]
+    assert recorder.has_error("E")
+
+
+def test_the_limit_is_the_whole_notebooks() -> None:
+    recorder = Recorder(limit=10)
+    recorder.receive("stream", {"name": "stdout", "text": "a" * 8})
+    recorder.start_cell()
+    recorder.receive("stream", {"name": "stdout", "text": "b" * 8})
+    assert recorder.outputs[0]["text"].startswith("bb")
+    assert recorder.outputs[0]["text"].count("b") == 2
+
+
+def test_an_update_of_a_display_changes_it() -> None:
+    recorder = Recorder(limit=1000)
+    shown = {"data": {"text/plain": "0 %"}, "transient": {"display_id": "d"}}
+    recorder.receive("display_data", shown)
+    recorder.receive("update_display_data", {**shown, "data": {"text/plain": "100 %"}})
+    assert [output["data"]["text/plain"] for output in recorder.outputs] == ["100 %"]
+
+
+def test_clear_output_waits_for_what_comes_next() -> None:
+    recorder = Recorder(limit=1000)
+    recorder.receive("stream", {"name": "stdout", "text": "old"})
+    recorder.receive("clear_output", {"wait": True})
+    assert recorder.outputs[0]["text"] == "old"
+    recorder.receive("stream", {"name": "stdout", "text": "new"})
+    assert [output["text"] for output in recorder.outputs] == ["new"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None,
+        "text",
+        [1, None, [], {}],
+        [{"output_type": "stream", "name": 3, "text": ["a", 3]}],
+        [{"output_type": "error", "ename": None, "evalue": 3, "traceback": "t"}],
+        [{"output_type": "execute_result", "data": {"text/plain": 3, "image/png": [1]}}],
+        [{"output_type": "display_data", "data": {"a/json": {"k": "\ud800"}, 3: "x"}}],
+        [{"output_type": "display_data", "data": {"text/plain": "\ud800"}, "metadata": 3}],
+    ],
+)
+def test_whatever_comes_back_makes_a_valid_notebook(raw: Any) -> None:
+    cell = new_code_cell("x")
+    cell.outputs = [from_dict(output) for output in checked_outputs(raw)]
+    notebook = new_notebook(cells=[cell])
+    nbformat.validate(notebook)
+    nbformat.writes(notebook).encode("utf-8")
+
+
+def test_a_warning_on_stderr_stays_visible_and_is_no_longer_stderr() -> None:
+    (judged,) = judged_outputs([from_dict(stream("careful", "stderr"))], 2)
+    assert judged.name == "stdout"
+    assert "costs no points" in judged.text
+    assert "careful" in judged.text
+
+
+def test_a_result_beside_an_error_does_not_count() -> None:
+    judged = judged_outputs([from_dict(result("2")), from_dict(ERROR)], 2)
+    assert [output.output_type for output in judged] == ["error"]
+
+
+@pytest.mark.parametrize(("text", "counts"), [("1.5", True), ("3", False), ("-1", False)])
+def test_a_score_outside_its_range_is_an_error(text: str, counts: bool) -> None:
+    (judged,) = judged_outputs([from_dict(result(text))], 2)
+    assert (judged.output_type == "execute_result") is counts
+
+
+def test_not_a_number_is_no_score() -> None:
+    (judged,) = judged_outputs([from_dict(result("nan"))], 2)
+    assert judged.output_type == "error"
