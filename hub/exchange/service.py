@@ -149,11 +149,15 @@ class UploadHandler(ApiHandler):
                 self.refusal = refusal
 
     async def put(self, **path: str) -> None:
-        if self.refusal is not None:
-            raise self.refusal
-        assert self.upload is not None
         self.arrived = True
-        self.answer(await self.keep(self.upload, **path), 201)
+        try:
+            if self.refusal is not None:
+                raise self.refusal
+            assert self.upload is not None
+            kept = await self.keep(self.upload, **path)
+        finally:
+            self._close()
+        self.answer(kept, 201)
 
     async def admit(self, size: int, **path: str) -> None:
         raise NotImplementedError
@@ -161,12 +165,9 @@ class UploadHandler(ApiHandler):
     async def keep(self, upload: Upload, **path: str) -> dict[str, Any]:
         raise NotImplementedError
 
-    def on_finish(self) -> None:
-        self._close()
-
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if not self.arrived:  # else `keep` is at work on it, and ends with on_finish
+        if not self.arrived:  # else `put` is at work on it, and closes it
             self._close()
 
     def _close(self) -> None:

@@ -40,3 +40,13 @@ def stand_in_hub() -> Iterator[StandInHub]:
 def service(store: Store, stand_in_hub: StandInHub) -> Iterator[ServiceThread]:
     with ServiceThread(store, stand_in_hub) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def shared_service(tmp_path_factory, stand_in_hub: StandInHub) -> Iterator[ServiceThread]:
+    """One service for all tests of a module, which leave nothing in it."""
+    store = Store(tmp_path_factory.mktemp("shared"), limits=LIMITS)
+    release(store)
+    with ServiceThread(store, stand_in_hub) as running:
+        yield running
+    store.close()

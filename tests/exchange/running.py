@@ -104,7 +104,10 @@ class ServiceProcess:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
-                if httpx.get(f"{self.url}/api/health", trust_env=False).status_code == 200:
+                if (
+                    httpx.get(f"{self.url}/api/health", trust_env=False, verify=False).status_code
+                    == 200
+                ):
                     return
             except httpx.TransportError:
                 time.sleep(0.02)

@@ -84,6 +84,7 @@ class HttpTransport:
             headers={"Authorization": f"token {token}"},
             timeout=httpx.Timeout(60, connect=5),
             trust_env=False,
+            verify=url.startswith("https:"),  # no certificates to load for plain HTTP
         )
 
     def _path(self, *parts: str) -> str:
