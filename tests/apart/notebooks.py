@@ -56,14 +56,14 @@ def apart(
 
 def failures(executed: NotebookNode) -> list[str]:
     """For each test cell that failed, `Name: message`."""
-    tests = [cell for cell in executed.cells if role(cell) == "test"]
+    tests = [c for c in executed.cells if c.cell_type == "code" and role(c) == "test"]
     errors = [o for cell in tests for o in cell.outputs if o.output_type == "error"]
     return [f"{o.ename}: {o.evalue}" for o in errors]
 
 
 def failed(executed: NotebookNode) -> list[str]:
     """The grade_ids of the test cells that failed."""
-    tests = [cell for cell in executed.cells if role(cell) == "test"]
+    tests = [c for c in executed.cells if c.cell_type == "code" and role(c) == "test"]
     return [
         cell.metadata.nbgrader.grade_id
         for cell in tests

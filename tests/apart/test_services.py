@@ -37,8 +37,10 @@ assert torch.equal(after, x), "the input was changed"
 """,
     ),
     "an exception that the student defines": (
-        "class Bad(ValueError): pass\ndef accept(n):\n    if n < 0: raise Bad(f'{n} < 0')\n    return n",
-        "class Bad(ValueError): pass\ndef accept(n):\n    if n < 0: raise KeyError(n)\n    return n",
+        "class Bad(ValueError): pass\n"
+        "def accept(n):\n    if n < 0:\n        raise Bad(f'{n} < 0')\n    return n",
+        "class Bad(ValueError): pass\n"
+        "def accept(n):\n    if n < 0:\n        raise KeyError(n)\n    return n",
         """
 assert accept(2) == 2
 assert raises("Bad", accept, -1) == "-1 < 0"
@@ -113,7 +115,8 @@ assert out.tolist() == [1, 8] and slope.tolist() == [3, 12]
     ),
     "the number of operations": (
         "def total(x):\n    return x.sum(0)",
-        "def total(x):\n    out = x[0]\n    for row in x[1:]:\n        out = out + row\n    return out",
+        "def total(x):\n    out = x[0]\n"
+        "    for row in x[1:]:\n        out = out + row\n    return out",
         """
 total(torch.ones(2, 2))
 few, many = cost(total, torch.ones(4, 2)), cost(total, torch.ones(64, 2))
@@ -152,7 +155,10 @@ assert torch.equal(draw(), expected)
     "a file": (
         "def save():\n    open('made.txt', 'w').write('abc')\n    return 'made.txt'",
         "def save():\n    open('made.txt', 'w').write('abd')\n    return 'made.txt'",
-        "assert read_file(save()) == b'abc'\nassert 'longer' in raises(ValueError, read_file, save(), 2)",
+        """
+assert read_file(save()) == b"abc"
+assert "longer" in raises(ValueError, read_file, save(), 2)
+""",
     ),
     "call-backs and functions given and lent": (
         "def thrice(f, x):\n    return f(f(f(x)))",
@@ -173,7 +179,7 @@ assert thrice(lambda x: x - 1, 0) == -3
         """
 payload = torch.tensor([0x7FC00123, -0x80000000], dtype=torch.int32).view(torch.float32)
 tensors = [payload, torch.tensor(-0.0), torch.empty(0, 3), torch.rand(2, 3).to(torch.bfloat16)]
-tensors += [torch.rand(3, 2).T, torch.tensor([True, False]), torch.tensor(2**40), torch.rand(2) + 1j]
+tensors += [torch.rand(3, 2).T, torch.tensor([True]), torch.tensor(2**40), torch.rand(2) + 1j]
 for tensor in tensors:
     got = same(tensor.clone())
     assert isinstance(got, torch.Tensor) and got.shape == tensor.shape and got.dtype == tensor.dtype

@@ -32,6 +32,9 @@ __all__ = ["ManifestError", "MismatchError", "run_apart"]
 PATIENCE = 10.0
 """Seconds after a cell's deadline that T has to answer; it watches its own deadlines."""
 
+START_SECONDS = 60.0
+"""Time for S and T to start."""
+
 # What the processes inherit of the environment: nothing that names the server or holds a secret.
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV"),
@@ -70,8 +73,9 @@ def run_apart(
     cells = [cell for cell in executed.cells if cell.cell_type == "code"]
     for cell in cells:
         check(cell, manifest)
-    end = time.monotonic() + total_seconds
     with processes() as pair:
+        pair.start()
+        end = time.monotonic() + total_seconds
         for number, cell in enumerate(cells, 1):
             seconds = min(cell_seconds, end - time.monotonic())
             cell.outputs = nbformat.from_dict(pair.outputs(cell, number, manifest, seconds))
@@ -101,6 +105,10 @@ class Pair:
     channel: Channel
     usable: bool = True
     """T answers."""
+
+    def start(self) -> None:
+        """Wait until both processes are ready, so that no cell pays for their start."""
+        self._ask("start", (START_SECONDS,), START_SECONDS)
 
     def outputs(
         self, cell: NotebookNode, number: int, manifest: Manifest, seconds: float

@@ -14,7 +14,8 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import FrameType, ModuleType
+from contextlib import suppress
+from types import ModuleType
 from typing import Any
 
 from course import calls
@@ -86,7 +87,6 @@ class Student:
 
     def __init__(self, channel: Channel) -> None:
         self.shell = NotebookShell()
-        self.running = False
         self._channel = channel
         self._objects: list[Any] = []  # what T holds handles of, by number
         self._numbers: dict[int, int] = {}
@@ -104,9 +104,9 @@ class Student:
         """Ask T to `call` or to advance (`next`) what it lent, and wait for its answer."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("a function of the test cannot be called from a thread")
-        was_running, self.running = self.running, False
         self._asked += 1
         number = self._asked
+        ignore_interrupts()
         try:
             self._send(kind, number, payload)
             while True:
@@ -117,23 +117,21 @@ class Student:
                     raise rebuilt(*content)
                 self._answer(reply, about, content)
         finally:
-            self.running = was_running
+            accept_interrupts()
 
     def _answer(self, kind: str, number: int, payload: Any) -> None:
-        was_running, self.running = self.running, True
         try:
+            accept_interrupts()
             result = getattr(self, f"do_{kind}")(*payload)
-            self.running = False
+            ignore_interrupts()
         except BaseException as error:  # SystemExit and KeyboardInterrupt end no more than a call
-            self.running = False
+            ignore_interrupts()
             self._send("raise", number, described(error, CELL_FILES))
         else:
             try:
                 self._send("return", number, result)
             except (Unsendable, TooLarge) as error:
                 self._send("unsendable", number, str(error))
-        finally:
-            self.running = was_running
 
     def do_cell(self, text: str, number: int, given: list[str]) -> bytes:
         """Run a cell; `given` are the names that it binds as a given cell. Outputs as JSON."""
@@ -257,22 +255,22 @@ class _Held:
         self.value, self.kind = value, kind
 
 
+def accept_interrupts() -> None:
+    """From now on SIGINT, with which T interrupts what runs too long, raises KeyboardInterrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def ignore_interrupts() -> None:
+    """From now on no student code runs that SIGINT should interrupt."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def main() -> None:
     """Serve T at the descriptor that the command line names."""
-    channel = Channel(socket.socket(fileno=int(sys.argv[1])))
-    student = Student(channel)
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        # T interrupts what runs too long; between requests there is nothing to interrupt.
-        __tracebackhide__ = True  # IPython leaves this frame out
-        if student.running:
-            raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, interrupt)
-    try:
+    ignore_interrupts()
+    student = Student(Channel(socket.socket(fileno=int(sys.argv[1]))))
+    with suppress(Closed):
         student.serve()
-    except Closed:
-        return
 
 
 if __name__ == "__main__":

@@ -1,0 +1,162 @@
+"""Whole notebooks executed apart: what is shown, what fails, and what goes on."""
+
+import time
+
+import pytest
+
+from hub.grading.apart import ManifestError, MismatchError
+from tests.apart.notebooks import answered, apart, failed, failures, notebook, outputs
+
+ADD = notebook(
+    ("released", "N = 3\nprint('given')"),
+    ("solution", "def f(x):\n    return x + N"),
+    ("test", "assert f(1) == 4"),
+    ("solution", "def g(x):\n    return 2 * x"),
+    ("test", "assert g(1) == 2"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_right_answer_passes_and_its_tests_show_nothing():
+    executed = apart(ADD)
+    assert failures(executed) == []
+    assert "given" in outputs(executed, 1)
+    assert executed.cells[2].outputs == []
+
+
+def test_a_wrong_answer_fails_its_own_test_only():
+    executed = apart(ADD, answered(ADD, "def f(x):\n    return x", "def g(x):\n    return 2 * x"))
+    assert failed(executed) == ["test-3"]
+    assert "assert f(1) == 4" in outputs(executed, 3)
+
+
+def test_a_missing_name_fails_with_a_name_error():
+    executed = apart(ADD, answered(ADD, "", "def g(x):\n    return 2 * x"))
+    assert failures(executed) == ["NameError: name 'f' is not defined"]
+
+
+def test_the_students_cells_behave_as_in_a_notebook():
+    executed = apart(
+        ADD,
+        notebook(
+            ("student", "%%bash\necho from bash"),
+            ("student", "import subprocess\n_ = subprocess.run(['echo', 'from a child'])"),
+            ("student", "import plotly.graph_objects as go\ngo.Figure(go.Scatter(y=[1]))"),
+            ("student", "import sys\nprint('warned', file=sys.stderr)\n1 / 0"),
+            ("student", "40 + 2"),
+        ),
+    )
+    assert "from bash" in outputs(executed, 1)
+    assert "from a child" in outputs(executed, 2)
+    assert "application/vnd.plotly.v1+json" in executed.cells[2].outputs[0].data
+    stream, failure = executed.cells[3].outputs
+    assert (stream.name, stream.text) == ("stderr", "warned\n")
+    assert failure.ename == "ZeroDivisionError" and "1" in "".join(failure.traceback)
+    assert executed.cells[4].outputs[0].data["text/plain"] == "42"
+    assert executed.cells[4].execution_count == 5
+
+
+def test_what_the_students_code_prints_during_a_test_is_not_shown():
+    noisy = "def f(x):\n    print('NOISE')\n    return x + N"
+    executed = apart(ADD, answered(ADD, noisy, "print('NOT NOISE')\ndef g(x):\n    return 2 * x"))
+    assert failures(executed) == []
+    shown = "".join(outputs(executed, k) for k in range(1, 6))
+    assert "NOT NOISE" in shown and shown.count("NOISE") == 1
+
+
+def test_a_given_cell_that_uses_a_students_name_runs_with_the_student_only():
+    source = notebook(
+        ("solution", "def f(x):\n    return x + 1"),
+        ("released", "value = f(1)\nvalue"),
+        ("test", "assert value == 2"),
+    )
+    assert failures(apart(source)) == []
+    cheat = apart(source, answered(source, "def f(x):\n    return 7"))
+    assert failed(cheat) == ["test-3"] and "7" in outputs(cheat, 2)
+
+
+def test_a_later_test_can_use_what_an_earlier_test_defined():
+    source = notebook(
+        ("solution", "def f(x):\n    return x + 1"),
+        ("test", "def twice(x):\n    return f(f(x))\nassert twice(1) == 3"),
+        ("student", "pass"),
+        ("test", "assert twice(2) == 4"),
+    )
+    assert failures(apart(source)) == []
+
+
+def test_when_the_students_process_ends_its_cells_say_so_and_the_tests_fail():
+    executed = apart(ADD, answered(ADD, "import os; os._exit(3)", "def g(x):\n    return 2 * x"))
+    assert failed(executed) == ["test-3", "test-5"]
+    assert "exit code 3" in outputs(executed, 2) and "cannot run" in outputs(executed, 4)
+    assert failures(executed)[0].startswith("StudentProcessDied: the process that ran your cells")
+
+
+def test_a_dead_student_cannot_pass_a_test_that_swallows_everything():
+    source = notebook(
+        ("solution", "def f(x):\n    return x"),
+        ("test", "try:\n    f(1)\nexcept:\n    pass"),
+        ("test", "pass"),
+    )
+    answer = "def f(x):\n    import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)"
+    assert failed(apart(source, answered(source, answer))) == ["test-2", "test-3"]
+
+
+def test_an_endless_cell_is_interrupted_and_the_rest_still_counts():
+    executed = apart(
+        ADD, answered(ADD, "while True: pass", "def g(x):\n    return 2 * x"), seconds=2
+    )
+    assert failed(executed) == ["test-3"]
+    assert "ran longer than 2 seconds" in outputs(executed, 2)
+    assert "student.py" not in outputs(executed, 2)
+
+
+def test_an_endless_function_fails_its_test_and_the_rest_still_counts():
+    endless = "def f(x):\n    while True: pass"
+    executed = apart(ADD, answered(ADD, endless, "def g(x):\n    return 2 * x"), seconds=2)
+    assert failures(executed) == ["TooSlow: your code did not finish in the time that a cell has"]
+
+
+def test_a_loop_that_ignores_the_interrupt_is_killed():
+    deaf = "import signal\ndef f(x):\n    signal.signal(2, signal.SIG_IGN)\n    while True: pass"
+    started = time.monotonic()
+    executed = apart(ADD, answered(ADD, deaf, "def g(x):\n    return 2 * x"), seconds=2)
+    assert failed(executed) == ["test-3", "test-5"]
+    assert time.monotonic() - started < 20
+
+
+def test_a_test_that_hangs_by_itself_fails_and_the_next_one_counts():
+    source = notebook(
+        ("solution", "def f(x):\n    return x"),
+        ("test", "f(1)\nwhile True:\n    pass"),
+        ("test", "assert f(1) == 1"),
+    )
+    assert failed(apart(source, seconds=2)) == ["test-2"]
+
+
+def test_when_the_trusted_process_ends_every_test_fails():
+    source = notebook(
+        ("solution", "def f(x):\n    return x"),
+        ("test", "import os\nos._exit(0)"),
+        ("test", "assert f(1) == 1"),
+    )
+    executed = apart(source)
+    assert failed(executed) == ["test-2", "test-3"]
+    assert "GradingStopped" in failures(executed)[0]
+
+
+def test_a_changed_test_is_refused():
+    submission = notebook(
+        *[("student", "pass")] * 2, ("test", "assert True"), *[("student", "pass")] * 2
+    )
+    with pytest.raises(MismatchError, match="test-3"):
+        apart(ADD, submission)
+
+
+def test_an_instructors_notebook_that_breaks_the_rules_is_refused():
+    with pytest.raises(ManifestError, match=r"test-2 binds f, which is the student's"):
+        apart(notebook(("solution", "def f(x): return x"), ("test", "f = abs\nassert f(1)")))
