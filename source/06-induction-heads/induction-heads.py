@@ -39,7 +39,7 @@ def symbols(row):
 
 
 net = model("induction-2l2h")
-phrase = "BrightVixensJump"
+phrase = "QuickWaltzNymphs"
 phrase_ids = torch.tensor([[BOS] + [ALPHABET.index(s) for s in phrase + phrase]])  # [1 33]
 phrase_logits, phrase_cache = net.run_with_cache(phrase_ids)
 
@@ -52,11 +52,12 @@ plots.attention_heads(phrase_cache["pattern", 1][0], symbols(phrase_ids[0]), tit
 # position sees only itself and what came before.
 #
 # Now look at the lower half of each square, where the phrase is read for the second time. There is
-# a bright stripe. Hover over it: on the second `r`, the head looks at the first `i`. On the second
-# `i`, it looks at the first `g`. Every time, the head has found **what came next last time**.
+# a bright stripe. Hover over it: on the second `u`, the head looks at the first `i`. On the second
+# `i`, it looks at the first `c`. Every time, the head has found **what came next last time**. In the
+# upper half there is nothing to find yet, and the attention rests on ⊢.
 #
-# This model has never seen a word. Change the phrase below to 12 to 24 symbols of your own and watch
-# the stripe follow.
+# This model has never seen a word. Change the phrase below to 12 to 24 symbols of your own (letters,
+# digits, `+`, `-`) and watch the stripe follow.
 
 # %% tags=["play"]
 my_phrase = "0penTheP0dBayD00rs"
@@ -320,9 +321,14 @@ plots.position_losses(
 )
 
 # %% [markdown]
-# Left of the cliff the loss is about ln 64 ≈ 4.16 nats, the price of not knowing. Right of it, almost
-# nothing. One symbol late, did you notice? The *first* symbol of the second copy cannot be predicted
-# by looking up, because nothing in the text has repeated yet. From the second one on it can.
+# Far left the loss is ln 64 ≈ 4.16 nats, the price of not knowing. Far right, almost nothing.
+#
+# Look closer at the edge. The point on the dotted line is the *first* symbol of the second copy. It
+# cannot be looked up, because nothing in the text has repeated yet, and still it is cheaper than 4.16;
+# while the points just left of it are dearer. The model has learnt that a block ends after 12 to 24
+# symbols. From the twelfth on it bets a part of its money on "now it starts again", and loses that
+# bet every time but once. You can see it do so in the very first picture: from the twelfth row or so
+# on, both heads look at the first symbol. From the second symbol of the copy on, no more bets.
 
 # %% [markdown]
 # ---
@@ -416,8 +422,8 @@ prev_scores = torch.stack([prev_token_score(noise_cache["pattern", layer]) for l
 plots.head_grid(prev_scores, title="Previous-token score")
 
 # %% [markdown]
-# One head stands out, and it is in layer 0, as the story said. It does not score 1: early in the line
-# its attention is sharp, later it spreads. Here is its pattern on your repeated text:
+# One head stands out, and it is in layer 0, as the story said. Here is its pattern on one line of your
+# repeated text:
 
 # %%
 prev_head = int(prev_scores[0].argmax())
@@ -572,8 +578,25 @@ plots.head_grid(twin_scores, title="impostor: induction score on repeated text, 
 # The impostor was trained on blocks of always the same length, 24. In such text nobody has to look
 # for an earlier `A`. *Looking 23 places back* does the same, and for that a head needs nothing but the
 # position: one layer is enough. It has learnt a distance, not induction. Change the period and it
-# knows nothing. But as long as the period is 24, the score cannot tell the difference.
+# knows nothing. But as long as the period is 24, neither the loss nor the score can tell the
+# difference.
 #
+# See for yourself, and try other periods (up to 24):
+
+# %% tags=["play"]
+my_period = 17
+my_lines = repeated_tokens(64, my_period, net.cfg.d_vocab, BOS, seed=5)
+plots.position_losses(
+    {
+        "induction-2l2h": loss_by_position(net, my_lines),
+        "impostor": loss_by_position(twin, my_lines),
+    },
+    vocab=64,
+    repeat_at=my_period,
+    title=f"Period {my_period}",
+)
+
+# %% [markdown]
 # The way out is a **control**: measure the same stripe where induction is impossible. On text that
 # does not repeat there is no earlier `A`, so a head that searches finds nothing, and its attention
 # goes elsewhere. A head that just counts places draws the same stripe as before. What counts is the
@@ -679,16 +702,21 @@ def patterns_of(m, toks):
 for name in ("induction-2l2h", "impostor"):
     m = model(name)
     block = torch.randint(0, 64, (2, 5), generator=g)
-    toks = torch.cat([torch.full((2, 1), 64), block, block], 1)
-    plain_toks = torch.randint(0, 64, (3, 11), generator=g)
+    texts = [
+        torch.cat([torch.full((2, 1), 64), block, block], 1),
+        torch.randint(0, 64, (3, 11), generator=g),
+    ]
     want = torch.zeros(m.cfg.n_layers, m.cfg.n_heads)
     for layer in range(m.cfg.n_layers):
-        want[layer] += made_up(patterns_of(m, toks)[layer], 5)
-        want[layer] -= made_up(patterns_of(m, plain_toks)[layer], 5)
-    got, kept = call_keeping(controlled_induction_score, m, toks, plain_toks, 5, made_up)
-    what = f"controlled_induction_score of {name}, seed {seed}"
-    checks.check_close(got, want, what, axes="layer head", atol=1e-3)
-    assert torch.equal(kept[1], toks) and torch.equal(kept[2], plain_toks), "tokens were changed"
+        want[layer] += made_up(patterns_of(m, texts[0])[layer], 5)
+        want[layer] -= made_up(patterns_of(m, texts[1])[layer], 5)
+    for toks, plain_toks, sign in ((*texts, 1), (*reversed(texts), -1)):
+        got, kept = call_keeping(controlled_induction_score, m, toks, plain_toks, 5, made_up)
+        what = f"controlled_induction_score of {name}, seed {seed}"
+        checks.check_close(got, sign * want, what, axes="layer head", atol=1e-3)
+        assert torch.equal(kept[1], toks) and torch.equal(kept[2], plain_toks), (
+            "tokens were changed"
+        )
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "controlled_induction_score_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
@@ -899,8 +927,8 @@ for turn in (1, 2):
     for head, (got, want) in enumerate(zip(gots, wants, strict=True)):
         assert type(got) is float, f"got {type(got).__name__}; the metric returns a float"
         assert abs(got - want) < 1e-3, (
-            f"round {turn}, head {head // 2}.{head % 2}: {got:.3f} nats, want {want:.3f}. Is a hook "
-            f"of an earlier call still there? [seed {seed}]"
+            f"round {turn}, head {head // 2}.{head % 2}: {got:.3f} nats is not the rise of the loss. "
+            f"Is a hook of an earlier call still there? [seed {seed}]"
         )
 assert not hooks_left(m), "hooks are still on the model"
 ### END HIDDEN TESTS
@@ -911,7 +939,7 @@ assert not hooks_left(m), "hooks are still on the model"
 
 # %%
 def knowable_loss(logits):
-    """Mean loss of the second copy of `repeats`, without its first token, which nobody can know."""
+    """Mean loss of the second copy of `repeats`, without its first token, which can only be bet on."""
     return float(net.loss_fn(logits, repeats, per_token=True)[:, PERIOD + 1 :].mean())
 
 
@@ -925,8 +953,11 @@ plots.head_grid(costs, title="Second copy: rise of the loss without the head", u
 
 # %% [markdown]
 # Compare it with ln 64 ≈ 4.16 nats, the price of knowing nothing. Without the previous-token head the
-# model is about as good as someone who has not read the first copy, although its induction heads in
-# layer 1 are all there: they have nobody left to ask. The other head of layer 0 costs next to nothing.
+# model does *worse* than that, although both heads of layer 1 are still there. They copy as
+# confidently as ever, but nobody tells them from where, and being sure and wrong is dearer than having
+# no idea. The other head of layer 0 is hardly missed. And of the two heads of layer 1, one partly does
+# the work of the other when that one is gone: a small cost of one ablation does not show that a head
+# is idle.
 #
 # And now the picture to show to a friend. Same text, same model; what differs is one head of four.
 
@@ -942,10 +973,10 @@ def losses_of(logits):
 whole = loss_by_position(net, repeats)
 plots.position_losses(
     {
-        "whole model": whole,
-        f"without head 0.{other_head}": whole
+        "all four heads": whole,
+        f"without 0.{other_head}": whole
         + ablate_and_measure(net, repeats, 0, other_head, losses_of),
-        f"without head 0.{prev_head}, the previous-token head": whole
+        f"without 0.{prev_head} (previous token)": whole
         + ablate_and_measure(net, repeats, 0, prev_head, losses_of),
     },
     vocab=64,
@@ -966,20 +997,23 @@ plots.position_losses(
 # 1. Why do these two numbers together not show it? Say what else could have produced both.
 # 2. Which **two** measurements would you ask for? Say for each which result would make you reject the
 #    claim.
-# 3. Why would the layer of the head have made you suspicious anyway?
+# 3. Your colleague offers to ablate head 0.3 and to show you how the loss of the second copy rises.
+#    Would that settle it?
+# 4. Why would the layer of the head have made you suspicious anyway?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "a_claim_to_examine", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# One point for each of the first three, one for a clear statement of when the claim is rejected.
+# One point for each part.
 #
 # 1. Both numbers can come from a head that looks a fixed distance back. If all texts in training and
 #    in the test have the same period, copying from period − 1 places back predicts the second copy
 #    perfectly and draws exactly the stripe that the score measures. The head never compares tokens.
-# 2. (a) The same stripe on text that does not repeat: reject if the difference is near 0. (b) Repeats
-#    with another period: reject if the accuracy or the stripe falls away. Also right: ablate the head
-#    and see whether the loss on the second copy rises; ablate the previous-token heads of earlier
-#    layers: reject if the head's stripe does not depend on them; swap the tokens between positions.
-# 3. It is in layer 0. To find the token after an earlier occurrence, a key has to know what its left
+# 2. Two of: the same stripe on text that does not repeat (reject if the difference is near 0); repeats
+#    with another period (reject if the stripe or the accuracy falls away); the first copy shifted or
+#    its tokens exchanged (reject if the attention stays where it was). Each with its rejecting result.
+# 3. No. A head that copies from a fixed distance is just as necessary to the impostor: the loss rises
+#    in both cases. Ablation shows that the head is used, not how it finds its place.
+# 4. It is in layer 0. To find the token after an earlier occurrence, a key has to know what its left
 #    neighbour is, and in layer 0 keys are made from the token itself and its position only. No earlier
 #    layer has written anything that it could match.
 # ### END SOLUTION

@@ -36,7 +36,7 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-"  #
 BOS = 64  # every text begins with this id; it is drawn as ⊢
 
 net = model("induction-2l2h")  # a transformer with two layers of two attention heads
-text = "BrightVixensJump" + "BrightVix"  # a phrase, and then the same phrase, cut off
+text = "QuickWaltzNymphs" + "QuickWalt"  # a phrase, and then the same phrase, cut off
 ids = torch.tensor([[BOS] + [ALPHABET.index(s) for s in text]])  # [1 26]
 letters = ["⊢", *text]
 
@@ -47,7 +47,7 @@ plots.attention_heatmap(pattern, letters, title="Layer 1, head 0: which letter l
 # %% [markdown]
 # You are looking *inside* a running transformer. Each row is a letter that looks, each column a letter
 # that can be looked at. In the lower part, where the phrase begins again, there is a bright line. Take
-# the last row: the final `x` looks at the `e` that followed the first `x`. What does the model think
+# the last row: the final `t` looks at the `z` that followed the first `t`. What does the model think
 # comes next?
 
 
@@ -80,15 +80,15 @@ def bars(**probabilities):
 bars(before=guesses(logits))
 
 # %% [markdown]
-# It says `e`, and it has never seen a word of English: its training text was random symbols. It looks
+# It says `z`, and it has never seen a word of English: its training text was random symbols. It looks
 # up what came next the last time, and repeats it.
 #
 # That is a *hypothesis*. Here is the test: reach into the model while it runs, and turn its eyes.
 # The hook below replaces one thing, the attention of the last position in layer 1. Instead of at the
-# `e`, it now looks at another letter. If the hypothesis is right, the prediction must follow.
+# `z`, it now looks at another letter. If the hypothesis is right, the prediction must follow.
 
 # %%
-TARGET = text.index("J") + 1  # where the letter J stands in the text, counting ⊢ as position 0
+TARGET = text.index("N") + 1  # where the letter N stands in the text, counting ⊢ as position 0
 
 
 def look_at_target(pattern, hook):
@@ -102,7 +102,7 @@ edited = net.run_with_hooks(ids, fwd_hooks=[("blocks.1.attn.hook_pattern", look_
 bars(before=guesses(logits), after=guesses(edited))
 
 # %% [markdown]
-# The model now says `J`. No weight was changed; one activation was. You have made a claim about how a
+# The model now says `N`. No weight was changed; one activation was. You have made a claim about how a
 # neural network works, and tried to break it, in under a minute.
 #
 # Now do it your way: another letter, another phrase (12 to 24 symbols from `A`–`Z`, `a`–`z`, `0`–`9`,
