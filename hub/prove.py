@@ -29,6 +29,7 @@ from hub.grading.roles import role
 Kind = Literal["reference", "stub", "broken", "wrong", "right"]
 
 HEADER = re.compile(r"^# %% \[(wrong|right)\] (\w+): (.+)$", re.MULTILINE)
+HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
 LIMITS = Limits(cell_seconds=120, total_seconds=600)
 
 
@@ -51,7 +52,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Test:
+class Part:
     """A test cell, or the visible or hidden half of one."""
 
     name: str
@@ -112,18 +113,19 @@ def prove(
         NotProved: after the table, if anything is not as it should be.
         AnswersError: an answer in `answers.py` names no exercise.
     """
+    notebooks = source_notebooks(source_folder)
     listed = read_answers(source_folder / "answers.py")
+    _check_names(listed, list(notebooks.values()), source_folder)
     stubs = student_version(source_folder).files
+    files = files_below(source_folder, ["*.py"])
     faults = 0
-    for name, notebook in source_notebooks(source_folder).items():
+    for name, notebook in notebooks.items():
         stub = nbformat.reads(stubs[f"{name}.ipynb"].decode(), as_version=4)
         parts, found = split_tests(notebook)
         answers = [answer for answer in listed if answer.exercise in _exercises(notebook)]
-        listed = [answer for answer in listed if answer not in answers]
-        outcomes = []
-        started = time.monotonic()
         trials = list(make_trials(parts, stub, answers))
-        files = files_below(source_folder, ["*.py"])
+        outcomes: list[Outcome] = []
+        started = time.monotonic()
         with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
             running = [pool.submit(_run, trial, files, limits, tests) for trial in trials]
             for done in as_completed(running):
@@ -132,12 +134,18 @@ def prove(
         rows = judge(_exercises(notebook), found, outcomes)
         yield from table(f"{name}, tests {tests}", rows, time.monotonic() - started)
         faults += sum(len(row.faults) for row in rows)
-    if listed:
-        raise AnswersError(
-            f"{source_folder / 'answers.py'}: no exercise is called {listed[0].exercise!r}"
-        )
     if faults:
         raise NotProved(f"{source_folder.name}: {faults} of the proofs failed (see the table)")
+
+
+def _check_names(answers: list[Answer], notebooks: list[NotebookNode], folder: Path) -> None:
+    known = [name for notebook in notebooks for name in _exercises(notebook)]
+    for answer in answers:
+        if answer.exercise not in known:
+            raise AnswersError(
+                f"{folder / 'answers.py'}: no exercise is called {answer.exercise!r} "
+                f"(there are {', '.join(known) or 'none'})"
+            )
 
 
 def read_answers(path: Path) -> list[Answer]:
@@ -164,7 +172,7 @@ def read_answers(path: Path) -> list[Answer]:
     ]
 
 
-def split_tests(notebook: NotebookNode) -> tuple[NotebookNode, dict[str, Test]]:
+def split_tests(notebook: NotebookNode) -> tuple[NotebookNode, dict[str, Part]]:
     """A copy in which the visible and the hidden half of a test cell are cells of their own.
 
     So a wrong answer shows by which half it is caught. A hidden region that is no program by
@@ -179,7 +187,7 @@ def split_tests(notebook: NotebookNode) -> tuple[NotebookNode, dict[str, Test]]:
             continue
         for half, hidden in _halves(cell):
             marks = half.metadata.nbgrader
-            tests[marks.grade_id] = Test(
+            tests[marks.grade_id] = Part(
                 marks.grade_id, _exercise_of(marks.grade_id, exercises), float(marks.points), hidden
             )
             cells.append(half)
@@ -199,8 +207,8 @@ def _halves(cell: NotebookNode) -> Iterator[tuple[NotebookNode, bool]]:
         cell.source, second.source = visible, hidden
         cell.metadata.nbgrader.points = second.metadata.nbgrader.points / 2
         second.metadata.nbgrader.points /= 2
-        second.metadata.nbgrader.grade_id += "-hidden"
-        second.id = f"{cell.id[:57]}-hidden"
+        second.metadata.nbgrader.grade_id += HIDDEN_HALF
+        second.id = f"{cell.id[:57]}{HIDDEN_HALF}"
         yield cell, False
         yield second, True
 
@@ -300,7 +308,7 @@ def _run(trial: Trial, files: dict[str, Path], limits: Limits, tests: Tests) -> 
     return Outcome(trial, failed, passed, execution.seconds)
 
 
-def judge(exercises: list[str], tests: dict[str, Test], outcomes: list[Outcome]) -> list[Row]:
+def judge(exercises: list[str], tests: dict[str, Part], outcomes: list[Outcome]) -> list[Row]:
     """The rows of the table, one an exercise, and one for the notebook as a whole. Pure."""
     whole = Row("(whole notebook)", points=sum(test.points for test in tests.values()))
     rows = {name: Row(name) for name in exercises}
@@ -321,20 +329,26 @@ def judge(exercises: list[str], tests: dict[str, Test], outcomes: list[Outcome])
     return [*rows.values(), whole]
 
 
-def _faults(outcome: Outcome, tests: dict[str, Test]) -> Iterator[str]:
+def _faults(outcome: Outcome, tests: dict[str, Part]) -> Iterator[str]:
     kind = outcome.trial.kind
     if kind in ("reference", "right"):
         for name, why in outcome.failed.items():
             yield f"fails {name} ({why[:200]})"
     elif kind == "stub":
-        for name in sorted(outcome.passed):
-            yield f"has the points of {name}"
+        for name in sorted({_whole(name) for name in outcome.passed}):
+            if not {name, f"{name}{HIDDEN_HALF}"} & outcome.failed.keys():
+                yield f"has the points of {name}"
     elif kind == "broken":
         for name, why in outcome.failed.items():
             if tests[name].exercise not in (outcome.trial.exercise, None):
                 yield f"costs points of {name} ({why[:200]})"
     elif not any(tests[name].hidden for name in outcome.failed):
         yield "is not caught by a hidden test"
+
+
+def _whole(part: str) -> str:
+    """The name of the test cell that a part was split from."""
+    return part.removesuffix(HIDDEN_HALF)
 
 
 def _progress(number: int, of: int, outcome: Outcome) -> str:

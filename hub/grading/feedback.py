@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbconvert.exporters import HTMLExporter
+from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
-from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Bool
 
 from hub.grading.autograde import OURS
 from hub.grading.hidden import hide_tests
@@ -20,21 +21,25 @@ class FeedbackExporter(HTMLExporter):
     """A student's feedback page; template and preprocessors are set in `configuration`."""
 
 
-class HideTests(NbGraderPreprocessor):
+class _Step(Preprocessor):
+    enabled = Bool(True, help="Whether to use this step.").tag(config=True)
+
+
+class HideTests(_Step):
     """Takes hidden tests and their traces out of a notebook that is shown to a student."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         return hide_tests(nb), resources
 
 
-class Sanitise(NbGraderPreprocessor):
+class Sanitise(_Step):
     """Makes a notebook safe to show; for feedback and for the formgrader's pages."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         return sanitise(nb), resources
 
 
-class Summarise(NbGraderPreprocessor):
+class Summarise(_Step):
     """Puts the points of each question and the report in words where the template finds them."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:

@@ -1,0 +1,130 @@
+"""Grading a class again and again, by the batch and by nbgrader's own button."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from nbgrader.api import Gradebook
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config
+
+from hub.grading.autograde import course_path, submission_files
+from hub.grading.batch import BatchError, autograde
+from hub.grading.configuration import update_grading
+from hub.grading.execute import Limits
+from hub.grading.executed import ExecutedFolder, Job
+from hub.settings import Settings
+from tests.grading.tiny_course import (
+    ASSIGNMENT,
+    NOTEBOOK,
+    ONLY_HIDDEN_FAILS,
+    answered,
+    course_config,
+    settings,
+    source_notebook,
+    submit,
+)
+
+
+def gradebook(course: Path) -> Gradebook:
+    return Gradebook(f"sqlite:///{course / 'gradebook.db'}", "tiny")
+
+
+def score(course: Path, student: str) -> float:
+    with gradebook(course) as book:
+        return float(book.find_submission(ASSIGNMENT, student).score)
+
+
+def test_a_manual_grade_survives_a_better_submission(course: Path) -> None:
+    config = course_config(course)
+    submit(course, "alice", answered(course, double=ONLY_HIDDEN_FAILS))
+    submit(course, "bob", answered(course))
+    lines = list(autograde(course, ASSIGNMENT, students=["alice"], config=config))
+    assert any("1 of 1 submissions graded" in line for line in lines)
+    assert score(course, "alice") == 3
+    with gradebook(course) as book:
+        book.find_grade("why", NOTEBOOK, ASSIGNMENT, "alice").manual_score = 4
+        book.db.commit()
+    assert list(autograde(course, ASSIGNMENT, students=["alice"], config=config)) == [
+        f"{ASSIGNMENT}: nothing new to grade"
+    ]
+    submit(course, "alice", answered(course), timestamp="2027-01-02 10:00:00 UTC")
+    list(autograde(course, ASSIGNMENT, students=["alice"], config=config))
+    assert score(course, "alice") == 9
+
+
+def test_the_formgraders_button_goes_the_same_way_and_late_costs_what_is_set(
+    course: Path,
+) -> None:
+    with gradebook(course) as book:
+        book.find_assignment(ASSIGNMENT).duedate = dt.datetime(2027, 1, 1, 9, 0)
+        book.db.commit()
+    chosen = settings(late={"policy": "percent_per_day", "percent_per_day": 20})
+    submit(course, "alice", b"{", timestamp="2027-01-01 10:00:00 UTC")
+    submit(course, "bob", answered(course), timestamp="2027-01-01 10:00:00 UTC")
+    api = NbGraderAPI(config=course_config(course, chosen))
+    for student in ("alice", "bob"):
+        result = api.autograde(ASSIGNMENT, student)
+        assert result["success"], result
+    assert score(course, "alice") == 0
+    with gradebook(course) as book:
+        bob = book.find_submission(ASSIGNMENT, "bob")
+        assert (bob.score, bob.late_submission_penalty) == (5, 1)
+
+
+def test_an_assignment_that_is_not_registered_is_refused_in_words(course: Path) -> None:
+    with pytest.raises(BatchError, match="generate_assignment ps9"):
+        list(autograde(course, "ps9", config=course_config(course)))
+
+
+def test_the_answers_in_the_source_folder_never_lie_beside_a_submission(course: Path) -> None:
+    (course / "source" / ASSIGNMENT / "answers.py").write_text("# all of them")
+    submit(course, "alice", answered(course))
+    coursedir = NbGraderAPI(config=course_config(course)).coursedir
+    assert list(submission_files(coursedir, ASSIGNMENT, "alice")) == ["data.txt"]
+    assert course_path(coursedir, "source", ASSIGNMENT, NOTEBOOK).is_file()
+
+
+def test_what_was_executed_is_used_once_and_only_for_the_same_work(tmp_path: Path) -> None:
+    folder = ExecutedFolder(tmp_path)
+    data = tmp_path / "data.txt"
+    data.write_text("1")
+    job = Job(source_notebook(), files={"data.txt": data}, owner="alice")
+    key = job.key()
+    folder.put(key, Job(source_notebook(), limits=Limits(total_seconds=0)).run())
+    assert folder.take(key) is not None
+    assert folder.take(key) is None
+    others = [
+        Job(source_notebook(), files={"data.txt": data}, owner="bob"),
+        Job(source_notebook(), files={"data.txt": data}, owner="alice", limits=Limits(1)),
+        Job(source_notebook(), owner="alice"),
+    ]
+    assert len({key, *(other.key() for other in others)}) == 4
+    data.write_text("2")
+    assert job.key() != key
+
+
+def test_the_settings_reach_every_part_of_grading() -> None:
+    given = {"tests": "apart", "cell_seconds": 7, "notebook_seconds": 70, "memory_mib": 300}
+    chosen = Settings.model_validate(
+        {
+            "course": {"id": "x"},
+            "grading": {**given, "output_mib": 2},
+            "late": {"policy": "zero"},
+        }
+    )
+    config = Config()
+    update_grading(config, chosen)
+    once = config.copy()
+    update_grading(config, chosen)
+    assert config == once
+    assert config.ExecuteSubmission == {
+        "tests": "apart",
+        "cell_seconds": 7.0,
+        "total_seconds": 70.0,
+        "memory_mib": 300,
+        "output_mib": 2.0,
+    }
+    assert config.LatePenalty.policy == "zero"
