@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -122,7 +123,7 @@ class RunningHub:
             time.sleep(0.3)
         raise TimeoutError((self.folder / "hub.log").read_text()[-3000:])
 
-    def _api(self, method: str, path: str, **body: object) -> httpx.Response:
+    def _api(self, method: str, path: str, **body: Any) -> httpx.Response:
         headers = {"Authorization": f"token {DRIVER}"}
         return httpx.request(
             method,
