@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from hub.install.state import PROXY, ROOT, Place
@@ -116,13 +118,24 @@ def check() -> Iterator[str]:
     """Every problem of the locks as they are: their text, their freshness, and each Python."""
     for problem in problems_in_npm_lock((PROXY / "package-lock.json").read_text()):
         yield f"hub/proxy/package-lock.json: {problem}"
-    for name in CONSTRAINTS:
-        lock = (REQUIREMENTS / f"{name}.lock").read_text()
+    locks = {name: (REQUIREMENTS / f"{name}.lock").read_text() for name in CONSTRAINTS}
+    for name, lock in locks.items():
         yield from (f"{name}.lock: {problem}" for problem in problems_in_lock(lock))
-        if compile_lock(name, *_universal(), prefer=lock) != lock:
-            yield f"{name}.lock does not follow from {name}.in: make lock"
-        for python in PYTHONS:
-            yield from (f"{name}.lock: {problem}" for problem in _check_python(name, lock, python))
+    questions = [partial(_check_fresh, name, lock) for name, lock in locks.items()]
+    questions += [
+        partial(_check_python, name, lock, python)
+        for name, lock in locks.items()
+        for python in PYTHONS
+    ]
+    with ThreadPoolExecutor(max_workers=4) as pool:  # they wait for the package index, mostly
+        for problems in pool.map(lambda question: question(), questions):
+            yield from problems
+
+
+def _check_fresh(name: str, lock: str) -> list[str]:
+    """Does the lock follow from its .in file?"""
+    fresh = compile_lock(name, *_universal(), prefer=lock) == lock
+    return [] if fresh else [f"{name}.lock does not follow from {name}.in: make lock"]
 
 
 def _check_python(name: str, lock: str, python: str) -> list[str]:
@@ -131,8 +144,8 @@ def _check_python(name: str, lock: str, python: str) -> list[str]:
     try:
         resolved = compile_lock(name, *options, prefer=lock)
     except subprocess.CalledProcessError:
-        return [f"cannot be resolved for Python {python}"]
-    return [f"Python {python} needs {pin}" for pin in missing_pins(resolved, lock)]
+        return [f"{name}.lock cannot be resolved for Python {python}"]
+    return [f"{name}.lock lacks {pin}, for Python {python}" for pin in missing_pins(resolved, lock)]
 
 
 def main(arguments: list[str] | None = None) -> int:
