@@ -127,7 +127,7 @@ def test_sharing_within_one_value_survives():
 
 
 def test_a_value_that_doubles_forty_times_stays_small():
-    value = [0]
+    value: list = [0]
     for _ in range(38):
         value = [value, value]
     encoder = Encoder()
@@ -146,13 +146,13 @@ def test_subclasses_cross_as_their_base():
 
 
 def endless():
-    value = []
+    value: list = []
     value.append(value)
     return value
 
 
 def deep():
-    value = []
+    value: list = []
     for _ in range(50):
         value = [value]
     return value
