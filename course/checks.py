@@ -94,7 +94,7 @@ def check_equal(got: Any, want: Any, what: str, *, hint: str = "") -> None:
         check_tensor(got, what, dtype=want.dtype)
         check_shape(got, want.shape, what)
         received, expected = _values(got), _values(want)
-        right = (received == expected) | (received.isnan() & expected.isnan())
+        right = _agree(received, expected)
         if not bool(right.all()):
             slip = hint or _value_slip(received, expected, 0.0)
             _fail(what, _where(received, expected, right), slip)
@@ -124,6 +124,11 @@ def _values(tensor: Tensor) -> Tensor:
     return Tensor.to(plain, device="cpu", dtype=torch.complex128 if plain.is_complex() else exact)
 
 
+def _agree(received: Tensor, expected: Tensor) -> Tensor:
+    """Which entries are exactly equal; NaN equals NaN."""
+    return (received == expected) | (received.isnan() & expected.isnan())
+
+
 def _number(got: Any, what: str) -> Tensor:
     if type(got) is int or type(got) is float:
         return torch.tensor(float(got), dtype=torch.float64)
@@ -150,7 +155,8 @@ def _same(a: Any, b: Any) -> bool:
     if kind in _SCALARS:
         return a == b or (kind is float and math.isnan(a) and math.isnan(b))
     if kind is Tensor:
-        return a.dtype == b.dtype and a.shape == b.shape and torch.equal(_values(a), _values(b))
+        alike = a.dtype == b.dtype and a.shape == b.shape
+        return alike and bool(_agree(_values(a), _values(b)).all())
     if kind in (list, tuple):
         return len(a) == len(b) and all(map(_same, a, b))
     if kind is set:

@@ -28,7 +28,7 @@ INK, FAINT = "#222222", "#6b6b6b"
 
 MOST_CELLS = 40_000  # of one figure: about 300 kB in a saved notebook
 _COLUMNS = 4
-_LABEL = 9  # pixels along an axis that a token label needs
+_LABEL = 8  # pixels along an axis that a token label needs
 _BARE = {"zeroline": False, "showgrid": False, "ticks": ""}
 
 
@@ -103,7 +103,7 @@ def attention_heads(
     figure.update_yaxes(autorange="reversed", scaleanchor="x")
     figure.update_layout(
         coloraxis=_attention_scale(),
-        width=columns * side + 170,
+        width=columns * side + 150,
         height=rows * (side + 30) + 140,
         margin={"l": 80, "b": 75},
     )

@@ -107,6 +107,7 @@ def test_nan_equals_only_nan():
     with_nan = torch.tensor([1.0, torch.nan])
     check_close(with_nan, with_nan.clone(), "f")
     check_equal(with_nan, with_nan.clone(), "f")
+    check_equal([with_nan, float("nan")], [with_nan.clone(), float("nan")], "f")
     complaint(check_close, torch.tensor([1.0, 2.0]), with_nan, "f")
     complaint(check_equal, torch.tensor([torch.nan, torch.nan]), with_nan, "f")
 
@@ -126,11 +127,18 @@ def test_nan_equals_only_nan():
         ([[True]], [[1]]),
         (torch.tensor([1, 2]), torch.tensor([1, 3])),
         (torch.tensor([1]), torch.tensor([1], dtype=torch.int32)),
+        ([torch.tensor([1])], [torch.tensor([1], dtype=torch.int32)]),
+        ([torch.tensor([1])], [torch.tensor([[1]])]),
         (None, 0),
     ],
 )
 def test_equality_is_of_types_as_well(got, want):
     complaint(check_equal, got, want, "f")
+
+
+def test_a_wrong_type_is_named_beside_the_expected_one():
+    assert complaint(check_equal, True, 1, "answer") == "answer: got bool, expected int."
+    assert complaint(check_equal, X, "pos", "axis") == "axis: got torch.Tensor, expected str."
 
 
 class AlwaysEqual:
