@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.install import __main__, state, steps, torch_build
+from hub.install import __main__, state, steps
 from hub.install.errors import InstallError
 from hub.install.state import TARGETS, Place
 
@@ -135,29 +135,3 @@ def test_every_step_of_every_target_has_a_title_and_a_size():
 def test_the_installer_is_read_by_a_python_too_old_to_run_the_rest():
     for path in Path(steps.__file__).parent.glob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 8))
-
-
-def torch_ways(installed="", backend="", nvidia=False, system="Linux"):
-    builds = torch_build.ways(installed, backend, nvidia, system)
-    return [build.backend or "pip" for build in builds]
-
-
-def test_a_torch_of_the_pinned_version_is_kept_whatever_its_build():
-    pinned = state.pinned_torch()
-    assert torch_ways(pinned) == torch_ways(f"{pinned}+cpu") == torch_ways(f"{pinned}+cu130") == []
-
-
-def test_without_a_gpu_the_small_build_is_tried_first_and_pip_is_the_fallback():
-    assert torch_ways() == torch_ways("2.1.0+cpu") == ["cpu", "pip"]
-    assert torch_ways(nvidia=True) == torch_ways(system="Darwin") == ["pip"]
-
-
-def test_a_deployment_can_insist_on_a_build():
-    pinned = state.pinned_torch()
-    assert torch_ways(f"{pinned}+cpu", backend="cu130") == ["cu130"]
-    assert torch_ways(f"{pinned}+cu130", backend="cu130") == []
-
-
-def test_the_large_build_is_refused_where_it_does_not_fit():
-    with pytest.raises(InstallError, match="TORCH_BACKEND=cpu"):
-        torch_build._check_room(torch_build.PIP, 5000)
