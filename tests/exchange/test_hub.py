@@ -209,6 +209,12 @@ def test_a_whole_round_with_the_tokens_of_spawned_servers(servers):
     assert bob.my_submissions(COURSE) == []
 
 
+def test_twenty_megabytes_pass_the_proxy(servers):
+    data = packed({"induction-heads.ipynb": bytes(20_000_000)})
+    receipt = servers["bob"].submit(COURSE, ASSIGNMENT, key(), io.BytesIO(data))
+    assert receipt["sha256"] == sha256(data) and receipt["bytes"] == len(data)
+
+
 def test_a_student_cannot_call_an_instructors_route(servers):
     bob = servers["bob"]
     assert refused(bob.all_submissions, COURSE, None) == 403

@@ -78,7 +78,7 @@ class Outbox:
                 receipt = transport.submit(pending.course, pending.assignment, pending.key, file)
             except Refusal as refusal:
                 if 400 <= refusal.status < 500 and refusal.status != TooManyUploads.status:
-                    pending.path.unlink()
+                    pending.path.unlink(missing_ok=True)
                 raise
         if receipt["sha256"] != sha256:
             raise InvalidArchive(
@@ -86,7 +86,7 @@ class Outbox:
                 "Submit again, and tell your instructor.",
             )
         self._write_down(receipt)
-        pending.path.unlink()
+        pending.path.unlink(missing_ok=True)
         return receipt
 
     def _write_down(self, receipt: Record) -> None:
