@@ -28,12 +28,16 @@ from hub.grading.limits import Limits
 from hub.grading.outputs import Output, checked_outputs, error_output, plain_text
 from hub.grading.processes import MARKER, descendants, end_tree
 
-__all__ = ["Execution", "Limits", "Tests", "execute"]
+__all__ = ["ApartError", "Execution", "Limits", "Tests", "execute"]
 
 Tests = Literal["together", "apart"]
 
 GRACE_SECONDS = 90  # start of the kernel and the end of the tree, on top of the total time
 PACKAGES = Path(__file__).parents[2]  # where `hub` and `course` are imported from
+
+
+class ApartError(ValueError):
+    """The instructor's notebook does not allow tests apart; the message says which cell."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class _Results:
     cells: dict[int, tuple[list[Output], int | None]] = field(default_factory=dict)
     problems: list[tuple[int | None, str]] = field(default_factory=list)
     stopped: str | None = None
+    refused: str | None = None
     finished: bool = False
 
 
@@ -81,6 +86,7 @@ def execute(
 
     Raises:
         ValueError: tests="apart" without `source`.
+        ApartError: `source` breaks the rules for tests apart, or `notebook` does not fit it.
     """
     if tests == "apart" and source is None:
         raise ValueError('tests="apart" needs the source notebook')
@@ -97,6 +103,8 @@ def execute(
             folder.mkdir()
         _copy_files(files or {}, work)
         results = _run_worker(request, Path(scratch), limits)
+    if results.refused is not None:
+        raise ApartError(results.refused)
     executed, problems = _merge(notebook, results)
     return Execution(executed, problems, time.monotonic() - started)
 
@@ -219,6 +227,8 @@ def _read(answered: IO[bytes], limits: Limits, cells: int) -> _Results:
             results.problems.append((about, plain_text(message["problem"])[:500]))
         elif "stopped" in message:
             results.stopped = plain_text(message["stopped"])[:500]
+        elif "refused" in message:
+            results.refused = plain_text(message["refused"])[:500]
         elif "finished" in message:
             results.finished = True
     return results

@@ -68,14 +68,18 @@ def _limit_resources(limits: Limits) -> None:
 def _run_apart(request: dict[str, Any], limits: Limits, send: Send) -> None:
     from nbformat import from_dict
 
-    from hub.grading.apart import run_apart
+    from hub.grading.apart import ManifestError, MismatchError, run_apart
 
-    executed = run_apart(
-        from_dict(request["notebook"]),
-        from_dict(request["source"]),
-        cell_seconds=limits.cell_seconds,
-        total_seconds=limits.total_seconds,
-    )
+    try:
+        executed = run_apart(
+            from_dict(request["notebook"]),
+            from_dict(request["source"]),
+            cell_seconds=limits.cell_seconds,
+            total_seconds=limits.total_seconds,
+        )
+    except (ManifestError, MismatchError) as error:
+        send({"refused": str(error)})
+        return
     recorder = Recorder(limits.output_bytes)
     for index, cell in enumerate(executed.cells):
         if cell.cell_type == "code":

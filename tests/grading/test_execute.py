@@ -11,7 +11,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from hub.grading.execute import Execution, Limits, execute
+from hub.grading.execute import ApartError, Execution, Limits, execute
+from tests.grading.tiny_course import ONLY_HIDDEN_FAILS, cell_named, source_notebook
 
 
 def notebook(*sources: str) -> NotebookNode:
@@ -178,3 +179,20 @@ def test_an_error_that_is_kept_from_being_shown_still_counts() -> None:
 def test_tests_apart_need_the_source() -> None:
     with pytest.raises(ValueError, match="source"):
         execute(notebook("1"), tests="apart")
+
+
+def test_both_modes_say_the_same_about_the_same_answers() -> None:
+    source = source_notebook()
+    tried = source_notebook()
+    cell_named(tried, "double").source = ONLY_HIDDEN_FAILS
+    for tests in ("together", "apart"):
+        executed = execute(tried, source=source, tests=tests).notebook
+        failed = [c.metadata.nbgrader.grade_id for c in executed.cells if c.get("outputs")]
+        assert failed == ["double_test_2"], tests
+
+
+def test_a_notebook_that_does_not_fit_its_source_is_refused_not_scored() -> None:
+    tried = source_notebook()
+    cell_named(tried, "double_test").source = "assert True"
+    with pytest.raises(ApartError, match="double_test"):
+        execute(tried, source=source_notebook(), tests="apart")

@@ -8,20 +8,17 @@ import pytest
 
 from hub.authoring.notebook import notebook_to_text, text_to_notebook
 from hub.grading.execute import Limits
-from hub.prove import (
+from hub.grading.trials import (
     Answer,
     AnswersError,
-    NotProved,
-    Outcome,
     Part,
-    Trial,
-    judge,
+    alone,
+    in_turn,
     only_what_tests,
-    prove,
     read_answers,
     split_tests,
-    table,
 )
+from hub.prove import NotProved, Outcome, judge, prove, table
 from tests.grading.tiny_course import source_notebook
 
 ANSWERS = """# %% [wrong] double: adds two
@@ -139,10 +136,9 @@ TESTS = {
     ],
 )
 def test_each_kind_of_answer_has_its_own_rule(kind: str, failed: set[str], faults: int) -> None:
-    parts, _ = split_tests(source_notebook())
     exercise = None if kind in ("reference", "stub") else "f"
-    trial = Trial(kind, exercise, "title", parts, parts)  # type: ignore[arg-type]
-    outcome = Outcome(trial, dict.fromkeys(failed, "why"), set(TESTS) - failed, 1.0)
+    answer = Answer(kind, exercise, "title")  # type: ignore[arg-type]
+    outcome = Outcome(answer, dict.fromkeys(failed, "why"), set(TESTS) - failed, 1.0)
     rows = judge(["f", "g"], TESTS, [outcome])
     assert sum(len(row.faults) for row in rows) == faults
     assert len(list(table("t", rows, 1.0))) == 6 + faults
@@ -154,3 +150,31 @@ def test_the_fixture_survives_the_percent_format() -> None:
     assert [cell.source for cell in again.cells] == [
         cell.source for cell in source_notebook().cells
     ]
+
+
+def test_answers_are_tried_in_turn_in_one_notebook_and_alone_if_need_be() -> None:
+    parts, _ = split_tests(source_notebook())
+    listed = [Answer("wrong", "square", "a", "A"), Answer("right", "square", "b", "B")]
+    trial = in_turn(parts, "square", [*listed, Answer("control", "square", "c")])
+    block = ["square", "square_test", "square_test-hidden"]
+    names = [cell.metadata.nbgrader.grade_id for cell in trial.notebook.cells]
+    assert names == ["released-1", "double", *block, *block, *block]
+    assert trial.tries == (0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2)
+    solutions = [c.source for c in trial.notebook.cells if c.id.startswith("square-")]
+    assert solutions[:2] == ["A", "B"]
+    assert "return x * x" in solutions[2]
+    assert trial.has_control
+    singles = list(alone(trial, parts))
+    assert [single.answers for single in singles] == [(listed[0],), (listed[1],)]
+    assert not any(single.has_control for single in singles)
+
+
+def test_an_answer_that_leaves_something_behind_changes_no_other_verdict(source: Path) -> None:
+    spoiler = "def double(x):\n    global SIZE\n    SIZE = 4\n    return 6\n"
+    (source / "answers.py").write_text(
+        f"# %% [wrong] double: spoils the given size\n{spoiler}\n\n"
+        "# %% [right] double: a sum\ndef double(x):\n    return x + x\n"
+    )
+    lines = list(prove(source, workers=2, limits=LIMITS))
+    assert "double: answers disturb each other, so each alone" in lines
+    assert not [line for line in lines if line.startswith("FAULT")]
