@@ -171,3 +171,16 @@ def test_modules_that_the_student_writes_are_not_imported_by_the_trusted_process
     )
     plant = "open('colorsys.py', 'w').write('raise SystemExit')\ndef f(x):\n    return x"
     assert failed(apart(source, answered(source, plant))) == []
+
+
+def test_the_trusted_process_is_closed_to_the_students_user():
+    asked = (
+        "import ctypes\nassert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == f(0)"  # PR_GET_DUMPABLE
+    )
+    assert failed(apart(notebook(("solution", "def f(x):\n    return x"), ("test", asked)))) == []
+
+
+def test_a_test_does_not_draw_from_the_seed_that_a_fresh_torch_starts_with():
+    drawn = "import torch\nassert torch.initial_seed() != 67280421310721 and f(1) == 1"
+    source = notebook(("solution", "def f(x):\n    return x"), ("test", drawn))
+    assert failed(apart(source)) == []

@@ -163,8 +163,10 @@ def test_calls_nested_without_end_are_refused(talk):
     def again():
         return conversation.call(CallableHandle(conversation, 0, "f"), (), {})
 
+    conversation.start_cell(time.monotonic() + 1)
     with pytest.raises(BoundaryError):
         call(conversation, again)
+    assert "nested" in str(conversation.failure)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,26 @@ def test_a_given_cell_that_uses_a_students_name_runs_with_the_student_only():
     assert failed(cheat) == ["test-3"] and "7" in outputs(cheat, 2)
 
 
+def test_given_cells_that_draw_show_their_pictures_once_and_harm_no_test():
+    source = notebook(
+        ("released", "import plotly.graph_objects as go\ngo.Figure().show()\ndisplay('shown')"),
+        ("solution", "def f(): return go.Figure()"),
+        ("test", "assert isinstance(f(), go.Figure)"),
+    )
+    executed = apart(source)
+    assert failures(executed) == []
+    assert [o.output_type for o in executed.cells[0].outputs] == ["display_data"] * 2
+
+
+def test_a_failed_test_says_which_given_cell_had_failed_before():
+    source = notebook(
+        ("released", "given = {}['nothing']"),
+        ("solution", "def f(): return 1"),
+        ("test", "assert f() == given"),
+    )
+    assert "the given cell released-1 had failed" in outputs(apart(source), 3)
+
+
 def test_a_later_test_can_use_what_an_earlier_test_defined():
     source = notebook(
         ("solution", "def f(x):\n    return x + 1"),

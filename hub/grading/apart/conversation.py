@@ -52,7 +52,7 @@ class Conversation:
         self._asked = 0
         self._lent: list[Any] = []
         self._given: dict[str, Any] = {}
-        self._names: dict[int, str] = {}
+        self._names: dict[int, tuple[str, Any]] = {}  # by id, with the object to keep it alive
 
     def start_cell(self, deadline: float) -> None:
         """Begin a cell that ends at `deadline` (time.monotonic)."""
@@ -66,7 +66,7 @@ class Conversation:
         """An object that a given cell bound: it crosses by its name, if it is no plain data."""
         if not isinstance(value, ModuleType):
             self._given[name] = value
-            self._names[id(value)] = name
+            self._names[id(value)] = name, value
 
     def call(self, f: Handle, args: tuple, kwargs: dict) -> Any:
         """Call a function of the student's, with T's choice of recording gradients."""
@@ -253,7 +253,7 @@ class Conversation:
     def _lend(self, value: Any) -> list | None:
         """How an object crosses that is no plain data."""
         if id(value) in self._names:
-            return ["g", self._names[id(value)]]
+            return ["g", self._names[id(value)][0]]
         if isinstance(value, Iterator):
             return ["x", "T", self._lent_number(value), "iterator"]
         if callable(value) and not isinstance(value, type):

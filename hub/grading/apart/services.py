@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from course.calls import Cost, InProcess, Usage
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 class AcrossProcesses:
     """The backend of `course.calls` while a test cell runs apart."""
 
-    def __init__(self, conversation: Conversation, process: int) -> None:
-        """`process` is a pidfd of the student's process."""
-        self._conversation, self._process = conversation, process
+    def __init__(self, conversation: Conversation, pid: int) -> None:
+        """`pid` is the student's process."""
+        self._conversation, self._pid = conversation, pid
         self._here = InProcess()
 
     def call_keeping(self, f: Callable, args: tuple, kwargs: dict) -> tuple[Any, tuple]:
@@ -33,7 +32,7 @@ class AcrossProcesses:
     def cost(self, f: Callable, args: tuple, kwargs: dict) -> Cost:
         if not isinstance(f, Handle):
             return self._here.cost(f, args, kwargs)
-        before = Usage.start(pid_of(self._process))
+        before = Usage.start(self._pid)
         result, ops, largest = self._several(3, "counted", f, args, kwargs)
         cpu, peak = before.until_now()
         if type(ops) is not int or type(largest) is not int:
@@ -92,9 +91,3 @@ class AcrossProcesses:
         if type(answer) is not tuple or len(answer) != count:
             self._conversation.distrust(f"its answer to {name} has another form")
         return answer
-
-
-def pid_of(process: int) -> int:
-    """The process id behind a pidfd; -1 once the process is gone and awaited."""
-    lines = Path(f"/proc/self/fdinfo/{process}").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pid:"))

@@ -25,6 +25,7 @@ import hub
 from hub.grading.apart.manifest import Manifest, ManifestError, read
 from hub.grading.apart.values import BadValue, Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut
+from hub.grading.processes import MARKER
 from hub.grading.roles import role
 
 __all__ = ["ManifestError", "MismatchError", "run_apart"]
@@ -39,7 +40,7 @@ START_SECONDS = 60.0
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV"),
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", "COURSE_MODELS"),
-    *("HF_HUB_OFFLINE", "HF_HOME", "CUDA_VISIBLE_DEVICES", "MPLCONFIGDIR"),
+    *(MARKER, "HF_HUB_OFFLINE", "HF_HOME", "CUDA_VISIBLE_DEVICES", "MPLCONFIGDIR"),
 )
 
 
@@ -210,7 +211,8 @@ def processes() -> Iterator[Pair]:
         student = start("student", (to_trusted.fileno(),), Path.cwd(), IPYTHONDIR=str(settings))
         process = os.pidfd_open(student.pid)
         passed = (trusted_end.fileno(), to_student.fileno(), process)
-        trusted = start("trusted", passed, empty, MPLBACKEND="agg", PLOTLY_RENDERER="json")
+        silent = {"MPLBACKEND": "agg", "PLOTLY_RENDERER": "json"}
+        trusted = start("trusted", passed, empty, student.pid, **silent)
         for sock in (to_student, to_trusted, trusted_end):
             sock.close()
         os.close(process)
@@ -224,8 +226,12 @@ def processes() -> Iterator[Pair]:
                 started.wait()
 
 
-def start(module: str, descriptors: tuple[int, ...], folder: Path, **more: str) -> subprocess.Popen:
+def start(
+    module: str, descriptors: tuple[int, ...], folder: Path, *arguments: int, **more: str
+) -> subprocess.Popen:
     """A process that runs a module of this package and holds `descriptors` and nothing else of us.
+
+    Its command line has the descriptors and then `arguments`; `more` joins its environment.
 
     It finds this package and `course`, but imports nothing from its folder at the start.
     """
@@ -234,7 +240,7 @@ def start(module: str, descriptors: tuple[int, ...], folder: Path, **more: str) 
     environment["PYTHONPATH"] = os.pathsep.join(sorted(roots))
     command = [sys.executable, "-P", "-s", "-m", f"hub.grading.apart.{module}"]
     return subprocess.Popen(
-        [*command, *map(str, descriptors)],
+        [*command, *map(str, (*descriptors, *arguments))],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

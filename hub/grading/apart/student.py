@@ -91,7 +91,7 @@ class Student:
         self._objects: list[Any] = []  # what T holds handles of, by number
         self._numbers: dict[int, int] = {}
         self._given: dict[str, Any] = {}  # objects of given cells, as released
-        self._names: dict[int, str] = {}
+        self._names: dict[int, tuple[str, Any]] = {}  # by id, with the object to keep it alive
         self._hook_points: dict[str, HookPoint] = {}
         self._asked = 0
 
@@ -190,7 +190,7 @@ class Student:
         """An object that a given cell bound crosses by its name from now on."""
         if not isinstance(value, ModuleType):
             self._given[name] = value
-            self._names[id(value)] = name
+            self._names[id(value)] = name, value
 
     def _sendable(self, value: Any) -> Any:
         try:
@@ -217,7 +217,7 @@ class Student:
     def _held(self, value: Any, kind: str | None = None) -> list:
         """How an object crosses that is no plain data: by its given name, or as a handle."""
         if kind is None and id(value) in self._names:
-            return ["g", self._names[id(value)]]
+            return ["g", self._names[id(value)][0]]
         if id(value) not in self._numbers:
             self._objects.append(value)
             self._numbers[id(value)] = len(self._objects) - 1

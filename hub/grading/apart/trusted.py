@@ -1,8 +1,8 @@
 """T: the trusted process. It runs given cells and test cells, and passes the student's cells on.
 
-Started as `python -m hub.grading.apart.trusted PARENT STUDENT PROCESS`: the descriptors of its
-sockets to the parent and to S, and of S as a process. It compiles only text of the instructor's
-notebook. What it answers to the parent is a dict for each cell:
+Started as `python -m hub.grading.apart.trusted PARENT STUDENT PROCESS PID`: the descriptors of
+its sockets to the parent and to S, of S as a process, and S's id. It compiles only text of the
+instructor's notebook. What it answers to the parent is a dict for each cell:
 
     outputs   the student's process's outputs of the cell, as JSON; None if it gave none
     alive     whether the student's process can be asked again
@@ -12,6 +12,7 @@ notebook. What it answers to the parent is a dict for each cell:
 
 from __future__ import annotations
 
+import ctypes
 import linecache
 import os
 import signal
@@ -21,7 +22,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 from course import calls
@@ -38,6 +39,8 @@ ALARM_DELAY = 3.0
 OUTPUT_LIMIT = 16 * 2**20  # bytes
 
 TRACEBACK_LIMIT = 20_000  # characters
+
+PR_SET_DUMPABLE = 4  # prctl(2)
 
 ORDINARY = calls.InProcess()
 
@@ -81,13 +84,16 @@ class Trusted:
         """Run a test cell here, on the student's work there."""
         conversation, error = self._conversation, None
         conversation.start_cell(time.monotonic() + seconds)
+        code = compiled(name, text)
+        if "torch" in code.co_names:
+            import torch  # noqa: F401 (a fresh torch always starts from the same seed: import it first)
         seed = int.from_bytes(os.urandom(4), "little")
         ORDINARY.seed(seed)
         calls.backend = self._services
         try:
             with self._alarm():
                 self._look_up(wanted, classes)
-                self._execute(name, text)
+                exec(code, self._names)
         except BaseException as raised:
             error = raised
         finally:
@@ -134,17 +140,12 @@ class Trusted:
     def _execute_given(self, name: str, text: str) -> None:
         try:
             with self._alarm():
-                self._execute(name, text)
+                exec(compiled(name, text), self._names)
         except BaseException as error:
             self._failed_given.append(
                 f"the given cell {name} had failed in the trusted process: "
                 f"{type(error).__name__}: {error}"
             )
-
-    def _execute(self, name: str, text: str) -> None:
-        file = f"<cell {name}>"
-        linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-        exec(compile(text, file, "exec", dont_inherit=True), self._names)
 
     def _look_up(self, wanted: list[str], classes: list[str]) -> None:
         """Bind the student's names afresh: copies of data, handles of anything else."""
@@ -174,6 +175,13 @@ class Trusted:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def compiled(name: str, text: str) -> CodeType:
+    """The code of one of our cells; tracebacks find its text."""
+    file = f"<cell {name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    return compile(text, file, "exec", dont_inherit=True)
+
+
 def rendered(error: BaseException) -> list:
     """Name, message and traceback lines of an error, with the frames of cells only."""
     summary = traceback.TracebackException.from_exception(error)
@@ -186,12 +194,19 @@ def rendered(error: BaseException) -> list:
     return [type(error).__name__, str(error), text.splitlines()]
 
 
+def closed_to_others() -> None:
+    """Close this process's memory and descriptors to processes of the same user (not to root)."""
+    if ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError("prctl failed")
+
+
 def main() -> None:
     """Serve the parent at the descriptors that the command line names."""
-    parent, student, process = map(int, sys.argv[1:])
+    parent, student, process, pid = map(int, sys.argv[1:])
+    closed_to_others()
     channel = Channel(socket.socket(fileno=parent))
     conversation = Conversation(Channel(socket.socket(fileno=student)), process)
-    trusted = Trusted(conversation, AcrossProcesses(conversation, process))
+    trusted = Trusted(conversation, AcrossProcesses(conversation, pid))
     while True:
         try:
             (kind, tree), blobs = channel.receive()
