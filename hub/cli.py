@@ -243,3 +243,88 @@ def preview(assignment: str, folder: CourseFolder) -> None:
     from hub.authoring.preview import preview
 
     refusing(AuthoringError)(lambda: click.echo(preview(folder.root, assignment)))()
+
+
+@main.command()
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False), default="grades.csv")
+@in_course
+def export(target: Path, folder: CourseFolder) -> None:
+    """Write the course's grades to TARGET as CSV: one row a student and assignment, in UTC."""
+    from hub.grading.export import export_csv
+
+    export_csv(folder.gradebook_url, folder.settings.course.id, target)
+    click.echo(f"{target}: written")
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--student", "students", multiple=True, help="Only this student; again for more.")
+@click.option("--workers", type=click.IntRange(1), help="Notebooks executed at once.")
+@click.option("--force", is_flag=True, help="Also those that are graded already.")
+@in_course
+def autograde(
+    assignment: str,
+    students: tuple[str, ...],
+    workers: int | None,
+    force: bool,
+    folder: CourseFolder,
+) -> None:
+    """Grade the collected submissions of ASSIGNMENT: in parallel, each in a sandbox of its own.
+
+    The formgrader's Autograde button does the same for one student. A submission that cannot
+    be graded is named at the end; the others are graded, and manual grades stay.
+    """
+    from hub.configure.jupyterlab import grader_config
+    from hub.grading.batch import BatchError, autograde
+
+    configured = folder.settings.grading.workers
+    workers = workers or (None if configured == "auto" else configured)
+
+    @refusing(BatchError)
+    def run() -> None:
+        lines = autograde(
+            folder.root,
+            assignment,
+            list(students) or None,
+            workers,
+            force,
+            grader_config(folder),
+        )
+        say(lines)
+
+    run()
+
+
+@main.command()
+@click.argument("assignments", nargs=-1)
+@click.option(
+    "--tests",
+    type=click.Choice(["together", "apart", "both"]),
+    default="both",
+    show_default=True,
+    help="Test cells in the student's interpreter, apart from it, or one after the other.",
+)
+@click.option("--source", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option("--workers", type=click.IntRange(1), help="Notebooks executed at once.")
+def prove(
+    assignments: tuple[str, ...], tests: Any, source: Path | None, workers: int | None
+) -> None:
+    """Prove that the tests of ASSIGNMENTS (default: all) give and take the points they should.
+
+    The reference has full marks, the stub none, every listed wrong answer loses points on a
+    hidden test, every listed right answer keeps them.
+    """
+    from hub.authoring import catalogue
+    from hub.authoring.errors import AuthoringError
+    from hub.prove import AnswersError, NotProved, prove
+
+    root = source or catalogue.shipped_sources()
+    failures = []
+    for name in assignments or catalogue.available(root):
+        for mode in ("together", "apart") if tests == "both" else (tests,):
+            try:
+                say(prove(root / name, mode, workers))
+            except (NotProved, AnswersError, AuthoringError) as error:
+                failures.append(f"{error}")
+    if failures:
+        raise Refused("\n".join(failures))

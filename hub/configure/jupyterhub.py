@@ -107,7 +107,6 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
         "course_title": course.title,
         "instructor_group": course.instructor_group,
         "formgrader_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/formgrader",
-        "demo_login_hint": "Accounts and passwords stand in the terminal that runs `make serve`.",
     }
 
 

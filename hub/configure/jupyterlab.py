@@ -8,6 +8,7 @@ environment is changed and two courses can share one environment.
 from __future__ import annotations
 
 import json
+import pprint
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,6 +56,12 @@ def nbgrader_config(part: Part, folder: CourseFolder) -> dict[str, Any]:
             trait: f"hub.exchange.client.{name}" for trait, name in EXCHANGE_CLASSES.items()
         },
     }
+    grading = settings.grading
+    config["ExecuteForValidation"] = {
+        "cell_seconds": float(grading.cell_seconds),
+        "total_seconds": float(grading.notebook_seconds),
+        "memory_mib": grading.memory_mib,
+    }
     if part == "grader":
         config["CourseDirectory"] |= {
             "root": str(folder.root),
@@ -65,6 +72,11 @@ def nbgrader_config(part: Part, folder: CourseFolder) -> dict[str, Any]:
         update_grading(more, settings)
         config |= _named(more)
     return config
+
+
+def grader_config(folder: CourseFolder) -> Config:
+    """nbgrader's configuration of the course, for commands that run outside of JupyterLab."""
+    return Config(nbgrader_config("grader", folder))
 
 
 def _named(value: Any) -> Any:
@@ -92,7 +104,9 @@ def server_config(part: Part) -> dict[str, Any]:
                 "nbgrader.server_extensions.formgrader": grader,
                 "nbgrader.server_extensions.course_list": False,
                 "nbgrader.server_extensions.assignment_list": not grader,
-                "nbgrader.server_extensions.validate_assignment": True,
+                # Ours answers its route, see hub/validation.py.
+                "nbgrader.server_extensions.validate_assignment": False,
+                "hub.validation": True,
             }
         },
         "LabApp": {"extra_labextensions_path": [str(LABEXTENSIONS)]},
@@ -106,13 +120,18 @@ def page_config(part: Part, settings: Settings) -> dict[str, Any]:
     the formgrader in a browser tab instead.
     """
     grader = settings.course.grader
-    disabled = ["@jupyter/nbgrader:formgrader", "@jupyter/nbgrader:course-list"]
+    disabled = [
+        "@jupyter/nbgrader:formgrader",
+        "@jupyter/nbgrader:course-list",
+        # Ask the network for news and packages; nothing here needs it at run time.
+        "@jupyterlab/apputils-extension:announcements",
+        "@jupyterlab/extensionmanager-extension",
+        "jupyterlab-jupytext",
+    ]
     if part == "grader":
         disabled.append("@jupyter/nbgrader:assignment-list")
     if part == "student":
         disabled.append("@jupyter/nbgrader:create-assignment")
-    # Asks a web site for news; nothing here needs the network at run time.
-    disabled.append("@jupyterlab/apputils-extension:announcements")
     formgrader = {
         "student": "",
         "instructor": f"/hub/spawn/{grader}?next=/user/{grader}/formgrader",
@@ -136,7 +155,7 @@ def setting_overrides() -> dict[str, Any]:
 def files(part: Part, folder: CourseFolder) -> dict[str, Any]:
     """Every configuration file of one part."""
     return {
-        "nbgrader_config.json": nbgrader_config(part, folder),
+        "nbgrader_config.py": nbgrader_config(part, folder),
         "jupyter_server_config.json": server_config(part),
         "labconfig/page_config.json": page_config(part, folder.settings),
         "labconfig/default_setting_overrides.json": setting_overrides(),
@@ -149,7 +168,17 @@ def write(folder: CourseFolder) -> None:
         for name, value in files(part, folder).items():
             path = folder.server / "config" / part / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+            path.write_text(_text(name, value), encoding="utf-8")
+
+
+def _text(name: str, value: Any) -> str:
+    if name.endswith(".py"):
+        # nbgrader reads JSON too, but then warns each time that this file is not there.
+        values = pprint.pformat(value, width=100)
+        return (
+            f"from traitlets.config import Config\n\nc = get_config()\nc.merge(Config({values}))\n"
+        )
+    return json.dumps(value, indent=1, sort_keys=True) + "\n"
 
 
 def config_path(part: Part, folder: CourseFolder) -> Path:

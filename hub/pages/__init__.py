@@ -6,7 +6,12 @@ from typing import Any
 
 
 def landing(handler: Any) -> str:
-    """Where somebody goes after logging in: instructors choose, students go to their work."""
+    """Where somebody goes after logging in: instructors choose, students go to their work.
+
+    JupyterHub's `default_url`; empty, for somebody not logged in yet, means the login page.
+    """
     user = handler.current_user
-    instructs = user and any(group.name.startswith("formgrade-") for group in user.groups)
-    return f"{handler.hub.base_url}home" if instructs else f"{handler.hub.base_url}spawn"
+    if user is None:
+        return ""
+    instructs = any(group.name.startswith("formgrade-") for group in user.groups)
+    return f"{handler.hub.base_url}{'home' if instructs else 'spawn'}"

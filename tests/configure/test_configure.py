@@ -132,3 +132,16 @@ def test_only_the_graders_environment_names_the_course_folder(folder):
         values = environment(user, folder, "http://x")
         del values["JUPYTER_CONFIG_PATH"]
         assert str(folder.root) not in " ".join(values.values())
+
+
+@pytest.mark.parametrize("part", ["student", "instructor", "grader"])
+def test_nbgrader_reads_the_configuration_that_is_written(folder, part, monkeypatch):
+    from nbgrader.apps import NbGrader
+
+    jupyterlab.write(folder)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(jupyterlab.config_path(part, folder)))
+    monkeypatch.chdir(folder.root)
+    app = NbGrader()
+    app.load_config_file()
+    assert app.config.CourseDirectory.course_id == "mechinterp"
+    assert app.config.ExchangeFactory.submit == "hub.exchange.client.ExchangeSubmit"
