@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from hub.install.errors import InstallError
 
 HEARTBEAT = 10.0  # seconds of silence before `heartbeat` is asked for a line
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 TAIL = 15  # lines of output that an error repeats
 ADVICE = (
     "Run the same command again to go on from here. Behind a proxy set HTTPS_PROXY; with a "
@@ -35,17 +37,22 @@ def run(
     Raises InstallError with the last lines of the output if the command fails. A generator that
     is closed early, by Ctrl-C for one, ends the command.
     """
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={**os.environ, **(extra_env or {})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        pass_fds=() if keep_open is None else (keep_open,),
-    )
     tail: deque[str] = deque(maxlen=TAIL)
+    process = None
     try:
+        # An interruption while the command is being started must find it in `process`.
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd,
+            env={**os.environ, **(extra_env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=() if keep_open is None else (keep_open,),
+            preexec_fn=_let_interruptions_through,
+        )
+        _let_interruptions_through()
         for line in _lines(process, heartbeat):
             if line is None:
                 yield heartbeat() if heartbeat else ""
@@ -60,9 +67,14 @@ def run(
                 + f"\n{ADVICE}"
             )
     finally:
-        if process.poll() is None:
+        _let_interruptions_through()
+        if process and process.poll() is None:
             process.terminate()
             process.wait()
+
+
+def _let_interruptions_through() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTIONS)
 
 
 def _lines(process: subprocess.Popen, heartbeat: Callable[[], str] | None) -> Iterator[str | None]:
