@@ -1,13 +1,89 @@
-"""The embedded server as the day's stage: `make serve` in a folder of its own, and its commands."""
+"""The embedded server as a stage: `logitlab serve` on a course folder and port of its own."""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 LOGITLAB = Path(sys.executable).parent / "logitlab"
+START_SECONDS = 240
+STOP_SECONDS = 60
+
+
+@dataclass
+class Running:
+    """A running embedded server."""
+
+    course: Path
+    url: str
+    process: subprocess.Popen[str]
+    said: list[str]
+
+    @property
+    def passwords(self) -> dict[str, str]:
+        path = self.course / "server" / "accounts.json"
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(course: Path, port: int) -> Running:
+    """Start the demonstration course at `course`, as `make serve` does; returns when it is up."""
+    environment = os.environ | {"LOGITLAB_COURSE": str(course), "LOGITLAB_PORT": str(port)}
+    process = subprocess.Popen(
+        [str(LOGITLAB), "serve"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    running = Running(course, f"http://localhost:{port}", process, [])
+    deadline = time.monotonic() + START_SECONDS
+    assert process.stdout
+    for line in process.stdout:
+        running.said.append(line.rstrip("\n"))
+        if line.startswith("Press Ctrl-C"):
+            return running
+        if time.monotonic() > deadline:
+            break
+    stop(running)
+    raise RuntimeError("the server did not start:\n" + "\n".join(running.said))
+
+
+def stop(running: Running) -> str:
+    """Press Ctrl-C; returns what the server still said."""
+    if running.process.poll() is None:
+        running.process.send_signal(signal.SIGINT)
+    try:
+        said, _ = running.process.communicate(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        running.process.kill()
+        raise
+    return said
+
+
+@contextmanager
+def served(course: Path, port: int | None = None) -> Iterator[Running]:
+    running = start(course, port or free_port())
+    try:
+        yield running
+    finally:
+        stop(running)
 
 
 def exported_grades(course: Path) -> str:

@@ -1,0 +1,175 @@
+"""Starting and stopping the embedded server, and who gets in where."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.day.embedded import LOGITLAB, Running, free_port, start, stop
+from tests.day.hub_client import Person
+
+pytestmark = [pytest.mark.hub, pytest.mark.slow]
+
+GRADER = "grader-mechinterp"
+
+
+@pytest.fixture(scope="module")
+def alice(server: Running):
+    person = Person(server.url, "alice", server.passwords["alice"])
+    person.start_server()
+    yield person
+    person.close()
+
+
+@pytest.fixture(scope="module")
+def instructor(server: Running):
+    person = Person(server.url, "instructor", server.passwords["instructor"])
+    person.start_server(GRADER)
+    yield person
+    person.close()
+
+
+def test_the_start_prints_the_address_the_accounts_and_whom_it_is_for(server):
+    said = "\n".join(server.said)
+    assert server.url in said
+    for name, password in server.passwords.items():
+        assert name in said and password in said
+    assert "people who trust each other" in said
+
+
+def test_everything_listens_on_localhost_only(server, alice):
+    mine = psutil.Process(server.process.pid)
+    processes = [mine, *mine.children(recursive=True)]
+    listening = [
+        connection.laddr.ip
+        for process in processes
+        for connection in process.net_connections(kind="inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 4
+    assert set(listening) <= {"127.0.0.1", "::1"}
+
+
+@pytest.mark.parametrize("password", ["", "alice", "wrong"])
+def test_a_wrong_password_does_not_get_in(server, password):
+    with pytest.raises(PermissionError):
+        Person(server.url, "alice", password)
+
+
+def test_the_graders_account_cannot_log_in(server):
+    with pytest.raises(PermissionError):
+        Person(server.url, GRADER, "")
+
+
+def test_an_instructor_opens_the_formgrader_and_sees_the_assignments(instructor):
+    answer = instructor.server("GET", "/formgrader/api/assignments", owner=GRADER)
+    assert {item["name"] for item in answer.json()} >= {"06-induction-heads", "start"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/formgrader/manage_assignments", "/formgrader/api/assignments", "/api/contents", "/lab"],
+)
+def test_a_student_does_not_get_into_the_graders_server(alice, instructor, path):
+    answer = alice.server("GET", path, owner=GRADER)
+    assert answer.status_code == 403
+    assert "06-induction-heads" not in answer.text
+
+
+def test_a_student_cannot_start_stop_or_read_anothers_server(server, alice):
+    assert alice.api("POST", "/users/bob/server").status_code in (403, 404)
+    assert alice.api("GET", "/users/bob").status_code in (403, 404)
+    assert alice.api("DELETE", f"/users/{GRADER}/server").status_code in (403, 404)
+    assert alice.api("GET", "/users").json() in ([], {"message": "Forbidden", "status": 403}) or (
+        alice.api("GET", "/users").status_code == 403
+    )
+
+
+def test_a_students_server_token_can_do_no_more_than_it_must(alice):
+    kernel = alice.server("GET", "/api/status")
+    assert kernel.status_code == 200
+    scopes = set(alice.api("GET", "/user").json()["scopes"])
+    assert not any(scope.startswith(("admin", "list:users", "groups", "proxy")) for scope in scopes)
+
+
+def test_stopping_stops_every_process_and_the_next_start_continues(tmp_path):
+    course, port = tmp_path / "course", free_port()
+    running = start(course, port)
+    passwords = running.passwords
+    alice = Person(running.url, "alice", passwords["alice"])
+    alice.start_server()
+    alice.server(
+        "PUT", "/api/contents/mine.txt", json={"type": "file", "format": "text", "content": "kept"}
+    ).raise_for_status()
+    kernel = alice.server("POST", "/api/kernels", json={"name": "python3"})
+    kernel.raise_for_status()
+    mine = psutil.Process(running.process.pid)
+    processes = mine.children(recursive=True)
+    assert len(processes) >= 5
+    said = stop(running)
+    assert "Everything is kept" in said
+    gone, alive = psutil.wait_procs(processes, timeout=5)
+    assert not alive
+    alice.close()
+
+    again = start(course, port)
+    try:
+        assert again.passwords == passwords
+        alice = Person(again.url, "alice", passwords["alice"])
+        alice.start_server()
+        assert alice.server("GET", "/api/contents/mine.txt").json()["content"] == "kept"
+        alice.close()
+    finally:
+        stop(again)
+
+
+def refused(course: Path, **environment: str) -> str:
+    done = subprocess.run(
+        [str(LOGITLAB), "serve"],
+        env=os.environ | {"LOGITLAB_COURSE": str(course)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_second_server_on_the_same_course_is_refused(server):
+    assert "already runs" in refused(server.course, LOGITLAB_PORT=str(free_port()))
+
+
+def test_a_taken_port_is_named_with_what_to_do(server, tmp_path):
+    port = server.url.rpartition(":")[2]
+    message = refused(tmp_path / "other", LOGITLAB_PORT=port)
+    assert f"Port {port}" in message
+    assert f"PORT={int(port) + 1}" in message
+
+
+def test_wrong_settings_are_refused_at_the_start_with_their_line(tmp_path):
+    (tmp_path / "course.yaml").write_text("course:\n  id: x\nserver:\n  prot: 1\n")
+    (tmp_path / "server").mkdir()
+    done = subprocess.run(
+        [str(LOGITLAB), "serve", f"--course={tmp_path}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "line 4: server.prot: unknown key" in done.stderr
+
+
+def test_the_login_page_answers_while_a_server_starts(server):
+    bob = Person(server.url, "bob", server.passwords["bob"])
+    bob.http.get("/hub/spawn/bob")
+    began = time.monotonic()
+    assert httpx.get(f"{server.url}/hub/login").status_code == 200
+    assert time.monotonic() - began < 30
+    bob.close()
