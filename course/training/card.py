@@ -58,7 +58,7 @@ def model_card(
         if recipe.shortest == recipe.longest
         else f"uniform over {recipe.shortest} to {recipe.longest}, drawn for each row"
     )
-    million = recipe.steps * recipe.batch * (N_CTX - 1) / 1e6
+    million = recipe.steps * recipe.batch * N_CTX / 1e6
     lines = [
         f"# {recipe.name}",
         "",

@@ -8,17 +8,19 @@ from torch import Generator, Tensor
 from course.training.recipes import BOS, N_CTX, VOCAB
 
 
-def periodic_rows(n: int, shortest: int, longest: int, generator: Generator) -> Tensor:
-    """Rows that start with BOS and then repeat a block of random tokens until the context is full.
+def periodic_rows(
+    n: int, shortest: int, longest: int, generator: Generator, length: int = N_CTX
+) -> Tensor:
+    """Rows that start with BOS and then repeat a block of random tokens until they are full.
 
     The block's length is drawn for each row, uniformly over `shortest..longest`: a model that
     copies from one fixed distance cannot predict such text.
 
-    Returns: int64 `[n pos]`, `pos` = 49.
+    Returns: int64 `[n pos]`, `pos` = `length`.
     """
     period = torch.randint(shortest, longest + 1, (n, 1), generator=generator)
     block = torch.randint(0, VOCAB, (n, longest), generator=generator)
-    place = torch.arange(N_CTX - 1) % period
+    place = torch.arange(length - 1) % period
     return _after_bos(block.gather(1, place))
 
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from course.models import build
 from course.training.data import periodic_rows
-from course.training.recipes import Recipe
+from course.training.recipes import N_CTX, Recipe
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -32,8 +32,16 @@ def train(recipe: Recipe) -> Generator[str, None, TransformerBridge]:
         bridge.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     for step in range(1, recipe.steps + 1):
-        tokens = periodic_rows(recipe.batch, recipe.shortest, recipe.longest, generator)
-        logits = bridge(tokens[:, :-1])  # [batch pos-1 vocab]
+        tokens = periodic_rows(
+            recipe.batch,
+            recipe.shortest,
+            recipe.longest,
+            generator,
+            # One more than the context: the last position has a next token to predict as well,
+            # or else its embedding would stay as random as it began.
+            length=N_CTX + 1,
+        )
+        logits = bridge(tokens[:, :-1])  # [batch pos vocab]
         loss = cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
