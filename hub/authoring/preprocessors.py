@@ -1,4 +1,4 @@
-"""nbgrader preprocessors that make a release complete at its start and reproducible at its end."""
+"""nbgrader's steps from an instructor's notebook to a student's, with two of our own."""
 
 from typing import Any
 
@@ -15,13 +15,14 @@ from nbgrader.preprocessors import (
     SaveCells,
 )
 
-from hub.authoring.notebook import KERNELSPEC, LANGUAGE_INFO, complete
+from hub.authoring.notebook import complete
 
-RELEASED_METADATA = ("nbgrader", "deletable", "editable", "tags")
+RELEASED_METADATA = ("nbgrader", "deletable", "editable", "tags", "jupyter")
 
 
 class CompleteCells(NbGraderPreprocessor):
-    """Gives cells that were added in JupyterLab what a text's cells get: roles, locks, ids."""
+    """Gives every cell, also one just added in JupyterLab, its role and its id, and the notebook
+    nothing else: what remains is decided by the source alone."""
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
@@ -29,19 +30,16 @@ class CompleteCells(NbGraderPreprocessor):
         return complete(nb), resources
 
 
-class Canonical(NbGraderPreprocessor):
-    """Leaves nothing in a released notebook that is not decided by its source."""
+class OnlyReleasedMetadata(NbGraderPreprocessor):
+    """Leaves no cell metadata in a release that students have no use for."""
 
-    def preprocess(
-        self, nb: NotebookNode, resources: dict[str, Any]
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        nb.metadata = from_dict({"kernelspec": KERNELSPEC, "language_info": LANGUAGE_INFO})
-        nb.nbformat, nb.nbformat_minor = 4, 5
-        for cell in nb.cells:
-            cell.metadata = NotebookNode(
-                {key: cell.metadata[key] for key in RELEASED_METADATA if key in cell.metadata}
-            )
-        return nb, resources
+        cell.metadata = NotebookNode(
+            {key: cell.metadata[key] for key in RELEASED_METADATA if key in cell.metadata}
+        )
+        return cell, resources
 
 
 # nbgrader's own order. Left out of it: header and footer notebooks, and AUTOTEST directives,
@@ -59,7 +57,7 @@ TO_STUDENT: list[type[NbGraderPreprocessor]] = [
     ClearMarkScheme,
     ComputeChecksums,
     CheckCellMetadata,
-    Canonical,
+    OnlyReleasedMetadata,
 ]
 GENERATE_ASSIGNMENT = [*TO_GRADEBOOK, SaveCells, *TO_STUDENT]
 

@@ -77,6 +77,15 @@ def test_a_release_holds_no_outputs_and_nothing_of_a_machine(source: Path, cours
     assert json.loads(text)["metadata"]["kernelspec"]["name"] == "python3"
 
 
+def test_cells_stay_folded_for_students_and_lose_their_titles(source: Path, course: Path):
+    fold = '# %% The constant jupyter={"source_hidden": true}\nimport math'
+    (source / "doubling.py").write_text(TEXT.replace("# %%\nimport math", fold))
+    release(course)
+    given = cells(course)[1].metadata
+    assert given.jupyter == {"source_hidden": True}
+    assert "The constant" not in released(course)["doubling.ipynb"].decode()
+
+
 def test_a_release_is_byte_identical_wherever_and_whenever_it_is_made(tmp_path: Path):
     surroundings = (
         {"TZ": "UTC", "LC_ALL": "C", "PYTHONHASHSEED": "0"},
