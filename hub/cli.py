@@ -32,12 +32,14 @@ def say(lines: Iterable[str]) -> None:
 def refusing(*errors: type[Exception]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Turn the named errors (and wrong settings) into a message and exit status 1."""
 
+    known: tuple[type[Exception], ...] = (SettingsError, CourseFolderError, *errors)
+
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
                 return command(*args, **kwargs)
-            except (SettingsError, CourseFolderError, *errors) as error:
+            except known as error:
                 raise Refused(str(error)) from error
 
         return run
@@ -182,7 +184,7 @@ def release(
     """Generate what students get of ASSIGNMENTS: without solutions, hidden tests and outputs."""
     from hub.authoring import catalogue
     from hub.authoring.errors import AuthoringError
-    from hub.authoring.register import register
+    from hub.authoring.register import release_in_course
     from hub.authoring.release import differences, make_release
 
     @refusing(AuthoringError)
@@ -201,16 +203,14 @@ def release(
             raise Refused("Name the assignments to release.")
         settings = folder.settings
         for name in assignments:
-            say(make_release(folder.source, name, folder.release))
-            say(
-                register(
-                    folder.root,
-                    name,
-                    course_id=settings.course.id,
-                    db_url=folder.gradebook_url,
-                    due=settings.due_utc(name),
-                )
+            lines = release_in_course(
+                folder.root,
+                name,
+                course_id=settings.course.id,
+                db_url=folder.gradebook_url,
+                due=settings.due_utc(name),
             )
+            say(lines)
 
     run()
 

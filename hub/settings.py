@@ -241,7 +241,8 @@ def _line(tree: Any, where: tuple[Any, ...]) -> int:
     line = 1
     for part in where:
         try:
-            mark = tree.lc.item(part) if isinstance(tree, list) else tree.lc.key(part)
+            marks = tree.lc
+            mark = marks.item(part) if isinstance(tree, list) else marks.key(part)
             line, tree = mark[0] + 1, tree[part]
         except (AttributeError, KeyError, IndexError, TypeError):
             break

@@ -56,7 +56,7 @@ class ValidateHandler(stock.ValidateAssignmentHandler):
     """Answers nbgrader's button without holding up the rest of the student's server."""
 
     @web.authenticated
-    async def post(self) -> None:  # type: ignore[override]
+    async def post(self) -> None:
         body = self.get_json_body() or {}
         path = body.get("path") or self.get_argument("path")
         root = Path(self.root_dir).resolve()

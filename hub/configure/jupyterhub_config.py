@@ -11,7 +11,7 @@ from pathlib import Path
 from hub.configure import jupyterhub, jupyterlab
 from hub.course_folder import open_course
 
-c = get_config()
+c = get_config()  # type: ignore[name-defined]
 
 folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
 ports = jupyterhub.Ports(*(int(port) for port in os.environ["LOGITLAB_PORTS"].split(",")))

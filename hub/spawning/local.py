@@ -28,9 +28,9 @@ class LocalSpawner(LocalProcessSpawner):
     course_root = Unicode(help="The course folder.").tag(config=True)
     exchange_url = Unicode(help="URL of the exchange service.").tag(config=True)
 
-    env_keep = KEPT  # type: ignore[assignment]
+    env_keep = KEPT
     # The first start may wait for the notebook libraries to be installed.
-    start_timeout = INSTALL_SECONDS  # type: ignore[assignment]
+    start_timeout = INSTALL_SECONDS
 
     @cached_property
     def folder(self) -> CourseFolder:

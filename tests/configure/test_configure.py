@@ -77,7 +77,8 @@ def test_a_student_server_holds_no_more_than_its_owner_needs():
 
 
 def test_only_the_grader_sees_the_gradebook(folder):
-    for part in ("student", "instructor"):
+    parts: list[jupyterlab.Part] = ["student", "instructor"]
+    for part in parts:
         text = json.dumps(jupyterlab.files(part, folder))
         assert str(folder.root) not in text
         assert "gradebook" not in text
@@ -86,7 +87,8 @@ def test_only_the_grader_sees_the_gradebook(folder):
 
 
 def test_only_the_grader_runs_the_formgrader(folder):
-    for part, expected in {"student": False, "instructor": False, "grader": True}.items():
+    parts: dict[jupyterlab.Part, bool] = {"student": False, "instructor": False, "grader": True}
+    for part, expected in parts.items():
         extensions = jupyterlab.server_config(part)["ServerApp"]["jpserver_extensions"]
         assert extensions["nbgrader.server_extensions.formgrader"] is expected
 
@@ -107,10 +109,8 @@ def test_demo_passwords_are_random_kept_and_private(folder):
 def test_somebody_new_gets_a_password_and_the_others_keep_theirs(folder):
     path = folder.server / "accounts.json"
     first = demo_accounts(folder.settings, path)
-    grown = Settings(
-        course={"id": "mechinterp"},
-        people={"students": ["alice", "bob", "carol"], "instructors": ["instructor"]},
-    )
+    people = {"students": ["alice", "bob", "carol"], "instructors": ["instructor"]}
+    grown = Settings.model_validate({"course": {"id": "mechinterp"}, "people": people})
     second = demo_accounts(grown, path)
     assert second["alice"] == first["alice"]
     assert "carol" in second

@@ -31,9 +31,7 @@ def day(server: Running, artifacts) -> Day:
 
 def row(day: Day, student: str) -> dict[str, str]:
     return next(
-        row
-        for row in day.grades
-        if (row["assignment"], row["student_id"]) == (ASSIGNMENT, student)
+        row for row in day.grades if (row["assignment"], row["student_id"]) == (ASSIGNMENT, student)
     )
 
 

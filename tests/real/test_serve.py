@@ -114,7 +114,7 @@ def test_stopping_stops_every_process_and_the_next_start_continues(tmp_path):
     assert len(processes) >= 5
     said = stop(running)
     assert "Everything is kept" in said
-    gone, alive = psutil.wait_procs(processes, timeout=5)
+    _, alive = psutil.wait_procs(processes, timeout=5)
     assert not alive
     alice.close()
 
