@@ -91,7 +91,8 @@ class Store:
 
         Raises Conflict if it is released already and not `force`.
         """
-        names.check_course(course), names.check_assignment(assignment)
+        names.check_course(course)
+        names.check_assignment(assignment)
         blob = upload.finish(sha256)
         members = archive.read(upload.file, self.limits)
         with self._database.write() as session:
@@ -178,7 +179,8 @@ class Store:
         quota.
         The time of a submission is the moment at which all of it has arrived and been checked.
         """
-        names.check_student(student), names.check_key(key)
+        names.check_student(student)
+        names.check_key(key)
         blob = upload.finish(sha256)
         members = archive.read(upload.file, self.limits)
         with self._database.write() as session:

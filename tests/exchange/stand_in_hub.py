@@ -27,7 +27,7 @@ PEOPLE: dict[str, dict[str, Any]] = {
     ),
     "unenrolled": user("mallory"),
     "instructor": user("prof", INSTRUCTORS),
-    "other-instructor": user("dean", "formgrade-other", "nbgrader-other"),
+    "other-instructor": user("dean", "formgrade-other", "nbgrader-other", "formgrade-nowhere"),
     "grader": user(f"grader-{COURSE}", INSTRUCTORS),
     "hub-service": {"kind": "service", "name": "cull", "scopes": [SCOPE]},
 }

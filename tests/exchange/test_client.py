@@ -213,6 +213,8 @@ def test_a_notebook_that_the_student_added_does_not_hide_the_feedback(student, i
     make_feedback(instructor)
     instructor.nbgrader("ReleaseFeedbackApp", ASSIGNMENT)
     assert submissions(student)[0]["has_exchange_feedback"]
+    student.nbgrader("FetchFeedbackApp", ASSIGNMENT)
+    assert submissions(student)[0]["has_local_feedback"]
 
 
 def test_the_formgraders_buttons_release_collect_and_take_back(student, instructor, store):
@@ -312,6 +314,18 @@ def test_bytes_that_rotted_on_the_servers_disk_cost_only_their_owner(
     instructor.nbgrader("CollectApp", ASSIGNMENT)
     assert not instructor.path("submitted", "alice", ASSIGNMENT).exists()
     assert instructor.path("submitted", "bob", ASSIGNMENT).exists()
+
+
+def test_collect_checks_the_bytes_against_the_receipt_itself(student, instructor, monkeypatch):
+    student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
+    student.nbgrader("SubmitApp", ASSIGNMENT)
+
+    def another(self, course, receipt, out):
+        out.write(notebook("another"))
+
+    monkeypatch.setattr(HttpTransport, "download", another)
+    instructor.nbgrader("CollectApp", ASSIGNMENT)
+    assert not instructor.path("submitted", "alice", ASSIGNMENT).exists()
 
 
 def test_an_interrupted_submit_is_finished_by_the_next_with_the_same_key(
