@@ -180,7 +180,10 @@ def test_the_trusted_process_is_closed_to_the_students_user():
     assert failed(apart(notebook(("solution", "def f(x):\n    return x"), ("test", asked)))) == []
 
 
-def test_a_test_does_not_draw_from_the_seed_that_a_fresh_torch_starts_with():
-    drawn = "import torch\nassert torch.initial_seed() != 67280421310721 and f(1) == 1"
-    source = notebook(("solution", "def f(x):\n    return x"), ("test", drawn))
-    assert failed(apart(source)) == []
+def test_a_seed_that_a_given_cell_sets_does_not_tell_the_random_numbers_of_a_test():
+    source = notebook(
+        ("released", "import random\nrandom.seed(0)"),
+        ("solution", "def f(x):\n    return random.random()"),
+        ("test", "want = random.random()\nassert f(1) == want"),
+    )
+    assert failed(apart(source)) == ["test-3"]
