@@ -1,15 +1,15 @@
-"""Releasing an assignment to students without a browser."""
+"""Releasing an assignment to students without a browser, while the server does not run."""
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
+import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 from hub.course_folder import CourseFolder
 from hub.exchange import archive
+from hub.exchange.access import Caller
+from hub.exchange.client.transport import InProcessTransport
 from hub.exchange.limits import MIB, Limits
 from hub.exchange.store import Store
 
@@ -31,16 +31,27 @@ def is_running(folder: CourseFolder) -> bool:
 
 
 def publish_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
-    """Put `release/<name>` into the exchange of a course whose server does not run."""
+    """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
+
+    Raises PublishError where the course's server runs or a release is not there.
+    """
     if is_running(folder):
         raise PublishError(
             "The course's server runs: release the assignment in the formgrader, or with "
             "`nbgrader release_assignment NAME` in a terminal of the formgrader's JupyterLab."
         )
+    for name in names:
+        if not (folder.release / name).is_dir():
+            raise PublishError(
+                f"{folder.release / name} is not there: `logitlab release {name}` makes it."
+            )
+    course = folder.settings.course
+    grader = Caller(course.grader, frozenset({course.instructor_group}))
     store = Store(folder.exchange, limits=exchange_limits(folder))
     try:
+        exchange = InProcessTransport(store, grader, {course.id})
         for name in names:
-            yield _publish(store, folder.release / name, name, folder)
+            yield _publish(exchange, folder, name, store.limits)
     finally:
         store.close()
 
@@ -56,37 +67,17 @@ def exchange_limits(folder: CourseFolder) -> Limits:
     )
 
 
-def _publish(store: Store, release: Path, name: str, folder: CourseFolder) -> str:
-    if not release.is_dir():
-        raise PublishError(f"{release} is not there: `logitlab release {name}` makes it.")
-    settings = folder.settings
-    upload = store.begin_upload(settings.course.grader)
-    try:
-        files = archive.files_in(release, lambda path, entry: False)
-        packed = _Hashed(upload)
-        archive.pack(files, packed, store.limits)  # type: ignore[arg-type]  # only written to
-        kept = store.release(
-            settings.course.id,
+def _publish(exchange: InProcessTransport, folder: CourseFolder, name: str, limits: Limits) -> str:
+    due = folder.settings.due_utc(name)
+    files = archive.files_in(folder.release / name, lambda path, entry: False)
+    with tempfile.TemporaryFile() as packed:
+        archive.pack(files, packed, limits)
+        packed.seek(0)
+        kept = exchange.release(
+            folder.settings.course.id,
             name,
-            upload,
-            packed.sha256.hexdigest(),
-            by=settings.course.grader,
-            due=settings.due_utc(name),
+            packed,
+            due=due.isoformat() if due else None,
             force=True,
         )
-    finally:
-        upload.close()
-    return f"{name}: released to students ({kept.size} bytes)"
-
-
-class _Hashed:
-    """A writer into an upload that keeps the SHA-256 of what went through it."""
-
-    def __init__(self, upload: Any) -> None:
-        self._upload = upload
-        self.sha256 = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self.sha256.update(data)
-        self._upload.write(data)
-        return len(data)
+    return f"{name}: released to students ({kept['size']} bytes)"

@@ -21,8 +21,14 @@
     return JSON.parse(element.textContent)[name] || "";
   }
 
-  function addCard(app, launcher, palette, id, label, caption, rank, execute) {
-    app.commands.addCommand(id, { label, caption, execute });
+  // Three heads' worth of a causal attention pattern, in the colours of the course.
+  const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" width="24">
+    <rect x="2" y="2" width="20" height="20" rx="2" fill="#440154"/>
+    <path fill="#31688e" d="M2 2h5v5h-5zM7 7h5v5h-5zM12 12h5v5h-5zM17 17h5v5h-5z"/>
+    <path fill="#fde725" d="M2 12h5v5h-5zM7 17h5v5h-5z"/></svg>`;
+
+  function addCard(app, { launcher, palette, icon }, id, label, caption, rank, execute) {
+    app.commands.addCommand(id, { label, caption, icon, execute });
     launcher?.add({ command: id, category: "Course", rank });
     palette?.addItem({ command: id, category: "Course" });
   }
@@ -43,17 +49,28 @@
     );
   }
 
-  function activate(app, launcher, palette) {
+  // Somebody who has nothing open starts at the assignments rather than at an empty launcher.
+  async function openFirst(app) {
+    await app.restored;
+    const open = [...app.shell.widgets("main")];
+    if (open.every(widget => widget.title.label === "Launcher")) {
+      await app.commands.execute(ASSIGNMENT_LIST);
+    }
+  }
+
+  function activate(app, launcher, palette, icon) {
+    const places = { launcher, palette, icon };
     const formgrader = pageOption("logitlabFormgrader");
     if (formgrader) {
-      addCard(app, launcher, palette, "logitlab:formgrader", "Formgrader",
+      addCard(app, places, "logitlab:formgrader", "Formgrader",
         "Release, collect and grade, in a browser tab", 1,
         () => window.open(formgrader, "_blank", "noopener"));
     }
     if (pageOption("logitlabAssignments") === "yes") {
-      addCard(app, launcher, palette, "logitlab:assignments", "Assignments",
+      addCard(app, places, "logitlab:assignments", "Assignments",
         "Fetch, validate and submit", 0,
         () => app.commands.execute(ASSIGNMENT_LIST));
+      void openFirst(app);
       saveWhenTurnedTo(app, node => !!(node.closest(LIST) || node.querySelector(`:scope > ${LIST}`)));
     }
   }
@@ -61,12 +78,14 @@
   async function extension() {
     const { ILauncher } = await provided("@jupyterlab/launcher");
     const { ICommandPalette } = await provided("@jupyterlab/apputils");
+    const { LabIcon } = await provided("@jupyterlab/ui-components");
+    const icon = new LabIcon({ name: "logitlab:course", svgstr: ICON });
     const plugin = {
       id: "logitlab:course",
       description: "Launcher cards of the course",
       autoStart: true,
       optional: [ILauncher, ICommandPalette],
-      activate
+      activate: (app, launcher, palette) => activate(app, launcher, palette, icon)
     };
     return () => ({ __esModule: true, default: plugin });
   }
