@@ -87,6 +87,7 @@ class Executioner:
             if request.ended.is_set():
                 self._tally.answered_first += not request.failed
                 return
+            request.killed = True
             self._service.kill()
             request.ended.wait(30)
             if request.failed:
@@ -103,6 +104,7 @@ class Request:
     plan: Kill
     ended: threading.Event = field(default_factory=threading.Event)
     failed: bool = False
+    killed: bool = False
 
 
 class Watched:
@@ -132,7 +134,7 @@ class Watched:
 
 
 class Sender(HttpTransport):
-    """The real client's transport; the first attempt of a marked submission is watched."""
+    """The real client's transport; a marked submission is watched until it was killed."""
 
     delays = (0.2,) * 200
 
@@ -152,6 +154,8 @@ class Sender(HttpTransport):
             return super()._read(method, path, params, **body)
         except httpx.TransportError:
             request.failed = True
+            if not request.killed:  # it fell with another's kill: its own is still to come
+                self.plan = request.plan
             raise
         finally:
             request.ended.set()
@@ -185,24 +189,43 @@ class Student:
             self._tally.committed_unacknowledged += 1
 
 
-def plans(submissions: int, kills: int, rng: random.Random) -> list[Kill | None]:
-    """For each submission a kill or none; more kills than asked, as some answers are faster."""
-    chosen: list[Kill | None] = []
-    for number in range(min(submissions, kills + kills // 2)):
-        if number % 5 < 2:
-            chosen.append(Kill(MIDDLE, at=rng.uniform(0.0, 0.95)))
-        else:
-            chosen.append(Kill(END, delay=rng.uniform(0.0, 0.03)))
-    chosen += [None] * (submissions - len(chosen))
-    rng.shuffle(chosen)
-    return chosen
+class Work:
+    """Hands out submissions, and with them kills, until enough of both have been made."""
+
+    def __init__(self, tally: Tally, submissions: int, kills: int, largest: int, seed: int) -> None:
+        self._rng, self._tally, self._kills = random.Random(seed), tally, kills
+        self._sizes = sizes(submissions, largest, self._rng)
+        self._left = submissions  # below 0: more than asked, because kills are missing
+        self._taking = threading.Lock()
+        self.given = 0
+
+    def take(self) -> tuple[bytes, Kill | None] | None:
+        """The next submission's bytes and its planned kill; None when all is done."""
+        with self._taking:
+            missing = self._kills - sum(self._tally.kills.values())
+            if self._left <= -len(self._sizes) or (self._left <= 0 and missing <= 0):
+                return None
+            # Half as many again as are missing, since some answers will be faster than the kill.
+            wanted = self._rng.random() * max(self._left, 1) < 1.5 * missing
+            self._left -= 1
+            self.given += 1
+            size = self._sizes[self.given % len(self._sizes)]
+            return self._rng.randbytes(size), self._plan() if wanted else None
+
+    def _plan(self) -> Kill:
+        if self._rng.random() < 0.4:
+            return Kill(MIDDLE, at=self._rng.uniform(0.0, 0.95))
+        return Kill(END, delay=self._rng.uniform(0.0, 0.03))
 
 
 def run(
     folder: Path, *, submissions: int, kills: int, largest: int = 20_000_000, seed: int = 1
 ) -> Tally:
-    """The whole test in `folder`, with files up to `largest` bytes. Stops killing at `kills`."""
-    rng, tally, begun = random.Random(seed), Tally(), time.monotonic()
+    """The whole test in `folder`, with files up to `largest` bytes.
+
+    Makes more submissions than asked, up to twice as many, while kills are missing.
+    """
+    tally, begun = Tally(), time.monotonic()
     names = [f"student{number}" for number in range(WORKERS)]
     people = {name: user(name, STUDENTS) for name in names}
     hub = StandInHub({**people, "prof": user("prof", INSTRUCTORS)})
@@ -215,28 +238,18 @@ def run(
             Student(folder / name, Sender(service.url, name, executioner), tally, Limits())
             for name in names
         ]
-        todo = list(
-            zip(plans(submissions, kills, rng), sizes(submissions, largest, rng), strict=True)
-        )
-        taking = threading.Lock()
+        work = Work(tally, submissions, kills, largest, seed)
 
-        def work(number: int) -> None:
-            while True:
-                with taking:
-                    if not todo:
-                        return
-                    plan, size = todo.pop()
-                    data = rng.randbytes(size)
-                if sum(tally.kills.values()) >= kills:
-                    plan = None
-                students[number].submit(data, plan)
+        def submit_all(student: Student) -> None:
+            while (taken := work.take()) is not None:
+                student.submit(*taken)
 
         with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(work, range(WORKERS)))
+            list(pool.map(submit_all, students))
         service.kill()
         service.start()
         acknowledged = [record for student in students for record in student.acknowledged]
-        check(prof, folder / "store", acknowledged, submissions, tally)
+        check(prof, folder / "store", acknowledged, work.given, tally)
         service.stop()
     hub.close()
     if sum(tally.kills.values()) < kills:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import uuid
 from datetime import UTC, datetime
 
@@ -33,10 +32,6 @@ def sha256(data: bytes) -> str:
 
 def key() -> str:
     return str(uuid.uuid4())
-
-
-def members(data: bytes, store: Store) -> list[archive.Member]:
-    return archive.read(io.BytesIO(data), store.limits)
 
 
 def release(store: Store, data: bytes | None = None, **options) -> Release:
