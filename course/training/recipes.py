@@ -59,8 +59,8 @@ RECIPES = {
             # share the previous-token head's work between two heads, and removing one of them
             # costs under 3 nats; with 0.02 the model finds another algorithm, without a stripe.
             config=_attention_only(spread=0.04),
-            seeds_tried="Seed 2 passes all gates too. With rows one token shorter seed 1 passed, and "
-            "seed 0 failed one gate: removing its previous-token head cost 2.1 nats.",
+            seeds_tried="Seed 2 passes all gates too. With rows one token shorter seed 1 passed, "
+            "and seed 0 failed one gate: removing its previous-token head cost 2.1 nats.",
         ),
         Recipe(
             name="impostor",

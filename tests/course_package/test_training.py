@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from course.models import model, models_folder
+from course.models import build, model, models_folder
 from course.training import __main__ as command_line
 from course.training.card import model_card, save
 from course.training.data import periodic_rows, random_rows
@@ -82,6 +82,15 @@ def test_training_twice_gives_the_same_weights_and_another_seed_others():
     assert all(torch.equal(first[key], second[key]) for key in first)
     other = trained(short(seed=7)).state_dict()
     assert not torch.equal(first["embed.weight"], other["embed.weight"])
+
+
+def test_every_position_of_the_context_is_trained():
+    recipe = short(steps=1)
+    before = build(recipe.config, seed=recipe.seed).state_dict()["pos_embed.weight"]
+    moved = (trained(recipe).state_dict()["pos_embed.weight"] - before).abs().mean(dim=1)
+    assert moved.shape == (N_CTX,)
+    # Adam's first step is one learning rate; weight decay alone moves a millionth.
+    assert (moved > 1e-3).all()
 
 
 def test_training_reports_progress():
