@@ -19,7 +19,7 @@ from hub.authoring.notebook import text_to_notebook
 from hub.authoring.pairing import ANSWERS_FILE
 from hub.grading.apart.manifest import CellFacts, Manifest, ManifestError, read
 from hub.grading.roles import role
-from hub.prove import Answer, read_answers
+from hub.grading.trials import Answer, read_answers
 
 # Each could tell which mode a test runs in, reach past the boundary, or trust the student's word.
 FORBIDDEN_NAMES = frozenset(
@@ -113,8 +113,9 @@ def answers_bind_what_the_solution_binds(assignment: Assignment) -> Iterator[str
     """An answer replaces the whole solution cell, so it defines the same global names."""
     want = {grade_id(cell): _bound(cell.source) for cell in assignment.cells("solution")}
     for answer in assignment.answers:
-        if _bound(answer.text) != want.get(answer.exercise):
-            yield f"{answer.exercise}, {answer.title!r}: it defines {_bound(answer.text)}"
+        bound = _bound(answer.text or "")
+        if bound != want.get(answer.exercise or ""):
+            yield f"{answer.exercise}, {answer.title!r}: it defines {bound}"
 
 
 def exercises_say_what_they_ask_of_the_student(assignment: Assignment) -> Iterator[str]:
