@@ -6,6 +6,7 @@ the preprocessors replace nbgrader's Execute and tell the student in words what 
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,6 +53,7 @@ class SubmissionExporter(NotebookExporter):
         submitted = course_path(coursedir, "submitted", assignment, notebook, student)
         if Path(filename).resolve() != submitted.resolve():
             return super().from_filename(filename, resources=resources, **kw)
+        withhold_source_files(coursedir, assignment, student)
         rebuilt, problems = rebuild(
             submitted.read_bytes(), released_notebook(coursedir, assignment, notebook)
         )
@@ -88,6 +90,20 @@ def submission_files(coursedir: CourseDirectory, assignment: str, student: str) 
     released = course_path(coursedir, "release", assignment, "x").parent
     ignore = [*coursedir.ignore, *NOT_FOR_CELLS]
     return {**files_below(submitted, ignore), **files_below(released, ignore)}
+
+
+def withhold_source_files(coursedir: CourseDirectory, assignment: str, student: str) -> None:
+    """Leave beside a graded notebook only what its student has.
+
+    nbgrader copies every file of `source/` there, the answers too, and from there into the
+    feedback.
+    """
+    wanted = submission_files(coursedir, assignment, student)
+    graded = course_path(coursedir, "autograded", assignment, "x", student).parent
+    for name, path in files_below(graded, NOT_FOR_CELLS).items():
+        path.unlink()
+        if name in wanted:
+            shutil.copyfile(wanted[name], path)
 
 
 class ExecuteSubmission(NbGraderPreprocessor):

@@ -10,7 +10,6 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
-from hub.grading.autograde import course_path, submission_files
 from hub.grading.batch import BatchError, autograde
 from hub.grading.configuration import update_grading
 from hub.grading.execute import Limits
@@ -79,12 +78,19 @@ def test_an_assignment_that_is_not_registered_is_refused_in_words(course: Path) 
         list(autograde(course, "ps9", config=course_config(course)))
 
 
-def test_the_answers_in_the_source_folder_never_lie_beside_a_submission(course: Path) -> None:
+def test_files_of_the_source_folder_reach_no_submission_and_no_feedback(course: Path) -> None:
     (course / "source" / ASSIGNMENT / "answers.py").write_text("# all of them")
-    submit(course, "alice", answered(course))
-    coursedir = NbGraderAPI(config=course_config(course)).coursedir
-    assert list(submission_files(coursedir, ASSIGNMENT, "alice")) == ["data.txt"]
-    assert course_path(coursedir, "source", ASSIGNMENT, NOTEBOOK).is_file()
+    (course / "source" / ASSIGNMENT / "mine.py").write_text("# the instructor's")
+    folder = submit(course, "alice", answered(course, double="import mine\ndouble = mine.double"))
+    (folder / "mine.py").write_text("def double(x):\n    return 2 * x\n")
+    (folder / "link.txt").symlink_to("/etc/passwd")
+    list(autograde(course, ASSIGNMENT, config=course_config(course)))
+    result = NbGraderAPI(config=course_config(course)).generate_feedback(ASSIGNMENT)
+    assert result["success"], result
+    assert score(course, "alice") == 5
+    for step, page in (("autograded", "tiny.ipynb"), ("feedback", "tiny.html")):
+        there = {path.name for path in (course / step / "alice" / ASSIGNMENT).iterdir()}
+        assert there == {"data.txt", "mine.py", "timestamp.txt", page}, step
 
 
 def test_what_was_executed_is_used_once_and_only_for_the_same_work(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ MIXED = {
     "display": "from IPython.display import HTML\nHTML('<b>bold</b>')",
     "flood": "print('a' * 30_000_000)",
     "runaway": f"import subprocess\n"
-    f"subprocess.Popen(['sh', '-c', 'setsid {SLEEPER} & setsid {SLEEPER} &'])\n"
+    f"subprocess.Popen(['sh', '-c', 'env -i setsid {SLEEPER} & setsid {SLEEPER} &'])\n"
     "import time; time.sleep(0.3)",
     "exit": "os._exit(3)",
     "never": "print('never')",
