@@ -81,11 +81,19 @@ def update_exchange(c: Any, folder: CourseFolder, ports: Ports) -> None:
                 f"--files={limits.files}",
                 f"--quota-mib={limits.quota_mib}",
             ],
-            # A student who goes to the exchange's page is not asked to confirm it.
-            "oauth_no_confirm": True,
             "display": False,
         }
     ]
+
+
+def update_confirmation(c: Any, folder: CourseFolder) -> None:
+    """An instructor who opens the formgrader, and anybody who opens the exchange's page, is not
+    asked to authorise it first: both belong to the hub. JupyterHub asks for other people's
+    servers, which the grader's is."""
+    grader = f"jupyterhub-user-{folder.settings.course.grader}"
+    c.JupyterHub.tornado_settings = {
+        "oauth_no_confirm_list": {grader, f"service-{roles.EXCHANGE}"}
+    }
 
 
 def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
@@ -117,5 +125,6 @@ def update(c: Any, folder: CourseFolder, ports: Ports) -> None:
     update_state(c, folder)
     update_people(c, folder)
     update_exchange(c, folder, ports)
+    update_confirmation(c, folder)
     update_spawner(c, folder, ports)
     update_pages(c, folder)

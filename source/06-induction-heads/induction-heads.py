@@ -275,8 +275,8 @@ got = loss_by_position(m, toks)
 checks.check_tensor(got, "loss_by_position", dtype=torch.float32)
 checks.check_shape(got, (5,), "loss_by_position of tokens [3 6]", axes="position")
 mean = float(torch.mean(got))
-assert abs(mean - want) < 1e-3, (
-    f"the mean of your losses is {mean:.3f}, the library's is {want:.3f} nats: which logits are "
+assert abs(mean - want) < 1e-4, (
+    f"the mean of your losses is {mean:.4f}, the library's is {want:.4f} nats: which logits are "
     "compared with which tokens, are they log-probabilities, and is the logarithm natural?"
 )
 

@@ -28,8 +28,8 @@ PATH = f"{ASSIGNMENT}/{NOTEBOOK}.ipynb"
 OPEN_QUESTION = "a_claim_to_examine"
 ESSAY = "A stripe alone proves nothing: <b>the impostor</b> has one too. I would use a control."
 
-# Passes the visible test of loss_by_position and fails the hidden one.
-HIDDEN_FAILURE = ("loss_by_position", "only the first row of the batch")
+# Passes the visible test of its exercise and fails the hidden one.
+HIDDEN_FAILURE = ("prev_token_score", "only the first row of the batch")
 WARNING = "import warnings\nwarnings.warn('only a warning, which costs nothing')\n"
 CRASH = "import os\nos._exit(1)\n"
 
@@ -53,7 +53,7 @@ def answers_of_alice() -> dict[str, str]:
     right = answers.reference(ASSIGNMENT)
     return {
         "repeated_tokens": right["repeated_tokens"],
-        "prev_token_score": WARNING + right["prev_token_score"],
+        "induction_score": WARNING + right["induction_score"],
         HIDDEN_FAILURE[0]: answers.wrong(ASSIGNMENT, *HIDDEN_FAILURE),
         OPEN_QUESTION: ESSAY,
     }

@@ -36,7 +36,7 @@ def row(day: Day, student: str) -> dict[str, str]:
 
 
 def test_every_score_is_right_to_the_point(day):
-    # alice: repeated_tokens 3, prev_token_score 3 in spite of a warning, loss_by_position its
+    # alice: repeated_tokens 3, induction_score 3 in spite of a warning, prev_token_score its
     # visible point only, and 3 of 4 by hand. bob: repeated_tokens 3, then his kernel dies.
     assert day.scores["first"] == {"alice": 3 + 3 + 1 + 3, "bob": 3}
     # bob's later submission has three exercises of three points each.
@@ -47,7 +47,7 @@ def test_validation_sees_the_failing_cells_and_not_the_hidden_tests(day):
     assert "failed" in day.validation.lower()
     assert "NotImplementedError" in day.validation
     # The wrong answer passes its visible test, and the warning is no failure.
-    assert "loss_by_position(" not in day.validation
+    assert "prev_token_score(" not in day.validation
     assert "only a warning" not in day.validation
 
 
