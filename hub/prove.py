@@ -18,7 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from hub.authoring.release import source_notebooks, student_version
-from hub.grading.execute import Limits, Tests, execute, files_below
+from hub.grading.execute import ApartError, Limits, Tests, execute, files_below
 from hub.grading.roles import role
 from hub.grading.trials import (
     HIDDEN_HALF,
@@ -81,7 +81,8 @@ def prove(
     limits: of a notebook with one answer.
 
     Raises:
-        NotProved: after the table, if anything is not as it should be.
+        NotProved: after the table, if anything is not as it should be; before it, if the
+            notebook breaks the rules for tests apart.
         AnswersError: an answer in `answers.py` has no proper header, or names no exercise.
     """
     notebooks = source_notebooks(source_folder)
@@ -97,7 +98,10 @@ def prove(
         parts, found = split_tests(notebook)
         outcomes: list[Outcome] = []
         started = time.monotonic()
-        yield from run.all(list(make_trials(parts, stub, listed)), parts, outcomes)
+        try:
+            yield from run.all(list(make_trials(parts, stub, listed)), parts, outcomes)
+        except ApartError as error:
+            raise NotProved(f"{source_folder.name}: tests cannot run apart: {error}") from error
         rows = judge(exercises(notebook), found, outcomes)
         yield from table(f"{name}, tests {tests}", rows, time.monotonic() - started)
         faults += sum(len(row.faults) for row in rows)

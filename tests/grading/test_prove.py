@@ -178,3 +178,10 @@ def test_an_answer_that_leaves_something_behind_changes_no_other_verdict(source:
     lines = list(prove(source, workers=2, limits=LIMITS))
     assert "double: answers disturb each other, so each alone" in lines
     assert not [line for line in lines if line.startswith("FAULT")]
+
+
+def test_tests_that_cannot_run_apart_are_named(source: Path) -> None:
+    text = (source / "tiny.py").read_text()
+    (source / "tiny.py").write_text(text.replace("assert square(3) == 9", "assert nobody(3) == 9"))
+    with pytest.raises(NotProved, match=r"cannot run apart.*nobody"):
+        list(prove(source, tests="apart", workers=2, limits=LIMITS))
