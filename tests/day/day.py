@@ -169,7 +169,7 @@ def _instructor_grades(day: Day, teacher: InstructorDesk, *, late: bool) -> Iter
 
 
 def _the_due_date_passes(day: Day) -> Iterator[str]:
-    """The instructor sets the due date to a moment that has just passed."""
+    """The instructor enters a due date in the formgrader: a moment that has just passed."""
     person = Person(day.url, "instructor", day.passwords["instructor"])
     now = dt.datetime.now(dt.UTC)
     body = {"duedate_notimezone": f"{now:%Y-%m-%dT%H:%M:%S}", "duedate_timezone": "+0000"}

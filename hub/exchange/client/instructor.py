@@ -30,7 +30,8 @@ class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
     due = Dict(
         key_trait=Unicode(),
         value_trait=Unicode(),
-        help="Due dates by assignment, with their offset, e.g. {'start': '2027-03-01T22:00:00Z'}.",
+        help="Due dates by assignment, with their offset, e.g. {'start': '2027-03-01T22:00:00Z'}; "
+        "where an assignment is not named, the gradebook's date is taken.",
     ).tag(config=True)
 
     def init_src(self) -> None:
@@ -47,14 +48,24 @@ class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
 
     def copy_files(self) -> None:
         assignment = self.coursedir.assignment_id
+        due = self.due.get(assignment) or self._due_in_gradebook(assignment)
         files = archive.files_in(self.src_path, self.ignored())
         with tempfile.TemporaryFile() as file:
             archive.pack(files, file, self.server_limits)
             release = self.transport.release(
-                self.course(), assignment, file, due=self.due.get(assignment), force=self.force
+                self.course(), assignment, file, due=due, force=self.force
             )
         self.log.info("Released as: %s %s", self.course(), assignment)
         self.log.info("Due: %s", release["due"] or "no due date")
+
+    def _due_in_gradebook(self, assignment: str) -> str | None:
+        """What the instructor entered in the formgrader."""
+        with Gradebook(self.coursedir.db_url, self.course()) as gradebook:
+            try:
+                due = gradebook.find_assignment(assignment).duedate
+            except MissingEntry:
+                return None
+        return due.replace(tzinfo=UTC).isoformat() if due else None
 
 
 class ExchangeCollect(Exchange, ABCExchangeCollect):
