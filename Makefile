@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_BACKEND ?=
+PORT ?=
 PYTEST_ARGS ?=
 
 INSTALL = TORCH_BACKEND="$(TORCH_BACKEND)" "$(PYTHON)" -m hub.install --venv "$(VENV)"
@@ -13,9 +14,9 @@ RUN = "$(VENV)/bin/python" -m
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-serve: ## install what is missing and start a demonstration course on localhost
+serve: ## install what is missing and start a demonstration course on localhost (PORT=8000)
 	@$(INSTALL) server
-	@exec "$(VENV)/bin/logitlab" serve
+	@LOGITLAB_PORT="$(PORT)" exec "$(VENV)/bin/logitlab" serve
 
 test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" chooses
 	@$(INSTALL) all

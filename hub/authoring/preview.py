@@ -2,6 +2,9 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
+
+from tornado.web import HTTPError
 
 from hub.authoring.pairing import sync
 from hub.authoring.release import student_version, write_checked
@@ -23,3 +26,17 @@ def preview(course_root: Path, assignment: str) -> Path:
         shutil.rmtree(destination)
     write_checked(student, source_folder, destination)
     return destination
+
+
+def keep_release(model: dict[str, Any], path: str, contents_manager: Any, **_: Any) -> None:
+    """Jupyter's `pre_save_hook`: what students get is looked at and tried, never saved over.
+
+    The formgrader's Preview opens `release/` itself; a cell run there must not change what the
+    next student fetches.
+    """
+    if path.strip("/").startswith("release/"):
+        raise HTTPError(
+            403,
+            "release/ is generated: your trial is not saved. Change the notebook in source/ and "
+            "generate the release again.",
+        )

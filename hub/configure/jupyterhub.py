@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.configure import roles
 from hub.course_folder import CourseFolder
-from hub.pages import landing
+from hub.pages import landing, links
 
 PAGES = Path(__file__).parent.parent / "pages"
 
@@ -91,9 +91,7 @@ def update_confirmation(c: Any, folder: CourseFolder) -> None:
     asked to authorise it first: both belong to the hub. JupyterHub asks for other people's
     servers, which the grader's is."""
     grader = f"jupyterhub-user-{folder.settings.course.grader}"
-    c.JupyterHub.tornado_settings = {
-        "oauth_no_confirm_list": {grader, f"service-{roles.EXCHANGE}"}
-    }
+    c.JupyterHub.tornado_settings = {"oauth_no_confirm_list": {grader, f"service-{roles.EXCHANGE}"}}
 
 
 def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
@@ -111,10 +109,12 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.template_paths = [str(PAGES / "templates")]
     c.JupyterHub.logo_file = str(PAGES / "logo.svg")
     c.JupyterHub.default_url = landing
+    c.JupyterHub.extra_handlers = links.HANDLERS
     c.JupyterHub.template_vars = {
         "course_title": course.title,
         "instructor_group": course.instructor_group,
         "formgrader_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/formgrader",
+        "course_files_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/lab",
     }
 
 

@@ -35,8 +35,9 @@ EXCHANGE_CLASSES = {
 # JupyterLab looks in this folder for folders that are extensions.
 LABEXTENSIONS = Path(__file__).parent.parent / "labextensions"
 
-# Files an author keeps beside a notebook that no student may ever get.
-AUTHOR_ONLY = ["*.py", "*.bak", "*.md.bak", ".ipynb_checkpoints", "*.pyc", "__pycache__"]
+# Never copied from folder to folder. That sources stay out of releases and graded submissions is
+# seen to by `hub.authoring.release` and `hub.grading.autograde`, file by file.
+AUTHOR_ONLY = ["*.bak", ".ipynb_checkpoints", "*.pyc", "__pycache__"]
 
 
 def part_of(user: str, settings: Settings) -> Part:

@@ -81,6 +81,7 @@ class LocalSpawner(LocalProcessSpawner):
             args += [
                 f"--ContentsManager.hide_globs={hidden}",
                 f"--FileContentsManager.post_save_hook={hook}",
+                "--FileContentsManager.pre_save_hook=hub.authoring.preview.keep_release",
             ]
         return args
 

@@ -9,6 +9,7 @@ from traitlets.config import Config
 from hub.accounts import demo_accounts
 from hub.configure import jupyterhub, jupyterlab, roles
 from hub.course_folder import CourseFolder, new_course
+from hub.pages import links
 from hub.settings import Settings
 from hub.spawning.environment import environment, home
 
@@ -93,11 +94,6 @@ def test_only_the_grader_runs_the_formgrader(folder):
         assert extensions["nbgrader.server_extensions.formgrader"] is expected
 
 
-def test_texts_and_answers_are_never_copied_into_a_release(folder):
-    ignored = jupyterlab.nbgrader_config("grader", folder)["CourseDirectory"]["ignore"]
-    assert "*.py" in ignored
-
-
 def test_demo_passwords_are_random_kept_and_private(folder):
     path = folder.server / "accounts.json"
     first = demo_accounts(folder.settings, path)
@@ -145,3 +141,27 @@ def test_nbgrader_reads_the_configuration_that_is_written(folder, part, monkeypa
     app.load_config_file()
     assert app.config.CourseDirectory.course_id == "mechinterp"
     assert app.config.ExchangeFactory.submit == "hub.exchange.client.ExchangeSubmit"
+
+
+@pytest.mark.parametrize(
+    ("groups", "referer", "url"),
+    [
+        (["formgrade-a"], "", "/user/grader-a/lab/tree/release/x"),
+        (
+            ["formgrade-a", "formgrade-b"],
+            "http://h/user/grader-b/formgrader/",
+            "/user/grader-b/lab/tree/release/x",
+        ),
+        (["nbgrader-a"], "http://h/user/grader-a/formgrader/", None),
+        ([], "", None),
+    ],
+)
+def test_the_formgraders_links_lead_instructors_into_their_courses_files(groups, referer, url):
+    assert links.target(groups, referer, "./release/x") == url
+
+
+def test_a_link_cannot_leave_the_graders_files():
+    assert (
+        links.target(["formgrade-a"], "", "../../hub/logout")
+        == "/user/grader-a/lab/tree/hub/logout"
+    )

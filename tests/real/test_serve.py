@@ -173,3 +173,32 @@ def test_the_login_page_answers_while_a_server_starts(server):
     assert httpx.get(f"{server.url}/hub/login").status_code == 200
     assert time.monotonic() - began < 30
     bob.close()
+
+
+def test_the_formgraders_preview_link_leads_to_the_release(instructor):
+    answer = instructor.http.get("/tree/./release/06-induction-heads")
+    assert answer.status_code == 200
+    assert answer.url.path == f"/user/{GRADER}/lab/tree/release/06-induction-heads"
+
+
+def test_a_student_gets_nowhere_by_the_formgraders_links(alice):
+    assert alice.http.get("/tree/./source/06-induction-heads").status_code == 404
+
+
+def test_a_trial_of_the_release_is_not_saved_over_it(instructor):
+    path = "/api/contents/release/start/start.ipynb"
+    notebook = instructor.server("GET", path, owner=GRADER).json()["content"]
+    body = {"type": "notebook", "format": "json", "content": notebook}
+    answer = instructor.server("PUT", path, owner=GRADER, json=body)
+    assert answer.status_code == 403
+    assert "generated" in answer.text
+
+
+def test_saving_the_text_of_a_notebook_updates_the_notebook(instructor):
+    text = "/api/contents/source/start/start.py"
+    content = instructor.server("GET", f"{text}?type=file", owner=GRADER).json()["content"]
+    body = {"type": "file", "format": "text", "content": content.replace("# # ", "# # New: ", 1)}
+    instructor.server("PUT", text, owner=GRADER, json=body).raise_for_status()
+    notebook = "/api/contents/source/start/start.ipynb"
+    cells = instructor.server("GET", notebook, owner=GRADER).json()["content"]["cells"]
+    assert cells[0]["source"].startswith("# New: ")

@@ -1,0 +1,47 @@
+"""The formgrader's links to files, which it writes for a server without a prefix.
+
+In a browser tab nbgrader's formgrader links to `/tree/PATH` and the like, whatever the server's
+base URL is, so they arrive at the hub. Here they go on to the JupyterLab of the course's grader.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from urllib.parse import quote
+
+from jupyterhub.handlers.base import BaseHandler
+from tornado import web
+
+INSTRUCTORS = "formgrade-"
+
+
+def target(groups: list[str], referer: str, path: str) -> str | None:
+    """Where a link to `path` leads somebody in `groups`; None where they instruct no course.
+
+    The page that the link stands on (`referer`) says which course, for who instructs several.
+    """
+    graders = [
+        f"grader-{group.removeprefix(INSTRUCTORS)}"
+        for group in sorted(groups)
+        if group.startswith(INSTRUCTORS)
+    ]
+    if not graders:
+        return None
+    grader = next((name for name in graders if f"/user/{name}/" in referer), graders[0])
+    inside = posixpath.normpath("/" + path).lstrip("/")
+    return f"/user/{grader}/lab/tree/{quote(inside)}"
+
+
+class FormgraderLink(BaseHandler):
+    """Redirects `/tree/…`, `/notebooks/…` and `/edit/…` for instructors."""
+
+    @web.authenticated
+    def get(self, path: str) -> None:
+        groups = [group.name for group in self.current_user.groups]
+        url = target(groups, self.request.headers.get("Referer", ""), path)
+        if url is None:
+            raise web.HTTPError(404)
+        self.redirect(url)
+
+
+HANDLERS = [(rf"/{kind}/(.*)", FormgraderLink) for kind in ("tree", "notebooks", "edit")]
