@@ -139,7 +139,9 @@ class StudentDesk(Desk):
         self._row("Submitted assignments", assignment).get_by_role(
             "button", name="Fetch Feedback"
         ).click()
-        self.page.locator("#submitted_assignments_list").get_by_text("view feedback").first.wait_for()
+        self.page.locator("#submitted_assignments_list").get_by_text(
+            "view feedback"
+        ).first.wait_for()
         self.picture("feedback-fetched")
         person_path = f"/user/{self.name}/api/contents/{assignment}/feedback"
         listing = self.page.request.get(self.url + person_path).json()["content"]

@@ -24,7 +24,7 @@ class Person:
         self.http.post(
             "/hub/login?next=/hub/home",
             data={"username": name, "password": password, "_xsrf": _xsrf(page.text)},
-        ).raise_for_status()
+        )
         home = self.http.get("/hub/home")
         if "/hub/login" in str(home.url):
             raise PermissionError(f"{name} cannot log in")

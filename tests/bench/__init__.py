@@ -1,0 +1,1 @@
+"""How long people wait, each figure beside a named baseline measured in the same run."""
