@@ -8,9 +8,10 @@ exercise costs only its own points. Every answer is really executed, as a submis
 from __future__ import annotations
 
 import os
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,8 +27,8 @@ from hub.grading.trials import (
     AnswersError,
     Part,
     Trial,
-    alone,
     exercises,
+    in_turn,
     make_trials,
     read_answers,
     split_tests,
@@ -36,6 +37,8 @@ from hub.grading.trials import (
 __all__ = ["AnswersError", "NotProved", "prove"]
 
 LIMITS = Limits(cell_seconds=120, total_seconds=600)
+COLUMNS = 100  # of the terminal that the table is for
+LONGEST_NAME = 28  # in the table, so that its lines fit
 
 
 class NotProved(Exception):
@@ -49,7 +52,7 @@ class Outcome:
     answer: Answer
     failed: dict[str, str]
     passed: set[str]
-    seconds: float  # an equal share of the time of its notebook
+    seconds: float = 0.0  # an equal share of the time of its notebook
 
 
 @dataclass
@@ -103,7 +106,9 @@ def prove(
         except ApartError as error:
             raise NotProved(f"{source_folder.name}: tests cannot run apart: {error}") from error
         rows = judge(exercises(notebook), found, outcomes)
-        yield from table(f"{name}, tests {tests}", rows, time.monotonic() - started)
+        title = f"{name}, tests {tests}"
+        yield from table(title, rows)
+        yield total(title, rows, time.monotonic() - started)
         faults += sum(len(row.faults) for row in rows)
     if faults:
         raise NotProved(f"{source_folder.name}: {faults} of the proofs failed (see the table)")
@@ -131,23 +136,23 @@ class Runner:
     def all(
         self, trials: Sequence[Trial], parts: NotebookNode, outcomes: list[Outcome]
     ) -> Iterator[str]:
-        """Fill `outcomes`; yields a line an answer. Trials that cannot count are repeated."""
+        """Fill `outcomes`; yields a line an answer. What does not count is tried again."""
         with ThreadPoolExecutor(self.workers) as pool:
-            running: set[Future[tuple[Trial, list[Outcome]]]] = {
-                pool.submit(self.one, trial) for trial in trials
-            }
+            running = {pool.submit(self.one, trial): trial for trial in trials}
             while running:
                 done = next(as_completed(running))
-                running.remove(done)
-                trial, found = done.result()
-                if trial.has_control and found.pop().failed:
-                    yield f"{trial.answers[0].exercise}: answers disturb each other, so each alone"
-                    running |= {pool.submit(self.one, single) for single in alone(trial, parts)}
-                    continue
-                outcomes += found
-                yield from map(_progress, found)
+                trial = running.pop(done)
+                counted, again = done.result()
+                outcomes += counted
+                yield from map(_progress, counted)
+                if again and trial.exercise is not None:
+                    last = counted[-1].answer.title
+                    yield f"{trial.exercise}: {last!r} left something behind, so a new notebook"
+                    rest = in_turn(parts, trial.exercise, again)
+                    running[pool.submit(self.one, rest)] = rest
 
-    def one(self, trial: Trial) -> tuple[Trial, list[Outcome]]:
+    def one(self, trial: Trial) -> tuple[list[Outcome], list[Answer]]:
+        """Execute a trial: what came out, and the answers that have to be tried again."""
         execution = execute(
             trial.notebook,
             source=trial.source if self.tests == "apart" else None,
@@ -157,12 +162,31 @@ class Runner:
             ),
             tests=self.tests,
         )
-        seconds = execution.seconds / len(trial.answers)
-        found = [Outcome(answer, {}, set(), seconds) for answer in trial.answers]
+        found = [Outcome(answer, {}, set()) for answer in trial.answers]
         for cell, number in zip(execution.notebook.cells, trial.tries, strict=True):
             if cell.cell_type == "code" and role(cell) == "test":
                 _record(cell, found[number])
-        return trial, found
+        counted, again = counting(found)
+        share = execution.seconds / len(counted)
+        return [replace(outcome, seconds=share) for outcome in counted], again
+
+
+def counting(found: list[Outcome]) -> tuple[list[Outcome], list[Answer]]:
+    """The outcomes of a notebook that count, and the answers to try in another one. Pure.
+
+    After a control that fails nothing counts. Where the first one does, before any other answer,
+    the reference itself is wrong: that is an outcome too, and another notebook would not help.
+    """
+    controls = [n for n, outcome in enumerate(found) if outcome.answer.kind == "control"]
+    failing = [n for n in controls if found[n].failed]
+    end = failing[0] if failing else len(found)
+    if failing and end == controls[0]:
+        return [found[0], *_no_controls(found)], []
+    return _no_controls(found[:end]), [outcome.answer for outcome in _no_controls(found[end:])]
+
+
+def _no_controls(outcomes: list[Outcome]) -> list[Outcome]:
+    return [outcome for outcome in outcomes if outcome.answer.kind != "control"]
 
 
 def _record(cell: NotebookNode, outcome: Outcome) -> None:
@@ -176,11 +200,10 @@ def _record(cell: NotebookNode, outcome: Outcome) -> None:
 
 def judge(names: list[str], tests: dict[str, Part], outcomes: list[Outcome]) -> list[Row]:
     """The rows of the table, one an exercise, and one for the notebook as a whole. Pure."""
-    whole = Row("(whole notebook)", points=sum(test.points for test in tests.values()))
+    whole = Row("(whole notebook)")
     rows = {name: Row(name) for name in names}
     for test in tests.values():
-        if test.exercise is not None:
-            rows[test.exercise].points += test.points
+        rows.get(test.exercise or "", whole).points += test.points
     for outcome in outcomes:
         row = rows.get(outcome.answer.exercise or "", whole)
         row.seconds += outcome.seconds
@@ -197,7 +220,7 @@ def judge(names: list[str], tests: dict[str, Part], outcomes: list[Outcome]) -> 
 
 def _faults(outcome: Outcome, tests: dict[str, Part]) -> Iterator[str]:
     kind = outcome.answer.kind
-    if kind in ("reference", "right"):
+    if kind in ("reference", "control", "right"):
         for name, why in outcome.failed.items():
             yield f"fails {name} ({why[:200]})"
     elif kind == "stub":
@@ -219,23 +242,41 @@ def _progress(outcome: Outcome) -> str:
     return f"[{answer.kind}] {about}: {verdict}"
 
 
-def table(title: str, rows: list[Row], seconds: float) -> Iterator[str]:
-    """The rows as lines of text, with what is not as it should be below them."""
-    width = max(len(row.exercise) for row in rows)
+def table(title: str, rows: list[Row]) -> Iterator[str]:
+    """The rows as lines of text, with what is not as it should be below them.
+
+    by visible, by hidden: wrong answers that a visible or hidden test catches.
+    """
+    width = min(LONGEST_NAME, max(len(row.exercise) for row in rows))
     yield ""
-    yield f"{title}: {seconds:.0f} s"
+    yield title
     yield (
-        f"{'exercise':<{width}}  points  wrong  by visible  by hidden  missed  right kept"
-        "      time  verdict"
+        f"{'exercise':<{width}}  points  wrong  by visible  by hidden  missed  right    time"
+        "  verdict"
     )
     for row in rows:
+        name = row.exercise if len(row.exercise) <= width else f"{row.exercise[: width - 1]}…"
         missed = row.wrong - row.caught_hidden
-        verdict = "ok" if not row.faults else f"{len(row.faults)} FAULTS"
         yield (
-            f"{row.exercise:<{width}}  {row.points:>6g}  {row.wrong:>5}  {row.caught_visibly:>10}"
-            f"  {row.caught_hidden:>9}  {missed:>6}  {f'{row.kept}/{row.right}':>10}"
-            f"  {row.seconds:>6.0f} s  {verdict}"
+            f"{name:<{width}}  {row.points:>6g}  {row.wrong:>5}  {row.caught_visibly:>10}"
+            f"  {row.caught_hidden:>9}  {missed:>6}  {f'{row.kept}/{row.right}':>5}"
+            f"  {row.seconds:>4.0f} s  {_verdict(len(row.faults))}"
         )
     for row in rows:
         for fault in row.faults:
-            yield f"FAULT  {row.exercise}: {fault}"
+            text = f"FAULT  {row.exercise}: {fault}"
+            yield from textwrap.wrap(text, COLUMNS, subsequent_indent=" " * len("FAULT  "))
+
+
+def total(title: str, rows: list[Row], seconds: float) -> str:
+    """One line about all rows; `seconds` of wall time."""
+    caught, wrong = sum(row.caught_hidden for row in rows), sum(row.wrong for row in rows)
+    kept, right = sum(row.kept for row in rows), sum(row.right for row in rows)
+    return (
+        f"{title}: {sum(row.points for row in rows):g} points, {caught}/{wrong} wrong caught, "
+        f"{kept}/{right} right kept, {seconds:.0f} s, {_verdict(sum(len(r.faults) for r in rows))}"
+    )
+
+
+def _verdict(faults: int) -> str:
+    return f"{faults} FAULTS" if faults else "ok"

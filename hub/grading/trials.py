@@ -1,8 +1,9 @@
 """The notebooks that have to be executed to prove an assignment. Pure.
 
 The answers to one exercise are tried one after the other in one notebook, so that imports and
-given cells are paid once. The reference comes last: if it then fails, some answer left something
-behind, nothing that was seen in that notebook counts, and each answer is tried alone.
+given cells are paid once. Between them the reference is tried: where it no longer has full marks,
+the answer before it left something behind, nothing that was seen later in that notebook counts,
+and the answers from there on are tried in another one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Kind = Literal["reference", "stub", "broken", "wrong", "right", "control"]
 
 HEADER = re.compile(r"^# %% \[(wrong|right)\] (\w+): (.+)$", re.MULTILINE)
 HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
-ANSWERS_OF_A_TRIAL = 12
+ANSWERS_OF_A_TRIAL = 20
 
 
 class AnswersError(Exception):
@@ -67,8 +68,9 @@ class Trial:
     source: NotebookNode
 
     @property
-    def has_control(self) -> bool:
-        return self.answers[-1].kind == "control"
+    def exercise(self) -> str | None:
+        """The exercise whose answers are tried; None for a whole notebook."""
+        return self.answers[0].exercise
 
 
 def read_answers(path: Path) -> list[Answer]:
@@ -178,15 +180,7 @@ def make_trials(
         yield _whole(broken, parts, {name: stubs[name]})
         listed = [answer for answer in answers if answer.exercise == name]
         for start in range(0, len(listed), ANSWERS_OF_A_TRIAL):
-            chosen = listed[start : start + ANSWERS_OF_A_TRIAL]
-            yield in_turn(parts, name, [*chosen, Answer("control", name, "the reference again")])
-
-
-def alone(trial: Trial, parts: NotebookNode) -> Iterator[Trial]:
-    """The answers of a trial, each in a notebook of its own."""
-    for answer in trial.answers:
-        if answer.kind != "control" and answer.exercise is not None:
-            yield in_turn(parts, answer.exercise, [answer])
+            yield in_turn(parts, name, listed[start : start + ANSWERS_OF_A_TRIAL])
 
 
 def _whole(answer: Answer, parts: NotebookNode, texts: dict[str, str]) -> Trial:
@@ -195,7 +189,12 @@ def _whole(answer: Answer, parts: NotebookNode, texts: dict[str, str]) -> Trial:
 
 
 def in_turn(parts: NotebookNode, exercise: str, answers: Sequence[Answer]) -> Trial:
-    """One notebook in which the answers to `exercise` are tried in turn, each with its tests."""
+    """One notebook in which the answers to `exercise` are tried in turn, each with its tests.
+
+    The reference, as the control, stands before each.
+    """
+    control = Answer("control", exercise, "the reference before other answers")
+    answers = [tried for answer in answers for tried in (control, answer)]
     needed = only_what_tests(parts, exercise)
     start = next(i for i, cell in enumerate(needed.cells) if _name(cell) == exercise)
     notebook = copy.deepcopy(needed)

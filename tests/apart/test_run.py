@@ -2,9 +2,11 @@
 
 import time
 
+import psutil
 import pytest
 
 from hub.grading.apart import ManifestError, MismatchError
+from hub.grading.execute import execute
 from tests.apart.notebooks import answered, apart, failed, failures, notebook, outputs
 
 ADD = notebook(
@@ -180,3 +182,36 @@ def test_a_changed_test_is_refused():
 def test_an_instructors_notebook_that_breaks_the_rules_is_refused():
     with pytest.raises(ManifestError, match=r"test-2 binds f, which is the student's"):
         apart(notebook(("solution", "def f(x): return x"), ("test", "f = abs\nassert f(1)")))
+
+
+def test_both_processes_know_what_they_run_for_and_no_secret(monkeypatch):
+    monkeypatch.setenv("LOGITLAB_EXECUTION", "mark")
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    monkeypatch.setenv("PLOTLY_RENDERER", "plotly_mimetype")
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "secret")
+    names = ("LOGITLAB_EXECUTION", "NBGRADER_EXECUTION", "PLOTLY_RENDERER", "JUPYTERHUB_API_TOKEN")
+    source = notebook(
+        ("released", f"import os\ndef seen():\n    return [os.environ.get(n) for n in {names}]"),
+        ("solution", "mine = seen()"),
+        ("test", "assert mine == ['mark', 'autograde', 'plotly_mimetype', None]"),
+        ("test", "assert seen() == ['mark', 'autograde', 'json', None]"),
+    )
+    assert failures(apart(source)) == []
+
+
+def test_both_processes_end_when_a_student_kills_their_parent(tmp_path):
+    note = tmp_path / "pids"
+    kill = "import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(60)"
+    source = notebook(
+        ("released", f"import os\nopen({str(note)!r}, 'a').write(f'{{os.getpid()}} ')"),
+        ("solution", "def f(): return 1"),
+        ("test", "assert f() == 1"),
+    )
+    execution = execute(answered(source, kill), source=source, tests="apart")
+    assert execution.problems
+    both = note.read_text().split()
+    assert len(both) == 2
+    deadline = time.monotonic() + 5
+    while any(psutil.pid_exists(int(pid)) for pid in both) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in both if psutil.pid_exists(int(pid))]

@@ -12,13 +12,12 @@ from hub.grading.trials import (
     Answer,
     AnswersError,
     Part,
-    alone,
     in_turn,
     only_what_tests,
     read_answers,
     split_tests,
 )
-from hub.prove import NotProved, Outcome, judge, prove, table
+from hub.prove import NotProved, Outcome, Row, counting, judge, prove, table, total
 from tests.grading.tiny_course import source_notebook
 
 ANSWERS = """# %% [wrong] double: adds two
@@ -53,6 +52,8 @@ def test_an_assignment_in_order_is_proved(source: Path) -> None:
     # points, wrong, by visible, by hidden, missed, right kept
     assert row.split()[1:7] == ["3", "2", "1", "2", "0", "1/1"]
     assert not [line for line in lines if line.startswith("FAULT")]
+    assert lines[-1].startswith("tiny, tests together: 5 points, 2/2 wrong caught, 1/1 right kept")
+    assert lines[-1].endswith("s, ok")
 
 
 def test_a_missed_wrong_answer_and_a_lost_right_one_are_faults(source: Path) -> None:
@@ -141,8 +142,8 @@ def test_each_kind_of_answer_has_its_own_rule(kind: str, failed: set[str], fault
     outcome = Outcome(answer, dict.fromkeys(failed, "why"), set(TESTS) - failed, 1.0)
     rows = judge(["f", "g"], TESTS, [outcome])
     assert sum(len(row.faults) for row in rows) == faults
-    assert len(list(table("t", rows, 1.0))) == 6 + faults
-    assert [row.points for row in rows] == [3, 3, 7]
+    assert len(list(table("t", rows))) == 6 + faults
+    assert [row.points for row in rows] == [3, 3, 1]
 
 
 def test_the_fixture_survives_the_percent_format() -> None:
@@ -152,32 +153,78 @@ def test_the_fixture_survives_the_percent_format() -> None:
     ]
 
 
-def test_answers_are_tried_in_turn_in_one_notebook_and_alone_if_need_be() -> None:
+def test_the_table_fits_a_terminal_of_100_columns() -> None:
+    fault = "a title of some length: fails a_test (AssertionError: " + "many words " * 20 + ")"
+    rows = [Row("an_exercise_with_quite_a_long_name", 100, 10, 10, 10, 10, 10, 9999, [fault] * 10)]
+    lines = list(table("tiny, tests together", rows))
+    assert max(map(len, lines)) <= 100
+    assert sum(line.startswith("FAULT  an_exercise") for line in lines) == 10
+    assert total("tiny, tests apart", rows, 7.4) == (
+        "tiny, tests apart: 100 points, 10/10 wrong caught, 10/10 right kept, 7 s, 10 FAULTS"
+    )
+
+
+def test_answers_are_tried_in_turn_each_after_the_reference() -> None:
     parts, _ = split_tests(source_notebook())
     listed = [Answer("wrong", "square", "a", "A"), Answer("right", "square", "b", "B")]
-    trial = in_turn(parts, "square", [*listed, Answer("control", "square", "c")])
+    trial = in_turn(parts, "square", listed)
     block = ["square", "square_test", "square_test-hidden"]
     names = [cell.metadata.nbgrader.grade_id for cell in trial.notebook.cells]
-    assert names == ["released-1", "double", *block, *block, *block]
-    assert trial.tries == (0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2)
+    assert names == ["released-1", "double", *block, *block, *block, *block]
+    assert trial.tries == (0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3)
+    assert [answer.kind for answer in trial.answers] == ["control", "wrong", "control", "right"]
     solutions = [c.source for c in trial.notebook.cells if c.id.startswith("square-")]
-    assert solutions[:2] == ["A", "B"]
-    assert "return x * x" in solutions[2]
-    assert trial.has_control
-    singles = list(alone(trial, parts))
-    assert [single.answers for single in singles] == [(listed[0],), (listed[1],)]
-    assert not any(single.has_control for single in singles)
+    assert (solutions[1], solutions[3]) == ("A", "B")
+    assert "return x * x" in solutions[0] and solutions[0] == solutions[2]
 
 
-def test_an_answer_that_leaves_something_behind_changes_no_other_verdict(source: Path) -> None:
-    spoiler = "def double(x):\n    global SIZE\n    SIZE = 4\n    return 6\n"
+@pytest.mark.parametrize(
+    ("controls", "counted", "again"),
+    [
+        ("passes passes passes", "a b c", ""),
+        ("passes passes fails", "a b", "c"),
+        ("passes fails fails", "a", "b c"),
+        ("passes fails passes", "a", "b c"),
+        ("fails fails fails", "control a b c", ""),
+    ],
+)
+def test_what_is_seen_after_a_failing_reference_does_not_count(
+    controls: str, counted: str, again: str
+) -> None:
+    found = []
+    for control, title in zip(controls.split(), "abc", strict=True):
+        failed = {"f_test": "why"} if control == "fails" else {}
+        found.append(Outcome(Answer("control", "f", "control"), failed, set()))
+        found.append(Outcome(Answer("wrong", "f", title, "the same text"), {}, set()))
+    outcomes, rest = counting(found)
+    assert [outcome.answer.title for outcome in outcomes] == counted.split()
+    assert [answer.title for answer in rest] == again.split()
+
+
+def test_answers_that_leave_something_behind_change_no_other_verdict(source: Path) -> None:
+    spoiler = "def double(x):\n    global SIZE\n    SIZE = 4\n    return 6\n\n\n"
+    right = "# %% [right] double: a sum\ndef double(x):\n    return x + x\n\n\n"
     (source / "answers.py").write_text(
-        f"# %% [wrong] double: spoils the given size\n{spoiler}\n\n"
-        "# %% [right] double: a sum\ndef double(x):\n    return x + x\n"
+        f"# %% [wrong] double: spoils the given size\n{spoiler}{right}"
+        f"# %% [wrong] double: spoils it again\n{spoiler}{right}"
     )
     lines = list(prove(source, workers=2, limits=LIMITS))
-    assert "double: answers disturb each other, so each alone" in lines
+    again = [line for line in lines if "left something behind" in line]
+    assert [line.split("'")[1] for line in again] == ["spoils the given size", "spoils it again"]
     assert not [line for line in lines if line.startswith("FAULT")]
+    assert "2/2 wrong caught, 2/2 right kept" in lines[-1]
+
+
+def test_a_wrong_reference_is_a_fault_and_no_reason_to_try_again(source: Path) -> None:
+    text = (source / "tiny.py").read_text()
+    (source / "tiny.py").write_text(text.replace("assert square(3) == 9", "assert square(3) == 8"))
+    (source / "answers.py").write_text("# %% [wrong] square: x\ndef square(x):\n    return x\n" * 2)
+    lines: list[str] = []
+    with pytest.raises(NotProved):
+        for line in prove(source, workers=2, limits=LIMITS):
+            lines.append(line)
+    assert not [line for line in lines if "left something behind" in line]
+    assert any("FAULT  square: the reference before other answers: fails" in x for x in lines)
 
 
 def test_tests_that_cannot_run_apart_are_named(source: Path) -> None:
