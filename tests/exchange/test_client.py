@@ -429,6 +429,13 @@ def test_due_dates_in_the_configuration_go_with_the_release(instructor, store):
     assert store.release_of(COURSE, ASSIGNMENT).as_json()["due"].startswith("2027-04-01T10:00")
 
 
+def test_a_due_date_entered_in_the_formgrader_goes_with_the_release(instructor, store):
+    with Gradebook(f"sqlite:///{instructor.path('gradebook.db')}", COURSE) as gradebook:
+        gradebook.update_or_create_assignment(ASSIGNMENT, duedate="2027-05-01 08:00")
+    assert instructor.nbgrader("ReleaseAssignmentApp", ASSIGNMENT, "--force") == 0
+    assert store.release_of(COURSE, ASSIGNMENT).as_json()["due"].startswith("2027-05-01T08:00")
+
+
 def test_assignments_can_live_in_a_folder_of_their_course(student, store):
     with student.path("nbgrader_config.py").open("a") as config:
         config.write("c.Exchange.path_includes_course = True\n")
