@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH_BACKEND ?=
 PORT ?=
-PYTEST_ARGS ?=
+# Two test files at a time; PYTEST_ARGS="-k exchange" chooses, and runs one at a time.
+PYTEST_ARGS ?= -n 2 --dist loadfile
 
 INSTALL = TORCH_BACKEND="$(TORCH_BACKEND)" "$(PYTHON)" -m hub.install --venv "$(VENV)"
 RUN = "$(VENV)/bin/python" -m
