@@ -26,6 +26,7 @@ def enrol(folder: CourseFolder) -> Iterator[str]:
         known = {student.id for student in gradebook.students}
         new = [name for name in settings.people.students if name not in known]
         for name in new:
-            gradebook.update_or_create_student(name)
+            # Without a name the formgrader calls everybody "None, None".
+            gradebook.update_or_create_student(name, last_name=name, first_name="")
     if new:
         yield f"gradebook: {len(new)} student(s) added"

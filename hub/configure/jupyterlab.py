@@ -96,6 +96,8 @@ def server_config(part: Part) -> dict[str, Any]:
     grader = part == "grader"
     return {
         "ServerApp": {
+            # Not a login shell: its profile would take our commands off the PATH again.
+            "terminado_settings": {"shell_command": ["/bin/bash"]},
             "jpserver_extensions": {
                 # Not needed here, and each costs a student time at every start.
                 "jupyterlab_jupytext": False,
@@ -108,7 +110,7 @@ def server_config(part: Part) -> dict[str, Any]:
                 # Ours answers its route, see hub/validation.py.
                 "nbgrader.server_extensions.validate_assignment": False,
                 "hub.validation": True,
-            }
+            },
         },
         "LabApp": {"extra_labextensions_path": [str(LABEXTENSIONS)]},
     }

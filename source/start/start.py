@@ -109,7 +109,9 @@ bars(before=guesses(logits), after=guesses(edited))
 # `+` and `-`). This cell is yours to change.
 
 # %% tags=["play"]
-my_target = text.index("h") + 1
+my_letters = text  # or a phrase of your own, written twice, without its last few symbols
+my_ids = torch.tensor([[BOS] + [ALPHABET.index(s) for s in my_letters]])
+my_target = my_letters.index("h") + 1
 
 
 def my_edit(pattern, hook):
@@ -118,8 +120,8 @@ def my_edit(pattern, hook):
     return pattern
 
 
-my_logits = net.run_with_hooks(ids, fwd_hooks=[("blocks.1.attn.hook_pattern", my_edit)])
-bars(before=guesses(logits), after=guesses(my_logits))
+my_logits = net.run_with_hooks(my_ids, fwd_hooks=[("blocks.1.attn.hook_pattern", my_edit)])
+bars(before=guesses(net(my_ids)), after=guesses(my_logits))
 
 # %% [markdown]
 # ## Why it goes so fast
@@ -135,14 +137,15 @@ bars(before=guesses(logits), after=guesses(my_logits))
 #
 # ## How to work here
 #
-# **In the browser.** Open *Assignment List* (menu *Nbgrader*). *Fetch* copies an assignment into your
-# home, and there it is yours. Work through the notebook; exercises are the cells with
+# **In the browser.** The tab *Assignments* (menu *Nbgrader → Assignment List* brings it back) is where
+# you *Fetch* an assignment: a copy in your home, and yours. Unfold it there to open its notebook. Work through the notebook; exercises are the cells with
 # `# YOUR CODE HERE`. Cells that belong to the course are locked, and you can add your own anywhere.
 #
 # - **Validate** runs the whole notebook from the top and tells you which visible tests fail. Do it
 #   before you submit. It does not run the *hidden* tests: they look closer, and run when you submit.
-# - **Submit** hands in the notebook as it is *saved* (Ctrl+S first). You can submit as often as you
-#   like; the last one counts. You get a receipt with the server's time.
+# - **Submit** hands in the notebook; it is saved as you turn to the tab *Assignments*. Submit as often
+#   as you like; the last one counts. Your receipts, with the server's time and the SHA-256 of what
+#   arrived, are kept in `submission-receipts.txt` in your home.
 # - **Feedback** appears in the same list when your instructor releases it, question by question.
 #
 # **In a terminal** (menu *File → New → Terminal*) the same is done by
@@ -182,9 +185,9 @@ def likeliest(logits: torch.Tensor) -> int:
 
 
 # %% nbgrader={"grade": true, "grade_id": "likeliest_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-got = likeliest(torch.tensor([0.5, -1.0, 2.5, 2.0]))
+got = likeliest(torch.tensor([0.5, -1.0, 3.5, 3.0]))
 checks.check_equal(
-    got, 2, "likeliest([0.5, -1.0, 2.5, 2.0])", hint="Is it the place, or the number?"
+    got, 2, "likeliest([0.5, -1.0, 3.5, 3.0])", hint="Is it the place, or the number?"
 )
 assert type(got) is int, "an int is asked for"
 

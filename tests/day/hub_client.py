@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import time
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
 
 START_SECONDS = 180
 
@@ -76,6 +80,22 @@ class Person:
     def write_notebook(self, path: str, notebook: dict[str, Any]) -> None:
         body = {"type": "notebook", "format": "json", "content": notebook}
         self.server("PUT", f"/api/contents/{quote(path)}", json=body).raise_for_status()
+
+    def type_into_terminal(self, name: str, text: str) -> None:
+        """Type into a running terminal of one's own server."""
+
+        async def type_in() -> None:
+            address = f"{self.url.replace('http', 'ws', 1)}/user/{self.name}/terminals/websocket/"
+            request = HTTPRequest(
+                f"{address}{name}", headers={"Authorization": f"token {self._tokens[self.name]}"}
+            )
+            connection = await websocket_connect(request)
+            await connection.read_message()
+            await connection.write_message(json.dumps(["stdin", text]))
+            await asyncio.sleep(2)
+            connection.close()
+
+        asyncio.run(type_in())
 
 
 def _xsrf(page: str) -> str:

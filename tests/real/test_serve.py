@@ -202,3 +202,15 @@ def test_saving_the_text_of_a_notebook_updates_the_notebook(instructor):
     notebook = "/api/contents/source/start/start.ipynb"
     cells = instructor.server("GET", notebook, owner=GRADER).json()["content"]["cells"]
     assert cells[0]["source"].startswith("# New: ")
+
+
+def test_the_courses_commands_are_found_in_a_terminal(server, alice):
+    name = alice.server("POST", "/api/terminals").json()["name"]
+    alice.type_into_terminal(name, "command -v nbgrader logitlab > found.txt\r")
+    deadline = time.monotonic() + 30
+    text = ""
+    while time.monotonic() < deadline and "logitlab" not in text:
+        answer = alice.server("GET", "/api/contents/found.txt")
+        text = answer.json()["content"] if answer.status_code == 200 else ""
+        time.sleep(0.5)
+    assert [Path(line).name for line in text.split()] == ["nbgrader", "logitlab"]
