@@ -88,7 +88,6 @@ def serve(course: Path | None) -> None:
 
     Without --course this is the demonstration course, made on the first start.
     """
-    from hub.contents import enrol
     from hub.demo import demo_course
     from hub.serve import ServeError, serve
 
@@ -100,9 +99,7 @@ def serve(course: Path | None) -> None:
         root = course or default_root()
         if course is None:
             say(demo_course(root))
-        folder = open_course(root)
-        say(enrol(folder))
-        say(serve(folder))
+        say(serve(open_course(root)))
 
     try:
         run()
@@ -252,7 +249,10 @@ def export(target: Path, folder: CourseFolder) -> None:
     """Write the course's grades to TARGET as CSV: one row a student and assignment, in UTC."""
     from hub.grading.export import export_csv
 
-    export_csv(folder.gradebook_url, folder.settings.course.id, target)
+    late = folder.settings.late
+    export_csv(
+        folder.gradebook_url, folder.settings.course.id, target, late.policy, late.percent_per_day
+    )
     click.echo(f"{target}: written")
 
 

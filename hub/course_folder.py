@@ -62,6 +62,10 @@ class CourseFolder:
         return self.root / "server"
 
     @property
+    def hub_database_url(self) -> str:
+        return f"sqlite:///{self.server / 'jupyterhub.sqlite'}"
+
+    @property
     def exchange(self) -> Path:
         """What the exchange keeps: releases, submissions, feedback."""
         return self.server / "exchange"

@@ -21,8 +21,10 @@ import psutil
 
 from hub.accounts import demo_accounts
 from hub.configure.jupyterhub import Ports
+from hub.contents import enrol
 from hub.course_folder import CourseFolder
 from hub.install.state import notebook_progress, notebook_ready
+from hub.people import reconcile
 
 CONFIG = Path(__file__).parent / "configure" / "jupyterhub_config.py"
 START_SECONDS = 120
@@ -42,6 +44,8 @@ def serve(folder: CourseFolder) -> Iterator[str]:
     hub stops by itself.
     """
     with _only_one(folder):
+        yield from reconcile(folder)
+        yield from enrol(folder)
         accounts = demo_accounts(folder.settings, folder.server / "accounts.json")
         ports = _ports(folder)
         _adopt_orphans()

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
-USER_NAME = re.compile(r"[a-z0-9][a-z0-9@._-]{0,62}")
+USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?")
 
 
 class SettingsError(Exception):
@@ -81,7 +81,7 @@ class People(Section):
         for name in value:
             if not USER_NAME.fullmatch(name):
                 raise ValueError(
-                    f"{name!r}: user names are small letters, digits and . _ - @, "
+                    f"{name!r}: user names are small letters and digits, with . _ - @ between, "
                     "at most 63 characters"
                 )
         if len(set(value)) != len(value):

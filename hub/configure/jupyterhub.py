@@ -10,6 +10,7 @@ from typing import Any
 
 from hub.configure import roles
 from hub.course_folder import CourseFolder
+from hub.install.state import notebook_ready
 from hub.pages import landing, links
 
 PAGES = Path(__file__).parent.parent / "pages"
@@ -39,7 +40,7 @@ def update_proxy(c: Any) -> None:
 
 def update_state(c: Any, folder: CourseFolder) -> None:
     """Everything the hub remembers lives in the course folder's `server/`."""
-    c.JupyterHub.db_url = f"sqlite:///{folder.server / 'jupyterhub.sqlite'}"
+    c.JupyterHub.db_url = folder.hub_database_url
     c.JupyterHub.cookie_secret_file = str(folder.server / "cookie_secret")
     c.ConfigurableHTTPProxy.pid_file = str(folder.server / "proxy.pid")
     # Students' servers are children of this process here, so they go and come with it.
@@ -98,6 +99,8 @@ def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
     """Students' servers: local processes, for people who trust each other."""
     c.JupyterHub.spawner_class = "hub.spawning.local.LocalSpawner"
     c.LocalSpawner.course_root = str(folder.root)
+    # Decided once: a checkout that changes under a running server holds up nobody.
+    c.LocalSpawner.libraries_are_coming = not notebook_ready(Path(sys.prefix))
     c.LocalSpawner.exchange_url = f"http://127.0.0.1:{ports.public}/services/{roles.EXCHANGE}"
     c.Spawner.http_timeout = 120
     c.JupyterHub.concurrent_spawn_limit = 2 * (os.cpu_count() or 1)

@@ -32,6 +32,8 @@ EXCHANGE_CLASSES = {
     "collect": "ExchangeCollect",
 }
 
+GRADER_CSP = "frame-ancestors 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:"
+
 # JupyterLab looks in this folder for folders that are extensions.
 LABEXTENSIONS = Path(__file__).parent.parent / "labextensions"
 
@@ -94,8 +96,13 @@ def _named(value: Any) -> Any:
 def server_config(part: Part) -> dict[str, Any]:
     """jupyter_server's: which server extensions run, and where our JupyterLab extension lies."""
     grader = part == "grader"
+    # The formgrader shows students' work under an instructor's session: no script of another
+    # site runs there, which nbconvert's pages would load for mathematics. (The hub adds this
+    # header itself where nothing is set, so that its own part is repeated here.)
+    headers = {"Content-Security-Policy": GRADER_CSP} if grader else {}
     return {
         "ServerApp": {
+            "tornado_settings": {"headers": headers},
             # Not a login shell: its profile would take our commands off the PATH again.
             "terminado_settings": {"shell_command": ["/bin/bash"]},
             "jpserver_extensions": {

@@ -50,6 +50,8 @@ def _update_pages(c: Config) -> None:
     c.HTMLExporter.preprocessors = [f"{FEEDBACK}.Sanitise"]
     c.GenerateFeedback.exporter_class = f"{FEEDBACK}.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [
+        # Again, now that points have been given by hand.
+        "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.GetGrades",
         f"{FEEDBACK}.HideTests",
         f"{FEEDBACK}.Sanitise",

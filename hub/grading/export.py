@@ -11,6 +11,8 @@ from typing import Any
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
+from hub.grading.late import refresh_penalties
+
 COLUMNS = (
     "course",
     "assignment",
@@ -34,9 +36,21 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 Row = dict[str, Any]
 
 
-def export_csv(gradebook_url: str, course_id: str, path: Path) -> None:
-    """Write one row a student and assignment of the gradebook to `path`."""
+def export_csv(
+    gradebook_url: str,
+    course_id: str,
+    path: Path,
+    policy: str | None = None,
+    percent_per_day: float = 0,
+) -> None:
+    """Write one row a student and assignment of the gradebook to `path`.
+
+    With a late `policy`, what late submissions lose is first recomputed from the points they have
+    now, those given by hand included.
+    """
     with Gradebook(gradebook_url, course_id) as gradebook:
+        if policy is not None:
+            refresh_penalties(gradebook, policy, percent_per_day)
         write_csv(grade_rows(gradebook, course_id), path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from nbgrader.api import Gradebook
 from nbgrader.plugins import BasePlugin
 from traitlets import Enum, Float
 
@@ -26,6 +27,20 @@ def late_penalty(
         return score
     days = math.ceil(seconds_late / SECONDS_OF_A_DAY)
     return score * min(1.0, days * percent_per_day / 100)
+
+
+def refresh_penalties(gradebook: Gradebook, policy: str, percent_per_day: float) -> None:
+    """Recompute what every submission loses from the points it has now.
+
+    nbgrader computes it at autograding, before anything is graded by hand.
+    """
+    for assignment in gradebook.assignments:
+        for submission in assignment.submissions:
+            late = submission.total_seconds_late
+            for notebook in submission.notebooks:
+                lost = late_penalty(policy, percent_per_day, notebook.score, late)
+                notebook.late_submission_penalty = lost
+    gradebook.db.commit()
 
 
 class LatePenalty(BasePlugin):

@@ -15,9 +15,9 @@ import nh3
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode, from_dict
 
-MAX_MARKDOWN_CHARACTERS = 200_000
+MAX_MARKDOWN_CHARACTERS = 20_000  # math in deep nesting takes time with its square
 MAX_TEXT_CHARACTERS = 50_000
-MAX_HTML_CHARACTERS = 500_000
+MAX_HTML_CHARACTERS = 100_000
 MAX_PICTURE_CHARACTERS = 4_000_000
 
 TAGS = nh3.ALLOWED_TAGS - {"area", "map", "style", "article", "nav", "header"}
@@ -38,7 +38,7 @@ ACTIVE_TEX = re.compile(r"\\(href|style|class|cssId|require|html\w*|unicode)\b")
 def safe_html(text: str) -> str:
     """`text` without anything that runs, loads from elsewhere or changes the page around it."""
     cleaned = nh3.clean(
-        text,
+        text.encode("utf-8", "replace").decode(),  # a lone surrogate is no text
         tags=TAGS,
         clean_content_tags={"script", "style", "template", "noscript"},
         attributes=ATTRIBUTES,
@@ -46,7 +46,9 @@ def safe_html(text: str) -> str:
         url_schemes={"http", "https", "mailto", "data"},
         link_rel="noopener noreferrer",
     )
-    return ACTIVE_TEX.sub(r"\1", cleaned)
+    while ACTIVE_TEX.search(cleaned):  # what is left after one pass may join to another
+        cleaned = ACTIVE_TEX.sub(r"\1", cleaned)
+    return cleaned
 
 
 def _filter_attribute(tag: str, name: str, value: str) -> str | None:
@@ -58,7 +60,8 @@ def _filter_attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def _is_relative(url: str) -> bool:
-    return re.match(r"[\w][\w./ %-]*$", url) is not None
+    """A picture beside the notebook: it must not reach another page of the server."""
+    return re.fullmatch(r"\w[\w./ -]*", url) is not None and ".." not in url
 
 
 def safe_markdown(text: str, attachments: dict[str, dict[str, str]] | None = None) -> str:
@@ -66,10 +69,15 @@ def safe_markdown(text: str, attachments: dict[str, dict[str, str]] | None = Non
     if len(text) > MAX_MARKDOWN_CHARACTERS:
         rendered = f"<pre>{html.escape(text[:MAX_MARKDOWN_CHARACTERS])}</pre><p>(cut here)</p>"
     else:
-        renderer = IPythonRenderer(
-            escape=False, attachments=attachments or {}, exclude_anchor_links=True
-        )
-        rendered = MarkdownWithMath(renderer=renderer).render(text)
+        try:
+            renderer = IPythonRenderer(
+                escape=False, attachments=attachments or {}, exclude_anchor_links=True
+            )
+            rendered = MarkdownWithMath(renderer=renderer).render(text)
+        except Exception:
+            # A reference to an attachment that is not there, and whatever else students write:
+            # one cell that cannot be rendered must not cost its owner the page.
+            rendered = f"<pre>{html.escape(text)}</pre>"
     return _one_line(safe_html(rendered))
 
 
@@ -105,7 +113,7 @@ def safe_output(output: NotebookNode) -> NotebookNode:
     if output.output_type == "stream":
         return from_dict({**output, "text": _cut(output.text)})
     if output.output_type == "error":
-        return from_dict({**output, "traceback": [_cut(line) for line in output.traceback]})
+        return from_dict({**output, "traceback": [_cut(str(line)) for line in output.traceback]})
     return from_dict({**output, "data": _safe_bundle(output.data), "metadata": {}})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
-from traitlets import Unicode, default
+from traitlets import Bool, Unicode, default
 
 from hub.configure.jupyterlab import part_of
 from hub.configure.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
@@ -27,6 +27,9 @@ class LocalSpawner(LocalProcessSpawner):
 
     course_root = Unicode(help="The course folder.").tag(config=True)
     exchange_url = Unicode(help="URL of the exchange service.").tag(config=True)
+    libraries_are_coming = Bool(
+        False, help="The notebook libraries are being installed: servers wait for them."
+    ).tag(config=True)
 
     env_keep = KEPT
     # The first start may wait for the notebook libraries to be installed.
@@ -53,6 +56,10 @@ class LocalSpawner(LocalProcessSpawner):
     @default("default_url")
     def _default_url(self) -> str:
         return "/formgrader" if self.part == "grader" else "/lab"
+
+    def is_waiting(self) -> bool:
+        """Whether the notebook libraries are still on their way."""
+        return self.libraries_are_coming and not notebook_ready(Path(sys.prefix))
 
     def make_preexec_fn(self, name: str) -> Any:
         place = home(name, self.folder)
@@ -86,7 +93,7 @@ class LocalSpawner(LocalProcessSpawner):
         return args
 
     async def start(self) -> Any:
-        while not notebook_ready(Path(sys.prefix)):
+        while self.is_waiting():
             await asyncio.sleep(1)
         for place in {
             home(self.user.name, self.folder),
@@ -98,7 +105,7 @@ class LocalSpawner(LocalProcessSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Shown on the spawn page while the person waits."""
         last = ""
-        while not notebook_ready(Path(sys.prefix)):
+        while self.is_waiting():
             line = notebook_progress(Path(sys.prefix))
             if line != last:
                 yield {"progress": 10, "message": f"Installing the notebook libraries: {line}"}

@@ -54,6 +54,18 @@ def test_every_student_has_a_row_with_numbers_and_utc_times(graded: Path) -> Non
     assert (read["bob"]["submitted_utc"], float(read["bob"]["score"])) == ("", 0)
 
 
+@pytest.mark.parametrize(("policy", "score"), [("none", 5), ("percent_per_day", 4.5), ("zero", 0)])
+def test_points_given_by_hand_after_autograding_are_late_too(
+    graded: Path, policy: str, score: float
+) -> None:
+    url = f"sqlite:///{graded / 'gradebook.db'}"
+    with Gradebook(url, "tiny") as gradebook:
+        gradebook.find_grade("square_test", NOTEBOOK, ASSIGNMENT, "alice").manual_score = 5
+        gradebook.db.commit()
+    export_csv(url, "tiny", graded / "grades.csv", policy, 10)
+    assert float(rows(graded / "grades.csv")["alice"]["score"]) == score
+
+
 def test_names_are_quoted_and_never_formulas(graded: Path) -> None:
     export_csv(f"sqlite:///{graded / 'gradebook.db'}", "tiny", graded / "grades.csv")
     alice = rows(graded / "grades.csv")["alice"]

@@ -157,3 +157,24 @@ def test_a_students_cell_hides_nothing_by_using_the_marker() -> None:
     cell = new_code_cell(HIDDEN)
     hide_tests(new_notebook(cells=[cell]))
     assert cell.source == HIDDEN
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["![x](attachment:gone.png)", "![x](attachment:)", "a \ud800 b", "\\begin{a}" * 2000],
+    ids=["missing attachment", "no name", "lone surrogate", "deep mathematics"],
+)
+def test_a_text_that_cannot_be_rendered_is_shown_as_it_is(text):
+    assert safe_markdown(text).startswith("<div>")
+
+
+@pytest.mark.parametrize("url", ["a/../../../hub/logout", "..%2f..%2fhub/logout", "/hub/logout"])
+def test_a_picture_cannot_reach_another_page_of_the_server(url):
+    assert "logout" not in safe_markdown(f"![x]({url})")
+    assert "logout" not in safe_html(f'<img src="{url}">')
+
+
+@pytest.mark.parametrize("name", ["href", "style", "class"])
+def test_a_tex_command_does_not_survive_in_two_halves(name):
+    assert f"\\{name}" not in safe_html(f"$\\\\{name}{{javascript:alert(1)}}$")
+    assert f"\\{name}" not in safe_html(f"$\\\\\\{name}{{javascript:alert(1)}}$")
