@@ -91,7 +91,9 @@ def serve(course: Path | None) -> None:
     from hub.demo import demo_course
     from hub.serve import ServeError, serve
 
-    # Ctrl-C and a plain `kill` both end in an orderly stop.
+    # Ctrl-C and a plain `kill` both end in an orderly stop, also in the background of a script,
+    # which starts its children deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     @refusing(ServeError)

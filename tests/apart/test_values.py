@@ -62,7 +62,7 @@ def test_the_bits_of_a_float_survive():
         np.float32(1.5),
         np.bool_(True),
     ],
-    ids=lambda value: repr(value)[:20],
+    ids=lambda value: type(value).__name__,
 )
 def test_a_value_crosses_with_its_type(value):
     got = crossed(value)
