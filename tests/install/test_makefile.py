@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not in
 
 
 def make(*arguments, cwd=ROOT):
-    command = ["make", *arguments]
+    command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
 
 
