@@ -28,8 +28,6 @@ def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str,
         "JUPYTER_CONFIG_PATH": str(config_path(part, folder)),
         # nbgrader starts `alembic` and `jupyter` by name.
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-        "LOGITLAB_PART": part,
-        "LOGITLAB_COURSE_ID": settings.course.id,
         "LOGITLAB_EXCHANGE_URL": exchange_url,
         # Nothing is downloaded at run time; without this, a machine with no network spends
         # minutes in retries.
