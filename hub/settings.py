@@ -145,6 +145,37 @@ class Grading(Section):
     ] = "auto"
 
 
+class Containers(Section):
+    """One person's server where servers are containers."""
+
+    cpus: Annotated[float, Field(gt=0, description="most cores one server may use")] = 2
+    memory_mib: Annotated[int, Field(ge=512, description="memory of one server, MiB")] = 4096
+    pids: Annotated[int, Field(ge=64, description="most processes and threads of one server")] = 512
+    starts_at_once: Annotated[
+        int | Literal["auto"], Field(description="servers started at once; auto: two a core")
+    ] = "auto"
+    idle_minutes: Annotated[
+        int, Field(ge=0, description="a server unused for so long is stopped; 0: never")
+    ] = 90
+    kernel_idle_minutes: Annotated[
+        int, Field(ge=0, description="a kernel unused for so long is stopped; 0: never")
+    ] = 60
+
+
+class Gpus(Section):
+    """GPUs shared by students, in slots."""
+
+    devices: Annotated[
+        Literal["auto", "none"] | list[str],
+        Field(description="auto: all that the host has | none | a list of GPU- or MIG- UUIDs"),
+    ] = "auto"
+    students_per_device: Annotated[int, Field(ge=1, description="servers sharing one device")] = 4
+    when_full: Annotated[
+        Literal["cpu", "ask", "queue"],
+        Field(description="no slot is free: start without a GPU, ask first, or wait for one"),
+    ] = "cpu"
+
+
 class Settings(Section):
     """Everything in `course.yaml`. See `hub/course.example.yaml` for a documented example."""
 
@@ -155,6 +186,8 @@ class Settings(Section):
     server: Server = Server()
     exchange: Exchange = Exchange()
     grading: Grading = Grading()
+    containers: Containers = Containers()
+    gpus: Gpus = Gpus()
 
     @model_validator(mode="after")
     def _grader_is_not_a_person(self) -> Settings:
