@@ -22,10 +22,15 @@ from hub.install.steps import node_folder
 
 REQUIREMENTS = ROOT / "requirements"
 # Each lock is resolved under the pins of those before it, so that all fit into one environment.
-CONSTRAINTS = {"server": (), "notebook": ("server",), "dev": ("server", "notebook")}
+CONSTRAINTS = {
+    "server": (),
+    "notebook": ("server",),
+    "containers": ("server", "notebook"),
+    "dev": ("server", "notebook", "containers"),
+}
 PYTHONS = ("3.11", "3.12", "3.13")
-# The one package without a wheel; pure Python, so no compiler is needed to install it.
-SOURCE_ONLY = "transformers-stream-generator"
+# The packages without a wheel; pure Python, so no compiler is needed to install them.
+SOURCE_ONLY = ("onetimepass", "transformers-stream-generator")
 WITHOUT_TORCH = "torch ; python_version < '0'\n"
 FORBIDDEN = {
     "a build for one kind of hardware": re.compile(r"==[^\s;]*\+"),
@@ -140,7 +145,9 @@ def _check_fresh(name: str, lock: str) -> list[str]:
 
 def _check_python(name: str, lock: str, python: str) -> list[str]:
     """Does the lock hold on this Python, with a wheel for each package?"""
-    options = ("--python-version", python, "--only-binary", ":all:", "--no-binary", SOURCE_ONLY)
+    options = ["--python-version", python, "--only-binary", ":all:"]
+    for package in SOURCE_ONLY:
+        options += ["--no-binary", package]
     try:
         resolved = compile_lock(name, *options, prefer=lock)
     except subprocess.CalledProcessError:

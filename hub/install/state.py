@@ -17,9 +17,9 @@ PROXY = ROOT / "hub" / "proxy"
 TARGETS = {
     "server": ("venv", "uv", "server", "project", "proxy"),
     "notebook": ("venv", "uv", "server", "project", "proxy", "torch", "notebook"),
-    "dev": ("venv", "uv", "server", "project", "proxy", "dev"),
+    "dev": ("venv", "uv", "server", "project", "proxy", "containers", "dev"),
 }
-TARGETS["all"] = (*TARGETS["notebook"], "dev")
+TARGETS["all"] = (*TARGETS["notebook"], "containers", "dev")
 
 
 @dataclass(frozen=True)

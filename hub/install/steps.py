@@ -36,6 +36,7 @@ STEPS = {
     "proxy": Step("the proxy: configurable-http-proxy", 5, 20),
     "torch": Step("torch", 0, 0),  # depends on the build: torch_build says and checks it
     "notebook": Step("notebook libraries: TransformerLens, plotly and more", 160, 650),
+    "containers": Step("what the hub in a container needs, for its tests", 10, 40),
     "dev": Step("tools for tests and for working on the code", 90, 300),
 }
 
