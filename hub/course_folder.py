@@ -54,7 +54,8 @@ class CourseFolder:
 
     @property
     def gradebook_url(self) -> str:
-        return f"sqlite:///{self.root / 'gradebook.db'}"
+        """SQLAlchemy URL: `$LOGITLAB_GRADEBOOK`, else SQLite in the course folder."""
+        return os.environ.get("LOGITLAB_GRADEBOOK") or f"sqlite:///{self.root / 'gradebook.db'}"
 
     @property
     def server(self) -> Path:
@@ -63,7 +64,9 @@ class CourseFolder:
 
     @property
     def hub_database_url(self) -> str:
-        return f"sqlite:///{self.server / 'jupyterhub.sqlite'}"
+        """SQLAlchemy URL: `$LOGITLAB_HUB_DATABASE`, else SQLite among the server's state."""
+        kept = f"sqlite:///{self.server / 'jupyterhub.sqlite'}"
+        return os.environ.get("LOGITLAB_HUB_DATABASE") or kept
 
     @property
     def exchange(self) -> Path:

@@ -12,6 +12,7 @@ from hub.configure import roles
 from hub.course_folder import CourseFolder
 from hub.install.state import notebook_ready
 from hub.pages import landing, links
+from hub.settings import Settings
 
 PAGES = Path(__file__).parent.parent / "pages"
 
@@ -59,11 +60,26 @@ def update_people(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.load_roles = roles.roles(settings)
 
 
-def update_exchange(c: Any, folder: CourseFolder, ports: Ports) -> None:
-    """The exchange as a service that the hub starts, restarts and stops."""
-    settings = folder.settings
+def exchange_arguments(settings: Settings) -> list[str]:
+    """What `python -m hub.exchange` is told of the course: its name, due dates and limits."""
     course, limits = settings.course, settings.exchange
     due = {name: settings.due_utc(name) for name in settings.assignments}
+    return [
+        f"--course={course.id}",
+        *(
+            f"--due={course.id}/{name}={when:%Y-%m-%dT%H:%M:%SZ}"
+            for name, when in due.items()
+            if when
+        ),
+        f"--submission-mib={limits.submission_mib}",
+        f"--file-mib={limits.file_mib}",
+        f"--files={limits.files}",
+        f"--quota-mib={limits.quota_mib}",
+    ]
+
+
+def update_exchange(c: Any, folder: CourseFolder, ports: Ports) -> None:
+    """The exchange as a service that the hub starts, restarts and stops."""
     c.JupyterHub.services = [
         {
             "name": roles.EXCHANGE,
@@ -71,16 +87,7 @@ def update_exchange(c: Any, folder: CourseFolder, ports: Ports) -> None:
             "command": [
                 *(sys.executable, "-m", "hub.exchange"),
                 f"--store={folder.exchange}",
-                f"--course={course.id}",
-                *(
-                    f"--due={course.id}/{name}={when:%Y-%m-%dT%H:%M:%SZ}"
-                    for name, when in due.items()
-                    if when
-                ),
-                f"--submission-mib={limits.submission_mib}",
-                f"--file-mib={limits.file_mib}",
-                f"--files={limits.files}",
-                f"--quota-mib={limits.quota_mib}",
+                *exchange_arguments(folder.settings),
             ],
             "display": False,
         }

@@ -175,10 +175,15 @@ def files(part: Part, folder: CourseFolder) -> dict[str, Any]:
 def write(folder: CourseFolder) -> None:
     """Write the files of all parts below `server/config/<part>`."""
     for part in ("student", "instructor", "grader"):
-        for name, value in files(part, folder).items():
-            path = folder.server / "config" / part / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_text(name, value), encoding="utf-8")
+        write_files(part, folder, config_path(part, folder))
+
+
+def write_files(part: Part, folder: CourseFolder, target: Path) -> None:
+    """Write the files of one part below `target`."""
+    for name, value in files(part, folder).items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_text(name, value), encoding="utf-8")
 
 
 def _text(name: str, value: Any) -> str:

@@ -1,14 +1,15 @@
-"""The environment and folders of one person's server, as data."""
+"""The environment, arguments and folders of one person's server, as data."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from hub.configure.jupyterlab import config_path, part_of
+from hub.configure.jupyterlab import Part, config_path, part_of
 from hub.course_folder import CourseFolder
+from hub.settings import Settings
 
-# Of the hub's own environment only these reach a person's server.
+# Of the hub's own environment only these reach a server that is a process of the same machine.
 KEPT = ["LANG", "LC_ALL", "TZ", "COURSE_MODELS", "CUDA_VISIBLE_DEVICES"]
 
 
@@ -19,15 +20,10 @@ def home(user: str, folder: CourseFolder) -> Path:
     return folder.server / "homes" / user
 
 
-def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str, str]:
-    """What is set for every server, whatever starts it."""
-    settings = folder.settings
-    part = part_of(user, settings)
+def common(settings: Settings, exchange_url: str) -> dict[str, str]:
+    """What is set for every server, whatever starts it and wherever it runs."""
     threads = str(settings.server.cpu_threads)
-    variables = {
-        "JUPYTER_CONFIG_PATH": str(config_path(part, folder)),
-        # nbgrader starts `alembic` and `jupyter` by name.
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+    return {
         "LOGITLAB_EXCHANGE_URL": exchange_url,
         # Nothing is downloaded at run time; without this, a machine with no network spends
         # minutes in retries.
@@ -37,9 +33,32 @@ def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str,
         "OPENBLAS_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
     }
+
+
+def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str, str]:
+    """The environment of a server that is a process of this machine."""
+    part = part_of(user, folder.settings)
+    variables = common(folder.settings, exchange_url) | {
+        "JUPYTER_CONFIG_PATH": str(config_path(part, folder)),
+        # nbgrader starts `alembic` and `jupyter` by name.
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+    }
     if part == "grader":
         variables["LOGITLAB_COURSE"] = str(folder.root)
         # The grader's own dot files stay out of the folder that instructors see.
         private = folder.server / "homes" / user
         variables |= {"HOME": str(private), "JUPYTER_DATA_DIR": str(private / "jupyter")}
     return variables
+
+
+def arguments(part: Part, root: str) -> list[str]:
+    """Arguments of `jupyterhub-singleuser` that works in the folder `root`."""
+    given = [f"--ServerApp.root_dir={root}"]
+    if part == "grader":
+        hidden = "['server', '__pycache__', '*.pyc', 'gradebook.db']"
+        given += [
+            f"--ContentsManager.hide_globs={hidden}",
+            "--FileContentsManager.post_save_hook=hub.authoring.pairing.post_save_hook",
+            "--FileContentsManager.pre_save_hook=hub.authoring.preview.keep_release",
+        ]
+    return given

@@ -17,7 +17,7 @@ from hub.configure.jupyterlab import part_of
 from hub.configure.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 from hub.course_folder import CourseFolder
 from hub.install.state import notebook_progress, notebook_ready
-from hub.spawning.environment import KEPT, environment, home
+from hub.spawning.environment import KEPT, arguments, environment, home
 
 INSTALL_SECONDS = 3600
 
@@ -75,21 +75,11 @@ class LocalSpawner(LocalProcessSpawner):
         return env | environment(self.user.name, self.folder, self.exchange_url)
 
     def get_args(self) -> list[str]:
-        hidden = "['server', '__pycache__', '*.pyc', 'gradebook.db']"
-        args = [
-            *super().get_args(),
-            "--ServerApp.root_dir=" + str(home(self.user.name, self.folder)),
-        ]
+        place = str(home(self.user.name, self.folder))
+        args = [*super().get_args(), *arguments(self.part, place)]
         if os.geteuid() == 0:
             # Everybody's server runs under the account that runs the hub, root included.
             args.append("--ServerApp.allow_root=True")
-        if self.part == "grader":
-            hook = "hub.authoring.pairing.post_save_hook"
-            args += [
-                f"--ContentsManager.hide_globs={hidden}",
-                f"--FileContentsManager.post_save_hook={hook}",
-                "--FileContentsManager.pre_save_hook=hub.authoring.preview.keep_release",
-            ]
         return args
 
     async def start(self) -> Any:

@@ -1,0 +1,20 @@
+"""JupyterHub's configuration file in the hub's container: all of it follows from course.yaml.
+
+Plain Python in `docker/jupyterhub.d/*.py` is read afterwards, in the order of the names, with
+`c` at hand: the way out for what course.yaml does not set.
+"""
+
+import os
+from pathlib import Path
+
+from hub.configure import containers
+from hub.configure.deployment import deployment
+from hub.course_folder import open_course
+
+c = get_config()  # type: ignore[name-defined]
+
+folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+containers.update(c, folder, deployment(os.environ))
+
+for extra in containers.extras(folder):
+    exec(compile(extra.read_text(encoding="utf-8"), extra, "exec"), {"c": c, "folder": folder})

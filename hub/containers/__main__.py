@@ -1,0 +1,84 @@
+"""`python -m hub.containers setup|hub|exchange`: the commands of compose.yaml's services."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from hub.configure.deployment import HUB_API, DeploymentError, secret
+from hub.containers.setup import setup as set_up
+from hub.course_folder import CourseFolderError
+from hub.settings import SettingsError, load_settings
+
+SETTINGS = Path("/srv/settings/course.yaml")
+EXCHANGE_PORT = 8102
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Parts of a course server in containers; compose.yaml starts them."""
+
+
+@main.command()
+def setup() -> None:
+    """Put settings and configuration into the volumes, with their owners. Runs once at each up."""
+    try:
+        for line in set_up(SETTINGS):
+            click.echo(line)
+    except (SettingsError, CourseFolderError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+def hub() -> None:
+    """JupyterHub, after the people of the course were brought into its database."""
+    from hub.course_folder import open_course
+    from hub.people import reconcile
+
+    folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+    for line in reconcile(folder):
+        click.echo(line)
+    config = Path(__file__).parents[1] / "configure" / "containers_config.py"
+    _become([sys.executable, "-m", "jupyterhub", "-f", str(config)])
+
+
+@main.command()
+def exchange() -> None:
+    """The exchange, told of the course what course.yaml says."""
+    from hub.configure.jupyterhub import exchange_arguments
+    from hub.configure.roles import EXCHANGE, USE_EXCHANGE
+
+    try:
+        settings, token = load_settings(SETTINGS), secret("exchange_token")
+    except (SettingsError, DeploymentError) as error:
+        raise click.ClickException(str(error)) from error
+    os.environ |= {
+        "JUPYTERHUB_API_TOKEN": token,
+        "JUPYTERHUB_API_URL": f"{HUB_API}/hub/api",
+        "JUPYTERHUB_BASE_URL": "/",
+        "JUPYTERHUB_CLIENT_ID": f"service-{EXCHANGE}",
+        "JUPYTERHUB_OAUTH_ACCESS_SCOPES": f'["{USE_EXCHANGE}"]',
+        "JUPYTERHUB_SERVICE_NAME": EXCHANGE,
+        "JUPYTERHUB_SERVICE_PREFIX": f"/services/{EXCHANGE}/",
+        "JUPYTERHUB_SERVICE_URL": f"http://exchange-control:{EXCHANGE_PORT}",
+    }
+    _become(
+        [
+            *(sys.executable, "-m", "hub.exchange"),
+            "--store=/srv/exchange",
+            "--database=postgresql+psycopg:///exchange?host=/run/postgresql",
+            *exchange_arguments(settings),
+        ]
+    )
+
+
+def _become(command: list[str]) -> None:
+    sys.stdout.flush()
+    os.execv(command[0], command)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m hub.containers")

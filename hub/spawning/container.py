@@ -1,0 +1,191 @@
+"""Servers as containers, through DockerSpawner: what each is made of is in `options`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+from dockerspawner import DockerSpawner
+from jupyterhub.utils import wait_for_http_server
+from traitlets import Unicode, default
+
+from hub.configure.deployment import FIRST_STUDENT_UID, Deployment, deployment
+from hub.configure.jupyterlab import part_of
+from hub.configure.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
+from hub.course_folder import CourseFolder
+from hub.spawning.environment import arguments
+from hub.spawning.options import Options, options
+from hub.spawning.queue import StartQueue
+from hub.spawning.uids import keep_uid
+
+# Waiting in the queue counts as starting, so that this is the longest wait of a large class.
+START_SECONDS = 3600
+BOOT_SECONDS = 180
+STALE_SECONDS = 30
+
+
+@cache
+def start_queue(width: int) -> StartQueue:
+    """The one queue of this hub."""
+    return StartQueue(width)
+
+
+class CannotStart(Exception):
+    """A start that was given up; the message is for the person who waits."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.jupyterhub_message = message
+
+
+class ContainerSpawner(DockerSpawner):
+    """One container a person, all alike but for what `options` says."""
+
+    course_root = Unicode(help="The hub's course folder.").tag(config=True)
+    firewall_heartbeat = Unicode(
+        help="File that the firewall keeps fresh; without it no server starts. Empty: no firewall."
+    ).tag(config=True)
+
+    start_timeout = START_SECONDS
+    http_timeout = BOOT_SECONDS
+    remove = True
+    pull_policy = "never"
+    use_internal_ip = True
+    # Named servers would share a home and a place in the queue.
+    allow_named_servers = False
+
+    @cached_property
+    def folder(self) -> CourseFolder:
+        return CourseFolder(Path(self.course_root))
+
+    @cached_property
+    def place(self) -> Deployment:
+        return deployment(os.environ)
+
+    @property
+    def made_of(self) -> Options:
+        settings = self.folder.settings
+        part = part_of(self.user.name, settings)
+        path = self.folder.server / "uids.json"
+        uid = 0 if part == "grader" else keep_uid(self.user.name, path, FIRST_STUDENT_UID)
+        return options(self.user.name, part, uid, settings, self.place)
+
+    @property
+    def starts(self) -> StartQueue:
+        width = self.folder.settings.containers.starts_at_once
+        return start_queue(2 * (os.cpu_count() or 1) if width == "auto" else width)
+
+    @default("network_name")
+    def _network_name(self) -> str:
+        return self.place.network
+
+    @default("object_name")
+    def _object_name(self) -> str:
+        return self.made_of.name
+
+    @default("cmd")
+    def _cmd(self) -> list[str]:
+        return ["jupyterhub-singleuser"]
+
+    @default("server_token_scopes")
+    def _server_token_scopes(self) -> list[str]:
+        if part_of(self.user.name, self.folder.settings) == "grader":
+            return grader_token_scopes(self.folder.settings)
+        return SERVER_TOKEN_SCOPES
+
+    @default("default_url")
+    def _default_url(self) -> str:
+        grader = part_of(self.user.name, self.folder.settings) == "grader"
+        return "/formgrader" if grader else "/lab"
+
+    def get_args(self) -> list[str]:
+        part = part_of(self.user.name, self.folder.settings)
+        return [*super().get_args(), *arguments(part, self.made_of.root)]
+
+    def get_env(self) -> dict[str, str]:
+        return {**super().get_env(), **self.made_of.environment}
+
+    def prepare(self) -> None:
+        """Set DockerSpawner's traits for this start."""
+        made = self.made_of
+        self.image = made.image
+        self.object_name = made.name
+        self.volumes, self.read_only_volumes = made.volumes, made.read_only_volumes
+        self.extra_create_kwargs, self.extra_host_config = made.create, made.host
+
+    async def start(self) -> tuple[str, int]:
+        """Wait for a turn, start the container, and give up the turn when its server answers.
+
+        Raises CannotStart with words for the person who waits.
+        """
+        async with self.starts.turn(self.user.name):
+            self._check_firewall()
+            self.prepare()
+            await self._remove_left_over()
+            try:
+                ip, port = await super().start()
+            except docker.errors.ImageNotFound:
+                raise CannotStart(
+                    f"The image {self.image} is not on this machine: the administrator runs "
+                    "`make images`."
+                ) from None
+            await self._answers(f"http://{ip}:{port}{self.server.base_url}api")
+        return ip, port
+
+    async def _remove_left_over(self) -> None:
+        """Remove what a start before this one left, also where it still runs."""
+        if await self.get_object():
+            await self.stop_object()
+            await self.remove_object()
+
+    async def _answers(self, url: str) -> None:
+        waiting = asyncio.ensure_future(wait_for_http_server(url, timeout=BOOT_SECONDS))
+        try:
+            while not waiting.done():
+                await asyncio.wait({waiting}, timeout=2)
+                if not waiting.done() and await self.poll() is not None:
+                    raise CannotStart(
+                        "Your server stopped while it started. Try again; if it happens again, "
+                        f"the administrator looks at `docker logs {self.object_name}`."
+                    )
+            await waiting
+        finally:
+            waiting.cancel()
+
+    def _check_firewall(self) -> None:
+        if not self.firewall_heartbeat:
+            return
+        try:
+            age = time.time() - os.stat(self.firewall_heartbeat).st_mtime
+        except FileNotFoundError:
+            age = float("inf")
+        if age > STALE_SECONDS:
+            raise CannotStart(
+                "The firewall between students' servers does not stand, so none is started: "
+                "the administrator looks at `make status` and `make logs SERVICE=firewall`."
+            )
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Shown on the spawn page while the person waits."""
+        last = None
+        while self.ready_to_follow():
+            place = self.starts.place(self.user.name)
+            message = (
+                f"Many start at once: yours is number {place} in the queue"
+                if place
+                else "Starting your JupyterLab"
+            )
+            if message != last:
+                yield {"progress": 10 if place else 50, "message": message}
+            last = message
+            await asyncio.sleep(1)
+
+    def ready_to_follow(self) -> bool:
+        """Whether there is a start to tell about."""
+        return self.pending == "spawn"

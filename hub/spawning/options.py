@@ -1,0 +1,125 @@
+"""What one person's container is made of, as data: image, user, volumes, limits, environment.
+
+The guard in front of the Docker socket (`hub.guard`) accepts nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hub.configure.deployment import GRADER_UID, INSIDE, Deployment
+from hub.configure.jupyterlab import Part
+from hub.configure.roles import EXCHANGE
+from hub.settings import Settings
+from hub.spawning.environment import common
+from hub.spawning.names import slug
+
+HOME = "/home/student"
+COURSE = "/srv/course"
+CONFIG = "/srv/config"
+MODELS = "/opt/logitlab/models"
+MODELS_VOLUME = "/srv/models"
+# A share of the processor that leaves hub and proxy answering while a class computes; without
+# it the hub was seen to be silent for over a minute when twenty servers started.
+CPU_SHARES = 128
+LOG_MIB = 10
+TMP_MIB = 1024
+
+
+@dataclass(frozen=True)
+class Options:
+    """One container, in the words of DockerSpawner's traits of the same names."""
+
+    image: str
+    name: str
+    environment: dict[str, str]
+    volumes: dict[str, Any]
+    read_only_volumes: dict[str, Any]
+    create: dict[str, Any]
+    host: dict[str, Any]
+
+    @property
+    def root(self) -> str:
+        """The folder that JupyterLab shows."""
+        return COURSE if COURSE in self.volumes.values() else HOME
+
+
+def options(user: str, part: Part, uid: int, settings: Settings, place: Deployment) -> Options:
+    """The container of `user`. `uid`: a student's number; the grader has its own."""
+    grader = part == "grader"
+    number = GRADER_UID if grader else uid
+    limits = settings.containers
+    return Options(
+        image=place.grader_image if grader else place.student_image,
+        name=f"{place.project}-user-{slug(user)}",
+        environment=_environment(user, part, settings, place),
+        volumes=_volumes(user, part, place),
+        read_only_volumes=_read_only_volumes(part, place),
+        create={
+            "user": f"{number}:{number}",
+            "labels": {
+                "logitlab.project": place.project,
+                "logitlab.user": user,
+                "logitlab.gpu": "cpu",
+            },
+            "working_dir": COURSE if grader else HOME,
+        },
+        host={
+            "auto_remove": False,  # an engine before 23 ends such containers when it restarts
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges:true"],
+            "read_only": True,
+            "tmpfs": {"/tmp": f"rw,nosuid,nodev,size={TMP_MIB}m"},
+            "pids_limit": limits.pids,
+            "cpu_shares": CPU_SHARES,
+            "mem_limit": limits.memory_mib * 2**20,
+            "memswap_limit": limits.memory_mib * 2**20,
+            "cpu_period": 100_000,
+            "cpu_quota": int(limits.cpus * 100_000),
+            "log_config": {
+                "type": "json-file",
+                "config": {"max-size": f"{LOG_MIB}m", "max-file": "2"},
+            },
+        },
+    )
+
+
+def _environment(user: str, part: Part, settings: Settings, place: Deployment) -> dict[str, str]:
+    variables = common(settings, f"{INSIDE}/services/{EXCHANGE}") | {
+        "HOME": HOME,
+        "USER": user,
+        "LOGNAME": user,
+        "SHELL": "/bin/bash",
+        "JUPYTER_CONFIG_PATH": CONFIG,
+    }
+    if place.models_volume:
+        variables["COURSE_MODELS"] = f"{MODELS_VOLUME}:{MODELS}"
+    if part == "grader":
+        variables |= {
+            "LOGITLAB_COURSE": COURSE,
+            "LOGITLAB_PEOPLE": "/srv/people",
+            "LOGITLAB_GRADEBOOK": "postgresql+psycopg:///gradebook?host=/run/postgresql",
+            "LOGITLAB_EXECUTOR": "/run/executor/socket",
+        }
+    return variables
+
+
+def _volumes(user: str, part: Part, place: Deployment) -> dict[str, Any]:
+    mine = {place.volume(f"home_{slug(user)}"): HOME}
+    if part == "grader":
+        mine |= {place.volume("course"): COURSE, place.volume("people"): "/srv/people"}
+    return mine
+
+
+def _read_only_volumes(part: Part, place: Deployment) -> dict[str, Any]:
+    mine = {place.volume(f"config_{part}"): CONFIG}
+    if place.models_volume:
+        mine[place.volume("models")] = MODELS_VOLUME
+    if part == "grader":
+        # A socket can be connected to through a read-only mount, and not be replaced.
+        mine |= {
+            place.volume("db_socket"): "/run/postgresql",
+            place.volume("executor_socket"): "/run/executor",
+        }
+    return mine

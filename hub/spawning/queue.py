@@ -1,0 +1,56 @@
+"""Starts in the order in which they were asked for, so many at once: a class logs in together.
+
+A hub that starts everything at once answers nobody, and one that refuses sends people back to
+reload by themselves. Here everybody keeps a place and sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class StartQueue:
+    """At most `width` holders at a time; the others wait, first come, first served."""
+
+    def __init__(self, width: int) -> None:
+        if width < 1:
+            raise ValueError("at least one start at a time")
+        self.width = width
+        self._running = 0
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+
+    def place(self, name: str) -> int:
+        """How many are to start before `name`, itself included; 0: it does not wait."""
+        names = [each for each, admitted in self._waiting.items() if not admitted.done()]
+        return names.index(name) + 1 if name in names else 0
+
+    @asynccontextmanager
+    async def turn(self, name: str) -> AsyncIterator[None]:
+        """Wait for a turn, and give it up afterwards, also when the start fails or is given up.
+
+        Raises ValueError where `name` waits already.
+        """
+        if name in self._waiting:
+            raise ValueError(f"{name} waits for its turn already")
+        admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[name] = admitted
+        self._admit()
+        try:
+            await admitted
+            del self._waiting[name]
+            yield
+        finally:
+            self._waiting.pop(name, None)
+            if admitted.done() and not admitted.cancelled():
+                self._running -= 1
+                self._admit()
+
+    def _admit(self) -> None:
+        for admitted in self._waiting.values():
+            if self._running >= self.width:
+                return
+            if not admitted.done():
+                self._running += 1
+                admitted.set_result(None)

@@ -1,0 +1,44 @@
+"""A number of the operating system for each student, kept for ever by user name.
+
+Homes, submissions and processes of two students belong to two users of the kernel, so that one
+mistake in a mount does not show one's files to the other. A number is never given to somebody
+else, also when its owner left: the files of the one would belong to the other.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+LAST = 29999
+
+
+class NoUidLeft(Exception):
+    """All numbers up to the last are taken."""
+
+
+def uid_for(name: str, taken: Mapping[str, int], first: int) -> int:
+    """The uid of `name`: the one it has, else the one after the highest that was ever given.
+
+    Raises NoUidLeft where that is beyond LAST.
+    """
+    uid = taken.get(name, max(taken.values(), default=first - 1) + 1)
+    if uid > LAST:
+        raise NoUidLeft(f"{name}: every uid from {first} to {LAST} is taken")
+    return uid
+
+
+def keep_uid(name: str, path: Path, first: int) -> int:
+    """`uid_for` with what is kept in the JSON file at `path`, where a new one is added."""
+    taken = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    uid = uid_for(name, taken, first)
+    if name not in taken:
+        partial = path.with_suffix(".partial")
+        with partial.open("w", encoding="utf-8") as file:
+            json.dump(taken | {name: uid}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    return uid
