@@ -1,0 +1,26 @@
+"""Pictures of attention, heads, tokens, losses and predictions, each a Plotly figure.
+
+All functions take torch tensors, numpy arrays or nested lists, and write plain numbers into the
+figure, so that `fig.data[0].z` reads as rows of floats. Attention is rounded to four decimals,
+which keeps a saved notebook small.
+
+Colours are safe for colour-blind readers: viridis for what is never negative, purple to orange
+through white for what has a sign. A figure brings its own white background: no single grey text
+is legible both on white and on JupyterLab's dark theme.
+"""
+
+from course.plots.attention import attention_heads, attention_heatmap
+from course.plots.heads import head_grid
+from course.plots.positions import position_losses, token_strip
+from course.plots.style import INK, LINES, MOST_CELLS
+
+__all__ = [
+    "INK",
+    "LINES",
+    "MOST_CELLS",
+    "attention_heads",
+    "attention_heatmap",
+    "head_grid",
+    "position_losses",
+    "token_strip",
+]
