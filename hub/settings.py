@@ -10,7 +10,7 @@ import datetime as dt
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -176,6 +176,67 @@ class Gpus(Section):
     ] = "cpu"
 
 
+class OAuth(Section):
+    """Logging in with an institution's accounts: OAuth 2, OpenID Connect.
+
+    The client's secret is never here: `$LOGITLAB_OAUTH_SECRET_FILE` or `$LOGITLAB_OAUTH_SECRET`.
+    """
+
+    service: Annotated[str, Field(description="what the button calls it")] = "your institution"
+    client_id: Annotated[str, Field(description="as registered with the institution")]
+    authorize_url: Annotated[str, Field(description="where browsers are sent to log in")]
+    token_url: Annotated[str, Field(description="where a code becomes a token")]
+    userdata_url: Annotated[str, Field(description="who a token belongs to")]
+    username_claim: Annotated[
+        str, Field(description="what of the answer is the user name in the roster")
+    ] = "preferred_username"
+    scopes: Annotated[list[str], Field(description="what is asked for")] = ["openid", "profile"]
+
+    @field_validator("authorize_url", "token_url", "userdata_url")
+    @classmethod
+    def _urls_are_safe(cls, value: str) -> str:
+        if not re.match(r"https://[^/]|http://(localhost|127\.0\.0\.1)[:/]", value):
+            raise ValueError("an https:// address")
+        return value
+
+
+class Accounts(Section):
+    """How people log in."""
+
+    login: Annotated[
+        Literal["auto", "demo", "native", "oauth"],
+        Field(
+            description="demo: passwords in the terminal | native: passwords people set by a link "
+            "| oauth: an institution's accounts | auto: demo, in containers native"
+        ),
+    ] = "auto"
+    url: Annotated[
+        str | None, Field(description="the address that people open, for links to set a password")
+    ] = None
+    password_length: Annotated[int, Field(ge=8, le=64, description="shortest password")] = 10
+    lock_after: Annotated[
+        int, Field(ge=3, description="wrong passwords in a row that lock an account")
+    ] = 8
+    lock_minutes: Annotated[int, Field(ge=1, description="how long it is locked")] = 5
+    link_days: Annotated[
+        int, Field(ge=1, le=90, description="how long a link to set a password is good, days")
+    ] = 14
+    oauth: OAuth | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_one(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("an address such as https://course.example.org")
+        return value and value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _oauth_is_described(self) -> Accounts:
+        if self.login == "oauth" and self.oauth is None:
+            raise ValueError("login: oauth needs the keys of accounts.oauth")
+        return self
+
+
 class Settings(Section):
     """Everything in `course.yaml`. See `hub/course.example.yaml` for a documented example."""
 
@@ -188,6 +249,7 @@ class Settings(Section):
     grading: Grading = Grading()
     containers: Containers = Containers()
     gpus: Gpus = Gpus()
+    accounts: Accounts = Accounts()
 
     @model_validator(mode="after")
     def _grader_is_not_a_person(self) -> Settings:
@@ -265,7 +327,9 @@ def _accepted(where: tuple[Any, ...]) -> list[str]:
             model = Assignment
         elif part in model.model_fields:
             field = model.model_fields[part].annotation
-            model = field if isinstance(field, type) and issubclass(field, BaseModel) else model
+            kinds = [field, *get_args(field)]  # also of `Section | None`
+            sections = [kind for kind in kinds if isinstance(kind, type)]
+            model = next((kind for kind in sections if issubclass(kind, BaseModel)), model)
     return list(model.model_fields)
 
 
