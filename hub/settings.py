@@ -163,17 +163,32 @@ class Containers(Section):
 
 
 class Gpus(Section):
-    """GPUs shared by students, in slots."""
+    """GPUs shared by students, in places: so many servers a device, each with a memory budget."""
 
     devices: Annotated[
         Literal["auto", "none"] | list[str],
         Field(description="auto: all that the host has | none | a list of GPU- or MIG- UUIDs"),
     ] = "auto"
     students_per_device: Annotated[int, Field(ge=1, description="servers sharing one device")] = 4
+    mib_per_student: Annotated[
+        int | Literal["auto"],
+        Field(description="GPU memory of one place, MiB; auto: the device's, divided by its places"),
+    ] = "auto"
     when_full: Annotated[
         Literal["cpu", "ask", "queue"],
-        Field(description="no slot is free: start without a GPU, ask first, or wait for one"),
+        Field(description="no place is free: start without a GPU, ask first, or wait for one"),
     ] = "cpu"
+    staff_places: Annotated[
+        int,
+        Field(ge=0, description="most places that instructors and the formgrader hold together"),
+    ] = 1
+
+    @field_validator("mib_per_student")
+    @classmethod
+    def _a_place_holds_a_model(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1024:
+            raise ValueError("at least 1024 MiB (PyTorch itself takes about 500), or auto")
+        return value
 
 
 class OAuth(Section):
