@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hub.roster.file import read_roster
+from hub.roster.merge import with_roster
+from hub.roster.student import Student
 from hub.settings import Settings, load_settings
 
 EXAMPLE = Path(__file__).with_name("course.example.yaml")
@@ -26,7 +29,18 @@ class CourseFolder:
 
     @cached_property
     def settings(self) -> Settings:
-        return load_settings(self.settings_file)
+        """`course.yaml`, with the roster's students among its people."""
+        return with_roster(load_settings(self.settings_file), self.roster)
+
+    @cached_property
+    def roster(self) -> tuple[Student, ...]:
+        return read_roster(self.roster_file)
+
+    @property
+    def roster_file(self) -> Path:
+        """In the folder `$LOGITLAB_PEOPLE`, else in the course's `people/`."""
+        people = os.environ.get("LOGITLAB_PEOPLE") or self.root / "people"
+        return Path(people) / "roster.csv"
 
     @property
     def settings_file(self) -> Path:
