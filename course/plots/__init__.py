@@ -10,8 +10,16 @@ is legible both on white and on JupyterLab's dark theme.
 """
 
 from course.plots.attention import attention_heads, attention_heatmap
-from course.plots.heads import head_grid
-from course.plots.positions import position_losses, token_strip
+from course.plots.heads import composition, head_grid
+from course.plots.numbers import curves, matrix, next_tokens
+from course.plots.positions import (
+    lens_table,
+    loss_strip,
+    position_grid,
+    position_losses,
+    token_strip,
+)
+from course.plots.predictions import curves, next_tokens
 from course.plots.style import INK, LINES, MOST_CELLS
 
 __all__ = [
@@ -20,7 +28,16 @@ __all__ = [
     "MOST_CELLS",
     "attention_heads",
     "attention_heatmap",
+    "curves",
+    "composition",
+    "curves",
     "head_grid",
+    "matrix",
+    "next_tokens",
+    "lens_table",
+    "loss_strip",
+    "next_tokens",
+    "position_grid",
     "position_losses",
     "token_strip",
 ]
