@@ -11,7 +11,7 @@ is legible both on white and on JupyterLab's dark theme.
 
 from course.plots.attention import attention_heads, attention_heatmap
 from course.plots.heads import composition, head_grid
-from course.plots.numbers import curves, matrix, next_tokens
+from course.plots.matrices import matrix
 from course.plots.positions import (
     lens_table,
     loss_strip,
@@ -28,14 +28,12 @@ __all__ = [
     "MOST_CELLS",
     "attention_heads",
     "attention_heatmap",
-    "curves",
     "composition",
     "curves",
     "head_grid",
-    "matrix",
-    "next_tokens",
     "lens_table",
     "loss_strip",
+    "matrix",
     "next_tokens",
     "position_grid",
     "position_losses",
