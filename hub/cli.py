@@ -143,6 +143,50 @@ def add(assignments: tuple[str, ...], course: Path | None) -> None:
     refusing(AuthoringError)(lambda: say(add_assignments(folder, list(assignments))))()
 
 
+@main.group()
+def models() -> None:
+    """Put models into the models folder, list them, check them."""
+
+
+@models.command("add")
+@click.argument("name")
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A folder with the model; default: the published one, from the model hub.",
+)
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The models folder; default: the first of $COURSE_MODELS, "
+    "else logitlab/models in the user's data folder.",
+)
+def add_model(name: str, source: Path | None, target: Path | None) -> None:
+    """Put model NAME, such as gpt2, where notebooks find it; check it first."""
+    from hub.models import ModelsError, add
+
+    refusing(ModelsError)(lambda: say(add(name, source, target)))()
+
+
+@models.command("list")
+def list_models() -> None:
+    """Say which models notebooks can load, and where they lie."""
+    from hub.models import listing
+
+    say(listing())
+
+
+@models.command("check")
+@click.argument("names", nargs=-1)
+def check_models(names: tuple[str, ...]) -> None:
+    """Check models NAMES (default: all) against their config and checksums."""
+    from hub.models import ModelsError, check
+
+    refusing(ModelsError)(lambda: say(check(list(names))))()
+
+
 @main.command()
 @in_course
 @refusing()
@@ -224,13 +268,13 @@ def _fresh(found: list[str]) -> None:
 @click.argument("assignments", nargs=-1, required=True)
 @in_course
 def publish(assignments: tuple[str, ...], folder: CourseFolder) -> None:
-    """Let students fetch the release of ASSIGNMENTS, while the server does not run.
+    """Let students fetch the release of ASSIGNMENTS, as the formgrader's Release button does.
 
-    While it runs, the formgrader's Release button does the same.
+    Where the course's server runs, this works in a terminal of the formgrader's JupyterLab.
     """
-    from hub.publish import PublishError, publish_in_process
+    from hub.publish import PublishError, publish
 
-    refusing(PublishError)(lambda: say(publish_in_process(folder, list(assignments))))()
+    refusing(PublishError)(lambda: say(publish(folder, list(assignments))))()
 
 
 @main.command()

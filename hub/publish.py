@@ -1,15 +1,21 @@
-"""Releasing an assignment to students without a browser, while the server does not run."""
+"""Releasing an assignment to students without a browser.
+
+In the formgrader's server the exchange is asked, as the Release button does; elsewhere the store is
+opened in this process, which needs the server not to run.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import os
 import tempfile
 from collections.abc import Iterator
 
 from hub.course_folder import CourseFolder
 from hub.exchange import archive
 from hub.exchange.access import Caller
-from hub.exchange.client.transport import InProcessTransport
+from hub.exchange.client.transport import HttpTransport, InProcessTransport, Transport
+from hub.exchange.errors import Refusal
 from hub.exchange.limits import MIB, Limits
 from hub.exchange.store import Store
 
@@ -30,6 +36,24 @@ def is_running(folder: CourseFolder) -> bool:
     return False
 
 
+def publish(folder: CourseFolder, names: list[str]) -> Iterator[str]:
+    """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
+
+    Raises PublishError where a release is not there, or the exchange is not to be had.
+    """
+    url, token = (os.environ.get(n) for n in ("LOGITLAB_EXCHANGE_URL", "JUPYTERHUB_API_TOKEN"))
+    if not (url and token):
+        yield from publish_in_process(folder, names)
+        return
+    _check_releases(folder, names)
+    exchange = HttpTransport(url, token)
+    for name in names:
+        try:
+            yield _publish(exchange, folder, name, exchange_limits(folder))
+        except Refusal as error:
+            raise PublishError(f"{name}: {error}") from error
+
+
 def publish_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
     """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
 
@@ -37,14 +61,10 @@ def publish_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
     """
     if is_running(folder):
         raise PublishError(
-            "The course's server runs: release the assignment in the formgrader, or with "
-            "`nbgrader release_assignment NAME` in a terminal of the formgrader's JupyterLab."
+            "The course's server runs: release the assignment in the formgrader, or give this "
+            "command in a terminal of the formgrader's JupyterLab."
         )
-    for name in names:
-        if not (folder.release / name).is_dir():
-            raise PublishError(
-                f"{folder.release / name} is not there: `logitlab release {name}` makes it."
-            )
+    _check_releases(folder, names)
     course = folder.settings.course
     grader = Caller(course.grader, frozenset({course.instructor_group}))
     store = Store(folder.exchange, limits=exchange_limits(folder))
@@ -54,6 +74,14 @@ def publish_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
             yield _publish(exchange, folder, name, store.limits)
     finally:
         store.close()
+
+
+def _check_releases(folder: CourseFolder, names: list[str]) -> None:
+    for name in names:
+        if not (folder.release / name).is_dir():
+            raise PublishError(
+                f"{folder.release / name} is not there: `logitlab release {name}` makes it."
+            )
 
 
 def exchange_limits(folder: CourseFolder) -> Limits:
@@ -67,7 +95,7 @@ def exchange_limits(folder: CourseFolder) -> Limits:
     )
 
 
-def _publish(exchange: InProcessTransport, folder: CourseFolder, name: str, limits: Limits) -> str:
+def _publish(exchange: Transport, folder: CourseFolder, name: str, limits: Limits) -> str:
     due = folder.settings.due_utc(name)
     files = archive.files_in(folder.release / name, lambda path, entry: False)
     with tempfile.TemporaryFile() as packed:

@@ -75,6 +75,18 @@ def exchange() -> None:
     )
 
 
+@main.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def formgrader(arguments: tuple[str, ...]) -> None:
+    """The formgrader's server, after the students of the course were put into its gradebook."""
+    from hub.contents import enrol
+    from hub.course_folder import open_course
+
+    for line in enrol(open_course(Path(os.environ["LOGITLAB_COURSE"]))):
+        click.echo(line)
+    _become([str(Path(sys.executable).parent / "jupyterhub-singleuser"), *arguments])
+
+
 def _become(command: list[str]) -> None:
     sys.stdout.flush()
     os.execv(command[0], command)

@@ -13,7 +13,7 @@ from typing import Any
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Bool, Unicode, default
 
-from hub.configure.jupyterlab import part_of
+from hub.configure.jupyterlab import Part, part_of
 from hub.configure.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 from hub.course_folder import CourseFolder
 from hub.install.state import notebook_progress, notebook_ready
@@ -40,7 +40,7 @@ class LocalSpawner(LocalProcessSpawner):
         return CourseFolder(Path(self.course_root))
 
     @property
-    def part(self) -> str:
+    def part(self) -> Part:
         return part_of(self.user.name, self.folder.settings)
 
     @default("cmd")

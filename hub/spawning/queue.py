@@ -21,6 +21,11 @@ class StartQueue:
         self._running = 0
         self._waiting: dict[str, asyncio.Future[None]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(not admitted.done() for admitted in self._waiting.values())
+
     def place(self, name: str) -> int:
         """How many are to start before `name`, itself included; 0: it does not wait."""
         names = [each for each, admitted in self._waiting.items() if not admitted.done()]

@@ -1,0 +1,81 @@
+"""The deployment's folder: what an admin edits, and the secrets that nobody has to.
+
+By default `docker/` of the checkout (all of it ignored by git but what we ship); another one, in
+which several deployments of one checkout differ, is named by `$LOGITLAB_DEPLOYMENT`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SECRETS = {"proxy_token": 32, "exchange_token": 32, "crypt_key": 32}
+
+
+class DeployError(Exception):
+    """Something on this host stops what was asked for; the message says how to mend it."""
+
+
+def folder() -> Path:
+    """The deployment's folder, absolute."""
+    return Path(os.environ.get("LOGITLAB_DEPLOYMENT") or CHECKOUT / "docker").resolve()
+
+
+def prepare(place: Path) -> Iterator[str]:
+    """Make what is missing in the deployment's folder; what is there stays. Yields what it made.
+
+    Raises DeployError where the folder cannot be written.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for target, source in (
+            (place / ".env", CHECKOUT / "docker" / "env.example"),
+            (place / "course.yaml", CHECKOUT / "hub" / "course.example.yaml"),
+        ):
+            if not target.exists():
+                shutil.copyfile(source, target)
+                yield f"{target}: written with defaults; edit it and run this again to apply"
+        (place / "jupyterhub.d").mkdir(exist_ok=True)
+        yield from _make_secrets(place / "secrets")
+    except OSError as error:
+        raise DeployError(f"{error.filename}: {error.strerror}: choose another folder") from error
+
+
+def _make_secrets(place: Path) -> Iterator[str]:
+    """A random secret a name. The folder is closed to others; the files are read by the
+    containers that get them, whose users are not this host's."""
+    place.mkdir(mode=0o700, exist_ok=True)
+    place.chmod(0o700)
+    for name, size in SECRETS.items():
+        path = place / name
+        if path.exists():
+            continue
+        partial = path.with_suffix(".partial")
+        partial.write_text(secrets.token_hex(size) + "\n", encoding="utf-8")
+        partial.chmod(0o444)
+        partial.replace(path)
+        yield f"{path}: a new secret"
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """The variables of an environment file as Compose reads it: NAME=value lines, # comments.
+
+    Raises DeployError with the line that is neither.
+    """
+    variables = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise DeployError(f"{path}, line {number}: expected NAME=value, found {text!r}")
+        value = value.split(" #")[0].strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        variables[name] = value
+    return variables

@@ -1,0 +1,106 @@
+"""What compose.yaml asks for, from the admin's few settings: a pure function."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.deploy.folder import DeployError
+
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
+DEFAULTS = {
+    "LOGITLAB_PROJECT": "logitlab",
+    "LOGITLAB_TAG": "dev",
+    "DOMAIN": "",
+    "ACME_EMAIL": "",
+    "ACME_CA": "staging",
+    "HTTP_PORT": "",
+    "HTTPS_PORT": "443",
+    "STUDENT_INTERNET": "no",
+    "STUDENTS_SUBNET": "172.30.0.0/16",
+    "LOGITLAB_BRIDGE": "",
+    "MODELS_MODE": "image",
+    "DOCKER_SOCKET": "/var/run/docker.sock",
+    "LOGITLAB_GPUS": "",
+}
+CHOICES = {"STUDENT_INTERNET": ("yes", "no"), "MODELS_MODE": ("image", "volume")}
+
+
+@dataclass(frozen=True)
+class Host:
+    """What of this host goes into the variables."""
+
+    docker_gid: int
+    settings_digest: str
+    gpus: str = ""
+
+
+def variables(given: Mapping[str, str], host: Host, place: Path) -> dict[str, str]:
+    """Every variable of compose.yaml. `given`: the admin's, `place`: the deployment's folder.
+
+    Raises DeployError where a value cannot be used.
+    """
+    values = {name: given.get(name) or default for name, default in DEFAULTS.items()}
+    for name, accepted in CHOICES.items():
+        if values[name] not in accepted:
+            raise DeployError(f"{name}={values[name]}: accepted: {' or '.join(accepted)}")
+    project = values["LOGITLAB_PROJECT"]
+    if (
+        not project.isascii()
+        or not project.replace("-", "").isalnum()
+        or project != project.lower()
+    ):
+        raise DeployError(f"LOGITLAB_PROJECT={project}: small letters, digits and '-'")
+    return {
+        **values,
+        **_network(values),
+        **_addresses(values),
+        "LOGITLAB_DEPLOYMENT": str(place),
+        "LOGITLAB_SETTINGS_DIGEST": host.settings_digest,
+        # Names of interfaces have 15 characters at most.
+        "LOGITLAB_BRIDGE": values["LOGITLAB_BRIDGE"] or f"{project[:11]}-st",
+        "LOGITLAB_GPUS": values["LOGITLAB_GPUS"] or host.gpus,
+        "DOCKER_GID": str(host.docker_gid),
+        "STUDENTS_INTERNAL": "false" if values["STUDENT_INTERNET"] == "yes" else "true",
+    }
+
+
+def _network(values: Mapping[str, str]) -> dict[str, str]:
+    """Fixed addresses of proxy and hub, and the half of the subnet that students get."""
+    try:
+        subnet = ipaddress.IPv4Network(values["STUDENTS_SUBNET"])
+        _, upper = subnet.subnets()
+    except ValueError as error:
+        raise DeployError(f"STUDENTS_SUBNET={values['STUDENTS_SUBNET']}: {error}") from error
+    if subnet.prefixlen > 24 or not subnet.is_private:
+        raise DeployError(f"STUDENTS_SUBNET={subnet}: a private network of at least /24")
+    return {
+        "PROXY_IP": str(subnet[2]),
+        "HUB_IP": str(subnet[3]),
+        "STUDENTS_RANGE": str(upper),
+    }
+
+
+def _addresses(values: Mapping[str, str]) -> dict[str, str]:
+    """What browsers type, and where the gateway listens: everywhere only with TLS."""
+    ca = {"staging": STAGING, "production": PRODUCTION}.get(values["ACME_CA"], values["ACME_CA"])
+    domain, https = values["DOMAIN"], values["HTTPS_PORT"]
+    if domain:
+        port = "" if https == "443" else f":{https}"
+        return {
+            "ACME_CA": ca,
+            "LOGITLAB_URL": f"https://{domain}{port}",
+            "HTTP_PUBLISH": values["HTTP_PORT"] or "80",
+            "HTTPS_PUBLISH": https,
+        }
+    port = values["HTTP_PORT"] or "8000"
+    return {
+        "ACME_CA": ca,
+        "LOGITLAB_URL": f"http://localhost:{port}",
+        "HTTP_PUBLISH": f"127.0.0.1:{port}",
+        "HTTPS_PUBLISH": "127.0.0.1:",  # no TLS here: any free port, which nobody uses
+    }

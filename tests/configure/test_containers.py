@@ -1,0 +1,115 @@
+"""JupyterHub's configuration in the container shape."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from traitlets.config import Config
+
+from hub.configure import containers
+from hub.configure.deployment import Deployment, DeploymentError, deployment
+from hub.course_folder import CourseFolder, new_course
+
+COMPOSE = Path(__file__).parents[2] / "docker" / "compose.yaml"
+PLACE = Deployment("lab", "1", "https://course.example", proxy_token="pt", exchange_token="et")
+ENVIRON = {
+    "LOGITLAB_PROJECT": "lab",
+    "LOGITLAB_TAG": "1",
+    "LOGITLAB_URL": "https://course.example",
+}
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGITLAB_HUB_DATABASE", "postgresql+psycopg:///jupyterhub")
+    monkeypatch.setenv("LOGITLAB_SHAPE", "containers")
+    list(new_course(tmp_path))
+    c = Config()
+    containers.update(c, CourseFolder(tmp_path), PLACE)
+    return c
+
+
+def test_running_servers_outlive_hub_and_proxy(config):
+    assert config.JupyterHub.cleanup_servers is False
+    assert config.JupyterHub.cleanup_proxy is False
+    assert config.ConfigurableHTTPProxy.should_start is False
+    assert config.JupyterHub.last_activity_interval <= 15
+
+
+def test_the_hub_has_no_docker_socket_but_the_guards(config):
+    assert config.ContainerSpawner.client_kwargs == {"base_url": "unix:///run/guard/docker.sock"}
+
+
+def test_the_culler_may_stop_servers_and_nothing_more(config):
+    culler = next(role for role in config.JupyterHub.load_roles if role["name"] == "idle-culler")
+    assert set(culler["scopes"]) == {
+        "list:users",
+        "read:users:activity",
+        "read:servers",
+        "delete:servers",
+    }
+
+
+def test_a_missing_variable_or_secret_is_named(tmp_path):
+    with pytest.raises(DeploymentError, match="LOGITLAB_TAG"):
+        deployment({"LOGITLAB_PROJECT": "lab", "LOGITLAB_URL": "x"}, tmp_path)
+    with pytest.raises(DeploymentError, match=r"proxy_token.*make up"):
+        deployment(ENVIRON, tmp_path)
+
+
+def test_secrets_are_not_shown_when_a_deployment_is_printed(tmp_path):
+    for name in ("proxy_token", "exchange_token"):
+        (tmp_path / name).write_text("secretvalue\n")
+    made = deployment(ENVIRON, tmp_path)
+    assert made.proxy_token == "secretvalue"
+    assert "secretvalue" not in repr(made)
+
+
+def compose():
+    return yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
+
+
+def test_nothing_but_gateway_reaches_the_outside():
+    networks = compose()["networks"]
+    outside = {name for name, options in networks.items() if not (options or {}).get("internal")}
+    assert outside == {"outside"}
+    members = [name for name, s in compose()["services"].items() if "outside" in networks_of(s)]
+    assert members == ["gateway"]
+
+
+def networks_of(service):
+    networks = service.get("networks") or {}
+    return set(networks)
+
+
+def test_only_the_guard_has_the_docker_socket():
+    holders = [
+        name
+        for name, service in compose()["services"].items()
+        if any("DOCKER_SOCKET" in volume for volume in service.get("volumes", []))
+    ]
+    assert holders == ["guard"]
+
+
+def test_who_runs_students_code_or_keeps_the_database_has_no_network():
+    services = compose()["services"]
+    for name in ("executor", "db", "guard", "setup"):
+        assert services[name]["network_mode"] == "none"
+
+
+@pytest.mark.parametrize("name", list(compose()["services"]))
+def test_every_part_gives_up_its_rights(name):
+    service = compose()["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["read_only"] is True
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+
+
+def test_no_secret_is_in_an_environment():
+    for service in compose()["services"].values():
+        text = json.dumps(service.get("environment", {})).lower()
+        assert "token" not in text and "password" not in text and "key" not in text

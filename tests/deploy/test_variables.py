@@ -1,0 +1,114 @@
+"""What an admin sets, and what Compose is told."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hub.deploy.folder import DeployError, prepare, read_env
+from hub.deploy.stack import compose_command
+from hub.deploy.variables import Host, variables
+
+COMPOSE = Path(__file__).parents[2] / "docker" / "compose.yaml"
+HOST = Host(docker_gid=999, settings_digest="abc")
+
+
+def made(**given):
+    return variables(given, HOST, Path("/srv/course"))
+
+
+def test_without_a_domain_nothing_listens_beyond_this_machine():
+    values = made()
+    assert values["HTTP_PUBLISH"] == "127.0.0.1:8000"
+    assert values["HTTPS_PUBLISH"].startswith("127.0.0.1:")
+    assert values["LOGITLAB_URL"] == "http://localhost:8000"
+
+
+def test_a_domain_is_served_with_tls_and_first_by_the_authoritys_staging_service():
+    values = made(DOMAIN="course.example")
+    assert values["LOGITLAB_URL"] == "https://course.example"
+    assert (values["HTTP_PUBLISH"], values["HTTPS_PUBLISH"]) == ("80", "443")
+    assert "staging" in values["ACME_CA"]
+    assert "staging" not in made(DOMAIN="course.example", ACME_CA="production")["ACME_CA"]
+    own = "https://acme.example/dir"
+    assert made(DOMAIN="course.example", ACME_CA=own)["ACME_CA"] == own
+
+
+def test_students_get_no_address_of_proxy_or_hub():
+    values = made()
+    students = ipaddress.ip_network(values["STUDENTS_RANGE"])
+    assert students.subnet_of(ipaddress.ip_network(values["STUDENTS_SUBNET"]))
+    for fixed in ("PROXY_IP", "HUB_IP"):
+        address = ipaddress.ip_address(values[fixed])
+        assert address not in students
+        assert address in ipaddress.ip_network(values["STUDENTS_SUBNET"])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"STUDENT_INTERNET": "maybe"},
+        {"MODELS_MODE": "cloud"},
+        {"STUDENTS_SUBNET": "8.8.0.0/16"},
+        {"STUDENTS_SUBNET": "172.30.0.0/28"},
+        {"STUDENTS_SUBNET": "here"},
+        {"LOGITLAB_PROJECT": "My Course"},
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(given):
+    with pytest.raises(DeployError, match=next(iter(given))):
+        made(**given)
+
+
+def test_the_name_of_the_bridge_fits_into_the_kernels_limit():
+    assert len(made(LOGITLAB_PROJECT="a" * 40)["LOGITLAB_BRIDGE"]) <= 15
+
+
+def test_every_variable_of_the_compose_file_is_given():
+    asked = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text(encoding="utf-8")))
+    assert asked <= set(made())
+
+
+def test_the_compose_file_is_valid_for_the_compose_of_this_machine(tmp_path):
+    try:
+        command = compose_command()
+    except DeployError as error:
+        pytest.skip(str(error))
+    list(prepare(tmp_path))
+    done = subprocess.run(
+        [*command, "-f", str(COMPOSE), "--project-directory", str(tmp_path), "config", "-q"],
+        env=os.environ | variables({}, HOST, tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_secrets_are_made_once_and_closed_to_others(tmp_path):
+    assert list(prepare(tmp_path))
+    secrets = {path: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+    assert len(set(secrets.values())) == len(secrets) == 3
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+    assert list(prepare(tmp_path)) == []
+    assert all(path.read_text() == text for path, text in secrets.items())
+
+
+def test_no_secret_is_printed(tmp_path):
+    said = "\n".join(prepare(tmp_path))
+    assert all(path.read_text().strip() not in said for path in (tmp_path / "secrets").iterdir())
+
+
+def test_an_environment_file_is_read_as_compose_reads_it(tmp_path):
+    path = tmp_path / ".env"
+    path.write_text("# words\n\nA=1\nB='two words'\nC=three # because\nD=\n")
+    assert read_env(path) == {"A": "1", "B": "two words", "C": "three", "D": ""}
+    path.write_text("A=1\nnonsense\n")
+    with pytest.raises(DeployError, match="line 2"):
+        read_env(path)

@@ -1,0 +1,60 @@
+"""What a person's container is made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.configure.deployment import Deployment
+from hub.settings import Settings
+from hub.spawning.options import options
+
+SETTINGS = Settings.model_validate(
+    {"course": {"id": "mech"}, "people": {"students": ["alice", "bob"], "instructors": ["ida"]}}
+)
+PLACE = Deployment(project="lab", tag="1", url="http://localhost:8000")
+
+
+def made(user, part="student", place=PLACE):
+    return options(user, part, 20000, SETTINGS, place)
+
+
+def test_a_student_has_no_right_over_the_machine():
+    host = made("alice").host
+    assert host["cap_drop"] == ["ALL"]
+    assert host["security_opt"] == ["no-new-privileges:true"]
+    assert host["read_only"]
+    assert host["pids_limit"] and host["mem_limit"] and host["cpu_quota"]
+    assert made("alice").create["user"] == "20000:20000"
+
+
+def test_swap_is_not_a_way_around_the_memory_limit():
+    host = made("alice").host
+    assert host["memswap_limit"] == host["mem_limit"]
+
+
+def test_students_share_no_volume_that_one_of_them_can_write():
+    alice, bob = made("alice"), made("bob")
+    assert not set(alice.volumes) & set(bob.volumes)
+
+
+@pytest.mark.parametrize("part", ["student", "instructor"])
+def test_only_the_formgrader_mounts_course_database_and_executor(part):
+    graders = made("grader-mech", "grader")
+    secret = {"lab_course", "lab_people", "lab_db_socket", "lab_executor_socket"}
+    assert secret <= {*graders.volumes, *graders.read_only_volumes}
+    person = made("alice", part)
+    assert not secret & {*person.volumes, *person.read_only_volumes}
+    assert "LOGITLAB_GRADEBOOK" not in person.environment
+
+
+def test_a_server_talks_to_the_proxy_and_to_nobody_else():
+    addresses = [v for v in made("alice").environment.values() if "://" in v]
+    assert addresses == ["http://proxy:8000/services/exchange"]
+
+
+def test_models_come_from_the_image_or_from_a_volume_that_cannot_be_written():
+    assert "COURSE_MODELS" not in made("alice").environment
+    place = Deployment(project="lab", tag="1", url="http://x", models_volume=True)
+    with_volume = made("alice", place=place)
+    assert with_volume.read_only_volumes["lab_models"] == "/srv/models"
+    assert with_volume.environment["COURSE_MODELS"].startswith("/srv/models")
