@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from course.plots.style import BARE, array, finish, score_scale
+from course.plots.style import BARE, INK, array, finish, score_scale
 
 
 def head_grid(
@@ -53,5 +55,67 @@ def head_grid(
         coloraxis=score_scale(list(grids.values()), unit, limit),
         width=min(max(170 + len(grids) * max(210, 46 * heads + 60), 500), 1100),
         height=160 + max(46 * layers, 120),
+    )
+    return finish(figure, title)
+
+
+def composition(
+    scores: Any,
+    *,
+    layers: tuple[int, int] = (0, 1),
+    threshold: float = 0.0,
+    unit: str = "score",
+    title: str = "Which heads read which",
+) -> go.Figure:
+    """Heads of two layers as two rows of dots, with a line wherever a later head reads an earlier.
+
+    Args:
+        scores: `[earlier later]`, never negative: how strongly each later head reads each earlier
+            one. The width and the darkness of a line say how much; hover for the number.
+        layers: the numbers of the two layers, for the labels.
+        threshold: lines of smaller scores are left out.
+    """
+    z = array(scores, "composition", ("earlier", "later"))
+    if (z < 0).any():
+        raise ValueError("composition: scores are never negative; take their absolute value")
+    most = float(z.max()) or 1.0
+    wide = max(z.shape) - 1
+    earlier = [wide / 2 + i - (z.shape[0] - 1) / 2 for i in range(z.shape[0])]
+    later = [wide / 2 + i - (z.shape[1] - 1) / 2 for i in range(z.shape[1])]
+    figure = go.Figure()
+    for i, j in sorted(np.ndindex(*z.shape), key=lambda pair: float(z[pair])):
+        share = float(z[i, j]) / most
+        if z[i, j] < threshold or share == 0:
+            continue
+        figure.add_trace(
+            go.Scatter(
+                # Points along the line, so that hovering anywhere on it shows its number.
+                x=np.linspace(earlier[i], later[j], 9).tolist(),
+                y=np.linspace(0, 1, 9).tolist(),
+                mode="lines",
+                line={"width": 1 + 9 * share, "color": sample_colorscale("Cividis_r", share)[0]},
+                name=f"{layers[0]}.{i} → {layers[1]}.{j}",
+                hovertemplate=f"{float(z[i, j]):.3f} {unit}",
+            )
+        )
+    for row, (places, layer) in enumerate(((earlier, layers[0]), (later, layers[1]))):
+        figure.add_trace(
+            go.Scatter(
+                x=places,
+                y=[row] * len(places),
+                mode="markers+text",
+                marker={"size": 44, "color": "white", "line": {"color": INK, "width": 2}},
+                text=[f"{layer}.{head}" for head in range(len(places))],
+                textfont={"color": INK},
+                hoverinfo="skip",
+                name=f"layer {layer}",
+            )
+        )
+    figure.update_xaxes(visible=False, range=[-0.6, wide + 0.6])
+    figure.update_yaxes(
+        tickvals=[0, 1], ticktext=[f"layer {n}" for n in layers], range=[-0.25, 1.25], **BARE
+    )
+    figure.update_layout(
+        showlegend=False, height=420, width=min(220 + 120 * (wide + 1), 1100), margin={"l": 80}
     )
     return finish(figure, title)

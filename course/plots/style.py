@@ -10,11 +10,14 @@ import plotly.graph_objects as go
 
 POSITIVE = "Viridis"
 SIGNED = "PuOr"
+# For cells that carry words: dark text reads well on all of it.
+SHADES = ((0.0, "#ffffff"), (1.0, "#56B4E9"))
 # Okabe and Ito's palette without its yellow, which is pale on white.
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("solid", "dash", "dot", "dashdot")
-INK, FAINT = "#222222", "#6b6b6b"
+INK, FAINT, GRID = "#222222", "#6b6b6b", "#e6e6e6"
 
+END_OF_TEXT = "<|endoftext|>"  # GPT-2 puts it at the beginning of every text: drawn as ⊢
 MOST_CELLS = 40_000  # of one figure: about 300 kB in a saved notebook
 LABEL = 8  # pixels along an axis that a token label needs
 BARE = {"zeroline": False, "showgrid": False, "ticks": ""}
@@ -88,3 +91,10 @@ def finish(figure: go.Figure, title: str) -> go.Figure:
     for update in (figure.update_xaxes, figure.update_yaxes):
         update(title_font_size=13, title_standoff=10, tickcolor=FAINT)
     return figure
+
+
+def visible(token: str) -> str:
+    """A token's text with its spaces and line ends shown: labels of axes would lose them."""
+    if token == END_OF_TEXT:
+        return "⊢"
+    return token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") or "∅"

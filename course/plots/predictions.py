@@ -1,0 +1,101 @@
+"""What a model says comes next, and how that moves with the strength of an intervention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from course.plots.style import DASHES, FAINT, GRID, INK, LINES, array, finish, visible
+
+_PATTERNS = ("", "/", ".", "x")  # bars are told apart by more than their colour
+
+
+def next_tokens(
+    probabilities: Mapping[str, Any],
+    words: Sequence[str],
+    *,
+    k: int = 5,
+    title: str = "What comes next?",
+) -> go.Figure:
+    """The likeliest next tokens of one or several runs, as bars side by side.
+
+    Args:
+        probabilities: from the label of a run to its distribution `[d_vocab]`.
+        words: the text of each token id, `d_vocab` of them.
+        k: how many tokens of each run are shown; a token of one is shown for all.
+    """
+    runs = {str(label): array(p, "next_tokens", ("d_vocab",)) for label, p in probabilities.items()}
+    if not runs:
+        raise ValueError("next_tokens: no probabilities were given")
+    for label, p in runs.items():
+        if len(p) != len(words):
+            raise ValueError(f"next_tokens: {len(words)} words for {len(p)} tokens in {label!r}")
+    shown = {int(i) for p in runs.values() for i in np.argsort(-p, kind="stable")[:k]}
+    order = sorted(shown, key=lambda i: -max(float(p[i]) for p in runs.values()))
+    figure = go.Figure()
+    for index, (label, p) in enumerate(runs.items()):
+        figure.add_bar(
+            x=[visible(words[i]) for i in order],
+            y=[round(float(p[i]), 5) for i in order],
+            name=label,
+            marker={
+                "color": LINES[index % len(LINES)],
+                "pattern": {
+                    "shape": _PATTERNS[index % len(_PATTERNS)],
+                    "fillmode": "overlay",
+                    "fgcolor": "white",
+                    "size": 6,
+                    "solidity": 0.2,
+                },
+            },
+            hovertemplate=f"%{{x}}: %{{y:.3f}}<extra>{label}</extra>",
+        )
+    figure.update_xaxes(title_text="next token", type="category", showgrid=False)
+    figure.update_yaxes(title_text="probability", range=[0, 1], gridcolor=GRID, zerolinecolor=FAINT)
+    figure.update_layout(
+        height=380,
+        width=min(max(300 + 34 * len(order) * len(runs), 560), 1100),
+        bargap=0.3,
+        showlegend=len(runs) > 1,
+    )
+    return finish(figure, title)
+
+
+def curves(
+    x: Any,
+    lines: Mapping[str, Any],
+    *,
+    x_title: str,
+    y_title: str,
+    title: str,
+) -> go.Figure:
+    """One or several quantities against a number that was varied, such as a strength.
+
+    Args:
+        x: `[point]`.
+        lines: from a label to its values `[point]`.
+    """
+    where = array(x, "curves", ("point",))
+    figure = go.Figure()
+    for index, (label, values) in enumerate(lines.items()):
+        y = array(values, "curves", ("point",))
+        if len(y) != len(where):
+            raise ValueError(f"curves: {len(y)} values of {label!r} for {len(where)} points")
+        figure.add_trace(
+            go.Scatter(
+                x=where.tolist(),
+                y=y.tolist(),
+                name=str(label),
+                mode="lines+markers",
+                line={"color": LINES[index % len(LINES)], "dash": DASHES[index % len(DASHES)]},
+                marker={"size": 6},
+                hovertemplate=f"%{{x:.3g}}: %{{y:.3f}}<extra>{label}</extra>",
+            )
+        )
+    figure.update_xaxes(title_text=x_title, gridcolor=GRID, zerolinecolor=FAINT)
+    figure.update_yaxes(title_text=y_title, gridcolor=GRID, zerolinecolor=FAINT)
+    figure.update_layout(height=400, width=760, showlegend=len(lines) > 1, font_color=INK)
+    return finish(figure, title)
