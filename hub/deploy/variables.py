@@ -49,11 +49,7 @@ def variables(given: Mapping[str, str], host: Host, place: Path) -> dict[str, st
         if values[name] not in accepted:
             raise DeployError(f"{name}={values[name]}: accepted: {' or '.join(accepted)}")
     project = values["LOGITLAB_PROJECT"]
-    if (
-        not project.isascii()
-        or not project.replace("-", "").isalnum()
-        or project != project.lower()
-    ):
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", project):
         raise DeployError(f"LOGITLAB_PROJECT={project}: small letters, digits and '-'")
     return {
         **values,
@@ -96,6 +92,9 @@ def _addresses(values: Mapping[str, str]) -> dict[str, str]:
             "LOGITLAB_URL": f"https://{domain}{port}",
             "HTTP_PUBLISH": values["HTTP_PORT"] or "80",
             "HTTPS_PUBLISH": https,
+            "HTTPS_PORT_SUFFIX": port,
+            # A browser told to insist on TLS could not come back from certificates of a trial.
+            "HSTS_SECONDS": "31536000" if ca == PRODUCTION else "0",
         }
     port = values["HTTP_PORT"] or "8000"
     return {
@@ -103,4 +102,6 @@ def _addresses(values: Mapping[str, str]) -> dict[str, str]:
         "LOGITLAB_URL": f"http://localhost:{port}",
         "HTTP_PUBLISH": f"127.0.0.1:{port}",
         "HTTPS_PUBLISH": "127.0.0.1:",  # no TLS here: any free port, which nobody uses
+        "HTTPS_PORT_SUFFIX": "",
+        "HSTS_SECONDS": "0",
     }
