@@ -1,0 +1,7 @@
+"""What the guard refuses."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """The request does not pass; the message says why and goes to the hub's log."""
