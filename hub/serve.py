@@ -19,12 +19,13 @@ from typing import IO
 
 import psutil
 
-from hub.accounts import demo_accounts
+from hub.accounts.demo import demo_accounts
 from hub.configure.jupyterhub import Ports
 from hub.contents import enrol
 from hub.course_folder import CourseFolder
 from hub.install.state import notebook_progress, notebook_ready
 from hub.people import reconcile
+from hub.roster.merge import everybody
 
 CONFIG = Path(__file__).parent / "configure" / "jupyterhub_config.py"
 START_SECONDS = 120
@@ -46,7 +47,7 @@ def serve(folder: CourseFolder) -> Iterator[str]:
     with _only_one(folder):
         yield from reconcile(folder)
         yield from enrol(folder)
-        accounts = demo_accounts(folder.settings, folder.server / "accounts.json")
+        accounts = demo_accounts(everybody(folder.settings), folder.server / "accounts.json")
         ports = _ports(folder)
         _adopt_orphans()
         hub = _start_hub(folder, ports)

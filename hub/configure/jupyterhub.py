@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hub.accounts import login
 from hub.configure import roles
 from hub.course_folder import CourseFolder
 from hub.install.state import notebook_ready
@@ -51,11 +52,8 @@ def update_state(c: Any, folder: CourseFolder) -> None:
 def update_people(c: Any, folder: CourseFolder) -> None:
     """Accounts, groups and roles."""
     settings = folder.settings
-    people = settings.people
-    c.JupyterHub.authenticator_class = "hub.accounts.DemoAuthenticator"
-    c.DemoAuthenticator.accounts_file = str(folder.server / "accounts.json")
-    c.Authenticator.admin_users = set(people.admins)
-    c.Authenticator.allowed_users = {*people.admins, *people.instructors, *people.students}
+    for section, traits in login.configuration(folder, os.environ).items():
+        c[section].update(traits)
     c.JupyterHub.load_groups = roles.groups(settings)
     c.JupyterHub.load_roles = roles.roles(settings)
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from traitlets.config import Config
 
-from hub.accounts import demo_accounts
+from hub.accounts.demo import demo_accounts
 from hub.configure import jupyterhub, jupyterlab, roles
 from hub.course_folder import CourseFolder, new_course
 from hub.pages import links
+from hub.roster.merge import everybody
 from hub.settings import Settings
 from hub.spawning.environment import environment, home
 
@@ -56,7 +57,7 @@ def test_the_grader_account_belongs_to_the_instructors_and_has_no_password(folde
     settings = folder.settings
     group = roles.groups(settings)[settings.course.instructor_group]
     assert group["users"] == ["instructor", "grader-mechinterp"]
-    accounts = demo_accounts(settings, folder.server / "accounts.json")
+    accounts = demo_accounts(everybody(settings), folder.server / "accounts.json")
     assert settings.course.grader not in accounts
 
 

@@ -6,30 +6,28 @@ import hmac
 import json
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
-from jupyterhub.auth import Authenticator
 from traitlets import Unicode
 
-from hub.settings import Settings
+from hub.accounts.course import CourseAuthenticator
 
 # Letters and digits that nobody mistakes for each other.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
-def demo_accounts(settings: Settings, path: Path) -> dict[str, str]:
-    """Passwords of everybody in `settings`, name -> password, kept in `path` (mode 0600).
+def demo_accounts(names: Iterable[str], path: Path) -> dict[str, str]:
+    """Passwords of everybody in `names`, name -> password, kept in `path` (mode 0600).
 
-    Somebody new gets a password; who has one keeps it, so that a restart logs nobody out.
+    Somebody new gets a password; who has one keeps it, also over a time away from the course.
     """
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    people = settings.people
-    names = dict.fromkeys([*people.admins, *people.instructors, *people.students])
     accounts = {name: kept.get(name) or _password() for name in names}
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(accounts, file, indent=1)
+        json.dump(kept | accounts, file, indent=1)
     partial.replace(path)
     return accounts
 
@@ -38,14 +36,15 @@ def _password() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(10))
 
 
-class DemoAuthenticator(Authenticator):
+class DemoAuthenticator(CourseAuthenticator):
     """Logs in with the passwords that `make serve` prints."""
 
     accounts_file = Unicode(help="JSON file that `demo_accounts` wrote").tag(config=True)
 
     async def authenticate(self, handler, data):
         accounts = json.loads(Path(self.accounts_file).read_text(encoding="utf-8"))
-        expected = accounts.get(data["username"])
+        name = self.normalize_username(data["username"])
+        expected = accounts.get(name)
         if expected and hmac.compare_digest(expected.encode(), data["password"].encode()):
-            return data["username"]
+            return name
         return None

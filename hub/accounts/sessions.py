@@ -1,0 +1,50 @@
+"""Ending what somebody is logged in by: cookies, and tokens of browsers and of their own."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from jupyterhub import orm
+
+
+def end_sessions(session: Any, user: orm.User, servers_live: bool = True) -> None:
+    """Log `user` out everywhere, in the hub's database. Commits nothing.
+
+    Running servers keep the token by which they speak to the hub, unless not `servers_live`.
+    A server may believe a browser's old session for as long as it keeps the hub's answers.
+    """
+    kept = _server_tokens(user) if servers_live else set()
+    for token in list(user.api_tokens):
+        if token.id not in kept:
+            session.delete(token)
+    for code in list(user.oauth_codes):
+        session.delete(code)
+    user.cookie_id = orm.new_token()
+
+
+def _server_tokens(user: orm.User) -> set[int]:
+    """Ids of the tokens that the hub made for running servers.
+
+    A note alone proves nothing, for people write notes on their own tokens. The hub's is the
+    last with its note before the moment of the start.
+    """
+    kept = set()
+    for spawner in user.orm_spawners.values():
+        if spawner.started is None:
+            continue
+        candidates = [
+            token
+            for token in user.api_tokens
+            if (token.note or "").startswith("Server at ")
+            and token.client_id == "jupyterhub"
+            and _plain(token.created) <= _plain(spawner.started)
+        ]
+        if candidates:
+            kept.add(max(candidates, key=lambda token: (_plain(token.created), token.id)).id)
+    return kept
+
+
+def _plain(moment: dt.datetime) -> dt.datetime:
+    # SQLAlchemy gives back what was assigned until a row is read again: with a zone or without.
+    return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment
