@@ -1,0 +1,73 @@
+"""`doctor` names what would stop the server, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hub.deploy.doctor import Facts, findings
+
+ENGINE = {
+    "ServerVersion": "26.1.5",
+    "Driver": "overlay2",
+    "MemoryLimit": True,
+    "PidsLimit": True,
+    "CpuCfsQuota": True,
+    "CgroupVersion": "2",
+    "LiveRestoreEnabled": True,
+    "SecurityOptions": ["name=seccomp,profile=default"],
+}
+GOOD = Facts(
+    engine=ENGINE,
+    compose="docker compose",
+    buildkit=True,
+    free_gib=100,
+    memory_gib=64,
+    routes=("10.0.0.0/24", "172.17.0.0/16"),
+)
+
+
+def test_a_good_host_is_told_so():
+    assert {finding.level for finding in findings(GOOD)} == {"good"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"engine": {}, "engine_error": "refused"}, "no Docker engine"),
+        ({"engine": {**ENGINE, "ServerVersion": "19.03.8"}}, "19.03.8"),
+        ({"engine": {**ENGINE, "MemoryLimit": False}}, "memory"),
+        ({"engine": {**ENGINE, "PidsLimit": False}}, "processes"),
+        ({"engine": {**ENGINE, "SecurityOptions": ["name=rootless"]}}, "rootless"),
+        ({"compose": ""}, "Compose is missing"),
+        ({"bridge_filter": False}, "students could reach each other"),
+        ({"routes": ("172.30.4.0/24",)}, "STUDENTS_SUBNET"),
+        ({"used_ports": (8000,)}, "port 8000"),
+        ({"domain": "course.example"}, "not known to the DNS"),
+        ({"free_gib": 3, "missing_images": ("logitlab/student:1",)}, "GiB free"),
+    ],
+)
+def test_what_stops_the_server_is_named_with_its_remedy(changed, words):
+    stops = [f for f in findings(replace(GOOD, **changed)) if f.level == "stops"]
+    assert len(stops) == 1
+    assert words in stops[0].what
+    assert stops[0].mend
+
+
+def test_what_uses_the_ports_of_a_running_deployment_is_the_deployment():
+    running = replace(GOOD, used_ports=(8000,), routes=("172.30.0.0/16",), running=True)
+    assert all(finding.level == "good" for finding in findings(running))
+
+
+def test_advice_does_not_stop():
+    host = replace(
+        GOOD,
+        engine={**ENGINE, "LiveRestoreEnabled": False},
+        buildkit=False,
+        domain="course.example",
+        domain_addresses=("203.0.113.5",),
+        own_addresses=("10.0.0.4",),
+    )
+    levels = [finding.level for finding in findings(host)]
+    assert levels.count("advice") == 3 and "stops" not in levels
