@@ -36,23 +36,28 @@ if TYPE_CHECKING:
 
 END_OF_TEXT = "<|endoftext|>"  # stands between documents and before the first, as in GPT-2
 
-MEN = (
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+MEN = _words(
     "John James David Michael Robert William Thomas Daniel Paul Mark Peter Andrew Kevin Brian "
     "George Edward Simon Adam Henry Jack Tom Martin Frank Eric Alex Sam Luke Ben Max Tim"
-).split()
-WOMEN = (
+)
+WOMEN = _words(
     "Mary Anna Sarah Emily Laura Lisa Jane Kate Rachel Susan Julia Emma Maria Helen Alice Rose "
     "Linda Karen Nancy Amy Grace Claire Lucy Ruth Diana Sophie Carol Ellen Jennifer Elizabeth"
-).split()
-NAMES = tuple(MEN + WOMEN)
-PLACES = (
+)
+NAMES = (*MEN, *WOMEN)
+PLACES = _words(
     "shop school park station office garden church hotel library market museum hospital "
     "restaurant kitchen house beach"
-).split()
-OBJECTS = (
+)
+OBJECTS = _words(
     "book ring key letter map ball cake gift drink phone knife picture watch coat lamp box "
     "flower card hat bag"
-).split()
+)
 
 # country, capital, language, continent
 FACTS = tuple(
@@ -93,12 +98,12 @@ Canada Ottawa English America""".splitlines()
 )
 COUNTRIES = tuple(fact[0] for fact in FACTS)
 
-NOUNS = (
+NOUNS = _words(
     "key cabinet door window car tree river road bridge tower table chair book letter picture "
     "garden boat horse dog bird"
-).split()
-ADJECTIVES = "old new red blue small large heavy white black clean dark cold".split()
-NUMBERS = "one two three four five six seven eight nine ten".split()
+)
+ADJECTIVES = _words("old new red blue small large heavy white black clean dark cold")
+NUMBERS = _words("one two three four five six seven eight nine ten")
 
 # {A} and {B} are present, {S} gives {what} at {place} to the recipient who comes next.
 PATTERNS = (
@@ -122,7 +127,7 @@ HELD_OUT_PATTERNS = (
     "{A} and {B} walked to the {place}. Soon {S} passed the {what} to",
 )
 
-_SYLLABLES = "do fi la ko ma ru te vi so na bu pe gi lo za".split()
+_SYLLABLES = _words("do fi la ko ma ru te vi so na bu pe gi lo za")
 
 
 @dataclass(frozen=True)
@@ -382,7 +387,9 @@ def _list(rng: random.Random) -> str:
 
 def _brackets(rng: random.Random) -> str:
     """Brackets of two kinds, nested at most four deep, 4 to 16 of them."""
-    n, text, still_open = 2 * rng.randint(2, 8), [], []
+    n = 2 * rng.randint(2, 8)
+    text: list[str] = []
+    still_open: list[str] = []
     while len(text) < n:
         left = n - len(text)
         can_open = len(still_open) < min(4, left - 1) and len(still_open) + 2 <= left

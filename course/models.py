@@ -1,19 +1,26 @@
-"""Trained models by name, from one folder, with no network.
+"""Trained models by name, from folders on this machine, with no network.
 
 A checkpoint is a folder `<name>/` with `config.json` and `model.safetensors` (and a model card,
 `README.md`). Two kinds are understood, told apart by their `config.json`:
 
-- a Hugging Face GPT-2 folder, which has the key `model_type`;
+- a Hugging Face GPT-2 folder, which has the key `model_type` (and a tokenizer);
 - one of the course's own small models, whose key `transformer_bridge` holds the arguments of
-  TransformerLens' `TransformerBridgeConfig`.
+  TransformerLens' `TransformerBridgeConfig`. It may have snapshots of its training,
+  `snapshots/<step>.safetensors`; the one of step 400 has the name `<name>@400`.
 
-Checkpoints are read from the folder named by the environment variable `COURSE_MODELS`, or else
-from `checkpoints/` beside this file. torch and TransformerLens take seconds to import, so they
-are imported by the first call that needs them and not by importing this module.
+Where they are looked for, the first that has the name winning: the folders in the environment
+variable `COURSE_MODELS` (several are separated as in `PATH`), or, where it is not set, the folder
+into which `logitlab models add` puts them; and then those that come with the course, in
+`checkpoints/` beside this file.
+
+Weights are mapped from their file and not copied: all processes of a machine share one copy, and
+what one of them changes is its own. torch and TransformerLens take seconds to import, so they are
+imported by the first call that needs them and not by importing this module.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -27,11 +34,17 @@ if TYPE_CHECKING:
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+SHIPPED = Path(__file__).resolve().parent / "checkpoints"
 
-# Memoised by (folder, device) and folder, so that a changed COURSE_MODELS is honoured.
-_models: dict[tuple[Path, str], TransformerBridge] = {}
-_weights: dict[Path, dict[str, Tensor]] = {}
+# Smaller models run on the CPU even beside a GPU, where starting a kernel costs more than the sum.
+GPU_BYTES = 64 * 2**20
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_STEP = re.compile(r"0|[1-9][0-9]{0,8}")
+
+# Memoised by file, so that a changed COURSE_MODELS is honoured; beside each stands its name.
+_models: dict[tuple[Path, str], tuple[str, TransformerBridge]] = {}
+_weights: dict[Path, tuple[str, dict[str, Tensor]]] = {}
 _loading = threading.RLock()
 
 
@@ -39,27 +52,46 @@ class ModelNotFound(LookupError):
     """There is no complete checkpoint of that name; the message lists those that exist."""
 
 
-def models_folder() -> Path:
-    """The folder whose subfolders are the checkpoints: `COURSE_MODELS`, or the package's own."""
-    chosen = os.environ.get("COURSE_MODELS")
-    return Path(chosen).resolve() if chosen else Path(__file__).resolve().parent / "checkpoints"
+def models_folders() -> list[Path]:
+    """The folders whose subfolders are the checkpoints, in the order in which they are tried."""
+    chosen = [Path(p) for p in os.environ.get("COURSE_MODELS", "").split(os.pathsep) if p]
+    return [*(folder.resolve() for folder in chosen or [_added()]), SHIPPED]
+
+
+def _added() -> Path:
+    """Where models are put on a machine whose `COURSE_MODELS` says nothing."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "logitlab" / "models"
 
 
 def available() -> list[str]:
-    """The names that `model` and `weights` accept, sorted."""
-    root = models_folder()
-    if not root.is_dir():
-        return []
-    return sorted(p.name for p in root.iterdir() if _NAME.fullmatch(p.name) and _complete(p))
+    """The names that `model` and `weights` accept, sorted. Snapshots: see `snapshots`."""
+    names = set()
+    for root in models_folders():
+        with contextlib.suppress(OSError):
+            names |= {p.name for p in root.iterdir() if _NAME.fullmatch(p.name) and _complete(p)}
+    return sorted(names)
+
+
+def snapshots(name: str) -> list[int]:
+    """The training steps of which `name` has snapshots, in order; `model(f"{name}@{step}")`.
+
+    Raises:
+        ModelNotFound: no complete checkpoint has this name.
+    """
+    files = (folder_of(name) / "snapshots").glob("*.safetensors")
+    return sorted(int(file.stem) for file in files if _STEP.fullmatch(file.stem))
 
 
 def model(name: str, device: str | None = None) -> TransformerBridge:
     """The trained model `name`, ready to run: the same object at every call in a process.
 
     Args:
-        name: one of `available()`.
-        device: a torch device such as "cpu" or "cuda:1"; by default CUDA where there is a GPU,
-            and else the CPU.
+        name: one of `available()`, or a snapshot, such as "induction-2l2h@400".
+        device: a torch device such as "cpu" or "cuda:1". By default what the environment
+            variable `COURSE_DEVICE` says, or else a GPU for a model whose weights are larger
+            than 64 MiB where there is one, or else the CPU. Token ids may lie on the CPU all
+            the same; logits and activations come on the model's device.
 
     Returns:
         A TransformerLens bridge in evaluation mode; its attribute `course_name` is `name`.
@@ -68,33 +100,40 @@ def model(name: str, device: str | None = None) -> TransformerBridge:
     Raises:
         ModelNotFound: no complete checkpoint has this name.
     """
-    folder = _folder(name)
-    where = device or _default_device()
+    file = _weights_file(name)
     with _loading:
-        if (folder, where) not in _models:
-            loaded = _boot(folder, where)
+        where = device or _default_device(file)
+        if (file, where) not in _models:
+            loaded = _boot(folder_of(name), file, where)
             loaded.eval()
             loaded.course_name = name
-            _models[folder, where] = loaded
-        return _models[folder, where]
+            _models[file, where] = name, loaded
+        return _models[file, where][1]
 
 
 def weights(name: str) -> dict[str, Tensor]:
     """The tensors of checkpoint `name` under the names they have in its file, on the CPU.
 
+    Those of a GPT-2 folder have the names of the file that OpenAI's weights are published in:
+    `wte.weight`, `h.0.attn.c_attn.weight`, ..., whether or not the file says `transformer.`
+    before them; its constant causal masks are left out.
+
     The same dict at every call in a process, so treat it as read-only and `clone()` what you
-    want to change. It shares no storage with `model(name)`. Needs torch, not TransformerLens.
+    want to change. A change does not reach `model(name)`. Needs torch, not TransformerLens.
 
     Raises:
         ModelNotFound: no complete checkpoint has this name.
     """
-    folder = _folder(name)
+    file = _weights_file(name)
     with _loading:
-        if folder not in _weights:
-            from safetensors.torch import load_file
-
-            _weights[folder] = load_file(folder / WEIGHTS)
-        return _weights[folder]
+        if file not in _weights:
+            tensors = _load(file)
+            if "model_type" in _config(folder_of(name)):
+                tensors = {key.removeprefix("transformer."): t for key, t in tensors.items()}
+                masks = (".attn.bias", ".attn.masked_bias")
+                tensors = {key: t for key, t in tensors.items() if not key.endswith(masks)}
+            _weights[file] = name, tensors
+        return _weights[file][1]
 
 
 def name_of(obj: object) -> str | None:
@@ -103,49 +142,89 @@ def name_of(obj: object) -> str | None:
     Goes by identity: a copy of a model may have been changed, so it has no name.
     """
     with _loading:
-        for (folder, _device), known in _models.items():
-            if known is obj:
-                return folder.name
-        for folder, tensors in _weights.items():
-            if tensors is obj:
-                return folder.name
-    return None
+        known = [*_models.values(), *_weights.values()]
+        return next((name for name, loaded in known if loaded is obj), None)
+
+
+def folder_of(name: str) -> Path:
+    """The folder of checkpoint `name`, or of the one that `name` is a snapshot of.
+
+    Raises:
+        ModelNotFound: no complete checkpoint has this name. A name is never a path.
+    """
+    base = name.partition("@")[0] if isinstance(name, str) else ""
+    roots = models_folders()
+    if _NAME.fullmatch(base):
+        for root in roots:
+            if _complete(root / base):
+                return root / base
+    there = ", ".join(available()) or "none"
+    looked = " and ".join(map(str, roots))
+    advice = "; `logitlab models add gpt2` puts it there" if base == "gpt2" else ""
+    raise ModelNotFound(f"no model named {name!r} in {looked}; there are: {there}{advice}")
+
+
+def _weights_file(name: str) -> Path:
+    folder = folder_of(name)
+    _, at, step = name.partition("@")
+    if not at:
+        return folder / WEIGHTS
+    file = folder / "snapshots" / f"{step}.safetensors"
+    if _STEP.fullmatch(step) and file.is_file():
+        return file
+    steps = ", ".join(map(str, snapshots(folder.name))) or "none"
+    raise ModelNotFound(f"no snapshot {step!r} of {folder.name}; there are: {steps}")
 
 
 def _complete(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
 
 
-def _folder(name: str) -> Path:
-    """The checkpoint folder of `name`, or `ModelNotFound`: a name is never a path."""
-    if isinstance(name, str) and _NAME.fullmatch(name):
-        folder = models_folder() / name
-        if _complete(folder):
-            return folder
-    known = ", ".join(available()) or "none"
-    raise ModelNotFound(f"no model named {name!r} in {models_folder()}; there are: {known}")
+def _config(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / CONFIG).read_text(encoding="utf-8"))
 
 
-def _default_device() -> str:
+def _default_device(file: Path) -> str:
+    if chosen := os.environ.get("COURSE_DEVICE"):
+        return chosen
+    if file.stat().st_size < GPU_BYTES:
+        return "cpu"
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _boot(folder: Path, device: str) -> TransformerBridge:
-    config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    if "model_type" in config:
-        from transformer_lens.model_bridge import TransformerBridge
-
-        # A folder path, never a model's public name: a name sends the library to the network.
-        return TransformerBridge.boot_transformers(str(folder), device=device)
-    if "transformer_bridge" not in config:
-        raise ValueError(f"{folder / CONFIG} has neither 'model_type' nor 'transformer_bridge'")
+def _load(file: Path) -> dict[str, Tensor]:
+    """The tensors of a file in float32: mapped from it, unless they are kept in fewer bits."""
     from safetensors.torch import load_file
 
+    tensors = load_file(file)
+    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def _boot(folder: Path, file: Path, device: str) -> TransformerBridge:
+    config = _config(folder)
+    if "model_type" in config:
+        return _boot_gpt2(folder, device)
+    if "transformer_bridge" not in config:
+        raise ValueError(f"{folder / CONFIG} has neither 'model_type' nor 'transformer_bridge'")
     bridge = build(config["transformer_bridge"], device=device)
-    bridge.load_state_dict(load_file(folder / WEIGHTS))
+    bridge.load_state_dict(_load(file))
     return bridge
+
+
+def _boot_gpt2(folder: Path, device: str) -> TransformerBridge:
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        # A folder path, never a model's public name: a name sends the library to the network.
+        return TransformerBridge.boot_transformers(str(folder), device=device)
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def build(config: dict[str, Any], device: str = "cpu", seed: int = 0) -> TransformerBridge:

@@ -302,6 +302,78 @@ def export(target: Path, folder: CourseFolder) -> None:
     click.echo(f"{target}: written")
 
 
+@main.group()
+def roster() -> None:
+    """The course's students as its office lists them, and links to set a password."""
+
+
+@roster.command("import")
+@click.argument("table", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@in_course
+def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
+    """Take the students from the CSV file TABLE: username, first_name, last_name, email, lms_id.
+
+    Shows what would change and asks. Who is not in TABLE any more cannot log in, and keeps home,
+    submissions and grades. Repeatable.
+    """
+    from hub.roster.take_in import propose, take_in
+
+    @refusing()
+    def run() -> None:
+        from hub.roster.changes import described
+
+        proposal = propose(folder, table)
+        say(f"{table}: {remark}" for remark in proposal.remarks)
+        say(described(proposal.changes))
+        if proposal.changes and not yes:
+            if not sys.stdin.isatty():
+                raise Refused("Nothing was changed: nobody is there to ask. Say --yes.")
+            click.confirm("Change the roster so?", abort=True)
+        say(take_in(folder, proposal))
+
+    run()
+
+
+@roster.command("list")
+@in_course
+@refusing()
+def list_(folder: CourseFolder) -> None:
+    """Print the roster as CSV."""
+    from hub.roster.file import csv_lines
+
+    say(csv_lines(folder.roster))
+
+
+@roster.command()
+@click.option("--new", "names", multiple=True, help="For this person; again for more.")
+@click.option("--missing", is_flag=True, help="For everybody who has no password yet.")
+@click.option(
+    "--to",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a CSV file that only you can read.",
+)
+@in_course
+@refusing()
+def links(names: tuple[str, ...], missing: bool, target: Path | None, folder: CourseFolder) -> None:
+    """Make one-time links to set a password; a new link voids a person's older one.
+
+    Prints CSV: name, link, expires_utc.
+    """
+    from hub.accounts.issue import csv_lines, new_links, who_has_none, write_links
+
+    if not names and not missing:
+        raise Refused("For whom? Say --missing, or --new NAME.")
+    wanted = dict.fromkeys([*names, *(who_has_none(folder) if missing else [])])
+    rows = new_links(folder, list(wanted))
+    if target:
+        write_links(target, rows)
+        click.echo(f"{target}: {len(rows)} link(s) written")
+    else:
+        say(csv_lines(rows))
+
+
 @main.command()
 @click.argument("assignment")
 @click.option("--student", "students", multiple=True, help="Only this student; again for more.")

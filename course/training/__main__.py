@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 
 import torch
 
-from course.models import model, models_folder
+from course.models import SHIPPED, model
 from course.training.card import save
 from course.training.gates import GATES, Gate, measure
 from course.training.recipes import RECIPES
@@ -28,7 +28,7 @@ def train_and_save(names: list[str]) -> Generator[str, None, bool]:
         gates = GATES[name](measured)
         yield from report(name, gates)
         if all(gate.passed for gate in gates):
-            folder = models_folder() / name
+            folder = SHIPPED / name
             save(bridge, recipe, measured, gates, folder)
             yield f"{name}: saved in {folder}"
         else:

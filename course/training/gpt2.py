@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from course.language import token_rows
 
 if TYPE_CHECKING:
-    from transformers import GPT2LMHeadModel, GPT2TokenizerFast
+    from transformers import GPT2LMHeadModel, GPT2Tokenizer
 
 REPORT_EVERY = 100  # steps
 CHUNK = 250  # steps whose rows are made at once
@@ -56,8 +56,10 @@ TINY_GPT2 = LanguageRecipe(
 )
 
 
-def train(recipe: LanguageRecipe, tokenizer: GPT2TokenizerFast) -> Generator[str, None, Tensor]:
-    """Yield progress lines and return the trained model (a `GPT2LMHeadModel`)."""
+def train(
+    recipe: LanguageRecipe, tokenizer: GPT2Tokenizer
+) -> Generator[str, None, GPT2LMHeadModel]:
+    """Yield progress lines and return the trained model, in evaluation mode."""
     # A sum over two threads is rounded otherwise than over one: one thread, the same weights.
     torch.set_num_threads(1)
     model = untrained(recipe, len(tokenizer))

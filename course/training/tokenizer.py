@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from course import language
 
 if TYPE_CHECKING:
-    from transformers import GPT2TokenizerFast
+    from transformers import GPT2Tokenizer
 
 VOCABULARY = 1280  # of fewer tokens, some content words would fall apart
 DOCUMENTS = 20_000
@@ -35,14 +35,14 @@ def content_words() -> list[str]:
     return sorted(f" {word}" for word in words) + sorted(language.NAMES)
 
 
-def train_tokenizer(context: int) -> GPT2TokenizerFast:
+def train_tokenizer(context: int) -> GPT2Tokenizer:
     """The tokenizer, from its seed; `context` is the longest text, in tokens.
 
     Raises:
         WordsFallApart: the vocabulary is too small for the language.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import GPT2TokenizerFast
+    from transformers import GPT2Tokenizer
 
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -57,7 +57,7 @@ def train_tokenizer(context: int) -> GPT2TokenizerFast:
     boost = [word for word in words for _ in range(2000)]
     bpe.train_from_iterator([*islice(language.documents(SEED), DOCUMENTS), *boost], trainer)
     bpe.add_special_tokens([language.END_OF_TEXT])
-    tokenizer = GPT2TokenizerFast(
+    tokenizer = GPT2Tokenizer(
         tokenizer_object=bpe,
         bos_token=language.END_OF_TEXT,
         eos_token=language.END_OF_TEXT,

@@ -19,6 +19,13 @@ from course import models
 SHIPPED = ["impostor", "induction-2l2h"]
 
 
+@pytest.fixture(autouse=True)
+def nothing_else_installed(tmp_path, monkeypatch):
+    """This machine's own models folder must not count."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("COURSE_MODELS", raising=False)
+
+
 @pytest.fixture
 def empty_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_MODELS", str(tmp_path))
@@ -125,24 +132,25 @@ def test_a_name_is_never_a_path(name):
 
 
 def test_an_unknown_name_is_answered_with_the_names_that_exist(empty_folder):
-    with pytest.raises(models.ModelNotFound, match=r"no model named 'gtp2'.*there are: none"):
-        models.model("gtp2")
     own_checkpoint(empty_folder, "tiny")
-    with pytest.raises(models.ModelNotFound, match="there are: tiny"):
+    there = ", ".join([*SHIPPED, "tiny"])
+    with pytest.raises(models.ModelNotFound, match=rf"no model named 'gtp2'.*there are: {there}$"):
         models.model("gtp2")
+    with pytest.raises(models.ModelNotFound, match="`logitlab models add gpt2` puts it there"):
+        models.model("gpt2")
 
 
 def test_a_folder_without_weights_is_not_a_model(empty_folder):
     own_checkpoint(empty_folder, "tiny")
     (empty_folder / "tiny" / "model.safetensors").unlink()
-    assert models.available() == []
+    assert models.available() == SHIPPED
     with pytest.raises(models.ModelNotFound):
         models.model("tiny")
 
 
 def test_a_missing_models_folder_holds_no_models(monkeypatch, tmp_path):
     monkeypatch.setenv("COURSE_MODELS", str(tmp_path / "nowhere"))
-    assert models.available() == []
+    assert models.available() == SHIPPED
 
 
 def test_weights_that_do_not_fit_the_config_are_refused(empty_folder):
@@ -184,7 +192,7 @@ def test_both_kinds_of_checkpoint_load_and_run_without_a_socket(empty_folder, mo
     gpt2 = models.model("small-gpt2", device="cpu")
     assert gpt2(tokens).shape == (1, 4, 3)
     assert gpt2.to_tokens("ab").tolist() == [[2, 0, 1]]
-    assert "transformer.wte.weight" in models.weights("small-gpt2")
+    assert models.weights("small-gpt2")["wte.weight"].shape == (3, 6)
 
 
 def test_loading_leaves_the_random_states_and_the_grad_mode_alone(empty_folder):
@@ -210,6 +218,6 @@ def test_two_runs_of_a_model_agree_to_the_bit():
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_files_can_be_read_by_everybody_and_are_small(name):
     for file in ("config.json", "model.safetensors", "README.md"):
-        status = os.stat(models.models_folder() / name / file)
+        status = os.stat(models.SHIPPED / name / file)
         assert status.st_mode & stat.S_IROTH
         assert status.st_size < 250_000

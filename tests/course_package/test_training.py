@@ -8,7 +8,7 @@ import re
 import pytest
 import torch
 
-from course.models import build, model, models_folder
+from course.models import SHIPPED, build, model
 from course.training import __main__ as command_line
 from course.training.card import model_card, save
 from course.training.data import periodic_rows, random_rows
@@ -110,7 +110,7 @@ def test_a_gate_has_either_kind_of_bound():
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_the_shipped_card_config_and_weights_belong_together(shipped, name):
-    folder = models_folder() / name
+    folder = SHIPPED / name
     config = json.loads((folder / "config.json").read_text())
     assert config == {"transformer_bridge": RECIPES[name].config}
     card = (folder / "README.md").read_text()
