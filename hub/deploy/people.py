@@ -1,0 +1,69 @@
+"""`roster` and `links`: the people of the course, by `logitlab roster` in the right container."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from hub.deploy.folder import DeployError
+from hub.deploy.stack import Stack, opened
+
+GRADEBOOK = "postgresql+psycopg:///gradebook?host=/run/postgresql"
+
+
+def course_command(stack: Stack, *arguments: str, mounts: tuple[str, ...] = ()) -> list[str]:
+    """A command in a container of its own that sees the course and its gradebook."""
+    project, tag = stack.project, stack.variables["LOGITLAB_TAG"]
+    volumes = {
+        "course": "/srv/course",
+        "people": "/srv/people",
+        "db_socket": "/run/postgresql:ro",
+    }
+    environment = {
+        "LOGITLAB_SHAPE": "containers",
+        "LOGITLAB_COURSE": "/srv/course",
+        "LOGITLAB_PEOPLE": "/srv/people",
+        "LOGITLAB_GRADEBOOK": GRADEBOOK,
+        "LOGITLAB_URL": stack.url,
+        "HOME": "/tmp",
+    }
+    return [
+        *("docker", "run", "--rm", "-i", "--network=none", "--user=912:912", "--read-only"),
+        *("--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--tmpfs=/tmp"),
+        *(f"--volume={project}_{name}:{place}" for name, place in volumes.items()),
+        *(f"--volume={mount}" for mount in mounts),
+        *(f"--env={name}={value}" for name, value in environment.items()),
+        *(["-t"] if sys.stdin.isatty() else []),
+        f"logitlab/grader:{tag}",
+        *arguments,
+    ]
+
+
+def hub_command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess:
+    """`logitlab …` in the hub's container."""
+    return stack.compose("exec", "-T", "hub", "logitlab", *arguments)
+
+
+def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand `name`."""
+    if name == "roster":
+        parser.add_argument("table", type=Path, help="CSV file: username, first_name, last_name…")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+    else:
+        parser.add_argument("names", nargs="*", help="for these; default: who has no password yet")
+
+
+def run(name: str, arguments: argparse.Namespace) -> int:
+    """Run the subcommand `name`; returns the exit status. Raises DeployError."""
+    stack = opened()
+    if name == "links":
+        new = [f"--new={name}" for name in arguments.names]
+        return hub_command(stack, "roster", "links", *(new or ["--missing"])).returncode
+    table = arguments.table.resolve()
+    if not table.is_file():
+        raise DeployError(f"{table} is not there.")
+    command = ["logitlab", "roster", "import", "/roster.csv", *(["--yes"] if arguments.yes else [])]
+    made = course_command(stack, *command, mounts=(f"{table}:/roster.csv:ro",))
+    return subprocess.run(made).returncode

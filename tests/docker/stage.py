@@ -1,0 +1,179 @@
+"""A whole deployment of its own for tests: images that are there, `up`, people with passwords."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import httpx
+
+from tests.day.embedded import free_port
+
+CHECKOUT = Path(__file__).parents[2]
+TAG = os.environ.get("LOGITLAB_TEST_TAG", "dev")
+PEOPLE = ("admin", "instructor", "alice", "bob")
+ASSIGNMENTS = ("start", "06-induction-heads")
+UP_SECONDS = 400
+
+
+@cache
+def why_not() -> str | None:
+    """Why no deployment can be made on this machine, or None."""
+    if shutil.which("docker") is None:
+        return "no docker client on this machine"
+    asked = ["docker", "info", "--format", "{{.ServerVersion}}"]
+    if subprocess.run(asked, capture_output=True, timeout=60).returncode:
+        return "no Docker engine runs on this machine"
+    wanted = ["docker", "image", "inspect", f"logitlab/grader:{TAG}", f"logitlab/gateway:{TAG}"]
+    if subprocess.run(wanted, capture_output=True, timeout=60).returncode:
+        return f"no images with the tag {TAG}: `make images` makes them"
+    if os.geteuid() != 0:
+        return "the firewall's and the isolation tests need root"
+    return None
+
+
+@dataclass
+class Deployed:
+    """A running deployment."""
+
+    place: Path
+    project: str
+    url: str
+    passwords: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"LOGITLAB_DEPLOYMENT": str(self.place)}
+
+    def deploy(self, *arguments: str, check: bool = True) -> str:
+        """`python -m hub.deploy …` on this deployment; what it said."""
+        done = subprocess.run(
+            [sys.executable, "-m", "hub.deploy", *arguments],
+            cwd=CHECKOUT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=UP_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{arguments}:\n{done.stdout}{done.stderr}")
+        return done.stdout + done.stderr
+
+    def container(self, service: str) -> str:
+        """Id of the container of a service."""
+        labels = {"project": self.project, "service": service}
+        filters = [f"--filter=label=com.docker.compose.{k}={v}" for k, v in labels.items()]
+        return docker("ps", "-aq", *filters).split()[0]
+
+    def exec(self, container: str, *command: str, user: str = "", check: bool = True) -> str:
+        """Run `command` in a container, by its id or name; what it printed."""
+        as_user = [f"--user={user}"] if user else []
+        return docker("exec", *as_user, container, *command, check=check)
+
+    def server_of(self, user: str) -> str:
+        """Name of the container of a person's server."""
+        wanted = [
+            f"--filter=label=logitlab.{k}={v}"
+            for k, v in {"project": self.project, "user": user}.items()
+        ]
+        return docker("ps", "-a", "--format={{.Names}}", *wanted).strip()
+
+    def set_passwords(self) -> None:
+        """Open everybody's one-time link and choose a password, as people do."""
+        table = self.deploy("links")
+        lines = [line for line in table.splitlines() if "," in line]
+        for row in csv.DictReader(lines):
+            self.passwords[row["name"]] = f"a long password of {row['name']}"
+            open_link(row["link"], self.passwords[row["name"]])
+
+
+def open_link(link: str, password: str) -> None:
+    """Set a password at a one-time link."""
+    with httpx.Client(follow_redirects=True, timeout=60) as http:
+        page = http.get(link)
+        page.raise_for_status()
+        xsrf = re.search(r'name="_xsrf"\s+value="([^"]+)"', page.text)[1]  # type: ignore[index]
+        names = re.findall(r'<input[^>]*name="([^"]*password[^"]*)"', page.text)
+        answer = http.post(link, data={"_xsrf": xsrf, **dict.fromkeys(names, password)})
+        answer.raise_for_status()
+
+
+def docker(*arguments: str, check: bool = True) -> str:
+    """Run `docker …`; what it printed."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=300)
+    if check and done.returncode:
+        raise RuntimeError(f"docker {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def course_yaml(more: str = "") -> str:
+    return (
+        "course: {id: mechinterp, title: Mechanistic interpretability}\n"
+        "people: {admins: [admin], instructors: [instructor], students: [alice, bob]}\n"
+        f"{more}"
+    )
+
+
+@contextmanager
+def deployed(
+    place: Path, project: str, number: int, settings: str = "", **env: str
+) -> Iterator[Deployed]:
+    """A deployment in `place`, up and with everybody's password set; removed afterwards.
+
+    number: a small one, different for deployments at the same time, for a subnet of its own.
+    """
+    port = free_port()
+    place.mkdir(parents=True, exist_ok=True)
+    values = {
+        "LOGITLAB_PROJECT": project,
+        "LOGITLAB_TAG": TAG,
+        "HTTP_PORT": str(port),
+        "STUDENTS_SUBNET": f"10.{220 + number}.0.0/16",
+        **env,
+    }
+    lines = [f"{name}={value}" for name, value in values.items()]
+    (place / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (place / "course.yaml").write_text(course_yaml(settings), encoding="utf-8")
+    made = Deployed(place, project, f"http://localhost:{port}")
+    try:
+        made.deploy("up")
+        made.set_passwords()
+        yield made
+    finally:
+        remove(made)
+
+
+def remove(made: Deployed) -> None:
+    """Take the deployment away, with its volumes."""
+    made.deploy("down", check=False)
+    volumes = docker("volume", "ls", "-q").split()
+    mine = [name for name in volumes if name.startswith(f"{made.project}_")]
+    if mine:
+        docker("volume", "rm", "-f", *mine, check=False)
+
+
+def fill_course(made: Deployed, instructor, assignments: tuple[str, ...] = ASSIGNMENTS) -> None:
+    """What an instructor does first, in a terminal of the formgrader's JupyterLab."""
+    instructor.start_server("grader-mechinterp")
+    server = made.server_of("grader-mechinterp")
+    made.exec(server, "logitlab", "course", "add", *assignments)
+    for name in assignments:
+        made.exec(server, "logitlab", "release", name)
+    made.exec(server, "logitlab", "publish", *assignments)
+
+
+def exported_grades(made: Deployed) -> str:
+    """What `logitlab export` writes."""
+    server = made.server_of("grader-mechinterp")
+    made.exec(server, "logitlab", "export", "/tmp/grades.csv")
+    return made.exec(server, "cat", "/tmp/grades.csv")
