@@ -1,0 +1,229 @@
+"""Who gets which GPU: decisions on plain data, no clock, no engine.
+
+Every change is a function from one `State` to the next, so that the tests can try any order of
+events and the hub's shell (`slots`) only has to remember one value.
+
+**Students come first.** Instructors, the formgrader and grading (*staff*) hold at most
+`staff_places` places together, always leave at least one place to students, never take one while
+a student waits, and never wait themselves: they go on without a GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Literal
+
+WhenFull = Literal["cpu", "ask", "queue"]
+Answer = Literal["cpu", "wait"]
+
+# Why somebody starts without a GPU.
+NONE_HERE = "this server has no GPU"
+NONE_WORKS = "no GPU answers at the moment"
+FULL = "all GPU places are taken"
+STUDENTS_FIRST = "the GPU places are kept for students"
+CHOSEN = "you chose not to wait for one"
+
+
+@dataclass(frozen=True)
+class State:
+    """All that decides. `places`: device -> most servers on it, in the host's order."""
+
+    places: Mapping[str, int] = field(default_factory=dict)
+    when_full: WhenFull = "cpu"
+    staff_places: int = 1
+    taken: Mapping[str, str] = field(default_factory=dict)  # holder -> device, also a gone one
+    waiting: tuple[str, ...] = ()  # students, first come first
+    unhealthy: frozenset[str] = frozenset()
+    staff: frozenset[str] = frozenset()  # holders of `taken` that are staff
+    last: Mapping[str, str] = field(default_factory=dict)  # holder -> the device it had
+
+    def load(self, device: str) -> int:
+        return sum(1 for each in self.taken.values() if each == device)
+
+    def room(self, device: str) -> int:
+        """Free places; never negative, also where the cap was lowered below what runs."""
+        if device in self.unhealthy:
+            return 0
+        return max(0, self.places.get(device, 0) - self.load(device))
+
+    @property
+    def healthy(self) -> list[str]:
+        return [device for device, most in self.places.items() if device not in self.unhealthy]
+
+    @property
+    def free(self) -> int:
+        return sum(self.room(device) for device in self.places)
+
+
+@dataclass(frozen=True)
+class Request:
+    """`holder`: a user name, or a name of the grader's; `answer`: to 'wait or without?'."""
+
+    holder: str
+    staff: bool = False
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place on `device`."""
+
+    device: str
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """No GPU, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ask:
+    """The person decides: without a GPU, or wait at `place` (1: next)."""
+
+    place: int
+
+
+@dataclass(frozen=True)
+class Wait:
+    """In the queue at `place` (1: next)."""
+
+    place: int
+
+
+Decision = Slot | Cpu | Ask | Wait
+
+
+def decide(state: State, request: Request) -> Decision:
+    """What `request` gets now. The same question twice gets the same answer."""
+    device = state.taken.get(request.holder)
+    if device in state.healthy:
+        return Slot(device)
+    if not any(state.places.values()):
+        return Cpu(NONE_HERE)
+    if not any(state.places[device] for device in state.healthy):
+        return Cpu(NONE_WORKS)
+    if request.staff:
+        return _decide_staff(state, request)
+    waiting = state.waiting
+    before = waiting.index(request.holder) if request.holder in waiting else len(waiting)
+    # Those who wait before have their places, though they have not been told yet.
+    best = choose(state, request.holder) if state.free > before else None
+    if best is not None:
+        return Slot(best)
+    if request.holder in waiting:
+        return Wait(before + 1)
+    if request.answer == "cpu" and state.when_full != "cpu":
+        return Cpu(CHOSEN)
+    if state.when_full == "queue" or (state.when_full == "ask" and request.answer == "wait"):
+        return Wait(before + 1)
+    return Ask(before + 1) if state.when_full == "ask" else Cpu(FULL)
+
+
+def _decide_staff(state: State, request: Request) -> Slot | Cpu:
+    whole = sum(state.places[device] for device in state.healthy)
+    most = min(state.staff_places, whole - 1)
+    held = sum(1 for holder in state.staff if holder != request.holder)
+    if held >= most or state.waiting:
+        return Cpu(STUDENTS_FIRST)
+    best = choose(state, request.holder)
+    return Cpu(FULL) if best is None else Slot(best)
+
+
+def choose(state: State, holder: str) -> str | None:
+    """The device that `holder` had, else the emptiest one; None if there is no room.
+
+    Emptiest by share: a device with twice the places gets twice the servers. Equal ones in the
+    host's order.
+    """
+    before = state.last.get(holder)
+    if before is not None and state.room(before):
+        return before
+    roomy = [device for device in state.places if state.room(device)]
+    # min() keeps the first of equals.
+    return min(
+        roomy,
+        key=lambda device: Fraction(state.load(device) + 1, state.places[device]),
+        default=None,
+    )
+
+
+def take(state: State, request: Request, device: str) -> State:
+    """`request`'s holder is on `device` now, and waits no longer."""
+    holder = request.holder
+    return replace(
+        state,
+        taken={**state.taken, holder: device},
+        last={**state.last, holder: device},
+        staff=state.staff | {holder} if request.staff else state.staff - {holder},
+        waiting=tuple(each for each in state.waiting if each != holder),
+    )
+
+
+def wait(state: State, holder: str, *, first: bool = False) -> State:
+    """`holder` waits, at the end or (whose GPU failed at the start) as the first.
+
+    Who waits holds nothing: a place on a device that broke or is gone is given back.
+    """
+    if holder in state.waiting:
+        return state
+    state = release(state, holder)
+    waiting = (holder, *state.waiting) if first else (*state.waiting, holder)
+    return replace(state, waiting=waiting)
+
+
+def release(state: State, holder: str) -> State:
+    """`holder` has no place and waits for none. Releasing twice changes nothing more."""
+    return replace(
+        state,
+        taken={each: device for each, device in state.taken.items() if each != holder},
+        staff=state.staff - {holder},
+        waiting=tuple(each for each in state.waiting if each != holder),
+    )
+
+
+def mark(state: State, devices: frozenset[str]) -> State:
+    """Exactly `devices` are out of order. Who runs on one keeps it."""
+    return replace(state, unhealthy=devices)
+
+
+def serve(state: State) -> tuple[State, dict[str, Slot | Cpu]]:
+    """Give places to those who wait, in order, as far as they go.
+
+    Where no device works any more, nobody is left waiting: all go on without.
+    """
+    served: dict[str, Slot | Cpu] = {}
+    while state.waiting:
+        request = Request(state.waiting[0])
+        decision = decide(state, request)
+        if isinstance(decision, Slot):
+            state = take(state, request, decision.device)
+        elif isinstance(decision, Cpu):
+            state = release(state, request.holder)
+        else:
+            break
+        served[request.holder] = decision
+    return state, served
+
+
+def rebuild(state: State, running: Mapping[str, str], staff: frozenset[str]) -> State:
+    """The places as the engine's containers say (holder -> device label), in any order.
+
+    A container without a GPU holds none; one on a device that is gone, or above the cap, keeps
+    what it has. Those who wait go on waiting.
+    """
+    taken = {
+        holder: device
+        for holder, device in sorted(running.items())
+        if device and not device.startswith("cpu")
+    }
+    return replace(
+        state,
+        taken=taken,
+        staff=staff & taken.keys(),
+        last={**state.last, **taken},
+        waiting=tuple(each for each in state.waiting if each not in taken),
+    )

@@ -1,0 +1,281 @@
+"""Places on GPUs: a table of decisions, and what holds after any order of events."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from hub.spawning.gpu import placement
+from hub.spawning.gpu.placement import (
+    CHOSEN,
+    FULL,
+    NONE_HERE,
+    NONE_WORKS,
+    STUDENTS_FIRST,
+    Ask,
+    Cpu,
+    Request,
+    Slot,
+    State,
+    Wait,
+    decide,
+    rebuild,
+    release,
+    serve,
+    take,
+    wait,
+)
+
+TWO = State(places={"A": 2, "B": 2})
+FULL_UP = replace(TWO, taken={"a": "A", "b": "B", "c": "A", "d": "B"})
+
+
+def table() -> list[tuple[str, State, Request, placement.Decision]]:
+    """(what is shown, state, request, decision)."""
+    new = Request("new")
+    ask, queue = replace(FULL_UP, when_full="ask"), replace(FULL_UP, when_full="queue")
+    queued = replace(queue, waiting=("x", "y"))
+    roomy = replace(queued, taken={"a": "A"})
+    one = State(places={"A": 1})
+    staff = Request("grader", staff=True)
+    return [
+        ("the first of equal devices", TWO, new, Slot("A")),
+        ("the emptier device", replace(TWO, taken={"a": "A"}), new, Slot("B")),
+        ("the one with room", replace(TWO, taken={"a": "B", "b": "B"}), new, Slot("A")),
+        (
+            "a device with twice the places gets twice the servers",
+            State(places={"A": 2, "B": 4}, taken={"a": "A", "b": "B"}),
+            new,
+            Slot("B"),
+        ),
+        ("the same again while it runs", FULL_UP, Request("d"), Slot("B")),
+        ("the same device as last time", replace(TWO, last={"new": "B"}), new, Slot("B")),
+        (
+            "another than last time where that is full",
+            replace(TWO, last={"new": "B"}, taken={"a": "B", "b": "B"}),
+            new,
+            Slot("A"),
+        ),
+        ("full", FULL_UP, new, Cpu(FULL)),
+        ("full, asked", ask, new, Ask(1)),
+        ("full, asked, without", ask, replace(new, answer="cpu"), Cpu(CHOSEN)),
+        ("full, asked, waits", ask, replace(new, answer="wait"), Wait(1)),
+        ("an answer is not needed while there is room", TWO, Request("n", answer="cpu"), Slot("A")),
+        ("full, queue", queue, new, Wait(1)),
+        ("behind those who wait", queued, new, Wait(3)),
+        ("own place in the queue", queued, Request("y"), Wait(2)),
+        ("those who wait are served before", replace(roomy, waiting=("x", "y", "z")), new, Wait(4)),
+        ("room for more than those who wait", roomy, new, Slot("B")),
+        ("asked behind those who wait", replace(queued, when_full="ask"), new, Ask(3)),
+        ("no device", State(), new, Cpu(NONE_HERE)),
+        ("no places", State(places={"A": 0}), new, Cpu(NONE_HERE)),
+        ("the healthy one", replace(TWO, unhealthy=frozenset("A")), new, Slot("B")),
+        ("none healthy", replace(queue, unhealthy=frozenset("AB")), new, Cpu(NONE_WORKS)),
+        (
+            "a restart on a device that broke moves",
+            replace(TWO, taken={"new": "A"}, unhealthy=frozenset("A")),
+            new,
+            Slot("B"),
+        ),
+        (
+            "cap below what runs: nobody is added",
+            State(places={"A": 1}, taken={"a": "A", "b": "A", "c": "A"}),
+            new,
+            Cpu(FULL),
+        ),
+        (
+            "cap below what runs: nobody is thrown out",
+            State(places={"A": 1}, taken={"a": "A", "b": "A", "c": "A"}),
+            Request("c"),
+            Slot("A"),
+        ),
+        ("staff", TWO, staff, Slot("A")),
+        ("staff, one place held", take(TWO, Request("i", True), "A"), staff, Cpu(STUDENTS_FIRST)),
+        ("staff while a student waits", roomy, staff, Cpu(STUDENTS_FIRST)),
+        ("staff and full", FULL_UP, staff, Cpu(FULL)),
+        ("staff never waits", queue, staff, Cpu(FULL)),
+        ("staff never gets the only place", one, staff, Cpu(STUDENTS_FIRST)),
+        ("staff keeps its own", take(TWO, staff, "B"), staff, Slot("B")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "request_", "expected"), [row[1:] for row in table()], ids=[row[0] for row in table()]
+)
+def test_a_request_gets_what_the_table_says(state, request_, expected):
+    assert decide(state, request_) == expected
+
+
+def test_the_emptiest_device_first_spreads_a_class_evenly():
+    state = State(places={"A": 4, "B": 4, "C": 4})
+    for number in range(9):
+        decision = decide(state, Request(f"s{number}"))
+        assert isinstance(decision, Slot)
+        state = take(state, Request(f"s{number}"), decision.device)
+    assert [state.load(device) for device in "ABC"] == [3, 3, 3]
+
+
+def test_who_waits_goes_on_without_a_gpu_when_the_last_device_breaks():
+    state = placement.mark(wait(FULL_UP, "x"), frozenset("AB"))
+    state, served = serve(state)
+    assert served == {"x": Cpu(NONE_WORKS)}
+    assert not state.waiting
+
+
+def test_whose_gpu_failed_at_the_start_waits_first():
+    state = wait(wait(wait(FULL_UP, "x"), "y"), "z", first=True)
+    assert state.waiting == ("z", "x", "y")
+
+
+def test_a_removed_device_keeps_who_runs_on_it_and_gets_nobody_more():
+    state = replace(rebuild(TWO, {"a": "A", "b": "B"}, frozenset()), places={"B": 2})
+    assert state.taken == {"a": "A", "b": "B"}
+    assert decide(state, Request("c")) == Slot("B")
+    # Started again, who was on it moves.
+    assert decide(release(state, "a"), Request("a")) == Slot("B")
+
+
+HOLDERS = [f"s{number}" for number in range(8)]
+DEVICES = ["A", "B", "C", "gone", "cpu", "cpu: full"]
+
+
+@given(
+    running=st.dictionaries(st.sampled_from(HOLDERS), st.sampled_from(DEVICES)),
+    order=st.randoms(use_true_random=False),
+)
+def test_a_rebuild_gives_the_same_places_in_any_order(running, order):
+    shuffled = list(running.items())
+    order.shuffle(shuffled)
+    start = State(places={"A": 2, "B": 2, "C": 1}, when_full="queue")
+    rebuilt = rebuild(start, dict(shuffled), frozenset({"s0"}))
+    assert rebuilt == rebuild(start, running, frozenset({"s0"}))
+    assert rebuilt.taken == {
+        holder: device for holder, device in running.items() if not device.startswith("cpu")
+    }
+    # Whoever runs asks again and gets the same device, where it is still there.
+    for holder, device in rebuilt.taken.items():
+        if device in start.places:
+            assert decide(rebuilt, Request(holder)) == Slot(device)
+    for request in (Request("s0", True), Request("new")):
+        assert decide(rebuilt, request) == decide(
+            rebuild(start, running, frozenset({"s0"})), request
+        )
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Requests, releases, breakdowns, other caps and rebuilds in any order, with a queue."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = State(places={"A": 2, "B": 1}, when_full="queue", staff_places=1)
+        self.queue: list[str] = []  # in the order in which people came
+
+    def change(self, state: State) -> None:
+        """Every change is followed by serving those who wait, as in `Slots`."""
+        before = state
+        self.state, served = serve(state)
+        for holder, decision in served.items():
+            assert holder == self.queue.pop(0), "served out of order"
+            if isinstance(decision, Slot):
+                assert before.room(decision.device) > 0
+        for device in self.state.places:
+            added = self.state.load(device) - before.load(device)
+            assert added <= before.room(device), "over the cap"
+
+    @rule(holder=st.sampled_from(HOLDERS), answer=st.sampled_from([None, "cpu", "wait"]))
+    def ask_for_a_place(self, holder, answer):
+        request = Request(holder, answer=answer)
+        decision = decide(self.state, request)
+        assert decision == decide(self.state, request)
+        if isinstance(decision, Slot):
+            here = self.state.taken.get(holder) == decision.device
+            assert here or self.state.room(decision.device) > 0, "over the cap"
+            left = self.state.free - (0 if here else 1)
+            assert here or left >= len(self.state.waiting) - (holder in self.queue), "overtook"
+            self.queue = [each for each in self.queue if each != holder]
+            self.change(take(self.state, request, decision.device))
+        elif isinstance(decision, Wait):
+            if holder not in self.queue:
+                self.queue.append(holder)
+            assert decision.place == self.queue.index(holder) + 1
+            self.change(wait(self.state, holder))
+
+    @rule(holder=st.sampled_from(["teacher", "grader"]))
+    def staff_asks(self, holder):
+        request = Request(holder, staff=True)
+        decision = decide(self.state, request)
+        assert not isinstance(decision, Wait | Ask)
+        if isinstance(decision, Slot):
+            assert holder in self.state.taken or not self.state.waiting
+            self.change(take(self.state, request, decision.device))
+
+    @rule(holder=st.sampled_from([*HOLDERS, "teacher", "grader"]))
+    def release(self, holder):
+        once = release(self.state, holder)
+        assert release(once, holder) == once
+        self.queue = [each for each in self.queue if each != holder]
+        self.change(once)
+
+    @rule(devices=st.sets(st.sampled_from("ABC")))
+    def devices_break_and_heal(self, devices):
+        self.change(placement.mark(self.state, frozenset(devices)))
+
+    @rule(places=st.dictionaries(st.sampled_from("ABC"), st.integers(0, 3)))
+    def other_devices_and_caps(self, places):
+        running = dict(self.state.taken)
+        self.change(replace(self.state, places=places))
+        assert running.items() <= self.state.taken.items(), "somebody was thrown out"
+
+    @precondition(lambda self: self.state.taken)
+    @rule()
+    def rebuild_from_containers(self):
+        state = rebuild(self.state, dict(self.state.taken), self.state.staff)
+        assert state == self.state
+
+    @invariant()
+    def the_queue_is_first_come_first_served(self):
+        assert list(self.state.waiting) == self.queue
+
+    @invariant()
+    def nobody_waits_beside_a_free_place(self):
+        assert not (self.state.waiting and self.state.free)
+
+    @invariant()
+    def staff_holds_no_more_than_its_own(self):
+        assert len(self.state.staff) <= 1
+        assert self.state.staff <= self.state.taken.keys()
+
+    def teardown(self):
+        """Nobody starves: when all who run have stopped once, everybody had a place."""
+        for _ in range(len(HOLDERS) + 2):
+            for holder in list(self.state.taken):
+                if self.state.waiting:
+                    self.queue = [each for each in self.queue if each != holder]
+                    self.change(release(self.state, holder))
+        assert not self.state.waiting
+
+
+AnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+test_what_must_hold_holds_in_any_order = AnyOrder.TestCase
+
+
+@pytest.mark.parametrize("places", [{"A": 1, "B": 1}, {"A": 2}, {"A": 1, "B": 3}])
+def test_every_waiting_student_is_served_after_as_many_releases_as_are_before(places):
+    waiting = ("w1", "w2", "w3")
+    holders = list(itertools.chain(*([device] * most for device, most in places.items())))
+    taken = {f"t{number}": device for number, device in enumerate(holders)}
+    state = State(places=places, when_full="queue", taken=taken, waiting=waiting)
+    served: list[str] = []
+    for holder in itertools.chain(taken, waiting):
+        # Newcomers do not get before those who wait.
+        assert isinstance(decide(state, Request(f"new{holder}")), Wait)
+        state, now = serve(release(state, holder))
+        served += now
+        if len(served) == len(waiting):
+            break
+    assert served == list(waiting)
