@@ -102,34 +102,38 @@ def _config(policy: Policy, user: str, image: str) -> dict[str, Check]:
 
 
 def _host_config(policy: Policy, user: str, image: str) -> dict[str, Check]:
-    memory = _between("HostConfig.Memory", 64 * MIB, policy.max_memory)
-    return {
-        "Binds": lambda value: _binds(value, policy, user, image),
-        "NetworkMode": _is("HostConfig.NetworkMode", policy.network),
-        "ReadonlyRootfs": _is("HostConfig.ReadonlyRootfs", True),
-        "CapDrop": _is("HostConfig.CapDrop", ["ALL"]),
-        "SecurityOpt": _one_of(
-            "HostConfig.SecurityOpt", (["no-new-privileges"], ["no-new-privileges:true"])
-        ),
-        "Tmpfs": _tmpfs,
-        "Memory": memory,
-        "MemorySwap": memory,
-        "MemoryReservation": memory,
-        "NanoCpus": _between("HostConfig.NanoCpus", 1, int(policy.max_cpus * 1e9)),
-        "CpuPeriod": _is("HostConfig.CpuPeriod", CPU_PERIOD),
-        "CpuQuota": _between("HostConfig.CpuQuota", 1000, int(policy.max_cpus * CPU_PERIOD)),
-        "CpuShares": _between("HostConfig.CpuShares", 2, policy.max_cpu_shares),
-        "PidsLimit": _between("HostConfig.PidsLimit", 16, policy.max_pids),
-        "ShmSize": _between("HostConfig.ShmSize", 1, policy.max_memory),
-        "OomScoreAdj": _between("HostConfig.OomScoreAdj", 0, 1000),
-        "AutoRemove": _is("HostConfig.AutoRemove", False),
-        "RestartPolicy": _restart_policy,
-        "LogConfig": _log_config,
-        "Init": _is("HostConfig.Init", True),
-        "CgroupnsMode": _is("HostConfig.CgroupnsMode", "private"),
-        "IpcMode": _one_of("HostConfig.IpcMode", ("private", "none")),
-        "DeviceRequests": lambda value: _device_requests(value, policy),
-    } | {key: _dropped_if(f"HostConfig.{key}") for key in NOTHING_IN_HOST_CONFIG}
+    memory = {
+        key: _between(f"HostConfig.{key}", 64 * MIB, policy.max_memory)
+        for key in ("Memory", "MemorySwap", "MemoryReservation")
+    }
+    return (
+        memory
+        | {
+            "Binds": lambda value: _binds(value, policy, user, image),
+            "NetworkMode": _is("HostConfig.NetworkMode", policy.network),
+            "ReadonlyRootfs": _is("HostConfig.ReadonlyRootfs", True),
+            "CapDrop": _is("HostConfig.CapDrop", ["ALL"]),
+            "SecurityOpt": _one_of(
+                "HostConfig.SecurityOpt", (["no-new-privileges"], ["no-new-privileges:true"])
+            ),
+            "Tmpfs": _tmpfs,
+            "NanoCpus": _between("HostConfig.NanoCpus", 1, int(policy.max_cpus * 1e9)),
+            "CpuPeriod": _is("HostConfig.CpuPeriod", CPU_PERIOD),
+            "CpuQuota": _between("HostConfig.CpuQuota", 1000, int(policy.max_cpus * CPU_PERIOD)),
+            "CpuShares": _between("HostConfig.CpuShares", 2, policy.max_cpu_shares),
+            "PidsLimit": _between("HostConfig.PidsLimit", 16, policy.max_pids),
+            "ShmSize": _between("HostConfig.ShmSize", 1, policy.max_memory),
+            "OomScoreAdj": _between("HostConfig.OomScoreAdj", 0, 1000),
+            "AutoRemove": _is("HostConfig.AutoRemove", False),
+            "RestartPolicy": _restart_policy,
+            "LogConfig": _log_config,
+            "Init": _is("HostConfig.Init", True),
+            "CgroupnsMode": _is("HostConfig.CgroupnsMode", "private"),
+            "IpcMode": _one_of("HostConfig.IpcMode", ("private", "none")),
+            "DeviceRequests": lambda value: _device_requests(value, policy),
+        }
+        | {key: _dropped_if(f"HostConfig.{key}") for key in NOTHING_IN_HOST_CONFIG}
+    )
 
 
 # How one value is held against what is accepted

@@ -1,0 +1,62 @@
+"""Create requests as Docker's own client writes them for the hub's options."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from docker.types import ContainerConfig, DeviceRequest, HostConfig
+
+from hub.configure.deployment import Deployment
+from hub.configure.jupyterlab import Part
+from hub.guard.policy import Policy
+from hub.settings import Settings
+from hub.spawning.options import Options, options
+
+VERSION = "1.41"
+SETTINGS = Settings.model_validate(
+    {"course": {"id": "mech"}, "containers": {"memory_mib": 512, "cpus": 1}}
+)
+GPU = "GPU-8f7c1a52-0000-4000-8000-aaaaaaaaaaaa"
+OTHER_GPU = "GPU-8f7c1a52-0000-4000-8000-bbbbbbbbbbbb"
+POLICY = Policy(project="lab", tag="1", gpus=(GPU, OTHER_GPU))
+UID = 20001
+
+
+def person(user: str, part: Part = "student", policy: Policy = POLICY) -> Options:
+    place = Deployment(policy.project, policy.tag, "http://localhost", models_volume=True)
+    return options(user, part, UID, SETTINGS, place)
+
+
+def created(user: str, part: Part = "student", policy: Policy = POLICY) -> dict[str, Any]:
+    """The body of DockerSpawner's create request for `user`."""
+    made = person(user, part, policy)
+    binds = {volume: {"bind": place, "mode": "rw"} for volume, place in made.volumes.items()}
+    binds |= {v: {"bind": place, "mode": "ro"} for v, place in made.read_only_volumes.items()}
+    host = HostConfig(
+        version=VERSION,
+        binds=binds,
+        links={},
+        mounts=[],
+        network_mode=policy.network,
+        **made.host,
+    )
+    config = ContainerConfig(
+        VERSION,
+        image=made.image,
+        command=["jupyterhub-singleuser", "--ServerApp.root_dir=/home/student"],
+        environment={**made.environment, "JUPYTERHUB_API_TOKEN": "token-of-" + user},
+        ports={"8888/tcp": None},
+        volumes=[bind["bind"] for bind in binds.values()],
+        host_config=host,
+        **made.create,
+    )
+    return json.loads(json.dumps(config))
+
+
+def with_gpu(body: dict[str, Any], gpu: str = GPU, driver: str = "nvidia") -> dict[str, Any]:
+    device = gpu if driver == "nvidia" else f"nvidia.com/gpu={gpu}"
+    request = DeviceRequest(driver=driver, device_ids=[device], capabilities=[["gpu"]])
+    body["HostConfig"]["DeviceRequests"] = [dict(request)]
+    body["Labels"]["logitlab.gpu"] = gpu
+    return body

@@ -1,0 +1,151 @@
+"""Which request lines are calls, and what the hub sees of the answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.guard import answers
+from hub.guard.calls import ROUTES, call, list_query
+from hub.guard.errors import Refused
+from hub.guard.policy import PolicyError, policy_from
+from tests.guard.samples import GPU, POLICY
+
+DOCKERSPAWNERS = [
+    ("GET", "/_ping", "ping"),
+    ("HEAD", "/_ping", "ping"),
+    ("GET", "/version", "version"),
+    ("GET", "/v1.41/images/logitlab/student:1/json", "image"),
+    ("POST", "/v1.41/containers/create?name=lab-user-alice", "create"),
+    ("GET", "/v1.45/containers/lab-user-alice/json", "inspect"),
+    ("POST", "/v1.41/containers/lab-user-alice/start", "start"),
+    ("POST", "/v1.41/containers/0123abcd/stop?t=10", "stop"),
+    ("POST", "/v1.41/containers/0123abcd/stop", "stop"),
+    ("DELETE", "/v1.41/containers/0123abcd?v=True&link=False&force=False", "delete"),
+    ("GET", "/v1.41/containers/json?limit=-1&all=1&size=0&trunc_cmd=0&filters=%7B%7D", "list"),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "action"), DOCKERSPAWNERS)
+def test_what_dockerspawner_asks_for_is_a_call(method, target, action):
+    assert call(method, target, POLICY).route.action == action
+
+
+@pytest.mark.parametrize(("method", "target", "action"), DOCKERSPAWNERS)
+def test_the_same_with_another_method_is_none(method, target, action):
+    for other in ("PUT", "PATCH", "OPTIONS", "CONNECT", "TRACE", method.lower()):
+        with pytest.raises(Refused):
+            call(other, target, POLICY)
+
+
+@given(st.text(alphabet="/.%?&=#;\\ avc1json_ping2Fe\t\0é", max_size=60))
+def test_a_made_up_target_names_at_most_a_call_in_plain_words(target):
+    try:
+        found = call("GET", target, POLICY)
+    except Refused:
+        return
+    assert found.route in ROUTES and "/" not in found.name and "%" not in found.name
+
+
+def test_a_list_is_always_of_this_deployment():
+    for query in ({}, {"all": "1", "filters": '{"label":["logitlab.gpu"]}'}):
+        filters = json.loads(list_query(query, POLICY)["filters"])
+        assert filters["label"][:2] == ["logitlab.project=lab", "logitlab.user"]
+    assert "logitlab.gpu" in filters["label"]
+
+
+@pytest.mark.parametrize(
+    "filters",
+    ['{"name":["db"]}', "[]", "{", '{"label":"x"}', '{"label":[1]}', '{"label":["com.docker"]}'],
+)
+def test_other_filters_of_a_list_are_refused(filters):
+    with pytest.raises(Refused):
+        list_query({"filters": filters}, POLICY)
+
+
+INSPECTED = {
+    "Id": "0123",
+    "Name": "/lab-user-alice",
+    "Path": "jupyterhub-singleuser",
+    "Args": ["--token=secret"],
+    "State": {"Running": True, "Status": "running", "Health": {"Log": ["secret"]}},
+    "LogPath": "/var/lib/docker/secret",
+    "Config": {
+        "Env": ["JUPYTERHUB_API_TOKEN=secret"],
+        "Cmd": ["--token=secret"],
+        "Labels": {"logitlab.project": "lab", "logitlab.user": "alice", "logitlab.gpu": GPU},
+    },
+    "HostConfig": {"DeviceRequests": [{"DeviceIDs": [GPU]}], "LogConfig": {"secret": "secret"}},
+    "NetworkSettings": {"Networks": {"lab_students": {"IPAddress": "10.1.2.3"}}, "Ports": "secret"},
+}
+
+
+def test_an_inspected_container_tells_nothing_secret_and_what_the_hub_reads():
+    seen = answers.container(INSPECTED)
+    assert "secret" not in json.dumps(seen)
+    assert seen["Config"]["Env"] == []
+    assert seen["State"]["Running"] is True
+    assert seen["NetworkSettings"]["Networks"]["lab_students"]["IPAddress"] == "10.1.2.3"
+    assert seen["HostConfig"]["DeviceRequests"][0]["DeviceIDs"] == [GPU]
+    assert seen["Config"]["Labels"]["logitlab.gpu"] == GPU
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("/lab-db-1", {"logitlab.project": "lab"}),
+        ("/lab-db-1", {"logitlab.project": "lab", "logitlab.user": "alice"}),
+        ("/lab-user-bob", {"logitlab.project": "lab", "logitlab.user": "alice"}),
+        ("/lab-user-alice", {"logitlab.project": "other", "logitlab.user": "alice"}),
+        ("/lab-user-alice", {"logitlab.user": "alice"}),
+        ("/lab-user-alice", {"logitlab.project": "lab", "logitlab.user": ""}),
+        ("/lab-user-alice", {}),
+    ],
+)
+def test_a_container_is_ours_by_label_user_and_name_together(name, labels):
+    assert answers.is_own(INSPECTED, POLICY)
+    assert not answers.is_own({"Name": name, "Config": {"Labels": labels}}, POLICY)
+    listed = [{"Id": "1", "Names": [name], "Labels": labels}]
+    assert answers.containers(listed, POLICY) == []
+
+
+def test_strange_answers_are_nobodys():
+    for strange in ({}, {"Config": None}, {"Config": {"Labels": None}}, {"Config": []}):
+        assert not answers.is_own(strange, POLICY)
+
+
+ENVIRONMENT = {"LOGITLAB_PROJECT": "lab", "LOGITLAB_TAG": "1.2"}
+
+
+def test_the_policy_is_read_from_the_environment():
+    policy = policy_from(
+        ENVIRONMENT | {"LOGITLAB_GPUS": f"{GPU}, MIG-1", "GUARD_MAX_MEMORY_MIB": "100"}
+    )
+    assert policy.gpus == (GPU, "MIG-1") and policy.max_memory == 100 * 2**20
+    assert policy.student_image == "logitlab/student:1.2" and policy.network == "lab_students"
+    assert (
+        policy_from(ENVIRONMENT).gpus == policy_from(ENVIRONMENT | {"LOGITLAB_GPUS": "none"}).gpus
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOGITLAB_PROJECT", ""),
+        ("LOGITLAB_PROJECT", "Lab"),
+        ("LOGITLAB_TAG", "1/2"),
+        ("LOGITLAB_GPUS", "all"),
+        ("LOGITLAB_GPUS", "0"),
+        ("LOGITLAB_GPU_DRIVER", "amd"),
+        ("GUARD_MAX_PIDS", "-1"),
+        ("GUARD_MAX_CPUS", "nan"),
+        ("GUARD_MAX_MEMORY_MIB", "inf"),
+        ("GUARD_MAX_MEMORY_MIB", "4g"),
+    ],
+)
+def test_a_wrong_policy_is_refused_by_the_name_of_its_variable(name, value):
+    with pytest.raises(PolicyError, match=name):
+        policy_from(ENVIRONMENT | {name: value})
