@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hub.authoring import catalogue
 from hub.authoring.gradebook import open_gradebook
 from hub.course_folder import CourseFolder
+from hub.roster.student import Student
 
 
 def add_assignments(folder: CourseFolder, names: list[str]) -> Iterator[str]:
@@ -20,13 +22,39 @@ def add_assignments(folder: CourseFolder, names: list[str]) -> Iterator[str]:
 
 
 def enrol(folder: CourseFolder) -> Iterator[str]:
-    """Put the students of `course.yaml` into the gradebook; who is there already stays."""
+    """Put the course's students into the gradebook, by the roster's names where it has them.
+
+    Whoever is there already stays, also when they have left the course.
+    """
     settings = folder.settings
+    listed = {one.username: one for one in folder.roster}
+    added = renamed = 0
     with open_gradebook(folder.gradebook_url, settings.course.id) as gradebook:
-        known = {student.id for student in gradebook.students}
-        new = [name for name in settings.people.students if name not in known]
-        for name in new:
-            # Without a name the formgrader calls everybody "None, None".
-            gradebook.update_or_create_student(name, last_name=name, first_name="")
-    if new:
-        yield f"gradebook: {len(new)} student(s) added"
+        known = {student.id: student for student in gradebook.students}
+        for name in settings.people.students:
+            row = _gradebook_row(listed.get(name), name)
+            if name not in known:
+                added += 1
+            elif name in listed and any(
+                getattr(known[name], key) != value for key, value in row.items()
+            ):
+                renamed += 1
+            else:
+                continue
+            gradebook.update_or_create_student(name, **row)
+    if added:
+        yield f"gradebook: {added} student(s) added"
+    if renamed:
+        yield f"gradebook: {renamed} student(s) renamed"
+
+
+def _gradebook_row(listed: Student | None, name: str) -> dict[str, str | None]:
+    if listed is None or not listed.full_name:
+        # Without a name the formgrader calls everybody "None, None".
+        listed = replace(listed or Student(name), last_name=name)
+    return {
+        "last_name": listed.last_name,
+        "first_name": listed.first_name,
+        "email": listed.email or None,
+        "lms_user_id": listed.lms_id or None,
+    }

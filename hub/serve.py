@@ -20,6 +20,8 @@ from typing import IO
 import psutil
 
 from hub.accounts.demo import demo_accounts
+from hub.accounts.login import address_file, check_installed, login_kind
+from hub.accounts.rules import part
 from hub.configure.jupyterhub import Ports
 from hub.contents import enrol
 from hub.course_folder import CourseFolder
@@ -47,14 +49,15 @@ def serve(folder: CourseFolder) -> Iterator[str]:
     with _only_one(folder):
         yield from reconcile(folder)
         yield from enrol(folder)
-        accounts = demo_accounts(everybody(folder.settings), folder.server / "accounts.json")
         ports = _ports(folder)
+        address_file(folder).write_text(f"http://localhost:{ports.public}\n", encoding="utf-8")
+        ways_in = list(_ways_in(folder))
         _adopt_orphans()
         hub = _start_hub(folder, ports)
         installer = None
         try:
             _wait_for_login_page(hub, folder, ports)
-            yield from _welcome(folder, ports, accounts)
+            yield from _welcome(folder, ports, ways_in)
             if not notebook_ready(Path(sys.prefix)):
                 installer = _start_installer(folder)
                 yield from _follow_installation(hub, installer)
@@ -151,15 +154,34 @@ def _last_lines(folder: CourseFolder, count: int = 15) -> str:
     return "\n".join([f"The end of {path}:", *(f"    {line}" for line in lines)])
 
 
-def _welcome(folder: CourseFolder, ports: Ports, accounts: dict[str, str]) -> Iterator[str]:
-    people = folder.settings.people
+def _ways_in(folder: CourseFolder) -> Iterator[str]:
+    """How each person gets in, for the terminal."""
+    settings = folder.settings
+    kind = login_kind(settings, os.environ)
+    check_installed(kind)
+    if kind == "demo":
+        names = everybody(settings)
+        passwords = demo_accounts(names, folder.server / "accounts.json")
+        for name in names:
+            yield f"    {name:<14} {passwords[name]:<14} {part(settings, name)}"
+    elif kind == "native":
+        # Imported here, for it takes packages that the demonstration does without.
+        from hub.accounts.issue import links_for_who_has_none, table
+
+        rows = links_for_who_has_none(folder)
+        if rows:
+            yield "  One-time links for who has no password yet, each for its owner alone:"
+            yield from table(rows)
+        yield "  More links: the page People, `logitlab roster links --missing`, --new NAME"
+    elif settings.accounts.oauth:
+        yield f"  People log in with their accounts at {settings.accounts.oauth.service}."
+
+
+def _welcome(folder: CourseFolder, ports: Ports, ways_in: list[str]) -> Iterator[str]:
     yield ""
     yield f"  {folder.settings.course.title} is at   http://localhost:{ports.public}"
     yield ""
-    for name, password in accounts.items():
-        part = "admin" if name in people.admins else "student"
-        part = "instructor" if name in people.instructors else part
-        yield f"    {name:<14} {password:<14} {part}"
+    yield from ways_in
     yield ""
     yield f"  Course folder: {folder.root}"
     yield "  Every student's server runs under your account here: for people who trust each other."

@@ -59,6 +59,10 @@ class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
         right = await _in_thread(_matches, password, hashed or NOBODY)
         return right and hashed is not None
 
+    def with_password(self) -> set[str]:
+        """Everybody who has set a password."""
+        return with_password(self._deprecated_db_session)
+
     def wrong_with(self, name: str, password: str) -> str | None:
         """Why `password` is refused as the one of `name`, for people; None where it is good."""
         if len(password) < self.minimum_password_length:

@@ -12,7 +12,7 @@ from hub.accounts import login
 from hub.configure import roles
 from hub.course_folder import CourseFolder
 from hub.install.state import notebook_ready
-from hub.pages import landing, links
+from hub.pages import landing, links, passwords, people
 from hub.settings import Settings
 
 PAGES = Path(__file__).parent.parent / "pages"
@@ -117,9 +117,12 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.template_paths = [str(PAGES / "templates")]
     c.JupyterHub.logo_file = str(PAGES / "logo.svg")
     c.JupyterHub.default_url = landing
-    c.JupyterHub.extra_handlers = links.HANDLERS
+    kind = login.login_kind(folder.settings, os.environ)
+    own_passwords = passwords.HANDLERS if kind == "native" else []
+    c.JupyterHub.extra_handlers = [*links.HANDLERS, *people.HANDLERS, *own_passwords]
     c.JupyterHub.template_vars = {
         "course_title": course.title,
+        "login_kind": kind,
         "instructor_group": course.instructor_group,
         "formgrader_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/formgrader",
         "course_files_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/lab",

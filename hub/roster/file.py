@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from hub.roster.student import FIELDS, Student, student
@@ -55,15 +56,21 @@ def _students(path: Path, rows: list[list[str]]) -> tuple[Student, ...]:
     return tuple(found.values())
 
 
+def csv_lines(students: tuple[Student, ...]) -> Iterator[str]:
+    """The roster's file line by line. No field begins as a spreadsheet's formula does."""
+    ordered = sorted(students, key=lambda one: one.username)
+    for row in [FIELDS, *([getattr(one, field) for field in FIELDS] for one in ordered)]:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="").writerow(row)
+        yield line.getvalue()
+
+
 def write_roster(path: Path, students: tuple[Student, ...]) -> None:
     """Replace the roster at `path`: readers see the old one or the new one, never half of it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(FIELDS)
-        for one in sorted(students, key=lambda one: one.username):
-            writer.writerow([getattr(one, field) for field in FIELDS])
+    with partial.open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in csv_lines(students))
         file.flush()
         os.fsync(file.fileno())
     partial.chmod(0o644)

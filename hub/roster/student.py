@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from hub.settings import USER_NAME
 
 FIELDS = ("username", "first_name", "last_name", "email", "lms_id")
-LONGEST = {"first_name": 200, "last_name": 200, "email": 254, "lms_id": 100}
+# As many characters as the gradebook's columns take.
+LONGEST = dict.fromkeys(("first_name", "last_name", "email", "lms_id"), 128)
 
 # A spreadsheet takes a text that begins with one of these for a formula.
 FORMULA_STARTS = "=+-@"

@@ -97,18 +97,18 @@ def test_only_the_grader_runs_the_formgrader(folder):
 
 def test_demo_passwords_are_random_kept_and_private(folder):
     path = folder.server / "accounts.json"
-    first = demo_accounts(folder.settings, path)
-    assert demo_accounts(folder.settings, path) == first
+    first = demo_accounts(everybody(folder.settings), path)
+    assert demo_accounts(everybody(folder.settings), path) == first
     assert len(set(first.values())) == 4
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_somebody_new_gets_a_password_and_the_others_keep_theirs(folder):
     path = folder.server / "accounts.json"
-    first = demo_accounts(folder.settings, path)
+    first = demo_accounts(everybody(folder.settings), path)
     people = {"students": ["alice", "bob", "carol"], "instructors": ["instructor"]}
     grown = Settings.model_validate({"course": {"id": "mechinterp"}, "people": people})
-    second = demo_accounts(grown, path)
+    second = demo_accounts(everybody(grown), path)
     assert second["alice"] == first["alice"]
     assert "carol" in second
     assert "admin" not in second

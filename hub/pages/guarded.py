@@ -1,0 +1,43 @@
+"""What the pages about accounts have in common: for browsers, kept nowhere, asked from here."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyterhub.handlers.base import BaseHandler
+from tornado import web
+
+
+class AccountPage(BaseHandler):
+    """A page of the hub that changes accounts.
+
+    A token is not enough for it: whatever runs in somebody's server holds one of theirs.
+    """
+
+    referrer_policy = "same-origin"
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Referrer-Policy", self.referrer_policy)
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        if self._token_authenticated:
+            raise web.HTTPError(403, "This page is for browsers, not for tokens.")
+
+    def sent_from_the_hub(self) -> bool:
+        """Whether the form was on a page of the hub. Students' servers, and what they show,
+        share its origin."""
+        referer = urlsplit(self.request.headers.get("Referer", ""))
+        return referer.netloc == self.request.host and referer.path.startswith(self.hub.base_url)
+
+    def refuse_other_forms(self) -> None:
+        """Raises HTTPError where a form was sent from elsewhere than the hub's own pages."""
+        if not self.sent_from_the_hub():
+            raise web.HTTPError(403, "Open this page in your browser and send its form again.")
+
+    async def show(self, template: str, status: int = 200, **variables: Any) -> None:
+        self.set_status(status)
+        self.finish(await self.render_template(template, **variables))
