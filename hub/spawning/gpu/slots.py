@@ -137,6 +137,8 @@ class Slots:
 
         Raises what `running` raises: no place is given away before the engine was asked.
         """
+        if self._rebuilt:
+            return
         async with self._rebuilding:
             if not self._rebuilt:
                 await self._reconcile()
