@@ -113,7 +113,13 @@ def test_a_container_is_ours_by_label_user_and_name_together(name, labels):
 
 
 def test_strange_answers_are_nobodys():
-    for strange in ({}, {"Config": None}, {"Config": {"Labels": None}}, {"Config": []}):
+    answers_of_none: list[dict] = [
+        {},
+        {"Config": None},
+        {"Config": {"Labels": None}},
+        {"Config": []},
+    ]
+    for strange in answers_of_none:
         assert not answers.is_own(strange, POLICY)
 
 

@@ -1,0 +1,186 @@
+"""A deployment's worth of a real Docker engine: tiny images, a network, a guard in front."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker.api import APIClient
+from docker.errors import APIError, DockerException
+
+from hub.guard.policy import Policy
+from tests.guard.samples import GPU, OTHER_GPU
+
+ENGINE = Path("/var/run/docker.sock")
+# What a student's container runs in these tests: it ends at once when it is told to.
+SERVER = "#!/bin/sh\ntrap 'exit 0' TERM\nwhile true; do sleep 1 & wait; done\n"
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP to a unix socket, with the request line taken as it is given."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("docker", timeout=30)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+    def _validate_path(self, url: str) -> None:
+        """Attackers write what they like."""
+
+
+def ask(
+    path: Path, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
+) -> tuple[int, Any]:
+    """Status and (where it is JSON) content of the answer of the socket at `path`."""
+    content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    sent = {"Content-Type": "application/json"} if content is not None else {}
+    connection = UnixConnection(path)
+    try:
+        connection.request(method, target, content, sent | (headers or {}))
+        answer = connection.getresponse()
+        if answer.status in (101,) or "stream" in answer.headers.get("Content-Type", ""):
+            return answer.status, None
+        text = answer.read()
+    finally:
+        connection.close()
+    try:
+        return answer.status, json.loads(text)
+    except ValueError:
+        return answer.status, text.decode("utf-8", "replace")
+
+
+def said(path: Path, request: bytes, seconds: float = 3) -> bytes:
+    """Everything that the socket at `path` answers to the bytes `request`."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(seconds)
+        connection.connect(str(path))
+        answer = b""
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            connection.sendall(request)
+            while part := connection.recv(65536):
+                answer += part
+    return answer
+
+
+def an_engine() -> APIClient:
+    """The engine of this machine; skips the test, with the reason, where there is none."""
+    if not ENGINE.exists() or not os.access(ENGINE, os.W_OK):
+        pytest.skip(f"no Docker engine at {ENGINE} that this account may use")
+    try:
+        return APIClient(base_url=f"unix://{ENGINE}", version="auto", timeout=60)
+    except DockerException as error:
+        pytest.skip(f"the Docker engine does not answer: {error}")
+
+
+def busybox() -> Path:
+    """A static busybox; skips the test where there is none."""
+    found = shutil.which("busybox")
+    if not found or b"/ld-linux" in Path(found).read_bytes()[:4096]:
+        pytest.skip("no static busybox (Debian: apt-get install busybox-static)")
+    return Path(found)
+
+
+def tiny_image(engine: APIClient, name: str) -> None:
+    """An image of 2 MB with busybox, and a stand-in for `jupyterhub-singleuser`."""
+    content = busybox().read_bytes()
+    files = {"bin/busybox": content, "bin/jupyterhub-singleuser": SERVER.encode()}
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for place in ("bin", "home/student", "srv/config", "srv/models", "srv/course", "tmp"):
+            folder = tarfile.TarInfo(place)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o777
+            archive.addfile(folder)
+        for path, data in files.items():
+            entry = tarfile.TarInfo(path)
+            entry.size, entry.mode = len(data), 0o755
+            archive.addfile(entry, io.BytesIO(data))
+        for tool in ("sh", "sleep", "cat", "nc", "wget", "httpd", "id", "ls", "timeout", "ping"):
+            link = tarfile.TarInfo(f"bin/{tool}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(link)
+    repository, _, tag = name.partition(":")
+    changes = ["ENV PATH=/bin", 'CMD ["jupyterhub-singleuser"]']
+    engine.import_image_from_data(packed.getvalue(), repository, tag, changes)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A running guard, the engine behind it, and names that belong to this test run."""
+
+    policy: Policy
+    socket: Path
+    log: Path
+    engine: APIClient
+
+    def client(self) -> APIClient:
+        return APIClient(base_url=f"unix://{self.socket}", version="auto", timeout=60)
+
+    def clear(self) -> None:
+        """Remove all containers of this run, whoever made them."""
+        for container in self.engine.containers(all=True):
+            names = [name.lstrip("/") for name in container["Names"]]
+            if any(name.startswith(self.policy.project) for name in names):
+                with contextlib.suppress(APIError):
+                    self.engine.remove_container(container["Id"], force=True, v=True)
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[Guarded]:
+    """A guard in a process of its own, as in its container, with all that it needs."""
+    engine = an_engine()
+    project = f"llguard{os.getpid()}"
+    policy = Policy(project=project, tag=project, gpus=(GPU, OTHER_GPU))
+    for image in policy.images:
+        tiny_image(engine, image)
+    engine.create_network(policy.network, driver="bridge", internal=True)
+    folder = Path(tempfile.mkdtemp(prefix="llguard"))
+    log = folder / "log"
+    with log.open("wb") as lines:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hub.guard", "--listen", str(folder / "docker.sock")],
+            env=os.environ
+            | {
+                "LOGITLAB_PROJECT": project,
+                "LOGITLAB_TAG": project,
+                "LOGITLAB_GPUS": ",".join(policy.gpus),
+            },
+            stderr=lines,
+        )
+    place = Guarded(policy, folder / "docker.sock", log, engine)
+    try:
+        deadline = time.monotonic() + 30
+        while not place.socket.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the guard does not start: {log.read_text()}")
+            time.sleep(0.05)
+        yield place
+    finally:
+        process.terminate()
+        process.wait(20)
+        place.clear()
+        engine.remove_network(policy.network)
+        for volume in engine.volumes()["Volumes"] or []:
+            if volume["Name"].startswith(project):
+                engine.remove_volume(volume["Name"], force=True)
+        for image in policy.images:
+            engine.remove_image(image, force=True)
+        shutil.rmtree(folder)
