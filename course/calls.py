@@ -335,10 +335,16 @@ class Usage:
     cpu: float
     resident: int
 
-    @classmethod
-    def start(cls, pid: int) -> Usage:
-        """Start measuring process `pid`: its memory's high-water mark is set back."""
+    @staticmethod
+    def reset_peak(pid: int) -> None:
+        """Set the high-water mark of a process's memory back to what it has now."""
         Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    @classmethod
+    def start(cls, pid: int, *, reset_peak: bool = True) -> Usage:
+        """Start measuring process `pid`; its memory's high-water mark is set back first."""
+        if reset_peak:
+            cls.reset_peak(pid)
         return cls(pid, cls._cpu(pid), cls._memory(pid, "VmRSS"))
 
     def until_now(self) -> tuple[float, int]:

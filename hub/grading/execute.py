@@ -2,8 +2,8 @@
 
 The work happens in a process tree and a scratch folder of its own, without tokens, and nothing
 that comes back is trusted: outputs are taken, checked, and put into a copy of the notebook that
-was given. What is behind this interface can be replaced (an engine of forked kernels, a
-sandbox) without its callers knowing.
+was given. Where $LOGITLAB_EXECUTOR names a socket, the work is done by the executor behind it
+(`hub.executor`), without network and with users of its own; else here.
 """
 
 from __future__ import annotations
@@ -11,29 +11,21 @@ from __future__ import annotations
 import copy
 import json
 import os
-import secrets
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from nbformat import NotebookNode, from_dict
 
 from hub.grading.limits import Limits
 from hub.grading.outputs import Output, checked_outputs, error_output, plain_text
-from hub.grading.processes import MARKER, descendants, end_tree
+from hub.grading.remote import EXECUTOR, ExecutorAway, run_there
+from hub.grading.run import Answer, run_here
 
-__all__ = ["ApartError", "Execution", "Limits", "Tests", "execute"]
+__all__ = ["ApartError", "Execution", "ExecutorAway", "Limits", "Tests", "execute"]
 
 Tests = Literal["together", "apart"]
-
-GRACE_SECONDS = 90  # start of the kernel and the end of the tree, on top of the total time
-PACKAGES = Path(__file__).parents[2]  # where `hub` and `course` are imported from
 
 
 class ApartError(ValueError):
@@ -87,26 +79,26 @@ def execute(
     Raises:
         ValueError: tests="apart" without `source`.
         ApartError: `source` breaks the rules for tests apart, or `notebook` does not fit it.
+        ExecutorAway: there is an executor and it did not answer, or broke off again and again.
     """
     if tests == "apart" and source is None:
         raise ValueError('tests="apart" needs the source notebook')
-    started = time.monotonic()
-    request = {
+    request: dict[str, Any] = {
         "notebook": without_outputs(notebook),
         "source": None if source is None else without_outputs(source),
         "limits": limits.as_data(),
         "tests": tests,
     }
-    with tempfile.TemporaryDirectory(prefix="logitlab-", ignore_cleanup_errors=True) as scratch:
-        work = Path(scratch, "work")
-        for folder in (work, Path(scratch, "home"), Path(scratch, "tmp")):
-            folder.mkdir()
-        _copy_files(files or {}, work)
-        results = _run_worker(request, Path(scratch), limits)
+    executor = os.environ.get(EXECUTOR)
+    if executor:
+        answer = run_there(Path(executor), request, files or {})
+    else:
+        answer = run_here(request, files or {}, limits)
+    results = _read(answer, len(notebook.cells))
     if results.refused is not None:
         raise ApartError(results.refused)
     executed, problems = _merge(notebook, results)
-    return Execution(executed, problems, time.monotonic() - started)
+    return Execution(executed, problems, answer.seconds)
 
 
 def without_outputs(notebook: NotebookNode) -> dict[str, Any]:
@@ -118,97 +110,10 @@ def without_outputs(notebook: NotebookNode) -> dict[str, Any]:
     return plain
 
 
-def _copy_files(files: Mapping[str, Path], folder: Path) -> None:
-    for name, path in files.items():
-        relative = PurePosixPath(name)
-        if relative.is_absolute() or ".." in relative.parts:
-            continue
-        if path.is_symlink() or not path.is_file():
-            continue
-        target = folder / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
-
-
-def _environment(scratch: Path, marker: str) -> dict[str, str]:
-    """What student code may see: nothing of the grader's own environment but the models."""
-    environment = {
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
-        "PYTHONPATH": str(PACKAGES),
-        "HOME": str(scratch / "home"),
-        "TMPDIR": str(scratch / "tmp"),
-        "JUPYTER_RUNTIME_DIR": str(scratch / "tmp"),
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "OMP_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_OFFLINE": "1",
-        # Figures as data: the default of Plotly puts 4.8 MB of script into the output as well.
-        "PLOTLY_RENDERER": "plotly_mimetype",
-        "NBGRADER_EXECUTION": "autograde",
-        MARKER: marker,
-    }
-    if models := os.environ.get("COURSE_MODELS"):
-        environment["COURSE_MODELS"] = models
-    return environment
-
-
-def _run_worker(request: dict[str, Any], scratch: Path, limits: Limits) -> _Results:
-    marker = secrets.token_hex(16)
-    # Files without a name: student code finds no path to the tests or to the results.
-    with (
-        tempfile.TemporaryFile() as asked,
-        tempfile.TemporaryFile() as answered,
-        tempfile.TemporaryFile() as log,
-    ):
-        asked.write(json.dumps(request).encode())
-        asked.seek(0)
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "hub.grading.worker"],
-            stdin=asked,
-            stdout=answered,
-            stderr=log,
-            cwd=scratch / "work",
-            env=_environment(scratch, marker),
-            start_new_session=True,
-        )
-        try:
-            stopped = _wait(worker, limits)
-        finally:
-            end_tree(worker.pid, marker)
-            worker.wait()
-        results = _read(answered, limits, len(request["notebook"]["cells"]))
-        if not results.finished:
-            results.stopped = results.stopped or stopped or _last_words(log)
-    return results
-
-
-def _wait(worker: subprocess.Popen[bytes], limits: Limits) -> str | None:
-    """Wait for the worker; a sentence if it has to be ended from outside, else None."""
-    deadline = time.monotonic() + limits.total_seconds + GRACE_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            worker.wait(timeout=0.25)
-            return None
-        except subprocess.TimeoutExpired:
-            pass
-        if len(descendants(worker.pid)) > limits.processes:
-            return f"More than {limits.processes} processes were started, so all were ended"
-    return f"The notebook was not finished {GRACE_SECONDS} s after its time limit"
-
-
-def _last_words(log: IO[bytes]) -> str:
-    log.seek(max(0, log.seek(0, os.SEEK_END) - 500))
-    lines = log.read().decode("utf-8", "replace").strip().splitlines()
-    return "The process that ran the notebook ended early" + (f" ({lines[-1]})" if lines else "")
-
-
-def _read(answered: IO[bytes], limits: Limits, cells: int) -> _Results:
-    """Read the worker's lines; bytes beyond what the limits allow are never looked at."""
-    most = 4 * limits.output_bytes + 100_000 * (cells + 10)
-    answered.seek(0)
+def _read(answer: Answer, cells: int) -> _Results:
+    """Take from the worker's lines what can be the outcome of a notebook with `cells` cells."""
     results = _Results()
-    for line in answered.read(most).splitlines():
+    for line in answer.lines.splitlines():
         try:
             message = json.loads(line)
         except (ValueError, RecursionError):
@@ -231,6 +136,8 @@ def _read(answered: IO[bytes], limits: Limits, cells: int) -> _Results:
             results.refused = plain_text(message["refused"])[:500]
         elif "finished" in message:
             results.finished = True
+    if not results.finished:
+        results.stopped = results.stopped or (answer.stopped and plain_text(answer.stopped)[:500])
     return results
 
 

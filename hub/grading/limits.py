@@ -12,7 +12,8 @@ class Limits:
 
     cell_seconds: time of one cell, seconds. A cell that takes longer is interrupted.
     total_seconds: time of the whole notebook, seconds, without the start of the kernel.
-    memory_mib: private memory of each process (RLIMIT_DATA), MiB.
+    memory_mib: private memory of each process (RLIMIT_DATA), MiB; all together have twice that.
+    files_mib: what the notebook keeps in its folders, MiB.
     output_mib: output kept of the whole notebook, MiB.
     processes: processes alive at once in the tree of one execution, kernel included.
     """
@@ -22,6 +23,7 @@ class Limits:
     memory_mib: int = 4096
     output_mib: float = 16
     processes: int = 128
+    files_mib: int = 1024
 
     @property
     def output_bytes(self) -> int:

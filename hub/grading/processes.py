@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 
+from hub.grading.limits import Limits
+
 MARKER = "LOGITLAB_EXECUTION"
+
+MIB = 1024 * 1024
+MOST_FILES = 50_000  # counting them takes half a second
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -66,6 +73,76 @@ def end_tree(pid: int, marker: str | None = None) -> None:
         for process in psutil.process_iter():
             if _carries(process, marker) and process.pid not in (pid, os.getpid()):
                 _signal(process, signal.SIGKILL)
+
+
+class Watch:
+    """Says when the processes of one execution together pass a limit."""
+
+    def __init__(self, limits: Limits, folder: Path) -> None:
+        self._limits, self._folder = limits, folder
+        self._next_count = 0.0
+
+    def beyond(self, tree: list[int]) -> str | None:
+        """In a sentence which limit is passed; None if none is."""
+        limits = self._limits
+        if len(tree) > limits.processes:
+            return f"More than {limits.processes} processes were started, so all were ended"
+        if sum(map(_private_memory, tree)) > 2 * limits.memory_mib * MIB:
+            return f"All processes together used more than {2 * limits.memory_mib} MiB of memory"
+        return self._files_beyond(time.monotonic())
+
+    def _files_beyond(self, now: float) -> str | None:
+        if now < self._next_count:
+            return None
+        try:
+            size = size_below(self._folder)
+        except TooManyFiles:
+            return f"The notebook wrote more than {MOST_FILES} files, or folders too deep"
+        # A big tree is counted less often: at most a tenth of the time goes into it.
+        self._next_count = now + max(0.5, 10 * (time.monotonic() - now))
+        if size > self._limits.files_mib * MIB:
+            return f"The files that the notebook wrote took more than {self._limits.files_mib} MiB"
+        return None
+
+
+def _private_memory(process: int) -> int:
+    """Resident memory that no file stands behind, bytes."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    wanted = (line.split() for line in lines if line.startswith(("RssAnon:", "RssShmem:")))
+    return sum(int(fields[1]) * 1024 for fields in wanted)
+
+
+class TooManyFiles(Exception):
+    """A tree has more files, or is deeper, than can be counted while it is written."""
+
+
+def size_below(folder: Path) -> int:
+    """Bytes on the disk in and below `folder`, where student code changes it meanwhile.
+
+    A folder that is swapped for a link while it is read makes the sum wrong for whoever swapped
+    it, and nothing else: files are only measured.
+
+    Raises:
+        TooManyFiles: there are more than MOST_FILES, or paths longer than the system takes.
+    """
+    total, seen, todo = 0, 0, [str(folder)]
+    while todo:
+        try:
+            with os.scandir(todo.pop()) as entries:
+                for entry in entries:
+                    seen += 1
+                    total += entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        todo.append(entry.path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise TooManyFiles from error
+        if seen > MOST_FILES:
+            raise TooManyFiles
+    return total
 
 
 def _alive(process: psutil.Process) -> bool:

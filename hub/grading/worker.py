@@ -1,9 +1,11 @@
-"""The process that executes one notebook: `python -m hub.grading.worker`.
+"""The process that executes one notebook: `python -m hub.grading.worker [STUDENT TESTS CONTROL]`.
 
 Reads the request (JSON) from standard input and writes one JSON line a finished cell to
 standard output, so that what has run is kept even if this process is killed. It starts the
 kernel, or the two processes of tests apart, and is the parent of whatever they leave behind.
-It imports jupyter_client and nothing heavier: nbformat alone would cost a second of CPU.
+The executor starts it as root and names the users that student code and this process become
+(see `users`); it is root no longer when the first cell runs. It imports jupyter_client and
+nothing heavier: nbformat alone would cost a second of CPU.
 """
 
 from __future__ import annotations
@@ -12,20 +14,27 @@ import asyncio
 import json
 import os
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from queue import Empty
 from subprocess import DEVNULL
 from typing import Any
 
+from hub.grading.confine import confine
 from hub.grading.limits import Limits
 from hub.grading.outputs import Recorder
-from hub.grading.processes import adopt_orphans, end_tree
+from hub.grading.processes import MIB, adopt_orphans, end_tree
+from hub.grading.run import students_environment
+from hub.grading.users import OwnGroup, Users, drop_rights, most_expendable
 
 START_SECONDS = 60  # for the kernel to answer: a cold disk and a busy machine are slow
 INTERRUPT_SECONDS = 3  # between SIGINT and SIGKILL of a cell that is over its time
-MAX_FILE_MIB = 1024  # one file in the scratch folder
+SPARE_THREADS = 512  # that an honest notebook's libraries may start besides its processes
+
+SCRATCH = Path.cwd().parent  # this process is started in one of its folders
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -35,6 +44,9 @@ class KernelGone(Exception):
 
 
 def main() -> None:
+    users = Users(*map(int, sys.argv[1:])) if sys.argv[1:] else None
+    if users is not None:
+        confine()
     request = json.load(sys.stdin.buffer)
     results = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # The kernel inherits descriptors 0 to 2: neither the request nor the results are there.
@@ -42,7 +54,7 @@ def main() -> None:
     os.dup2(2, 1)
     limits = Limits(**request["limits"])
     adopt_orphans()
-    _limit_resources(limits)
+    _limit_resources(limits, users)
 
     def send(line: dict[str, Any]) -> None:
         results.write(json.dumps(line) + "\n")
@@ -50,25 +62,31 @@ def main() -> None:
 
     try:
         if request["tests"] == "apart":
-            _run_apart(request, limits, send)
+            _run_apart(request, limits, users, send)
         else:
-            asyncio.run(_run_together(request["notebook"], limits, send))
+            asyncio.run(_run_together(request["notebook"], limits, users, send))
         send({"finished": True})
     finally:
-        end_tree(os.getpid())
+        if users is None:
+            end_tree(os.getpid())
 
 
-def _limit_resources(limits: Limits) -> None:
-    memory = limits.memory_mib * 1024 * 1024
+def _limit_resources(limits: Limits, users: Users | None) -> None:
+    memory = limits.memory_mib * MIB
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_MIB * 1024 * 1024,) * 2)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limits.files_mib * MIB,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if users is not None:
+        # Counts threads, and all of a user, so only for users that nobody else has.
+        most = limits.processes + SPARE_THREADS
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
 
-def _run_apart(request: dict[str, Any], limits: Limits, send: Send) -> None:
+def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, send: Send) -> None:
     from nbformat import from_dict
 
     from hub.grading.apart import ManifestError, MismatchError, run_apart
+    from hub.grading.apart.session import Places
 
     try:
         executed = run_apart(
@@ -76,6 +94,9 @@ def _run_apart(request: dict[str, Any], limits: Limits, send: Send) -> None:
             from_dict(request["source"]),
             cell_seconds=limits.cell_seconds,
             total_seconds=limits.total_seconds,
+            places=Places(
+                SCRATCH / "work", SCRATCH / "tests", students_environment(SCRATCH), users
+            ),
         )
     except (ManifestError, MismatchError) as error:
         send({"refused": str(error)})
@@ -91,9 +112,11 @@ def _run_apart(request: dict[str, Any], limits: Limits, send: Send) -> None:
         send({"problem": _cut(limits)})
 
 
-async def _run_together(notebook: dict[str, Any], limits: Limits, send: Send) -> None:
+async def _run_together(
+    notebook: dict[str, Any], limits: Limits, users: Users | None, send: Send
+) -> None:
     recorder = Recorder(limits.output_bytes)
-    kernel = Kernel(notebook)
+    kernel = Kernel(notebook, users)
     try:
         await kernel.start()
         deadline = time.monotonic() + limits.total_seconds
@@ -133,29 +156,73 @@ def _cut(limits: Limits) -> str:
 
 
 class Kernel:
-    """One kernel in the current folder, spoken to through unix sockets in the parent folder."""
+    """One kernel in the student's folder, spoken to through unix sockets in a folder beside it."""
 
-    def __init__(self, notebook: dict[str, Any]) -> None:
-        from jupyter_client.kernelspec import KernelSpecManager
-        from jupyter_client.manager import AsyncKernelManager
-
-        name = notebook["metadata"].get("kernelspec", {}).get("name", "python3")
-        if name not in KernelSpecManager().find_kernel_specs():
-            name = "python3"
-        self._manager = AsyncKernelManager(
-            kernel_name=name, transport="ipc", ip=os.path.join(os.pardir, "kernel")
-        )
+    def __init__(self, notebook: dict[str, Any], users: Users | None) -> None:
+        self._name = notebook["metadata"].get("kernelspec", {}).get("name", "python3")
+        self._users = users
 
     async def start(self) -> None:
-        await self._manager.start_kernel(
-            extra_arguments=["--HistoryManager.hist_file=:memory:"], stdout=DEVNULL, stderr=DEVNULL
+        """Start the kernel; from here on this process is of the user that judges."""
+        from jupyter_client.asynchronous.client import AsyncKernelClient
+        from jupyter_client.connect import write_connection_file
+
+        # The same relative path, short as sockets want it, from our folder and the kernel's.
+        file, connection = write_connection_file(
+            str(SCRATCH / "tmp" / "kernel.json"), transport="ipc", ip="../run/kernel"
         )
-        self._client = self._manager.client()
-        self._client.start_channels()
+        options: dict[str, Any] = {}
+        if self._users is not None:
+            os.chown(file, self._users.student, self._users.student)
+            options = self._users.as_student()
+        with most_expendable():
+            self._process = subprocess.Popen(
+                self._command(file),
+                cwd=SCRATCH / "work",
+                env=self._environment,
+                stdin=DEVNULL,
+                stdout=DEVNULL,
+                stderr=DEVNULL,
+                start_new_session=True,
+                **options,
+            )
+        self._signals = OwnGroup(self._process.pid) if self._users is None else self._users.signals
+        drop_rights(self._users)
+        self._client = AsyncKernelClient()
+        self._client.load_connection_info(connection)
+        self._client.start_channels(stdin=False, hb=False, control=False)
+        await self._wait_until_ready()
+
+    async def _wait_until_ready(self) -> None:
+        """Wait for an answer, and for what the kernel publishes: else a cell's output is lost."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            self._client.kernel_info()
+            try:
+                await self._client.get_shell_msg(timeout=1)
+                await self._client.get_iopub_msg(timeout=0.2)
+                return
+            except Empty:
+                await self._check_alive()
+        raise KernelGone(f"The kernel did not start within {START_SECONDS} s")
+
+    def _command(self, connection_file: str) -> list[str]:
+        from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+        known = KernelSpecManager()
         try:
-            await self._client.wait_for_ready(timeout=START_SECONDS)
-        except RuntimeError as error:
-            raise KernelGone(f"The kernel could not be started ({error})") from error
+            spec = known.get_kernel_spec(self._name)
+        except (NoSuchKernel, ValueError, TypeError):
+            spec = known.get_kernel_spec("python3")
+        self._environment = {
+            **os.environ,
+            **students_environment(SCRATCH),
+            **spec.env,
+            "JPY_PARENT_PID": str(os.getpid()),
+        }
+        python = sys.executable if spec.argv[0].startswith("python") else spec.argv[0]
+        rest = [part.replace("{connection_file}", connection_file) for part in spec.argv[1:]]
+        return [python, *rest, "--HistoryManager.hist_file=:memory:"]
 
     def close(self) -> None:
         """Close the channels; the processes are ended with the rest of the tree."""
@@ -172,7 +239,7 @@ class Kernel:
         problem = None
         if not finished:
             problem = f"was stopped after {seconds:.0f} s, its time limit"
-            await self._manager.interrupt_kernel()
+            self._signals.interrupt()
             if not await self._collect(request, recorder, INTERRUPT_SECONDS):
                 raise KernelGone(
                     f"A cell could not be interrupted at its time limit of {seconds:.0f} s, "
@@ -220,15 +287,11 @@ class Kernel:
         raise KernelGone("The kernel did not answer")
 
     async def _check_alive(self) -> None:
-        if not await self._manager.is_alive():
-            provisioner = self._manager.provisioner
-            status = await provisioner.poll() if provisioner else None
-            raise KernelGone(f"The kernel ended ({_describe(status)})")
+        if self._process.poll() is not None:
+            raise KernelGone(f"The kernel ended ({_describe(self._process.returncode)})")
 
 
-def _describe(status: int | None) -> str:
-    if status is None:
-        return "for an unknown reason"
+def _describe(status: int) -> str:
     if status == -9:
         return "killed by signal 9, most often because memory ran out"
     return f"killed by signal {-status}" if status < 0 else f"exit status {status}"

@@ -12,6 +12,7 @@ from hub.grading.apart.conversation import Conversation
 from hub.grading.apart.errors import BoundaryError, NotPlainData, StudentProcessDied, TooSlow
 from hub.grading.apart.handles import CallableHandle, Handle, IteratorHandle
 from hub.grading.apart.wire import Channel, Closed
+from hub.grading.users import OwnProcess
 
 
 class Liar:
@@ -40,7 +41,7 @@ def talk():
     ours, theirs = socket.socketpair()
     victim = subprocess.Popen(["sleep", "60"])
     process = os.pidfd_open(victim.pid)
-    conversation = Conversation(Channel(ours), process)
+    conversation = Conversation(Channel(ours), OwnProcess(process))
     conversation.start_cell(time.monotonic() + 5)
     conversation.victim = victim  # type: ignore[attr-defined]
     yield conversation, Liar(theirs)

@@ -7,7 +7,6 @@ request of the same cell.
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +26,7 @@ from hub.grading.apart.errors import (
 from hub.grading.apart.handles import KINDS, Handle
 from hub.grading.apart.values import BadValue, Decoder, Encoder, Unsendable, require
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut, TooLarge
+from hub.grading.users import StudentProcess
 
 NESTING_LIMIT = 30
 GRACE = 2.0  # seconds between the interrupt and the kill
@@ -38,8 +38,8 @@ SLOW = "your code did not finish in the time that a cell has"
 class Conversation:
     """Requests to the student's process, and its call-backs."""
 
-    def __init__(self, channel: Channel, process: int) -> None:
-        """`process` is a pidfd of S."""
+    def __init__(self, channel: Channel, process: StudentProcess) -> None:
+        """`process` is S."""
         self.alive = True
         self.deadline = 0.0
         self.failure: BoundaryError | None = None
@@ -129,7 +129,7 @@ class Conversation:
         self.alive = False
         self._waiting.clear()
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+            self._process.kill()
 
     def end_cell(self) -> None:
         """Leave S in a state in which it can be asked again, or kill it."""
@@ -178,7 +178,7 @@ class Conversation:
         """
         patience = time.monotonic() + GRACE
         if len(self._waiting) == 1:
-            signal.pidfd_send_signal(self._process, signal.SIGINT)
+            self._process.interrupt()
             with suppress(TimedOut, Closed, Malformed, BadValue):
                 while True:
                     kind, number, self.late_answer = self._checked(*self._channel.receive(patience))

@@ -32,7 +32,9 @@ class AcrossProcesses:
     def cost(self, f: Callable, args: tuple, kwargs: dict) -> Cost:
         if not isinstance(f, Handle):
             return self._here.cost(f, args, kwargs)
-        before = Usage.start(self._pid)
+        # Its own memory's high-water mark only S may set back, where T has another user.
+        self._conversation.request("reset_peak", ())
+        before = Usage.start(self._pid, reset_peak=False)
         result, ops, largest = self._several(3, "counted", f, args, kwargs)
         cpu, peak = before.until_now()
         if type(ops) is not int or type(largest) is not int:

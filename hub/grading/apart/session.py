@@ -11,8 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from hub.grading.apart.values import BadValue, Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut
 from hub.grading.processes import MARKER
 from hub.grading.roles import role
+from hub.grading.users import Users, drop_rights, most_expendable
 
 __all__ = ["ManifestError", "MismatchError", "run_apart"]
 
@@ -51,17 +52,21 @@ class MismatchError(ValueError):
 
 
 def run_apart(
-    notebook: NotebookNode, source: NotebookNode, *, cell_seconds: float, total_seconds: float
+    notebook: NotebookNode,
+    source: NotebookNode,
+    *,
+    cell_seconds: float,
+    total_seconds: float,
+    places: Places | None = None,
 ) -> NotebookNode:
     """Execute a notebook with the student's cells and the test cells in two processes.
-
-    The student's cells run in the current folder, the trusted process has an empty one.
 
     Args:
         notebook: a submission with its given cells and tests restored.
         source: the instructor's notebook, with reference solutions.
         cell_seconds: time for each cell; what runs longer is interrupted, then killed.
         total_seconds: time for all cells together.
+        places: where the processes run; the student's in the current folder if None.
 
     Returns:
         A copy of `notebook` with new outputs: those of the student's process for all cells but the
@@ -76,7 +81,7 @@ def run_apart(
     cells = [cell for cell in executed.cells if cell.cell_type == "code"]
     for cell in cells:
         check(cell, manifest)
-    with processes() as pair:
+    with nullcontext(places) if places else here() as where, processes(where) as pair:
         pair.start()
         end = time.monotonic() + total_seconds
         for number, cell in enumerate(cells, 1):
@@ -201,27 +206,65 @@ def is_output(output: Any) -> bool:
     return isinstance(output, dict)
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where S and T run, and as whom.
+
+    student: S's folder.
+    trusted: T's folder, an empty one.
+    environment: what S finds in its environment besides what it inherits.
+    users: of the two processes; ours if None. This process, which must be root then, becomes the
+        user of the trusted one.
+    """
+
+    student: Path
+    trusted: Path
+    environment: Mapping[str, str]
+    users: Users | None = None
+
+
 @contextmanager
-def processes() -> Iterator[Pair]:
-    """S and T, ended with all that they started when the block ends."""
-    to_student, to_trusted = socket.socketpair()
-    parent_end, trusted_end = socket.socketpair()
+def here() -> Iterator[Places]:
+    """S in the current folder, T in a temporary one."""
     with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
         settings, empty = Path(scratch, "ipython"), Path(scratch, "trusted")
         settings.mkdir()
         empty.mkdir()
-        student = start("student", (to_trusted.fileno(),), Path.cwd(), IPYTHONDIR=str(settings))
-        process = os.pidfd_open(student.pid)
-        passed = (trusted_end.fileno(), to_student.fileno(), process)
-        silent = {"MPLBACKEND": "agg", "PLOTLY_RENDERER": "json"}
-        trusted = start("trusted", passed, empty, student.pid, **silent)
-        for sock in (to_student, to_trusted, trusted_end):
-            sock.close()
+        yield Places(Path.cwd(), empty, {"IPYTHONDIR": str(settings)})
+
+
+@contextmanager
+def processes(places: Places) -> Iterator[Pair]:
+    """S and T, ended with all that they started when the block ends."""
+    users = places.users
+    to_student, to_trusted = socket.socketpair()
+    parent_end, trusted_end = socket.socketpair()
+    with most_expendable():
+        student = start(
+            "student",
+            [to_trusted.fileno()],
+            places.student,
+            places.environment,
+            **(users.as_student() if users else {}),
+        )
+    process = users.control if users else os.pidfd_open(student.pid)
+    trusted = start(
+        "trusted",
+        [trusted_end.fileno(), to_student.fileno(), process],
+        places.trusted,
+        {"MPLBACKEND": "agg", "PLOTLY_RENDERER": "json"},
+        [student.pid, int(users is not None)],
+        **(users.as_tests() if users else {}),
+    )
+    for sock in (to_student, to_trusted, trusted_end):
+        sock.close()
+    drop_rights(users)
+    try:
+        yield Pair(student, trusted, Channel(parent_end))
+    finally:
+        parent_end.close()
         os.close(process)
-        try:
-            yield Pair(student, trusted, Channel(parent_end))
-        finally:
-            parent_end.close()
+        if users is None:  # another user's processes are left to the executor
             for started in (trusted, student):
                 with suppress(ProcessLookupError):
                     os.killpg(started.pid, signal.SIGKILL)
@@ -229,11 +272,17 @@ def processes() -> Iterator[Pair]:
 
 
 def start(
-    module: str, descriptors: tuple[int, ...], folder: Path, *arguments: int, **more: str
+    module: str,
+    descriptors: list[int],
+    folder: Path,
+    more: Mapping[str, str],
+    arguments: Sequence[int] = (),
+    **options: Any,
 ) -> subprocess.Popen:
     """A process that runs a module of this package and holds `descriptors` and nothing else of us.
 
-    Its command line has the descriptors and then `arguments`; `more` joins its environment.
+    Its command line has the descriptors and then `arguments`; `more` joins its environment, and
+    `options` go to Popen.
 
     It finds this package and `course`, but imports nothing from its folder at the start.
     """
@@ -248,6 +297,7 @@ def start(
         stderr=subprocess.DEVNULL,
         pass_fds=descriptors,
         cwd=folder,
-        env=environment | more,
+        env={**environment, **more},
         start_new_session=True,
+        **options,
     )

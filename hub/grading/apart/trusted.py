@@ -1,7 +1,8 @@
 """T: the trusted process. It runs given cells and test cells, and passes the student's cells on.
 
-Started as `python -m hub.grading.apart.trusted PARENT STUDENT PROCESS PID`: the descriptors of
-its sockets to the parent and to S, of S as a process, and S's id. It compiles only text of the
+Started as `python -m hub.grading.apart.trusted PARENT STUDENT PROCESS PID OTHER`: the descriptors
+of its sockets to the parent and to S, and of S as a process; S's id; and 1 if S has another user
+(then PROCESS is where S's signals are asked for), else 0. It compiles only text of the
 instructor's notebook. What it answers to the parent is a dict for each cell:
 
     outputs   the student's process's outputs of the cell, as JSON; None if it gave none
@@ -32,6 +33,7 @@ from hub.grading.apart.handles import marked
 from hub.grading.apart.services import AcrossProcesses
 from hub.grading.apart.values import Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed
+from hub.grading.users import OthersProcess, OwnProcess, StudentProcess
 
 ALARM_DELAY = 3.0
 """Seconds after a cell's deadline when a test that hangs by itself is stopped."""
@@ -199,10 +201,11 @@ def closed_to_others() -> None:
 
 def main() -> None:
     """Serve the parent at the descriptors that the command line names."""
-    parent, student, process, pid = map(int, sys.argv[1:])
+    parent, student, process, pid, other = map(int, sys.argv[1:])
     closed_to_others()
     channel = Channel(socket.socket(fileno=parent))
-    conversation = Conversation(Channel(socket.socket(fileno=student)), process)
+    signals: StudentProcess = OthersProcess(process) if other else OwnProcess(process)
+    conversation = Conversation(Channel(socket.socket(fileno=student)), signals)
     trusted = Trusted(conversation, AcrossProcesses(conversation, pid))
     while True:
         try:

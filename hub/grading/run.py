@@ -1,0 +1,183 @@
+"""Runs one notebook's worker in a scratch folder, and ends all that it started.
+
+Used by `execute` in this process, and by the executor, which gives each run users of its own.
+What the worker says comes back as bytes that nobody has believed yet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from hub.grading.limits import Limits
+from hub.grading.processes import MARKER, Watch, descendants, end_tree
+
+GRACE_SECONDS = 90  # start of the kernel and the end of the tree, on top of the total time
+PACKAGES = Path(__file__).parents[2]  # where `hub` and `course` are imported from
+
+# In the scratch folder: `work`, `home` and `tmp` are the student code's, sockets of the kernel
+# are in `run`, and `tests` belongs to what judges.
+STUDENTS_FOLDERS = ("work", "home", "tmp", "run")
+TESTS_FOLDER = "tests"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a run.
+
+    lines: what the worker wrote; `hub.grading.execute` reads it.
+    stopped: why the worker had to be ended or ended by itself, in a sentence; None if it says it.
+    seconds: wall time.
+    """
+
+    lines: bytes
+    stopped: str | None
+    seconds: float
+
+
+def run_here(request: Mapping[str, Any], files: Mapping[str, Path], limits: Limits) -> Answer:
+    """Run a request (see `worker`) as the user who calls, in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="logitlab-", ignore_cleanup_errors=True) as scratch:
+        make_folders(Path(scratch))
+        for name, path in files.items():
+            if not path.is_symlink() and path.is_file() and (target := inside(scratch, name)):
+                shutil.copyfile(path, target)
+        marker = secrets.token_hex(16)
+        with worker(json.dumps(request).encode(), Path(scratch), {MARKER: marker}) as running:
+            try:
+                running.wait(limits, lambda: [one.pid for one in descendants(running.process.pid)])
+            finally:
+                end_tree(running.process.pid, marker)
+                running.process.wait()
+            return running.answer(limits, len(request["notebook"]["cells"]))
+
+
+def make_folders(scratch: Path) -> None:
+    for name in (*STUDENTS_FOLDERS, TESTS_FOLDER):
+        (scratch / name).mkdir(mode=0o700)
+
+
+def inside(scratch: Path | str, name: str) -> Path | None:
+    """Where the file `name` goes in a scratch folder; None for a name that leads out of it."""
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or ".." in relative.parts or not relative.name or "\0" in name:
+        return None
+    target = Path(scratch, "work", relative)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+class Running:
+    """A worker, the file with its answer, and the file with what it wrote to stderr."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], scratch: Path, answered: IO[bytes], log: IO[bytes]
+    ) -> None:
+        self.process = process
+        self._scratch, self._answered, self._log = scratch, answered, log
+        self._stopped: str | None = None
+        self._started = time.monotonic()
+
+    def wait(
+        self,
+        limits: Limits,
+        tree: Callable[[], list[int]],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Wait for the worker to end, or for a limit to be passed by the processes of `tree`."""
+        deadline = self._started + limits.total_seconds + GRACE_SECONDS
+        watch = Watch(limits, self._scratch)
+        while self._stopped is None:
+            try:
+                self.process.wait(timeout=0.25)
+                return
+            except subprocess.TimeoutExpired:
+                pass
+            if cancelled():
+                self._stopped = "Nobody waits for the outcome any more"
+            elif time.monotonic() > deadline:
+                self._stopped = (
+                    f"The notebook was not finished {GRACE_SECONDS} s after its time limit"
+                )
+            else:
+                self._stopped = watch.beyond(tree())
+
+    def answer(self, limits: Limits, cells: int) -> Answer:
+        """What the worker wrote; bytes beyond what the limits allow are never looked at."""
+        self._answered.seek(0)
+        lines = self._answered.read(4 * limits.output_bytes + 100_000 * (cells + 10))
+        stopped = self._stopped or _last_words(self._log)
+        return Answer(lines, stopped, time.monotonic() - self._started)
+
+
+@contextmanager
+def worker(
+    request: bytes, scratch: Path, environment: Mapping[str, str], **options: Any
+) -> Iterator[Running]:
+    """A worker that has been given `request`; `options` go to Popen, `arguments` to the worker."""
+    arguments = options.pop("arguments", ())
+    # Files without a name: student code finds no path to the tests or to the results.
+    with (
+        tempfile.TemporaryFile() as asked,
+        tempfile.TemporaryFile() as answered,
+        tempfile.TemporaryFile() as log,
+    ):
+        asked.write(request)
+        asked.seek(0)
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-s", "-m", "hub.grading.worker", *map(str, arguments)],
+            stdin=asked,
+            stdout=answered,
+            stderr=log,
+            cwd=scratch / TESTS_FOLDER,
+            env={**students_environment(scratch), **own_environment(scratch), **environment},
+            start_new_session=True,
+            **options,
+        )
+        yield Running(process, scratch, answered, log)
+
+
+def students_environment(scratch: Path) -> dict[str, str]:
+    """What student code may see: nothing of the grader's own environment but the models."""
+    environment = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
+        "PYTHONPATH": str(PACKAGES),
+        "HOME": str(scratch / "home"),
+        "TMPDIR": str(scratch / "tmp"),
+        "JUPYTER_RUNTIME_DIR": str(scratch / "tmp"),
+        "USER": "student",  # its number has no name
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        # Figures as data: the default of Plotly puts 4.8 MB of script into the output as well.
+        "PLOTLY_RENDERER": "plotly_mimetype",
+        "NBGRADER_EXECUTION": "autograde",
+    }
+    if models := os.environ.get("COURSE_MODELS"):
+        environment["COURSE_MODELS"] = models
+    return environment
+
+
+def own_environment(scratch: Path) -> dict[str, str]:
+    """Where it differs for the worker and the trusted process of tests apart."""
+    own = str(scratch / TESTS_FOLDER)
+    return {"HOME": own, "TMPDIR": own, "JUPYTER_RUNTIME_DIR": own}
+
+
+def _last_words(log: IO[bytes]) -> str:
+    log.seek(max(0, log.seek(0, os.SEEK_END) - 500))
+    lines = log.read().decode("utf-8", "replace").strip().splitlines()
+    return "The process that ran the notebook ended early" + (f" ({lines[-1]})" if lines else "")
