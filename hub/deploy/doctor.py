@@ -12,12 +12,15 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from hub.deploy import gpus
+from hub.deploy.engine import choose, clients
 from hub.deploy.folder import DeployError
+from hub.deploy.gpus import Check
 from hub.deploy.stack import Stack, compose_command, opened, parts
 
 Level = Literal["good", "advice", "stops"]
@@ -205,8 +208,15 @@ CHECKS: list[Callable[[Facts], Iterator[Finding]]] = [
 
 
 def findings(facts: Facts) -> list[Finding]:
-    """All checks."""
+    """All checks but the GPUs', which are `hub.deploy.gpus`'s."""
     return [finding for check in CHECKS for finding in check(facts)]
+
+
+def gpu_findings(checks: Iterable[Check]) -> Iterator[Finding]:
+    """Students without a GPU can work, so that nothing about GPUs stops the server."""
+    for check in checks:
+        level: Level = "good" if check.ok else "advice"
+        yield Finding(level, f"{check.name}: {check.says}", "\n        ".join(check.mend))
 
 
 def facts(stack: Stack) -> Facts:
@@ -245,11 +255,9 @@ def _compose() -> str:
 
 
 def _buildkit() -> bool:
-    from hub.deploy.engine import EngineError, find_client
-
     try:
-        find_client()
-    except EngineError:
+        choose(clients())
+    except DeployError:
         return False
     return True
 
@@ -309,7 +317,7 @@ def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
 
 def run(name: str, arguments: argparse.Namespace) -> int:
     """Print the findings; 1 where one stops the server. Raises DeployError."""
-    found = findings(facts(opened()))
+    found = [*findings(facts(opened())), *gpu_findings(gpus.doctor())]
     for finding in found:
         print(finding, flush=True)
     return int(any(finding.level == "stops" for finding in found))

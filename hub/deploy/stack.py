@@ -17,7 +17,9 @@ from functools import cached_property
 from pathlib import Path
 
 from hub.deploy.folder import CHECKOUT, DeployError, folder, prepare, read_env
+from hub.deploy.gpus import discover
 from hub.deploy.variables import Host, variables
+from hub.spawning.gpu.devices import to_variable
 
 UP_SECONDS = 300
 IMAGES = ("server", "student", "grader", "proxy", "db", "gateway")
@@ -57,7 +59,8 @@ class Stack:
                 "`make doctor` looks."
             ) from error
         digest = hashlib.sha256((self.place / "course.yaml").read_bytes()).hexdigest()[:16]
-        return variables(given, Host(gid, digest), self.place)
+        gpus = to_variable(discover())
+        return variables(given, Host(gid, digest, gpus), self.place)
 
     @property
     def project(self) -> str:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hub.spawning.gpu.devices import from_variable
 from hub.spawning.names import home_volume
 
 PROJECT_LABEL = "logitlab.project"
@@ -19,7 +20,6 @@ GRADER_UID = 912
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DEVICE = re.compile(r"(GPU|MIG)-[A-Za-z0-9/-]{1,120}")
 _MIB = 1024 * 1024
 
 
@@ -103,11 +103,10 @@ def policy_from(environ: Mapping[str, str]) -> Policy:
     """
     project = _matching(environ, "LOGITLAB_PROJECT", _PROJECT)
     tag = _matching(environ, "LOGITLAB_TAG", _TAG)
-    gpus = tuple(re.split(r"[\s,]+", environ.get("LOGITLAB_GPUS", "").strip(" ,")))
-    gpus = () if gpus in (("",), ("none",)) else gpus
-    for gpu in gpus:
-        if not _DEVICE.fullmatch(gpu):
-            raise PolicyError(f"LOGITLAB_GPUS: {gpu!r} is not a GPU-… or MIG-… UUID")
+    try:
+        gpus = tuple(device.uuid for device in from_variable(environ.get("LOGITLAB_GPUS", "")))
+    except ValueError as error:
+        raise PolicyError(str(error)) from None
     driver = environ.get("LOGITLAB_GPU_DRIVER", "") or "nvidia"
     if driver not in ("nvidia", "cdi"):
         raise PolicyError(f"LOGITLAB_GPU_DRIVER: {driver!r} is neither nvidia nor cdi")

@@ -20,6 +20,11 @@ from hub.configure.jupyterlab import part_of
 from hub.configure.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 from hub.course_folder import CourseFolder
 from hub.spawning.environment import arguments
+from hub.spawning.gpu.devices import chosen, from_variable
+from hub.spawning.gpu.part import GpuPart
+from hub.spawning.gpu.request import Placement
+from hub.spawning.gpu.slots import Running, Slots
+from hub.spawning.gpu.words import read_form
 from hub.spawning.options import Options, options
 from hub.spawning.queue import StartQueue
 from hub.spawning.uids import keep_uid
@@ -34,6 +39,28 @@ STALE_SECONDS = 30
 def start_queue(width: int) -> StartQueue:
     """The one queue of this hub."""
     return StartQueue(width)
+
+
+def gpu_slots(spawner: ContainerSpawner) -> Slots:
+    """The one list of GPU places of this hub, kept in step with the engine from then on."""
+    global _slots
+    if _slots is None:
+        settings, place = spawner.folder.settings, spawner.place
+        devices = chosen(from_variable(place.gpus), settings.gpus.devices)
+        _slots = Slots(
+            devices,
+            settings.gpus,
+            spawner.running,
+            staff=lambda name: part_of(name, spawner.folder.settings) != "student",
+            map_file=spawner.folder.server / "gpu-places.json" if devices else None,
+        )
+        if devices:
+            _keeping.append(asyncio.ensure_future(_slots.keep_in_step()))
+    return _slots
+
+
+_slots: Slots | None = None
+_keeping: list[asyncio.Future[None]] = []
 
 
 class CannotStart(Exception):
@@ -106,6 +133,15 @@ class ContainerSpawner(DockerSpawner):
         grader = part_of(self.user.name, self.folder.settings) == "grader"
         return "/formgrader" if grader else "/lab"
 
+    async def running(self) -> list[Running]:
+        """Every container of this deployment that runs, by the engine."""
+        label = f"logitlab.project={self.place.project}"
+        found = await self.docker("containers", filters={"label": [label]})
+        return [
+            Running(each["Labels"]["logitlab.user"], each["Labels"]["logitlab.gpu"], each["Id"])
+            for each in found
+        ]
+
     def get_args(self) -> list[str]:
         part = part_of(self.user.name, self.folder.settings)
         return [*super().get_args(), *arguments(part, self.made_of.root)]
@@ -113,22 +149,45 @@ class ContainerSpawner(DockerSpawner):
     def get_env(self) -> dict[str, str]:
         return {**super().get_env(), **self.made_of.environment}
 
-    def prepare(self) -> None:
+    @property
+    def slots(self) -> Slots:
+        return gpu_slots(self)
+
+    @cached_property
+    def gpu(self) -> GpuPart:
+        return GpuPart(self.slots, self.user.name)
+
+    @default("options_form")
+    def _options_form(self) -> Any:
+        return lambda spawner: spawner.gpu.form()
+
+    @default("options_from_form")
+    def _options_from_form(self) -> Any:
+        return read_form
+
+    def prepare(self, placement: Placement) -> None:
         """Set DockerSpawner's traits for this start."""
         made = self.made_of
         self.image = made.image
         self.object_name = made.name
         self.volumes, self.read_only_volumes = made.volumes, made.read_only_volumes
-        self.extra_create_kwargs, self.extra_host_config = made.create, made.host
+        self.environment = placement.environment
+        labels = {**made.create["labels"], **placement.labels}
+        self.extra_create_kwargs = {**made.create, "labels": labels}
+        self.extra_host_config = {**made.host, "device_requests": placement.device_requests}
 
     async def start(self) -> tuple[str, int]:
-        """Wait for a turn, start the container, and give up the turn when its server answers.
+        """Wait for a GPU where that is the rule and for a turn, and start the container.
 
         Raises CannotStart with words for the person who waits.
         """
+        return await self.gpu.start(GpuPart.answer(self.user_options), self._start_with)
+
+    async def _start_with(self, placement: Placement) -> tuple[str, tuple[str, int]]:
+        """The container's id, and where its server listens. The turn ends when it answers."""
         async with self.starts.turn(self.user.name):
             self._check_firewall()
-            self.prepare()
+            self.prepare(placement)
             await self._remove_left_over()
             try:
                 ip, port = await super().start()
@@ -138,7 +197,17 @@ class ContainerSpawner(DockerSpawner):
                     "`make images`."
                 ) from None
             await self._answers(f"http://{ip}:{port}{self.server.base_url}api")
-        return ip, port
+        return self.object_id, (ip, port)
+
+    async def stop(self, now: bool = False) -> None:
+        await super().stop(now)
+        self.gpu.stopped()
+
+    async def poll(self) -> Any:
+        status = await super().poll()
+        if status is not None and self.pending != "spawn":
+            self.gpu.stopped()
+        return status
 
     async def _remove_left_over(self) -> None:
         """Remove what a start before this one left, also where it still runs."""
@@ -176,18 +245,18 @@ class ContainerSpawner(DockerSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Shown on the spawn page while the person waits."""
         last = None
-        while self.ready_to_follow():
-            place = self.starts.place(self.user.name)
-            message = (
-                f"Many start at once: yours is number {place} in the queue"
-                if place
-                else "Starting your JupyterLab"
-            )
-            if message != last:
-                yield {"progress": 10 if place else 50, "message": message}
-            last = message
-            await asyncio.sleep(1)
+        with self.gpu.watching():
+            while self.pending == "spawn":
+                percent, message = self._now()
+                if message != last:
+                    yield {"progress": percent, "message": message}
+                last = message
+                await asyncio.sleep(1)
 
-    def ready_to_follow(self) -> bool:
-        """Whether there is a start to tell about."""
-        return self.pending == "spawn"
+    def _now(self) -> tuple[int, str]:
+        """How far this start is: per cent, and one line."""
+        if place := self.starts.place(self.user.name):
+            return 20, f"Many start at once: yours is number {place} in the queue"
+        if self.user.name in self.slots.state.waiting:
+            return 10, self.gpu.message() or ""
+        return 50, self.gpu.message() or "Starting your JupyterLab"

@@ -13,7 +13,7 @@ from hub.configure.jupyterlab import Part
 from hub.configure.roles import EXCHANGE
 from hub.settings import Settings
 from hub.spawning.environment import common
-from hub.spawning.names import slug
+from hub.spawning.names import container_name, home_volume
 
 HOME = "/home/student"
 COURSE = "/srv/course"
@@ -52,7 +52,7 @@ def options(user: str, part: Part, uid: int, settings: Settings, place: Deployme
     limits = settings.containers
     return Options(
         image=place.grader_image if grader else place.student_image,
-        name=f"{place.project}-user-{slug(user)}",
+        name=container_name(place.project, user),
         environment=_environment(user, part, settings, place),
         volumes=_volumes(user, part, place),
         read_only_volumes=_read_only_volumes(part, place),
@@ -106,7 +106,7 @@ def _environment(user: str, part: Part, settings: Settings, place: Deployment) -
 
 
 def _volumes(user: str, part: Part, place: Deployment) -> dict[str, Any]:
-    mine = {place.volume(f"home_{slug(user)}"): HOME}
+    mine = {home_volume(place.project, user): HOME}
     if part == "grader":
         mine |= {place.volume("course"): COURSE, place.volume("people"): "/srv/people"}
     return mine

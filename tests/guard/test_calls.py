@@ -128,13 +128,11 @@ ENVIRONMENT = {"LOGITLAB_PROJECT": "lab", "LOGITLAB_TAG": "1.2"}
 
 def test_the_policy_is_read_from_the_environment():
     policy = policy_from(
-        ENVIRONMENT | {"LOGITLAB_GPUS": f"{GPU}, MIG-1", "GUARD_MAX_MEMORY_MIB": "100"}
+        ENVIRONMENT | {"LOGITLAB_GPUS": f"{GPU}:40960:A100,MIG-1", "GUARD_MAX_MEMORY_MIB": "100"}
     )
     assert policy.gpus == (GPU, "MIG-1") and policy.max_memory == 100 * 2**20
     assert policy.student_image == "logitlab/student:1.2" and policy.network == "lab_students"
-    assert (
-        policy_from(ENVIRONMENT).gpus == policy_from(ENVIRONMENT | {"LOGITLAB_GPUS": "none"}).gpus
-    )
+    assert policy_from(ENVIRONMENT).gpus == ()
 
 
 @pytest.mark.parametrize(
