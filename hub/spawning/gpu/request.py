@@ -40,11 +40,13 @@ class Placement:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Never NVIDIA_*: what a server may see of the host's GPUs is the device request's."""
+        """What the server may see of the host's GPUs is the device request's to say.
+
+        Without a place it sees none: also where the image asks for all of them, or the engine's
+        default runtime hands them to everybody.
+        """
         if self.device is None:
-            # Also where the host's default runtime shows every GPU to every container, notebooks
-            # do not compute on one that somebody else was given.
-            return {WORDS: f"cpu: {self.reason}", "CUDA_VISIBLE_DEVICES": ""}
+            return {WORDS: f"cpu: {self.reason}", "NVIDIA_VISIBLE_DEVICES": "void"}
         variables = {WORDS: f"{self.device.uuid}: {self.device.name}"}
         return variables | ({BUDGET: str(self.mib)} if self.mib else {})
 
