@@ -5,32 +5,28 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import torch
 
-from course.models import SHIPPED, model
-from course.training.card import save
-from course.training.gates import GATES, Gate, measure
-from course.training.recipes import RECIPES
-from course.training.trainer import train
+from course.models import SHIPPED
+from course.training.gates import Gate
+from course.training.making import RECIPES, make, shipped_gates
 
 
-def train_and_save(names: list[str]) -> Generator[str, None, bool]:
+def train_and_save(names: list[str], target: Path = SHIPPED) -> Generator[str, None, bool]:
     """Train, check and save each model; yields progress, returns whether all gates passed.
 
-    A model that fails a gate is reported and not saved: the shipped one stays.
+    A model that fails a gate is reported and not saved: the one that is there stays.
     """
     good = True
     for name in names:
         recipe = RECIPES[name]
-        bridge = yield from train(recipe)
-        measured = measure(bridge)
-        gates = GATES[name](measured)
-        yield from report(name, gates)
-        if all(gate.passed for gate in gates):
-            folder = SHIPPED / name
-            save(bridge, recipe, measured, gates, folder)
-            yield f"{name}: saved in {folder}"
+        made = yield from make(recipe)
+        yield from report(name, made.gates)
+        if all(gate.passed for gate in made.gates):
+            made.save(target / name)
+            yield f"{name}: saved in {target / name}"
         else:
             good = False
             yield f"{name}: not saved, a gate failed with seed {recipe.seed}"
@@ -41,7 +37,7 @@ def check(names: list[str]) -> Generator[str, None, bool]:
     """Measure the shipped checkpoints; yields a report, returns whether all gates passed."""
     good = True
     for name in names:
-        gates = GATES[name](measure(model(name, device="cpu")))
+        gates = shipped_gates(name)
         yield from report(name, gates)
         good = good and all(gate.passed for gate in gates)
     return good
@@ -64,12 +60,21 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+        if name == "train":
+            command.add_argument(
+                "--to",
+                type=Path,
+                default=SHIPPED,
+                metavar="FOLDER",
+                help="the models folder; default: the shipped checkpoints are replaced",
+            )
     chosen = parser.parse_args(arguments)
     unknown = sorted(set(chosen.names) - set(RECIPES))
     if unknown:
         parser.error(f"no recipe for {', '.join(unknown)}; there are: {', '.join(RECIPES)}")
     torch.set_num_threads(1)
-    work = (train_and_save if chosen.command == "train" else check)(chosen.names or list(RECIPES))
+    names = chosen.names or list(RECIPES)
+    work = train_and_save(names, chosen.to) if chosen.command == "train" else check(names)
     while True:
         try:
             print(next(work), flush=True)

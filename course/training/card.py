@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from course.models import CONFIG, WEIGHTS
 from course.training.gates import Gate, Measured
@@ -27,18 +29,26 @@ def save(
     measured: Measured,
     gates: list[Gate],
     folder: Path,
+    snapshots: Mapping[int, Mapping[str, Tensor]],
 ) -> None:
-    """Write config.json, model.safetensors and README.md into `folder`, readable by everybody."""
+    """Write config.json, model.safetensors, README.md and snapshots into `folder`, readable by
+    everybody."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / WEIGHTS
-    save_file({k: v.contiguous() for k, v in bridge.state_dict().items()}, weights)
+    files = {weights: bridge.state_dict()}
+    if snapshots:
+        (folder / "snapshots").mkdir(exist_ok=True)
+    for step, tensors in snapshots.items():
+        files[folder / "snapshots" / f"{step}.safetensors"] = dict(tensors)
+    for path, tensors in files.items():
+        save_file({k: v.contiguous() for k, v in tensors.items()}, path)
     config = {"transformer_bridge": recipe.config}
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     count = sum(p.numel() for p in bridge.parameters())
     card = model_card(recipe, measured, gates, digest, count, torch.__version__)
     (folder / "README.md").write_text(card, encoding="utf-8")
-    for path in (weights, folder / CONFIG, folder / "README.md"):
+    for path in (*files, folder / CONFIG, folder / "README.md"):
         # safetensors writes 0600, which a student's server, another user, could not read.
         path.chmod(0o644)
 
@@ -58,6 +68,8 @@ def model_card(
         if recipe.shortest == recipe.longest
         else f"uniform over {recipe.shortest} to {recipe.longest}, drawn for each row"
     )
+    norm = "LayerNorm" if c["normalization_type"] else "no LayerNorm"
+    layers = "1 layer" if c["n_layers"] == 1 else f"{c['n_layers']} layers"
     million = recipe.steps * recipe.batch * N_CTX / 1e6
     lines = [
         f"# {recipe.name}",
@@ -66,8 +78,8 @@ def model_card(
         "",
         "## Model",
         "",
-        f"- Attention only: {c['n_layers']} layers of {c['n_heads']} heads, d_model "
-        f"{c['d_model']}, d_head {c['d_head']}, LayerNorm, learned positions, context {N_CTX}.",
+        f"- Attention only: {layers} of {c['n_heads']} heads, d_model "
+        f"{c['d_model']}, d_head {c['d_head']}, {norm}, learned positions, context {N_CTX}.",
         f"- Vocabulary: tokens 0 to {VOCAB - 1}, and {BOS} for the beginning of a sequence.",
         f"- {parameters:,} parameters in float32, initialised with standard deviation "
         f"{c['initializer_range']:g}.",
@@ -84,6 +96,7 @@ def model_card(
         f"- torch {torch_version}. Retrain with `python -m course.training train {recipe.name}`: "
         "the same version on the same kind of processor gives the same weights; another may end "
         "elsewhere, so the gates decide and not the digest.",
+        *(_snapshot_lines(recipe)),
         "",
         "## Gates",
         "",
@@ -109,6 +122,16 @@ def model_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def _snapshot_lines(recipe: Recipe) -> list[str]:
+    if not recipe.snapshots:
+        return []
+    first, second, *_, last = recipe.snapshots
+    return [
+        f"- Snapshots in float16 before steps {first}, {second}, ... and {last}: "
+        f'`course.models.model("{recipe.name}@{second}")`.'
+    ]
 
 
 def _head_rows(m: Measured) -> list[str]:

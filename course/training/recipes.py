@@ -10,19 +10,21 @@ BOS = 64  # the beginning-of-sequence token comes after them
 N_CTX = 49  # BOS and 48 tokens: two copies of 24
 
 
-def _attention_only(spread: float) -> dict[str, Any]:
-    """Two layers of two heads and nothing else: with four heads a layer the copies are redundant,
+def _attention_only(
+    spread: float, layers: int = 2, normalization: str | None = "LN"
+) -> dict[str, Any]:
+    """Layers of two heads and nothing else: with four heads a layer the copies are redundant,
     and removing a single induction head costs almost nothing. `spread` is the standard deviation
     of the initial weights."""
     return {
-        "n_layers": 2,
+        "n_layers": layers,
         "n_heads": 2,
         "d_model": 64,
         "d_head": 32,
         "n_ctx": N_CTX,
         "d_vocab": VOCAB + 1,
         "attn_only": True,
-        "normalization_type": "LN",
+        "normalization_type": normalization,
         "initializer_range": spread,
     }
 
@@ -41,6 +43,7 @@ class Recipe:
     batch: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.01  # AdamW's default
+    snapshots: tuple[int, ...] = ()  # steps whose weights are kept as well
     seeds_tried: str = ""  # for the model card: which others were tried, and how they did
 
 
@@ -59,8 +62,19 @@ RECIPES = {
             # share the previous-token head's work between two heads, and removing one of them
             # costs under 3 nats; with 0.02 the model finds another algorithm, without a stripe.
             config=_attention_only(spread=0.04),
+            snapshots=tuple(range(0, 1000, 50)),
             seeds_tried="Seed 2 passes all gates too. With rows one token shorter seed 1 passed, "
             "and seed 0 failed one gate: removing its previous-token head cost 2.1 nats.",
+        ),
+        Recipe(
+            name="induction-1l",
+            purpose="One layer, trained as induction-2l2h was: what induction cannot do without a "
+            "head below it that says what stood before each token.",
+            shortest=12,
+            longest=24,
+            steps=1000,
+            seed=1,
+            config=_attention_only(spread=0.04, layers=1),
         ),
         Recipe(
             name="impostor",

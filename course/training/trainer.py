@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from course.models import build
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
 REPORT_EVERY = 100  # steps
 
 
-def train(recipe: Recipe) -> Generator[str, None, TransformerBridge]:
+Weights = dict[str, Tensor]
+
+
+def train(
+    recipe: Recipe, snapshots: dict[int, Weights] | None = None
+) -> Generator[str, None, TransformerBridge]:
     """Yield progress lines and return the trained model.
+
+    Into `snapshots` go the weights at those steps that the recipe names, in half precision; at
+    step 0 they are as initialised.
 
     The loss is the mean cross-entropy of the next token over all positions, first copies
     included, so that the model also learns to be undecided where nothing can be known.
@@ -32,6 +41,8 @@ def train(recipe: Recipe) -> Generator[str, None, TransformerBridge]:
         bridge.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
     for step in range(1, recipe.steps + 1):
+        if snapshots is not None and (step - 1) in recipe.snapshots:
+            snapshots[step - 1] = {k: v.half() for k, v in bridge.state_dict().items()}
         tokens = periodic_rows(
             recipe.batch,
             recipe.shortest,
