@@ -30,6 +30,8 @@ FORBIDDEN_NAMES = frozenset(
 )
 BROAD = {"Exception", "BaseException"}
 FEWEST_WRONG, FEWEST_RIGHT, FEWEST_HINTS = 4, 1, 2
+TOGETHER = "together_test"  # begins the name of a cell that tests all of a student's parts at once
+LARGEST_SHARE = 0.1  # of the points, for such cells: there a slip costs a second time
 DOTS = {
     "difficulty": re.compile(r"Difficulty [●○]{5}"),
     "importance": re.compile(r"Importance [●○]{5}"),
@@ -92,8 +94,16 @@ def exercises_have_a_visible_and_a_hidden_test(assignment: Assignment) -> Iterat
         if not any("### BEGIN HIDDEN TESTS" not in source for source in own):
             yield f"{exercise} has no visible test"
     for name in tests:
-        if not any(name.startswith(f"{exercise}_test") for exercise in names):
+        if not any(name.startswith((f"{part}_test", TOGETHER)) for part in names):
             yield f"{name} is named after no exercise"
+
+
+def a_test_of_all_parts_together_costs_little(assignment: Assignment) -> Iterator[str]:
+    """A slip in one exercise costs its own points, and few where everything is used together."""
+    points = {grade_id(c): c.metadata.nbgrader.points for c in assignment.cells("test")}
+    together = sum(p for name, p in points.items() if name.startswith(TOGETHER))
+    if together > LARGEST_SHARE * sum(points.values()):
+        yield f"{together} of {sum(points.values())} points are for all parts together"
 
 
 def exercises_have_wrong_and_right_answers(assignment: Assignment) -> Iterator[str]:
@@ -192,6 +202,7 @@ def at_most_one_question_is_marked_by_hand(assignment: Assignment) -> Iterator[s
 RULES = (
     code_cells_have_one_of_four_roles,
     exercises_have_a_visible_and_a_hidden_test,
+    a_test_of_all_parts_together_costs_little,
     exercises_have_wrong_and_right_answers,
     answers_bind_what_the_solution_binds,
     exercises_say_what_they_ask_of_the_student,

@@ -85,7 +85,9 @@ def test_every_assignment_keeps_the_contract(
 
 
 def test_there_are_assignments_to_check() -> None:
-    assert {"start", "06-induction-heads"} <= {path.parent.name for path in TEXTS}
+    assert {"start", "03-transformer-from-scratch", "06-induction-heads"} <= {
+        path.parent.name for path in TEXTS
+    }
 
 
 @pytest.mark.parametrize("rule", contract.RULES, ids=lambda rule: rule.__name__)
@@ -105,6 +107,10 @@ BROKEN = {
     "a_test_of_nothing": (
         contract.exercises_have_a_visible_and_a_hidden_test,
         parsed(GOOD.replace('"double_test"', '"triple_test"')),
+    ),
+    "a_costly_test_of_all_parts_together": (
+        contract.a_test_of_all_parts_together_costs_little,
+        parsed(GOOD.replace('"double_test"', '"together_test"')),
     ),
     "too_few_wrong_answers": (
         contract.exercises_have_wrong_and_right_answers,

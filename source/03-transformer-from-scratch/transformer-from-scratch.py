@@ -1,0 +1,2656 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A transformer from scratch
+#
+# Run the next cell (**Shift+Enter**). It loads a small language model of the GPT-2 kind with
+# somebody else's code, and asks it how a sentence goes on.
+
+# %%
+import math
+import secrets
+import time
+
+import torch
+
+from course import checks, plots
+from course.calls import call_keeping, state, theirs, vjp
+from course.models import available, model, weights
+
+net = model("tiny-gpt2")
+prompt = "The capital of France is"
+prompt_ids = net.to_tokens(prompt)  # [1 pos], int64; the first token marks the beginning
+prompt_tokens = net.to_str_tokens(prompt)
+with torch.no_grad():
+    prompt_logits, prompt_cache = net.run_with_cache(prompt_ids)
+
+
+def next_tokens(logits, title):
+    """The ten likeliest tokens after the last position of logits [1 pos vocab], as bars."""
+    words = [net.tokenizer.decode([i]) for i in range(logits.shape[-1])]
+    bets = logits[0, -1].softmax(dim=-1)  # [vocab]
+    return plots.next_tokens({"probability": bets}, words, k=10, title=title)
+
+
+next_tokens(prompt_logits, f"{prompt} …")
+
+# %% [markdown]
+# At the end of this notebook you will make this picture again, with **not one line of that library**:
+# every operation between the text and the bars will be a function that you wrote and that has been
+# checked. Your code will read the model's weights from its file, and its numbers will agree with the
+# library's to four decimals and more. Where the real GPT-2 is installed, the same code will run it.
+# Then you will let it write, make it faster, and train a small transformer of your own.
+#
+# ## What you will be able to do
+#
+# 1. write every part of GPT-2 as a function of a few tensors, and say what each part is for;
+# 2. read the weights of a published model and know which number goes where;
+# 3. turn logits into text: temperature, top-k, top-p, and a cache that makes it fast;
+# 4. train a transformer, and know which loss it has to beat before you may say that it has learnt.
+#
+# You need PyTorch tensors, broadcasting, and `einsum` or the patience to write loops first. Nothing
+# about transformers is assumed.
+#
+# ## The whole machine on half a page
+#
+# A text is cut into **tokens**: words, pieces of words, marks. Each is a number, its *id*. A language
+# model reads a row of ids and answers, **at every position**, with a bet on which id comes next.
+# Between the two it carries one vector for each position. The place where these vectors live is
+# called the **residual stream**, and every part of the model does the same thing to it: it reads the
+# vector, computes something, and *adds* the result.
+#
+# ```
+# tokens              [batch pos]              ids
+#    │  embed                                  look up a vector for each id and each position   1
+#    ▼
+# residual stream     [batch pos d_model]
+#    │
+#    ├─► layer norm ─► attention ─┐            move information between positions             2–6
+#    │ + ◄────────────────────────┘
+#    ├─► layer norm ─► MLP ───────┐            think about each position by itself            7–8
+#    │ + ◄────────────────────────┘
+#    ⋮   the same again, once for each layer                                                  9
+#    │
+#    ▼  layer norm, unembed                    compare with every token of the vocabulary     10
+# logits              [batch pos d_vocab]      a score for each possible next token
+# ```
+#
+# The numbers on the right are the exercises. Each is **a function of plain tensors**: no classes, no
+# hidden state, weights are arguments like any other. What a part needs of another part, it is *given*
+# as a function, so that a mistake in one exercise never spoils the next.
+#
+# | axis | what it counts | in GPT-2 (small) |
+# | --- | --- | --- |
+# | `batch` | texts that are read at once, independent of each other | |
+# | `pos`, `query`, `key` | positions of a text | up to 1024 |
+# | `d_model` | entries of a residual-stream vector | 768 |
+# | `head` | attention heads of a layer | 12 |
+# | `d_head` | entries of a query, key or value | 64 |
+# | `d_mlp` | neurons of an MLP | 3072 |
+# | `d_vocab` | tokens that exist | 50257 |
+#
+# All parts act on the *last* axes and treat `batch` as so many copies. The architecture is that of
+# Radford et al. 2019 (*Language Models are Unsupervised Multitask Learners*, Section 2.3), which
+# changes the one of Vaswani et al. 2017 (*Attention Is All You Need*, Section 3) in a few places; the
+# way to look at it, as parts that read from and add to one stream, is that of Elhage et al. 2021 (*A
+# Mathematical Framework for Transformer Circuits*).
+#
+# After each exercise your function is held against the library's insides:
+
+
+# %%
+def gap(what, mine, library):
+    """One line: how far a tensor of yours is from the library's."""
+    furthest = float((mine.detach() - library.detach()).abs().max())
+    return f"{what}: furthest from the library {furthest:.0e}, its largest entry {float(library.abs().max()):.1f}"
+
+
+# %% [markdown]
+# ---
+# ## 1 · From ids to vectors
+#
+# Difficulty ●○○○○ · Importance ●●●○○ · 10 minutes
+#
+# An id such as 310 says nothing by its size: token 311 is no louder than 310. So the first step is a
+# table. `W_E[d_vocab d_model]` has one row for each token, and the row is what the model knows about
+# the token before it has read anything else.
+#
+# A second table is for the place. What follows (attention) treats the positions as a *bag*: without
+# help it could not tell "dog bites man" from "man bites dog". `W_pos[n_ctx d_model]` has one row for
+# each position 0, 1, 2, …, and the row of the position is **added** to the row of the token. Both
+# tables are learnt. (Vaswani et al. 2017, Section 3.5, computed the second from sines; GPT-2 learns it.)
+#
+# Write `embed`.
+#
+# * `tokens[batch pos]` are ids, the result is `[batch pos d_model]`.
+# * The token in column *i* stands at position `start + i`. `start` is 0 unless we go on with a text
+#   whose beginning has been read before; exercise 13 will need it.
+# * The text may be shorter than `n_ctx`, the number of rows of `W_pos`.
+#
+# <details><summary>Hint 1: many rows of a table at once</summary>
+#
+# A tensor can be indexed by a tensor of integers: `table[ids]` has the shape of `ids`, followed by the
+# shape of one row.
+# </details>
+# <details><summary>Hint 2: which rows of W_pos?</summary>
+#
+# They do not depend on the tokens, only on how many there are. With `start=2` and three tokens they
+# are rows 2, 3, 4: a slice. It has the shape `[pos d_model]`, and broadcasting gives it to every text
+# of the batch.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "embed", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def embed(
+    tokens: torch.Tensor, W_E: torch.Tensor, W_pos: torch.Tensor, start: int = 0
+) -> torch.Tensor:
+    """The residual stream at its beginning: the token's row plus the position's row.
+
+    tokens: int64 [batch pos]. W_E: [d_vocab d_model]. W_pos: [n_ctx d_model].
+    start: the position of the first column. Returns: [batch pos d_model].
+    """
+    ### BEGIN SOLUTION
+    places = W_pos[start : start + tokens.shape[1]]  # [pos d_model]
+    return W_E[tokens] + places  # [batch pos d_model]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "embed_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+rows = torch.tensor([[10.0, 20.0], [30.0, 40.0], [50.0, 60.0]])  # of the tokens 0, 1 and 2
+places = torch.tensor([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6], [0.7, 0.8]])
+got = embed(torch.tensor([[2, 0, 0]]), rows, places)
+checks.check_tensor(got, "embed", dtype=torch.float32)
+checks.check_shape(got, (1, 3, 2), "embed of tokens [1 3]", axes="batch pos d_model")
+assert not torch.allclose(got[0, 1], got[0, 2]), (
+    "token 0 stands at positions 1 and 2, and both got the same vector: where do the positions come in?"
+)
+assert not torch.allclose(got[0, 0], torch.tensor([50.5, 60.6])), (
+    "token 2 at position 0 got row 2 of W_pos: rows of W_pos belong to places, not to tokens"
+)
+want = torch.tensor([[[50.1, 60.2], [10.3, 20.4], [10.5, 20.6]]])
+checks.check_close(got, want, "embed of the tokens 2, 0, 0", axes="batch pos d_model")
+later = embed(torch.tensor([[1]]), rows, places, start=3)
+checks.check_shape(later, (1, 1, 2), "embed of tokens [1 1]", axes="batch pos d_model")
+assert torch.allclose(later, torch.tensor([[[30.7, 40.8]]])), (
+    "with start=3 the first token stands at position 3: row 3 of W_pos, for a text of one token"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "embed_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random tables and tokens, several starts, against a loop; dtypes; the arguments survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for first, kind in ((0, torch.float64), (3, torch.float32), (4, torch.float64)):
+    table = torch.randn(11, 6, generator=g, dtype=torch.float64).to(kind)
+    spots = torch.randn(9, 6, generator=g, dtype=torch.float64).to(kind)
+    toks = torch.randint(0, 11, (2, 5), generator=g)
+    toks[1, 3] = toks[1, 1]  # one token twice in a text
+    want = torch.zeros(2, 5, 6, dtype=kind)
+    for b in range(2):
+        for p in range(5):
+            for d in range(6):
+                want[b, p, d] = table[int(toks[b, p]), d] + spots[first + p, d]
+    got, kept = call_keeping(embed, toks, table, spots, first)
+    checks.check_tensor(got, "embed", dtype=kind)
+    checks.check_close(
+        got,
+        want,
+        f"embed of tokens [2 5] with start={first}, seed {seed}",
+        axes="batch pos d_model",
+    )
+    for name, before, after in zip(
+        ("tokens", "W_E", "W_pos"), (toks, table, spots), kept, strict=False
+    ):
+        assert torch.equal(before, after), f"embed changed its argument {name} [seed {seed}]"
+### END HIDDEN TESTS
+
+# %%
+with torch.no_grad():
+    start_of_stream = embed(prompt_ids, net.W_E, net.W_pos)
+gap("embed", start_of_stream, prompt_cache["blocks.0.hook_resid_pre"])
+
+# %% [markdown]
+# What has the model learnt about places? The picture shows, for each pair of positions, how alike their
+# rows of `W_pos` are (the cosine of the angle between them: 1 is the same direction, 0 is none at all).
+
+
+# %%
+def cosines(table):
+    """Cosine similarity of each pair of rows: [row row]."""
+    unit = table / table.norm(dim=-1, keepdim=True)
+    return unit @ unit.T
+
+
+plots.matrix(
+    cosines(net.W_pos.detach()[:64]),
+    axes=("position", "position"),
+    unit="cosine",
+    title="How alike are the positions?",
+)
+
+# %% [markdown]
+# ---
+# ## 2 · Layer norm
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 15 minutes
+#
+# Many parts add to the stream, so its vectors grow from layer to layer. A part that reads it wants to
+# see numbers of one size. **Layer norm** (Ba et al. 2016, *Layer Normalization*, Section 3) takes each
+# vector **by itself**, moves its entries so that their mean is 0, scales them so that their variance is
+# 1, and then gives each entry a learnt scale and shift:
+#
+# $$\mathrm{out}_i \;=\; \frac{x_i - \mu}{\sqrt{\sigma^2 + \varepsilon}}\; w_i + b_i
+# \qquad \mu = \tfrac1d\sum_i x_i \qquad \sigma^2 = \tfrac1d\sum_i (x_i-\mu)^2$$
+#
+# The sums run over the *d* entries of one vector: no other position and no other text plays a part.
+# The small ε (GPT-2: 0.00001) keeps the division alive when all entries are equal. Note where it
+# stands: *inside* the root. With ordinary inputs nobody sees the difference. With entries of size
+# 0.001 the whole result depends on it, and your tests will have such inputs.
+#
+# Write `layer_norm`.
+#
+# * `x[... d_model]` may have any axes before the last; the result has its shape and dtype.
+# * The result must also be right when μ is far larger than σ. (On paper σ² is the mean of the squares
+#   minus the square of the mean. In `float32`, with entries around 1000, that difference is noise.)
+#
+# <details><summary>Hint 1: one mean for each vector</summary>
+#
+# `x.mean(dim=-1)` has one axis less than `x`, and cannot be subtracted from it by broadcasting as it
+# is. `keepdim=True` leaves an axis of size 1 in its place.
+# </details>
+# <details><summary>Hint 2: which variance?</summary>
+#
+# The formula divides by *d*. `torch.var` divides by *d − 1* unless told otherwise: that is the estimate
+# of the variance of a population from a sample, and a vector is not a sample. Either tell it, or take
+# the mean of the squares of what Hint 1 gave you.
+# </details>
+# <details><summary>Hint 3: it is right for ordinary inputs and fails the hidden test</summary>
+#
+# Write your denominator on paper and put σ = 0.001, ε = 0.00001 into it. The formula gives 0.0033.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "layer_norm", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def layer_norm(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, eps: float) -> torch.Tensor:
+    """Each vector along the last axis with mean 0 and variance 1, then scaled by w, shifted by b.
+
+    x: [... d_model]. w, b: [d_model]. Returns: the shape of x.
+    """
+    ### BEGIN SOLUTION
+    centred = x - x.mean(dim=-1, keepdim=True)  # [... d_model]
+    variance = centred.square().mean(dim=-1, keepdim=True)  # [... 1]
+    return centred / (variance + eps).sqrt() * w + b
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "layer_norm_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+x = torch.tensor([[[1.0, 2.0, 3.0, 6.0], [10.0, -10.0, 10.0, -10.0], [0.5, 0.0, 0.0, -2.0]]])
+got = layer_norm(x, torch.ones(4), torch.zeros(4), 1e-5)
+checks.check_tensor(got, "layer_norm", dtype=torch.float32)
+checks.check_shape(got, (1, 3, 4), "layer_norm of x [1 3 4]", axes="batch pos d_model")
+means = [sum(vector) / 4 for vector in got[0].tolist()]
+assert max(abs(m) for m in means) < 1e-4, (
+    f"with w=1 and b=0 every vector must have mean 0, yours have {[round(m, 3) for m in means]}: "
+    "over which axis do you take the mean?"
+)
+spreads = [sum(v * v for v in vector) / 4 for vector in got[0].tolist()]
+assert not all(abs(s - 0.75) < 1e-3 for s in spreads), (
+    "the variance of your vectors is 3/4 where it must be 1: the squares were divided by d - 1 = 3"
+)
+assert all(abs(s - 1) < 1e-3 for s in spreads), (
+    f"with w=1 and b=0 every vector must have variance 1, yours have {[round(s, 3) for s in spreads]}"
+)
+scaled = layer_norm(x, torch.full((4,), 3.0), torch.tensor([0.0, 0.0, 0.0, 5.0]), 1e-5)
+checks.check_close(
+    scaled - 3 * got,
+    torch.tensor([0.0, 0.0, 0.0, 5.0]).expand(1, 3, 4),
+    "layer_norm with w=3 and b=[0, 0, 0, 5], minus three times the one with w=1 and b=0",
+    hint="w multiplies the normalised vector, entry by entry, and b is added after it.",
+    atol=1e-4,
+)
+tiny = layer_norm(x / 10_000, torch.ones(4), torch.zeros(4), 1e-5)
+assert float(torch.max(torch.abs(tiny))) < 0.5, (
+    "entries of size 0.0001 are small beside eps = 0.00001 under the root, so the result stays small: "
+    "where is eps?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "layer_norm_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random x, w and b of several shapes against a loop; dtypes; the arguments survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+
+
+def normalised(x, w, b, eps):
+    """The formula, vector by vector, in Python's own numbers."""
+    out = []
+    for vector in x.double().reshape(-1, x.shape[-1]).tolist():
+        mu = math.fsum(vector) / len(vector)
+        spread = math.fsum((v - mu) ** 2 for v in vector) / len(vector)
+        scaled = [(v - mu) / math.sqrt(spread + eps) for v in vector]
+        out.append([v * float(s) + float(t) for v, s, t in zip(scaled, w, b, strict=True)])
+    return torch.tensor(out, dtype=torch.float64).reshape(x.shape).to(x.dtype)
+
+
+for shape, kind in (((2, 5, 6), torch.float64), ((3, 4), torch.float32), ((7,), torch.float64)):
+    x = 3 * torch.randn(shape, generator=g, dtype=torch.float64).to(kind) + 1
+    w = torch.randn(shape[-1], generator=g, dtype=torch.float64).to(kind)
+    b = torch.randn(shape[-1], generator=g, dtype=torch.float64).to(kind)
+    want = normalised(x, w, b, 1e-5)
+    got, kept = call_keeping(layer_norm, x, w, b, 1e-5)
+    checks.check_tensor(got, "layer_norm", dtype=kind)
+    checks.check_close(got, want, f"layer_norm of a random x {list(shape)}, seed {seed}")
+    for name, before, after in zip("xwb", (x, w, b), kept, strict=False):
+        assert torch.equal(before, after), f"layer_norm changed its argument {name} [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "layer_norm_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: where eps matters (tiny entries, large eps, equal entries), and where the mean is large.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+w = torch.rand(6, generator=g, dtype=torch.float64) + 0.5
+b = torch.randn(6, generator=g, dtype=torch.float64)
+raw = torch.randn(2, 5, 6, generator=g, dtype=torch.float64)
+cases = {
+    "entries of size 0.001": (raw / 1000, 1e-5),
+    "entries of size 0.001 and a smaller eps": (raw / 1000, 1e-7),
+    "eps = 0.1": (raw, 0.1),
+    "vectors of six equal entries": (raw[..., :1].expand(2, 5, 6).contiguous(), 1e-5),
+}
+for what, (x, eps) in cases.items():
+    checks.check_close(
+        layer_norm(x, w, b, eps),
+        normalised(x, w, b, eps),
+        f"layer_norm of {what}, seed {seed}",
+        hint="Where does eps stand?",
+        atol=1e-7,
+        rtol=1e-6,
+    )
+x = (raw + 1000).float()  # in float32 the square of 1000 has no digits left for a variance of 1
+got = layer_norm(x, w.float(), b.float(), 1e-5)
+checks.check_tensor(got, "layer_norm", dtype=torch.float32)
+far = float(torch.max(torch.abs(got.double() - normalised(x, w, b, 1e-5))))
+assert far < 0.01, (
+    f"entries around 1000: off by {far:.1g}. Is the variance a difference of two large numbers? "
+    f"[seed {seed}]"
+)
+### END HIDDEN TESTS
+
+# %%
+ln1 = net.blocks[0].ln1
+with torch.no_grad():
+    read_by_attention = layer_norm(start_of_stream, ln1.weight, ln1.bias, net.cfg.eps)
+gap("layer norm", read_by_attention, prompt_cache["blocks.0.ln1.hook_out"])
+
+# %% [markdown]
+# ---
+# ## 3 · Heads
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 15 minutes
+#
+# Attention is the only part of a transformer that moves information from one position to another. A
+# layer has several **heads**, which work side by side and know nothing of each other. Each makes three
+# short vectors out of every position's long one:
+#
+# * a **query**: what this position is looking for;
+# * a **key**: what this position offers to those who look;
+# * a **value**: what it hands over to those who look here.
+#
+# All three are made in the same way, with weights of their own: head *h* multiplies the vector
+# `[d_model]` by its matrix `W[h]`, which is `[d_model d_head]`, and adds its bias `bias[h]`, which is
+# `[d_head]`. Think of the matrix as a choice: of all that is written in the stream, this head reads
+# `d_head` numbers.
+#
+# Write `project_to_heads`, once for all three, and for all heads at once:
+# `x[batch pos d_model]` and `W[head d_model d_head]` give `[batch pos head d_head]`.
+#
+# <details><summary>Hint 1: letters for axes</summary>
+#
+# `torch.einsum` multiplies and sums by letters: letters that are missing on the right of the arrow are
+# summed over. Give each of the axes batch, pos, d_model, head, d_head a letter, write the letters of
+# `x`, of `W` and of the result. Which one is summed?
+# </details>
+# <details><summary>Hint 2: as a loop first</summary>
+#
+# For one head it is `x @ W[h] + bias[h]`, of shape `[batch pos d_head]`. Do this for every `h`, and
+# stack the results along the axis where `head` belongs.
+# </details>
+# <details><summary>Hint 3: reshaping is not transposing</summary>
+#
+# `W.reshape(d_model, -1)` has the right shape and the wrong numbers: it fills a new table with the same
+# numbers in the same order. To bring `d_model` to the front, `permute` or `movedim` first.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "project_to_heads", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def project_to_heads(x: torch.Tensor, W: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+    """Every head's own linear map of every position: queries, keys or values.
+
+    x: [batch pos d_model]. W: [head d_model d_head]. bias: [head d_head].
+    Returns: [batch pos head d_head].
+    """
+    ### BEGIN SOLUTION
+    return torch.einsum("bpd,hde->bphe", x, W) + bias
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "project_to_heads_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+x = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]])  # two positions, d_model 3
+W = torch.arange(24.0).reshape(4, 3, 2)  # four heads, d_head 2
+got = project_to_heads(x, W, torch.zeros(4, 2))
+checks.check_tensor(got, "project_to_heads", dtype=torch.float32)
+checks.check_shape(
+    got, (1, 2, 4, 2), "project_to_heads of x [1 2 3], W [4 3 2]", axes="batch pos head d_head"
+)
+for h in range(4):
+    checks.check_close(
+        got[0, 1, h],
+        W[h, 2],
+        f"position 1 is the third unit vector, so head {h} there gives the third row of W[{h}]",
+        hint="Is W reshaped where its axes should be permuted?",
+    )
+shifted = project_to_heads(x, W, torch.tensor([[0.0, 0.0], [0.0, 7.0], [0.0, 0.0], [0.0, 0.0]]))
+difference = shifted - got
+assert float(difference[0, :, 1, 1].min()) == 7 and float(difference.sum()) == 14, (
+    "bias[1, 1] = 7 must add 7 to entry 1 of head 1 at both positions, and nothing else"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "project_to_heads_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random x, W and bias against a loop over every number; dtypes; the arguments survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for heads, wide, narrow, kind in ((3, 6, 2, torch.float64), (2, 4, 5, torch.float32)):
+    x = torch.randn(2, 5, wide, generator=g, dtype=torch.float64).to(kind)
+    W = torch.randn(heads, wide, narrow, generator=g, dtype=torch.float64).to(kind)
+    bias = torch.randn(heads, narrow, generator=g, dtype=torch.float64).to(kind)
+    xs, Ws, biases = x.tolist(), W.tolist(), bias.tolist()
+    want = torch.zeros(2, 5, heads, narrow, dtype=torch.float64)
+    for b in range(2):
+        for p in range(5):
+            for h in range(heads):
+                for e in range(narrow):
+                    products = [xs[b][p][d] * Ws[h][d][e] for d in range(wide)]
+                    want[b, p, h, e] = math.fsum(products) + biases[h][e]
+    got, kept = call_keeping(project_to_heads, x, W, bias)
+    checks.check_tensor(got, "project_to_heads", dtype=kind)
+    checks.check_close(
+        got,
+        want.to(kind),
+        f"project_to_heads of x [2 5 {wide}], W [{heads} {wide} {narrow}], seed {seed}",
+        axes="batch pos head d_head",
+    )
+    for name, before, after in zip(("x", "W", "bias"), (x, W, bias), kept, strict=True):
+        assert torch.equal(before, after), f"the argument {name} was changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %%
+with torch.no_grad():
+    prompt_q, prompt_k, prompt_v = (
+        project_to_heads(read_by_attention, matrices[0], biases[0])
+        for matrices, biases in ((net.W_Q, net.b_Q), (net.W_K, net.b_K), (net.W_V, net.b_V))
+    )
+gap("queries of layer 0", prompt_q, prompt_cache["q", 0])
+
+# %% [markdown]
+# ---
+# ## 4 · Not looking ahead
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+#
+# A model that bets on the next token at *every* position must not see it. In training all positions of
+# a text are predicted at once, and the answer for position 3 stands right there, at position 4. So a
+# position may look at itself and at what came before, and at nothing later. This is called a **causal
+# mask**.
+#
+# It acts on the *scores*, one number for each query and key, before they become probabilities. Where a
+# key must not be seen, the score is replaced by −∞. The next step is a softmax, which takes the
+# exponential of each score, and e^−∞ is exactly 0: no probability is left there, and what remains is
+# shared among the keys that may be seen.
+#
+# Write `causal_mask(scores[batch head query key])`, which returns a **new** tensor of the same shape and
+# dtype: `float("-inf")` where the key comes after the query, and the untouched score everywhere else.
+#
+# There are usually as many queries as keys. But when a text that has been read already is continued
+# (exercise 13), only its new end asks, and all of it is asked. So there may be *more keys than queries*,
+# and then **the queries are the last positions**. With 2 queries and 5 keys the queries are positions
+# 3 and 4:
+#
+# ```
+#           key 0   key 1   key 2   key 3   key 4
+# query 3     ✓       ✓       ✓       ✓       −∞
+# query 4     ✓       ✓       ✓       ✓       ✓
+# ```
+#
+# <details><summary>Hint 1: start with as many queries as keys</summary>
+#
+# Draw the table for 4 queries and 4 keys. What is hidden lies above the diagonal. The diagonal itself is
+# seen: a position may look at itself. `torch.triu` and `torch.tril` cut such triangles; mind their
+# argument `diagonal`.
+# </details>
+# <details><summary>Hint 2: fewer queries than keys</summary>
+#
+# By how many columns has the diagonal moved to the right in the table above? Write it with the numbers
+# of queries and keys.
+# </details>
+# <details><summary>Hint 3: replacing</summary>
+#
+# `masked_fill` takes a tensor of booleans and a number, and returns a new tensor. (Multiplying by 0 does
+# not hide anything: a score of 0 is a score like any other. And −∞ · 0 is not a number.)
+# </details>
+# <details><summary>Hint 4: without triangles</summary>
+#
+# Position numbers do it too: `torch.arange` for the keys, another for the queries, compared by
+# broadcasting.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "causal_mask", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def causal_mask(scores: torch.Tensor) -> torch.Tensor:
+    """The scores with -inf wherever the key comes after the query.
+
+    scores: [batch head query key]; the queries are the last of the key positions.
+    Returns: a new tensor of the same shape.
+    """
+    ### BEGIN SOLUTION
+    n_query, n_key = scores.shape[-2:]
+    everything = torch.ones(n_query, n_key, dtype=torch.bool, device=scores.device)
+    later = everything.triu(diagonal=n_key - n_query + 1)  # [query key]
+    return scores.masked_fill(later, float("-inf"))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "causal_mask_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+scores = torch.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]])
+got, kept = call_keeping(causal_mask, scores)
+checks.check_tensor(got, "causal_mask", dtype=torch.float32)
+checks.check_shape(
+    got, (1, 1, 3, 3), "causal_mask of scores [1 1 3 3]", axes="batch head query key"
+)
+assert not bool(torch.isnan(got).any()), (
+    "there are NaNs: infinity times 0 is not a number. Replace scores, do not multiply them"
+)
+square = got[0, 0].tolist()
+assert square[1][1] == 5, "query 1 must see key 1: a position may look at itself"
+assert square[2][:2] == [7, 8], "query 2 must see the keys 0 and 1: what came before is not hidden"
+assert square[0][2] != 0, (
+    "a hidden score of 0 is not hidden: a softmax gives it a share like any other"
+)
+assert square[0][1:] == [float("-inf")] * 2, (
+    f"query 0 must not see the keys 1 and 2: their scores are -inf, not {square[0][1:]}"
+)
+assert torch.equal(kept[0], scores), (
+    "the scores that were given have been changed: make a new tensor"
+)
+late = causal_mask(torch.zeros(1, 1, 2, 5))[0, 0].tolist()
+assert late[1] == [0] * 5 and late[0] == [0, 0, 0, 0, float("-inf")], (
+    "2 queries and 5 keys: the queries are positions 3 and 4, so only key 4 is hidden, from the first"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "causal_mask_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random scores of several sizes, entry by entry; dtypes; the scores survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+sizes = ((5, 5), (3, 7), (1, 6), (6, 6), (1, 1), (4, 5))
+for number, (n_query, n_key) in enumerate(sizes):
+    kind = (torch.float64, torch.float32)[number % 2]
+    scale = (1.0, 1e12)[number // 2 % 2]  # large scores: nothing finite is small enough
+    scores = torch.randn(2, 3, n_query, n_key, generator=g, dtype=torch.float64).to(kind) * scale
+    before = scores.tolist()
+    got, kept = call_keeping(causal_mask, scores)
+    checks.check_tensor(got, "causal_mask", dtype=kind)
+    checks.check_shape(got, scores.shape, f"causal_mask, seed {seed}", axes="batch head query key")
+    after = got.tolist()
+    for b in range(2):
+        for h in range(3):
+            for q in range(n_query):
+                for k in range(n_key):
+                    hidden = k > q + n_key - n_query
+                    expected = float("-inf") if hidden else before[b][h][q][k]
+                    assert after[b][h][q][k] == expected, (
+                        f"{n_query} queries, {n_key} keys: query {q}, key {k} must be "
+                        f"{'hidden' if hidden else 'as it was'} [seed {seed}]"
+                    )
+    assert torch.equal(kept[0], scores), f"the scores were changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# All scores equal, and your mask: each position shares its attention among those that it may see.
+
+# %%
+plots.attention_heatmap(
+    causal_mask(torch.zeros(1, 1, 8, 8))[0, 0].softmax(dim=-1),
+    title="Equal scores under your mask",
+)
+
+# %% [markdown]
+# ---
+# ## 5 · Where to look
+#
+# Difficulty ●●●○○ · Importance ●●●●● · 20 minutes
+#
+# Now a head decides where each position looks. The **score** of a query and a key is their dot product:
+# large if the two point the same way. (Vaswani et al. 2017, Section 3.2.1.)
+#
+# Dot products of longer vectors are larger: if the entries of two vectors of length *d* are independent
+# with variance 1, their dot product has variance *d*. A softmax of large numbers puts everything on one
+# key, and its gradient vanishes. So the scores are divided by √d_head, which brings their variance back
+# to 1.
+#
+# Then comes the mask, and then the **softmax over the keys**: every query hands out exactly 1 of
+# attention. The result is the **attention pattern** of the head.
+#
+# $$\mathrm{pattern}_{qk} \;=\; \operatorname{softmax}_{k}\Big(\mathrm{mask}\Big(\frac{q_q\cdot
+# k_k}{\sqrt{d_\mathrm{head}}}\Big)\Big)$$
+#
+# Write `attention_pattern`.
+#
+# * `q[batch query head d_head]`, `k[batch key head d_head]`; there may be more keys than queries.
+# * `mask` is a function from scores `[batch head query key]` to scores of that shape. Usually it will
+#   be your `causal_mask`, but use what you are given: models that read in both directions have another.
+# * The result is `[batch head query key]`. Heads come before positions in it, because a pattern is a
+#   square for each head.
+# * Scores may be in the thousands, and the result must still be probabilities.
+#
+# <details><summary>Hint 1: all dot products at once</summary>
+#
+# With letters: `q` is `bqhe`, `k` is `bkhe`. The result keeps `b`, `h`, `q` and `k`; what is summed is
+# the axis that the dot product runs over.
+# </details>
+# <details><summary>Hint 2: with @ instead</summary>
+#
+# `@` multiplies the last two axes, and treats the others as a batch. So bring `head` before the
+# positions first, in both, and swap the last two axes of `k`. (Without moving `head`, `@` multiplies
+# heads with heads.)
+# </details>
+# <details><summary>Hint 3: the order</summary>
+#
+# Scores, divided by the root, masked, softmax. A mask after the softmax comes too late: the hidden keys
+# have already had their share. And which axis is the sum over keys?
+# </details>
+# <details><summary>Hint 4: a softmax that does not overflow</summary>
+#
+# `tensor.softmax(dim=…)` takes care of large scores. If you write it with `exp` yourself, subtract each
+# row's largest score first.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "attention_pattern", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def attention_pattern(q: torch.Tensor, k: torch.Tensor, mask) -> torch.Tensor:
+    """How much each query attends to each key: softmax of the masked, scaled dot products.
+
+    q: [batch query head d_head]. k: [batch key head d_head].
+    mask: a function from scores [batch head query key] to scores of that shape.
+    Returns: [batch head query key], each row of which sums to 1.
+    """
+    ### BEGIN SOLUTION
+    scores = torch.einsum("bqhe,bkhe->bhqk", q, k) / q.shape[-1] ** 0.5
+    return mask(scores).softmax(dim=-1)  # [batch head query key]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "attention_pattern_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+q = torch.tensor([[[[2.0, 0.0, 0.0, 0.0]], [[0.0, 4.0, 0.0, 0.0]]]])  # [1 2 1 4]
+k = torch.tensor([[[[1.0, 0.0, 0.0, 9.0]], [[0.0, 1.0, 0.0, 9.0]], [[0.0, 0.0, 1.0, 9.0]]]])
+shapes = []
+
+
+def no_mask(scores):
+    """Every query may look everywhere."""
+    shapes.append(tuple(scores.shape))
+    return scores
+
+
+def not_the_first(scores):
+    """Nobody may look at key 0."""
+    hidden = scores.clone()
+    hidden[..., 0] = float("-inf")
+    return hidden
+
+
+got = attention_pattern(q, k, no_mask)
+checks.check_tensor(got, "attention_pattern", dtype=torch.float32)
+checks.check_shape(
+    got, (1, 1, 2, 3), "attention_pattern, q [1 2 1 4], k [1 3 1 4]", axes="batch head query key"
+)
+assert shapes, "mask was never called: use the one that you are given"
+assert all(shape == (1, 1, 2, 3) for shape in shapes), (
+    f"mask wants scores [batch head query key] = [1 1 2 3], but was called with {shapes}"
+)
+sums = [sum(row) for row in got[0, 0].tolist()]
+assert all(abs(total - 1) < 1e-5 for total in sums), (
+    f"each query hands out 1 in total, yours hand out {[round(s, 3) for s in sums]}: "
+    "over which axis is the softmax?"
+)
+ratio = float(torch.log(got[0, 0, 0, 0] / got[0, 0, 0, 1]))  # the scores differ by 2 before scaling
+slips = {2.0: "as if the scores were not scaled", 0.5: "as if divided by d_head without the root"}
+slips |= {4.0: "as if multiplied by the root of d_head"}
+slip = next((text for value, text in slips.items() if abs(ratio - value) < 1e-3), "")
+assert abs(ratio - 1) < 1e-3, (
+    f"query 0 and the keys 0 and 1: the logarithm of the attention's ratio is {ratio:.3f}, {slip}"
+)
+blind = attention_pattern(q, k, not_the_first)[0, 0].tolist()
+assert all(row[0] == 0 and abs(sum(row) - 1) < 1e-5 for row in blind), (
+    "when key 0 is masked it must get exactly 0, and the others must share the whole 1: "
+    "does the mask come before the softmax?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "attention_pattern_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random queries and keys, small and large, against a loop; masks; the arguments survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+
+
+def pattern_by_loops(q, k, hidden):
+    """Softmax of the scaled dot products; `hidden(query, key)` says what may not be seen."""
+    qs, ks = q.double().tolist(), k.double().tolist()
+    batch, n_query, heads, size = q.shape
+    n_key = k.shape[1]
+    out = torch.zeros(batch, heads, n_query, n_key, dtype=torch.float64)
+    for b in range(batch):
+        for h in range(heads):
+            for i in range(n_query):
+                seen = [j for j in range(n_key) if not hidden(i, j)]
+                row = {
+                    j: sum(qs[b][i][h][e] * ks[b][j][h][e] for e in range(size)) / math.sqrt(size)
+                    for j in seen
+                }
+                top = max(row.values())
+                total = math.fsum(math.exp(value - top) for value in row.values())
+                for j, value in row.items():
+                    out[b, h, i, j] = math.exp(value - top) / total
+    return out
+
+
+def mask_of(hidden):
+    """A mask function that hides what `hidden(query, key)` says."""
+
+    def apply(scores):
+        n_query, n_key = scores.shape[-2:]
+        table = torch.tensor([[hidden(i, j) for j in range(n_key)] for i in range(n_query)])
+        return torch.where(table, torch.tensor(float("-inf"), dtype=scores.dtype), scores)
+
+    return apply
+
+
+cases = (
+    ("a causal mask", (5, 5, 3, 2), 2.0, lambda i, j: j > i, torch.float64),
+    (
+        "a causal mask, fewer queries than keys",
+        (2, 5, 3, 4),
+        1.0,
+        lambda i, j: j > i + 3,
+        torch.float32,
+    ),
+    ("no mask", (4, 5, 2, 3), 3.0, lambda i, j: False, torch.float64),
+    ("a mask of every third key", (3, 6, 3, 5), 1.0, lambda i, j: j % 3 == i % 2, torch.float64),
+    ("scores in the thousands", (5, 5, 3, 2), 60.0, lambda i, j: j > i, torch.float32),
+)
+for what, (n_query, n_key, heads, size), scale, hidden, kind in cases:
+    q = scale * torch.randn(2, n_query, heads, size, generator=g, dtype=torch.float64).to(kind)
+    k = scale * torch.randn(2, n_key, heads, size, generator=g, dtype=torch.float64).to(kind)
+    want = pattern_by_loops(q, k, hidden).to(kind)
+    got, kept = call_keeping(attention_pattern, q, k, mask_of(hidden))
+    checks.check_tensor(got, "attention_pattern", dtype=kind)
+    checks.check_close(
+        got,
+        want,
+        f"attention_pattern, {what}, q {list(q.shape)}, k {list(k.shape)}, seed {seed}",
+        axes="batch head query key",
+        atol=1e-5 if scale < 10 else 1e-2,
+    )
+    assert torch.equal(kept[0], q) and torch.equal(kept[1], k), f"q or k changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "attention_pattern_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: the queries and keys of the loaded model, all layers, against the library's patterns.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+m = model("tiny-gpt2")
+toks = torch.randint(0, m.cfg.d_vocab, (2, 7), generator=g).to(m.cfg.device)
+_, cached = m.run_with_cache(toks)
+
+
+def hide_later(scores):
+    """The causal mask for as many queries as keys, made from position numbers."""
+    place = torch.arange(scores.shape[-1], device=scores.device)
+    return scores.masked_fill(place[None, :] > place[:, None], float("-inf"))
+
+
+for layer in range(m.cfg.n_layers):
+    got = attention_pattern(cached["q", layer].detach(), cached["k", layer].detach(), hide_later)
+    want = cached["pattern", layer].detach()
+    checks.check_close(
+        got, want, f"attention_pattern of layer {layer}, seed {seed}", axes="batch head query key"
+    )
+    past = torch.triu(got.cpu(), 1)
+    assert float(torch.max(torch.abs(past))) == 0, f"attention to a later token [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The heads of layer 0 on the prompt, by your functions:
+
+# %%
+with torch.no_grad():
+    prompt_pattern = attention_pattern(prompt_q, prompt_k, causal_mask)
+print(gap("patterns of layer 0", prompt_pattern, prompt_cache["pattern", 0]))
+plots.attention_heads(prompt_pattern[0], prompt_tokens, title="Layer 0, your patterns")
+
+# %% [markdown]
+# ---
+# ## 6 · What to move
+#
+# Difficulty ●●●○○ · Importance ●●●●● · 15 minutes
+#
+# The pattern says how much each query takes from each key. What it takes is the key position's
+# **value**. So for each head, every query gets a mixture of values, weighted by its row of the pattern:
+#
+# $$z_{q} \;=\; \sum_k \mathrm{pattern}_{qk}\, v_k \qquad\text{for each head: } [d_\mathrm{head}]$$
+#
+# Then each head writes. It multiplies its `z` by a matrix of its own, `W_O[head]` of shape
+# `[d_head d_model]`, which brings the short vector back to the length of the stream. What the layer adds
+# to the stream is **the sum of what its heads write**, plus one bias `b_O[d_model]` for all of them.
+#
+# You will often see the last step as "put the heads' vectors side by side, and multiply by one large
+# matrix" (Vaswani et al. 2017, Section 3.2.2). It is the same numbers: a product with a long row of
+# blocks is a sum of products with the blocks. But the sum says what matters: **heads are independent, and
+# each adds its own share** (Elhage et al. 2021, "Attention heads are independent and additive"). This is
+# why one can ask, later in this course, what *one* head does.
+#
+# Exercises 5 and 6 do not share any weights: where a head looks and what it moves from there are two
+# separate questions.
+#
+# Write `attention_output`: `pattern[batch head query key]`, `v[batch key head d_head]`, `W_O` and `b_O` give
+# `[batch query d_model]`.
+#
+# <details><summary>Hint 1: two steps, two einsums</summary>
+#
+# First `z`, from `bhqk` and `bkhe`: which letter is summed? Then the output, from `z` and `W_O`, whose
+# letters are `hed`: which *two* are summed?
+# </details>
+# <details><summary>Hint 2: rows or columns?</summary>
+#
+# Row *q* of the pattern sums to 1, and mixes the values of all keys. If your letters sum over queries,
+# you have the pattern turned round.
+# </details>
+# <details><summary>Hint 3: the bias</summary>
+#
+# One bias for the layer, not one for each head: it is added once, after the sum over heads.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "attention_output", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def attention_output(
+    pattern: torch.Tensor, v: torch.Tensor, W_O: torch.Tensor, b_O: torch.Tensor
+) -> torch.Tensor:
+    """What the heads of a layer add to the stream: mixtures of values, mapped back and summed.
+
+    pattern: [batch head query key]. v: [batch key head d_head]. W_O: [head d_head d_model].
+    b_O: [d_model]. Returns: [batch query d_model].
+    """
+    ### BEGIN SOLUTION
+    z = torch.einsum("bhqk,bkhe->bqhe", pattern, v)  # [batch query head d_head]
+    return torch.einsum("bqhe,hed->bqd", z, W_O) + b_O  # [batch query d_model]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "attention_output_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Two positions, two heads. Both heads look from position 1 back at position 0.
+pattern = torch.tensor([[[[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [1.0, 0.0]]]])
+v = torch.tensor([[[[1.0], [10.0]], [[2.0], [20.0]]]])  # [batch=1 key=2 head=2 d_head=1]
+W_O = torch.tensor([[[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]])  # head 0 writes entry 0, head 1 entry 1
+got = attention_output(pattern, v, W_O, torch.zeros(3))
+checks.check_tensor(got, "attention_output", dtype=torch.float32)
+checks.check_shape(
+    got, (1, 2, 3), "attention_output, two positions, d_model 3", axes="batch query d_model"
+)
+assert float(got[0, 1, 0]) != 3, "position 1 takes from position 0 only: do you sum over queries?"
+assert float(got[0, 1, 0]) != 2, (
+    "position 1 looks at position 0, and so gets the value of position 0, which is 1 for head 0, not "
+    "its own value 2"
+)
+assert float(got[0, 1, 0]) != 0.5, "the shares of the heads are added, not averaged"
+checks.check_close(got[0, 1], torch.tensor([1.0, 10.0, 0.0]), "what is written at position 1")
+biased = attention_output(pattern, v, W_O, torch.tensor([0.0, 0.0, 1.0]))
+assert abs(float(biased[0, 1, 2]) - 1) < 1e-6, (
+    f"b_O = [0, 0, 1] must add 1 to the last entry, not {float(biased[0, 1, 2]):g}: it is added once a "
+    "layer, not once a head"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "attention_output_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random patterns, values and weights against a loop; dtypes; the arguments survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for n_query, n_key, heads, size, wide, kind in (
+    (5, 5, 3, 2, 6, torch.float64),
+    (2, 5, 3, 4, 7, torch.float32),
+):
+    raw = torch.randn(2, heads, n_query, n_key, generator=g, dtype=torch.float64)
+    pattern = raw.softmax(-1).to(kind)
+    v = torch.randn(2, n_key, heads, size, generator=g, dtype=torch.float64).to(kind)
+    W_O = torch.randn(heads, size, wide, generator=g, dtype=torch.float64).to(kind)
+    b_O = torch.randn(wide, generator=g, dtype=torch.float64).to(kind)
+    ps, vs, ws, bs = pattern.tolist(), v.tolist(), W_O.tolist(), b_O.tolist()
+    want = torch.zeros(2, n_query, wide, dtype=torch.float64)
+    for b in range(2):
+        for i in range(n_query):
+            for d in range(wide):
+                shares = [
+                    ps[b][h][i][j] * vs[b][j][h][e] * ws[h][e][d]
+                    for h in range(heads)
+                    for e in range(size)
+                    for j in range(n_key)
+                ]
+                want[b, i, d] = math.fsum(shares) + bs[d]
+    got, kept = call_keeping(attention_output, pattern, v, W_O, b_O)
+    checks.check_tensor(got, "attention_output", dtype=kind)
+    checks.check_close(
+        got,
+        want.to(kind),
+        f"attention_output, pattern [2 {heads} {n_query} {n_key}], d_head {size}, seed {seed}",
+        axes="batch query d_model",
+    )
+    for name, before, after in zip(
+        ("pattern", "v", "W_O", "b_O"), (pattern, v, W_O, b_O), kept, strict=True
+    ):
+        assert torch.equal(before, after), f"the argument {name} was changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %%
+with torch.no_grad():
+    written_by_attention = attention_output(prompt_pattern, prompt_v, net.W_O[0], net.b_O[0])
+gap("attention of layer 0", written_by_attention, prompt_cache["blocks.0.hook_attn_out"])
+
+# %% [markdown]
+# ---
+# ## 7 · A bend
+#
+# Difficulty ●○○○○ · Importance ●●○○○ · 10 minutes
+#
+# After attention has moved information to a position, an **MLP** works on it there. An MLP needs a bend
+# between its two linear maps, since two linear maps in a row are one linear map. GPT-2 bends with
+# **GELU** (Hendrycks & Gimpel 2016, *Gaussian Error Linear Units*, Section 2): each number is multiplied
+# by the probability that a standard normal variable lies below it. Large numbers pass, very negative ones
+# vanish, and in between it is smooth.
+#
+# That probability has no simple formula, so GPT-2 uses an approximation from the same paper:
+#
+# $$\mathrm{gelu}(x) \;=\; \tfrac12\, x\,\Big(1 + \tanh\Big(\sqrt{\tfrac2\pi}\,\big(x + 0.044715\,x^3\big)\Big)\Big)$$
+#
+# The two differ by less than 0.0005. A model that was trained with one and is run with the other still
+# writes good text, which is why the mistake is easily made and rarely noticed. Yours is to agree to four
+# decimals *after all layers*, so write the approximation.
+#
+# `gelu(x)` acts on every number of `x[...]` by itself; shape and dtype stay.
+#
+# <details><summary>Hint 1: check it on paper</summary>
+#
+# gelu(0) is 0. For x = 10 the tanh is 1, so gelu(10) = 10. For x = −10 it is −1, so gelu(−10) = 0. If
+# yours gives 20 or 5 for x = 10, look at the factor in front.
+# </details>
+# <details><summary>Hint 2: in PyTorch</summary>
+#
+# `torch.tanh` takes a tensor, `math.sqrt` and `math.pi` give the constant. PyTorch has the function, too;
+# its default is the exact one, and it has an argument for the other.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "gelu", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def gelu(x: torch.Tensor) -> torch.Tensor:
+    """GPT-2's bend, the tanh approximation of GELU, number by number.
+
+    x: any shape. Returns: the shape of x.
+    """
+    ### BEGIN SOLUTION
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + torch.tanh(inner))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "gelu_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+got = gelu(torch.tensor([[0.0, 10.0, -10.0], [-1.0, 1.0, 2.0]]))
+checks.check_tensor(got, "gelu", dtype=torch.float32)
+checks.check_shape(got, (2, 3), "gelu of x [2 3]")
+(zero, large, low), (minus, plus, two) = got.tolist()
+assert zero == 0 and abs(low) < 1e-4, f"gelu(0) is 0, gelu(-10) is nearly 0; got {zero}, {low}"
+assert abs(large - 10) < 1e-4, f"gelu(10) is 10, not {large:g}: what stands in front?"
+assert minus < -0.1, "gelu(-1) is negative: a bend that cuts off everything below 0 is a ReLU"
+assert abs(plus + minus - (1 + 2 * minus)) < 1e-4, "gelu(x) - gelu(-x) must be x"
+assert abs(two - 1.9546) < 2e-4, f"gelu(2) is 1.9546, not {two:.4f}: the constants, the exponent?"
+
+# %% nbgrader={"grade": true, "grade_id": "gelu_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random numbers of several sizes, one by one, so exactly that the two kinds can be told apart.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for shape, kind in (((2, 5, 7), torch.float64), ((40,), torch.float32), ((3, 2), torch.float64)):
+    x = (2 * torch.randn(shape, generator=g, dtype=torch.float64)).to(kind)
+    bent = []
+    for value in x.double().flatten().tolist():
+        u = 2 * math.sqrt(2 / math.pi) * (value + 0.044715 * value * value * value)
+        bent.append(value / (1 + math.exp(-u)))  # (1 + tanh(u/2)) / 2 is the sigmoid of u
+    want = torch.tensor(bent, dtype=torch.float64).reshape(shape).to(kind)
+    got, kept = call_keeping(gelu, x)
+    checks.check_tensor(got, "gelu", dtype=kind)
+    checks.check_close(
+        got,
+        want,
+        f"gelu of random numbers, seed {seed}",
+        hint="Is it the tanh approximation, with these constants?",
+        atol=2e-6,
+        rtol=1e-5,
+    )
+    assert torch.equal(kept[0], x), f"x was changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %%
+ramp = torch.linspace(-4, 4, 161)
+plots.curves(
+    ramp,
+    {"gelu, yours": gelu(ramp), "relu": ramp.clamp(min=0)},
+    x_title="x",
+    y_title="value",
+    title="Two bends",
+)
+
+# %% [markdown]
+# ---
+# ## 8 · The MLP
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
+#
+# The MLP of a layer is the part that works on each position **by itself**. It reads the vector, makes
+# `d_mlp` numbers of it (four times as many as `d_model` in GPT-2), bends each of them, and maps them back:
+#
+# 1. `x @ W_in + b_in`: each of the `d_mlp` *neurons* asks one question of the stream, in one direction;
+# 2. the bend: a neuron whose question is answered with "no" stays quiet;
+# 3. `… @ W_out + b_out`: each neuron that is on adds its own direction to the stream.
+#
+# Two thirds of a layer's weights are here. Much of what a model *knows* (that the capital of France is
+# Paris) is read out by MLPs.
+#
+# Write `mlp`. The shapes: `x[batch pos d_model]`, `W_in[d_model d_mlp]`, `b_in[d_mlp]`,
+# `W_out[d_mlp d_model]`, `b_out[d_model]`, and the result is `[batch pos d_model]`. `activation` is the bend, a
+# function that keeps shapes: use the one that you are given. What the MLP returns is what it *adds* to
+# the stream; the adding itself is the next exercise.
+#
+# <details><summary>Hint 1: a matrix product for every position</summary>
+#
+# `@` multiplies the last axis of the left side with the first axis of a matrix on the right, and leaves
+# `batch` and `pos` alone.
+# </details>
+# <details><summary>Hint 2: how often is there a bend?</summary>
+#
+# Once, between the two maps, after the first bias.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "mlp", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def mlp(
+    x: torch.Tensor,
+    W_in: torch.Tensor,
+    b_in: torch.Tensor,
+    W_out: torch.Tensor,
+    b_out: torch.Tensor,
+    activation,
+) -> torch.Tensor:
+    """Two linear maps with a bend between them, at each position by itself.
+
+    x: [batch pos d_model]. W_in: [d_model d_mlp]. b_in: [d_mlp]. W_out: [d_mlp d_model].
+    b_out: [d_model]. activation: a function from a tensor to one of its shape.
+    Returns: [batch pos d_model].
+    """
+    ### BEGIN SOLUTION
+    neurons = activation(x @ W_in + b_in)  # [batch pos d_mlp]
+    return neurons @ W_out + b_out  # [batch pos d_model]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "mlp_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+bent_shapes = []
+
+
+def square(t):
+    """A stand-in for the bend."""
+    bent_shapes.append(tuple(t.shape))
+    return t * t
+
+
+x = torch.tensor([[[1.0, 2.0], [0.0, 1.0]]])
+W_in = torch.tensor([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])
+got = mlp(x, W_in, torch.tensor([0.0, 0.0, 1.0]), W_in.T, torch.tensor([0.0, 100.0]), square)
+checks.check_tensor(got, "mlp", dtype=torch.float32)
+checks.check_shape(got, (1, 2, 2), "mlp of x [1 2 2]", axes="batch pos d_model")
+assert bent_shapes == [(1, 2, 3)], (
+    f"activation must be called once, on the neurons [batch pos d_mlp] = [1 2 3]; it saw {bent_shapes}"
+)
+assert float(got[0, 1, 1]) > 50, "b_out = [0, 100] has to be added at the end"
+assert float(got[0, 0, 0]) != 20, "is x added to the result? Here the MLP returns only what it adds"
+checks.check_close(
+    got[0, 0],
+    torch.tensor([19.0, 104.0]),
+    "position 0, where the neurons are 1, 2 and 3 before a bend that squares",
+    hint="Is b_in added before the bend?",
+)
+assert float(got[0, 1, 0]) == 2, (
+    "position 1: its neurons are 0, 1 and 1, whatever stands at position 0"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "mlp_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random weights and another bend, against a loop; dtypes; the arguments survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for wide, many, kind in ((6, 7, torch.float64), (4, 3, torch.float32)):
+    shapes = ((2, 5, wide), (wide, many), (many,), (many, wide), (wide,))
+    given = [torch.randn(s, generator=g, dtype=torch.float64).to(kind) for s in shapes]
+    x, W_in, b_in, W_out, b_out = (t.tolist() for t in given)
+    want = torch.zeros(2, 5, wide, dtype=torch.float64)
+    for b in range(2):
+        for p in range(5):
+            on = [
+                math.cos(math.fsum(x[b][p][d] * W_in[d][n] for d in range(wide)) + b_in[n])
+                for n in range(many)
+            ]
+            for d in range(wide):
+                want[b, p, d] = math.fsum(on[n] * W_out[n][d] for n in range(many)) + b_out[d]
+    got, kept = call_keeping(mlp, *given, lambda t: torch.cos(t))
+    checks.check_tensor(got, "mlp", dtype=kind)
+    checks.check_close(
+        got,
+        want.to(kind),
+        f"mlp, d_model {wide}, d_mlp {many}, seed {seed}",
+        axes="batch pos d_model",
+    )
+    for before, after in zip(given, kept, strict=False):
+        assert torch.equal(before, after), f"an argument was changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
+# ## 9 · A block
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+#
+# One layer of a transformer is called a **block**. It has two halves, and both follow one rule: *read a
+# normalised copy of the stream, compute, add the result to the stream.*
+#
+# $$x' = x + \mathrm{attention}(\mathrm{norm}_1(x)) \qquad x'' = x' + \mathrm{mlp}(\mathrm{norm}_2(x'))$$
+#
+# The stream itself is never normalised. What an early layer has written stays there unchanged until
+# something is added on top of it, so any later part can read it: this is what makes the stream a shared
+# memory, and what makes it possible to ask which part wrote what. (In the first transformer the norm came
+# *after* the addition, and the stream was rewritten at every step. Moving it inside the branch made deep
+# models much easier to train: Xiong et al. 2020, *On Layer Normalization in the Transformer Architecture*.)
+#
+# Write `block`. You are given the stream `x[batch pos d_model]` and four functions, each from
+# `[batch pos d_model]` to the same shape. **Leave `x` as it was**: the caller may still need it.
+#
+# <details><summary>Hint 1: what does the MLP read?</summary>
+#
+# Not the stream that came in: the one that attention has already added to.
+# </details>
+# <details><summary>Hint 2: `x += …`</summary>
+#
+# changes the tensor that you were given, and with it whatever else holds on to it, such as a cache of
+# activations. `x = x + …` makes a new one.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "block", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def block(x: torch.Tensor, norm_1, attention, norm_2, mlp_of) -> torch.Tensor:
+    """One layer: attention and then the MLP, each reading a normalised copy and adding to the stream.
+
+    x: [batch pos d_model]. The others: functions from [batch pos d_model] to that shape.
+    Returns: the stream after the layer, [batch pos d_model].
+    """
+    ### BEGIN SOLUTION
+    middle = x + attention(norm_1(x))
+    return middle + mlp_of(norm_2(middle))
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "block_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+order = []
+
+
+def part(name, f):
+    """A stand-in that notes when it was called and what it was given."""
+
+    def call(t):
+        order.append((name, t.flatten().tolist()))
+        return f(t)
+
+    return call
+
+
+x = torch.tensor([[[1.0, 2.0]]])
+got, kept = call_keeping(
+    block,
+    x,
+    part("norm_1", lambda t: 10 * t),
+    part("attention", lambda t: t + 1),
+    part("norm_2", lambda t: 2 * t),
+    part("mlp", lambda t: t + 5),
+)
+checks.check_tensor(got, "block", dtype=torch.float32)
+checks.check_shape(got, (1, 1, 2), "block of x [1 1 2]", axes="batch pos d_model")
+names = [name for name, _ in order]
+assert names == ["norm_1", "attention", "norm_2", "mlp"], (
+    f"expected norm_1, attention, norm_2, mlp, each once and in this order; called were {names}"
+)
+assert order[0][1] == [1, 2], "norm_1 reads the stream that came in"
+assert order[1][1] == [10, 20], "attention reads what norm_1 returned"
+assert order[2][1] != [11, 21], (
+    "norm_2 got only what attention returned: add it to the stream first"
+)
+assert order[2][1] != [21, 41], (
+    "what attention returned was added to the normalised copy: it belongs on the stream itself"
+)
+assert order[2][1] != [1, 2], "norm_2 reads the stream as it is after attention has added to it"
+assert order[2][1] == [12, 23], (
+    f"norm_2 got {order[2][1]}: what should the stream be at that point?"
+)
+checks.check_close(got, torch.tensor([[[41.0, 74.0]]]), "the stream after the block")
+assert torch.equal(kept[0], x), "x was changed in place: make a new tensor"
+
+# %% nbgrader={"grade": true, "grade_id": "block_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random stand-ins that mix positions and entries; the stream survives.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for kind in (torch.float64, torch.float32):
+    x = torch.randn(2, 5, 6, generator=g, dtype=torch.float64).to(kind)
+    places = torch.rand(5, 5, generator=g, dtype=torch.float64).to(kind)
+    entries = torch.randn(3, 6, 6, generator=g, dtype=torch.float64).to(kind)
+    first, second, third = entries / 2
+    got, kept = call_keeping(
+        block,
+        x,
+        lambda t, w=first: torch.sin(t @ w),
+        lambda t, w=places: torch.matmul(w, t),
+        lambda t, w=second: torch.cos(t @ w),
+        lambda t, w=third: t @ w,
+    )
+    # x + P s + c T, written with sums over named axes instead of matrix products
+    s = torch.sin((x[..., None] * first).sum(-2))
+    middle = x + (places[None, :, :, None] * s[:, None]).sum(2)
+    c = torch.cos((middle[..., None] * second).sum(-2))
+    want = middle + (c[..., None] * third).sum(-2)
+    checks.check_tensor(got, "block", dtype=kind)
+    checks.check_close(got, want, f"block with random parts, seed {seed}", axes="batch pos d_model")
+    assert torch.equal(kept[0], x), f"the stream that was given was changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
+# ## 10 · From the stream to a bet
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 10 minutes
+#
+# All that is left is to put the pieces in a row. Tokens become vectors; the blocks add to them, one after
+# the other; then one last norm, and the **unembedding**: a matrix `W_U[d_model d_vocab]` with one *column*
+# for each token. The dot product of the final vector with a token's column is that token's **logit**. A
+# softmax over the vocabulary turns logits into probabilities, but the model returns the logits themselves.
+#
+# In GPT-2 the columns of `W_U` are the rows of `W_E`: one table is used to read tokens and to write them
+# (Press & Wolf 2017, *Using the Output Embedding to Improve Language Models*).
+#
+# Write `transformer`. `embedding` is a function from `tokens[batch pos]` to `[batch pos d_model]`; `blocks` is a
+# list of functions from the stream to the stream, layer 0 first; `final_norm` is one more such function.
+#
+# <details><summary>Hint 1: the stream is one variable</summary>
+#
+# Each block is called on what the block before it returned, so the variable is overwritten in a loop.
+# </details>
+# <details><summary>Hint 2: which axis of W_U?</summary>
+#
+# The result is `[batch pos d_vocab]`, so `d_model` is summed. It comes first in `W_U`: no transpose.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "transformer", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def transformer(
+    tokens: torch.Tensor, embedding, blocks: list, final_norm, W_U: torch.Tensor
+) -> torch.Tensor:
+    """The logits of every next token, at every position.
+
+    tokens: int64 [batch pos]. embedding: a function from tokens to [batch pos d_model].
+    blocks: functions from [batch pos d_model] to that shape. final_norm: another one.
+    W_U: [d_model d_vocab]. Returns: [batch pos d_vocab].
+    """
+    ### BEGIN SOLUTION
+    x = embedding(tokens)  # [batch pos d_model]
+    for layer in blocks:
+        x = layer(x)
+    return final_norm(x) @ W_U  # [batch pos d_vocab]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "transformer_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+def one_number(t):
+    """An embedding with d_model 1: the id itself."""
+    return t[..., None].float()
+
+
+W_U = torch.tensor([[1.0, 100.0, 0.0]])  # d_vocab 3
+steps = [lambda t: t + 1, lambda t: 2 * t, lambda t: t + 3]
+got = transformer(torch.tensor([[4, 0]]), one_number, steps, lambda t: -t, W_U)
+checks.check_tensor(got, "transformer", dtype=torch.float32)
+checks.check_shape(
+    got, (1, 2, 3), "transformer of tokens [1 2], d_vocab 3", axes="batch pos d_vocab"
+)
+value = float(got[0, 0, 0])  # token 4: ((4 + 1) * 2 + 3) = 13, and the norm stand-in turns the sign
+slips = {
+    13.0: "final_norm was not applied before the unembedding",
+    -15.0: "the blocks were called in reverse order",
+    -7.0: "every block read the embedding; each must read what the block before it returned",
+    -57.0: "a block returns the whole new stream: nothing is to be added to it here",
+    -24.0: "every block read the embedding, and a block returns the whole new stream",
+}
+assert value not in slips, slips[value]
+want = torch.tensor([[-13.0, -1300.0, 0.0], [-5.0, -500.0, 0.0]])
+checks.check_close(got[0], want, "the logits of a toy model")
+bare = transformer(torch.tensor([[4, 0]]), one_number, [], lambda t: t, W_U)
+assert float(bare[0, 0, 1]) == 400, (
+    "without blocks it is the embedding, the norm and the unembedding"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "transformer_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random parts, none to four blocks, and a vocabulary as large as d_model; tokens survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for depth, wide, vocab in ((3, 6, 11), (0, 4, 9), (1, 5, 5), (4, 5, 5)):
+    table = torch.randn(vocab, wide, generator=g, dtype=torch.float64)
+    turns = torch.randn(depth, wide, wide, generator=g, dtype=torch.float64) / 2
+    W_U = torch.randn(wide, vocab, generator=g, dtype=torch.float64)
+    toks = torch.randint(0, vocab, (2, 7), generator=g)
+    layers = [lambda t, w=w: torch.sin(t @ w) for w in turns]
+    vectors = [[table[int(i)].tolist() for i in row] for row in toks]
+    want = torch.zeros(2, 7, vocab, dtype=torch.float64)
+    for b in range(2):
+        for p in range(7):
+            vector = vectors[b][p]
+            for w in turns.tolist():
+                vector = [
+                    math.sin(math.fsum(vector[i] * w[i][j] for i in range(wide)))
+                    for j in range(wide)
+                ]
+            vector = [v * v for v in vector]
+            for word in range(vocab):
+                want[b, p, word] = math.fsum(vector[i] * float(W_U[i, word]) for i in range(wide))
+    got, kept = call_keeping(
+        transformer, toks, lambda t, w=table: w[t], layers, lambda t: t * t, W_U
+    )
+    checks.check_tensor(got, "transformer", dtype=torch.float64)
+    checks.check_close(
+        got,
+        want,
+        f"transformer of {depth} blocks, d_model {wide}, d_vocab {vocab}, seed {seed}",
+        axes="batch pos d_vocab",
+    )
+    assert torch.equal(kept[0], toks) and torch.equal(kept[4], W_U), (
+        f"arguments changed [seed {seed}]"
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
+# ## 11 · Reading somebody else's weights
+#
+# Difficulty ●●●●○ · Importance ●●●●○ · 25 minutes
+#
+# A published model is a file of named tensors, laid out as its authors found practical. To run it with
+# your functions, every number has to go to its place. This is the part of the work where most hours are
+# lost: a matrix that is square can be put in the wrong way round, and nothing complains.
+#
+# In a GPT-2 file, *l* is the number of a layer, and `d` is d_model:
+#
+# | name in the file | shape | yours | shape |
+# | --- | --- | --- | --- |
+# | `wte.weight` | `[d_vocab d]` | `W_E` | `[d_vocab d_model]` |
+# | | | `W_U` | `[d_model d_vocab]` |
+# | `wpe.weight` | `[n_ctx d]` | `W_pos` | `[n_ctx d_model]` |
+# | `ln_f.weight`, `ln_f.bias` | `[d]` | `ln_w`, `ln_b` | `[d_model]` |
+# | `h.l.ln_1.weight`, `h.l.ln_1.bias` | `[d]` | `ln1_w`, `ln1_b` | `[d_model]` |
+# | `h.l.ln_2.weight`, `h.l.ln_2.bias` | `[d]` | `ln2_w`, `ln2_b` | `[d_model]` |
+# | `h.l.attn.c_attn.weight` | `[d 3d]` | `W_Q`, `W_K`, `W_V` | `[head d_model d_head]` |
+# | `h.l.attn.c_attn.bias` | `[3d]` | `b_Q`, `b_K`, `b_V` | `[head d_head]` |
+# | `h.l.attn.c_proj.weight`, `.bias` | `[d d]`, `[d]` | `W_O`, `b_O` | `[head d_head d_model]`, `[d_model]` |
+# | `h.l.mlp.c_fc.weight`, `.bias` | `[d d_mlp]`, `[d_mlp]` | `W_in`, `b_in` | the same |
+# | `h.l.mlp.c_proj.weight`, `.bias` | `[d_mlp d]`, `[d]` | `W_out`, `b_out` | the same |
+#
+# What the names do not tell:
+#
+# * **Every weight matrix is input by output**: the file's own code computes `x @ weight + bias`. (PyTorch's
+#   `Linear` stores output by input. The authors of GPT-2 called their layer `Conv1D`.)
+# * `c_attn` makes queries, keys and values at once: the first `d` of its `3d` outputs are the queries of
+#   all heads, the next `d` the keys, the last `d` the values. Among `d` numbers the first `d_head` belong to
+#   head 0, the next to head 1, and so on.
+# * `c_proj` of the attention reads the heads' `z` side by side in that same order.
+# * In some files every name begins with `transformer.`; some hold further tensors (masks, a copy of the
+#   tied matrix), which are not needed.
+#
+# Write `from_gpt2(weights_in_file, n_heads)`. It returns a dict with the keys `W_E`, `W_pos`, `W_U`, `ln_w`, `ln_b` and
+# `blocks`: a list with one dict for each layer, layer 0 first, which has the other sixteen keys of the table. Find
+# out the number of layers from the names. The tensors of the file stay as they are.
+#
+# <details><summary>Hint 1: names first</summary>
+#
+# Make a new dict whose keys have lost a leading `transformer.` (`str.removeprefix`). The layers are
+# 0, 1, 2, … for as long as `h.{l}.ln_1.weight` is in it.
+# </details>
+# <details><summary>Hint 2: three in one</summary>
+#
+# `tensor.split(size, dim=…)` or `chunk(3, dim=…)` cuts `c_attn` along its outputs. Which of the axes of the
+# weight are the outputs?
+# </details>
+# <details><summary>Hint 3: one piece into heads</summary>
+#
+# A piece is `[d_model d]`, and its last axis counts (head, d_head), head being the slow one. `reshape` splits an
+# axis in exactly this order: `[d_model head d_head]`. Then bring `head` to the front; `reshape` alone cannot
+# do that.
+# </details>
+# <details><summary>Hint 4: W_O</summary>
+#
+# Here (head, d_head) is the *first* axis of the weight. Split it, and nothing has to move.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "from_gpt2", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def from_gpt2(weights_in_file: dict, n_heads: int) -> dict:
+    """The tensors of a GPT-2 file under this notebook's names and in its shapes.
+
+    weights_in_file: name -> tensor. Returns: a dict with W_E, W_pos, W_U, ln_w, ln_b, and blocks, a
+    list of dicts with ln1_w, ln1_b, W_Q, b_Q, W_K, b_K, W_V, b_V, W_O, b_O, ln2_w, ln2_b, W_in,
+    b_in, W_out, b_out.
+    """
+    ### BEGIN SOLUTION
+    file = {name.removeprefix("transformer."): t for name, t in weights_in_file.items()}
+    layers = []
+    while f"h.{len(layers)}.ln_1.weight" in file:
+        h = f"h.{len(layers)}"
+        d_model = file[f"{h}.ln_1.weight"].shape[0]
+        layer = {
+            "ln1_w": file[f"{h}.ln_1.weight"],
+            "ln1_b": file[f"{h}.ln_1.bias"],
+            "ln2_w": file[f"{h}.ln_2.weight"],
+            "ln2_b": file[f"{h}.ln_2.bias"],
+            "W_O": file[f"{h}.attn.c_proj.weight"].reshape(n_heads, -1, d_model),
+            "b_O": file[f"{h}.attn.c_proj.bias"],
+            "W_in": file[f"{h}.mlp.c_fc.weight"],
+            "b_in": file[f"{h}.mlp.c_fc.bias"],
+            "W_out": file[f"{h}.mlp.c_proj.weight"],
+            "b_out": file[f"{h}.mlp.c_proj.bias"],
+        }
+        matrices = file[f"{h}.attn.c_attn.weight"].split(
+            d_model, dim=1
+        )  # 3 times [d_model d_model]
+        biases = file[f"{h}.attn.c_attn.bias"].split(d_model)  # 3 times [d_model]
+        for letter, matrix, bias in zip("QKV", matrices, biases, strict=True):
+            layer[f"W_{letter}"] = matrix.reshape(d_model, n_heads, -1).transpose(0, 1)
+            layer[f"b_{letter}"] = bias.reshape(n_heads, -1)
+        layers.append(layer)
+    return {
+        "W_E": file["wte.weight"],
+        "W_pos": file["wpe.weight"],
+        "W_U": file["wte.weight"].T,
+        "ln_w": file["ln_f.weight"],
+        "ln_b": file["ln_f.bias"],
+        "blocks": layers,
+    }
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "from_gpt2_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+def small_file(depth, wide, many, vocab, places, start=""):
+    """A file of the GPT-2 kind in which every number says where it stands: 0, 1, 2, … per tensor."""
+    shapes = {"wte.weight": (vocab, wide), "wpe.weight": (places, wide)}
+    shapes |= {"ln_f.weight": (wide,), "ln_f.bias": (wide,)}
+    for n in range(depth):
+        for name, shape in (
+            ("ln_1", (wide,)),
+            ("ln_2", (wide,)),
+            ("attn.c_attn", (wide, 3 * wide)),
+            ("attn.c_proj", (wide, wide)),
+            ("mlp.c_fc", (wide, many)),
+            ("mlp.c_proj", (many, wide)),
+        ):
+            shapes[f"h.{n}.{name}.weight"] = shape
+            shapes[f"h.{n}.{name}.bias"] = shape[-1:]
+    return {
+        start + name: torch.arange(float(math.prod(shape))).reshape(shape) + 1000 * number
+        for number, (name, shape) in enumerate(shapes.items())
+    }
+
+
+BLOCK_KEYS = {f"{m}_{s}" for m in "Wb" for s in ("Q", "K", "V", "O", "in", "out")}
+BLOCK_KEYS |= {"ln1_w", "ln1_b", "ln2_w", "ln2_b"}
+file = small_file(depth=3, wide=4, many=5, vocab=7, places=6)
+got = from_gpt2(file, 2)
+assert type(got) is dict, f"expected a dict, got {type(got).__name__}"
+assert set(got) == {"W_E", "W_pos", "W_U", "ln_w", "ln_b", "blocks"}, f"the keys are {sorted(got)}"
+assert type(got["blocks"]) is list and len(got["blocks"]) == 3, (
+    "blocks: a list of the file's 3 layers"
+)
+for layer in got["blocks"]:
+    assert set(layer) == BLOCK_KEYS, f"the keys of a block are {sorted(layer)}"
+checks.check_shape(got["W_U"], (4, 7), "W_U", axes="d_model d_vocab")
+last = got["blocks"][2]
+for name, shape in (("W_Q", (2, 4, 2)), ("b_K", (2, 2)), ("W_O", (2, 2, 4)), ("W_in", (4, 5))):
+    checks.check_shape(last[name], shape, f"{name} with d_model 4, 2 heads, d_mlp 5")
+c_attn = file["h.2.attn.c_attn.weight"]
+corner = [float(last[f"W_{letter}"][0, 0, 0]) - float(c_attn[0, 0]) for letter in "QKV"]
+assert corner == [0, 4, 8], (
+    "the first entries of W_Q, W_K and W_V are columns 0, 4 and 8 of row 0 of c_attn; yours are columns "
+    f"{[int(c) for c in corner]}: in which order do queries, keys and values come?"
+)
+assert torch.equal(last["W_Q"][1, 0], c_attn[0, 2:4]), (
+    "head 1's two query outputs are columns 2 and 3 of c_attn: is the axis split as (head, d_head), and "
+    "then moved rather than reshaped?"
+)
+assert torch.equal(last["W_O"][1], file["h.2.attn.c_proj.weight"][2:4]), (
+    "head 1 of W_O is rows 2 and 3 of c_proj: rows are inputs, and the heads' z come side by side"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "from_gpt2_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random files of several sizes, with and without the prefix and tensors that nobody needs;
+# what your weights compute on random vectors against what the file's own matrices compute.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for depth, heads, size, many, start in (
+    (3, 3, 2, 7, ""),
+    (1, 2, 5, 10, "transformer."),
+    (12, 2, 2, 4, ""),
+):
+    wide = heads * size
+    file = {
+        name: torch.randn(t.shape, generator=g, dtype=torch.float64)
+        for name, t in small_file(depth, wide, many, 11, 9, start).items()
+    }
+    for n in range(depth):
+        file[f"{start}h.{n}.attn.bias"] = torch.ones(1, 1, 9, 9, dtype=torch.float64).tril()
+    if start:
+        file["lm_head.weight"] = file["transformer.wte.weight"]
+    before = {name: t.clone() for name, t in file.items()}
+    got, kept = call_keeping(from_gpt2, file, heads)
+    assert type(got) is dict and set(got) == {"W_E", "W_pos", "W_U", "ln_w", "ln_b", "blocks"}, (
+        "the keys"
+    )
+    assert type(got["blocks"]) is list and len(got["blocks"]) == depth, (
+        f"{depth} layers [seed {seed}]"
+    )
+    what = f"[{depth} layers, {heads} heads, d_head {size}, seed {seed}]"
+    checks.check_close(got["W_E"], file[start + "wte.weight"], f"W_E {what}")
+    checks.check_close(got["W_pos"], file[start + "wpe.weight"], f"W_pos {what}")
+    checks.check_close(got["ln_w"], file[start + "ln_f.weight"], f"ln_w {what}")
+    checks.check_close(got["ln_b"], file[start + "ln_f.bias"], f"ln_b {what}")
+    checks.check_shape(got["W_U"], (wide, 11), f"W_U {what}", axes="d_model d_vocab")
+    for token in range(11):
+        checks.check_close(got["W_U"][:, token], file[start + "wte.weight"][token], f"W_U {what}")
+    for n, layer in enumerate(got["blocks"]):
+        assert type(layer) is dict and set(layer) == BLOCK_KEYS, f"the keys of layer {n} {what}"
+        for key, name in (
+            ("ln1_w", "ln_1.weight"), ("ln1_b", "ln_1.bias"), ("ln2_w", "ln_2.weight"),
+            ("ln2_b", "ln_2.bias"), ("b_O", "attn.c_proj.bias"), ("W_in", "mlp.c_fc.weight"),
+            ("b_in", "mlp.c_fc.bias"), ("W_out", "mlp.c_proj.weight"), ("b_out", "mlp.c_proj.bias"),
+        ):  # fmt: skip
+            checks.check_close(
+                layer[key], file[f"{start}h.{n}.{name}"], f"{key} of layer {n} {what}"
+            )
+        x = torch.randn(wide, generator=g, dtype=torch.float64)
+        outputs = (
+            x @ file[f"{start}h.{n}.attn.c_attn.weight"] + file[f"{start}h.{n}.attn.c_attn.bias"]
+        )
+        for third, letter in enumerate("QKV"):
+            matrix, bias = layer[f"W_{letter}"], layer[f"b_{letter}"]
+            checks.check_shape(matrix, (heads, wide, size), f"W_{letter} of layer {n} {what}")
+            checks.check_shape(bias, (heads, size), f"b_{letter} of layer {n} {what}")
+            for head in range(heads):
+                for e in range(size):
+                    value = math.fsum(float(x[i] * matrix[head, i, e]) for i in range(wide))
+                    value += float(bias[head, e])
+                    place = third * wide + head * size + e
+                    assert abs(value - float(outputs[place])) < 1e-9, (
+                        f"W_{letter}, b_{letter} of head {head}, layer {n}: wrong numbers {what}"
+                    )
+        checks.check_shape(layer["W_O"], (heads, size, wide), f"W_O of layer {n} {what}")
+        back = x @ file[f"{start}h.{n}.attn.c_proj.weight"]
+        shares = [
+            float(x[head * size + e]) * layer["W_O"][head, e]
+            for head in range(heads)
+            for e in range(size)
+        ]
+        checks.check_close(sum(shares[1:], shares[0]), back, f"what W_O of layer {n} writes {what}")
+    assert kept[0].keys() == before.keys(), f"the dict that was given was changed {what}"
+    for name, t in kept[0].items():
+        assert torch.equal(t, before[name]), f"the file's {name} was changed {what}"
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "from_gpt2_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: the loaded model's file, against the weights as the library cuts them up.
+### BEGIN HIDDEN TESTS
+m = model("tiny-gpt2")
+got = from_gpt2(weights("tiny-gpt2"), m.cfg.n_heads)
+assert type(got) is dict and len(got["blocks"]) == m.cfg.n_layers, "blocks: one for each layer"
+for n, layer in enumerate(got["blocks"]):
+    for key, stacked in (
+        ("W_Q", m.W_Q), ("W_K", m.W_K), ("W_V", m.W_V), ("W_O", m.W_O), ("W_in", m.W_in), ("W_out", m.W_out),
+        ("b_Q", m.b_Q), ("b_K", m.b_K), ("b_V", m.b_V), ("b_O", m.b_O), ("b_in", m.b_in), ("b_out", m.b_out),
+    ):  # fmt: skip
+        checks.check_close(layer[key], stacked[n].detach(), f"{key} of layer {n} of tiny-gpt2")
+for key, matrix in (("W_E", m.W_E), ("W_pos", m.W_pos), ("W_U", m.W_U)):
+    checks.check_close(got[key], matrix.detach(), f"{key} of tiny-gpt2")
+assert len(got) == 6, "six keys"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
+# ## Your GPT-2
+#
+# There is nothing left to write. The next cell only *connects* your functions: a `torch.nn.Module` keeps
+# the weights, so that PyTorch knows them as parameters, and hands each function what it needs. Read it
+# once, slowly. Every line that computes something is a call of yours.
+
+
+# %%
+def as_parameters(named):
+    """A dict of tensors as parameters that a module can hold."""
+    return torch.nn.ParameterDict({k: torch.nn.Parameter(t.contiguous()) for k, t in named.items()})
+
+
+class GPT2(torch.nn.Module):
+    """The functions of this notebook, connected. W: a dict as from_gpt2 returns it."""
+
+    def __init__(self, W, eps=1e-5):
+        super().__init__()
+        self.eps = eps
+        self.top = as_parameters({name: t for name, t in W.items() if name != "blocks"})
+        self.layers = torch.nn.ModuleList(as_parameters(layer) for layer in W["blocks"])
+
+    def forward(self, tokens):  # [batch pos] -> [batch pos d_vocab]
+        return transformer(
+            tokens,
+            self.embedding,
+            [lambda x, n=n: self.layer(x, n) for n in range(len(self.layers))],
+            lambda x: layer_norm(x, self.top["ln_w"], self.top["ln_b"], self.eps),
+            self.top["W_U"],
+        )
+
+    def embedding(self, tokens):  # [batch pos] -> [batch pos d_model]
+        return embed(tokens, self.top["W_E"], self.top["W_pos"])
+
+    def layer(self, x, n):  # [batch pos d_model] -> the same
+        W = self.layers[n]
+        return block(
+            x,
+            lambda x: layer_norm(x, W["ln1_w"], W["ln1_b"], self.eps),
+            lambda x: self.attention(x, n),
+            lambda x: layer_norm(x, W["ln2_w"], W["ln2_b"], self.eps),
+            lambda x: mlp(x, W["W_in"], W["b_in"], W["W_out"], W["b_out"], gelu),
+        )
+
+    def heads(self, x, n):  # [batch pos d_model] -> q, k, v, each [batch pos head d_head]
+        W = self.layers[n]
+        return tuple(project_to_heads(x, W[f"W_{s}"], W[f"b_{s}"]) for s in "QKV")
+
+    def attention(self, x, n):  # [batch pos d_model] -> the same
+        q, k, v = self.heads(x, n)
+        W = self.layers[n]
+        return attention_output(attention_pattern(q, k, causal_mask), v, W["W_O"], W["b_O"])
+
+
+def load(name):
+    """Your model with the weights of the checkpoint `name`, where the library's model lives."""
+    cfg = model(name).cfg
+    return GPT2(from_gpt2(weights(name), cfg.n_heads), cfg.eps).to(cfg.device)
+
+
+def logits_of(name, tokens):
+    """Your model's logits [batch pos d_vocab] on the CPU, with the weights of the checkpoint `name`."""
+    yours = load(name)
+    with torch.no_grad():
+        return yours(tokens.to(model(name).cfg.device)).cpu()
+
+
+# %% [markdown]
+# The moment of truth. On random tokens, does your model say what the library's model says? (`gpt2` is in
+# the table where the course has the real one.)
+
+# %%
+for checkpoint in ("tiny-gpt2", "gpt2"):
+    if checkpoint in available():
+        library = model(checkpoint)
+        random_ids = torch.randint(0, library.cfg.d_vocab, (2, 32))
+        with torch.no_grad():
+            library_logits = library(random_ids.to(library.cfg.device)).cpu()
+        report = gap("logits", logits_of(checkpoint, random_ids), library_logits)
+        print(f"{checkpoint}, {library.cfg.n_layers} layers: {report}")
+
+# %% nbgrader={"grade": true, "grade_id": "together_test", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+# Everything together: your logits against the library's, on random tokens, to four decimals.
+seed = secrets.randbelow(1_000_000)
+m = model("tiny-gpt2")
+for length in (1, 9, m.cfg.n_ctx):
+    toks = torch.randint(
+        0, m.cfg.d_vocab, (2, length), generator=torch.Generator().manual_seed(seed)
+    )
+    want = m(toks.to(m.cfg.device)).detach().cpu()
+    got = logits_of("tiny-gpt2", toks)
+    checks.check_close(
+        got,
+        want,
+        f"your logits on tokens [2 {length}], seed {seed}",
+        axes="batch pos d_vocab",
+        hint="Every part has its own tests above: which of them fails?",
+        atol=1e-4,
+        rtol=0.0,
+    )
+assert got.shape[1] == m.cfg.n_ctx
+
+# %% [markdown]
+# And the picture that this notebook began with, now from your own code:
+
+# %%
+mine = load("tiny-gpt2")
+with torch.no_grad():
+    my_prompt_logits = mine(prompt_ids.to(net.cfg.device))
+next_tokens(my_prompt_logits, f"{prompt} … (your model)")
+
+# %% tags=["play"]
+my_text = "The capital of Italy is"
+with torch.no_grad():
+    my_text_logits = mine(net.to_tokens(my_text))
+next_tokens(my_text_logits, my_text + " …")
+
+# %% [markdown]
+# ---
+# ## 12 · Let it write
+#
+# Difficulty ●●●○○ · Importance ●●●●○ · 25 minutes
+#
+# A bet is not a word yet. To write, one token is drawn from the model's probabilities, appended to the text,
+# and the longer text is read again. How it is drawn makes more difference to the text than one would think:
+#
+# * **Temperature** *T*: the logits are divided by *T* before the softmax. Below 1 the likely becomes
+#   likelier; above 1 all become more equal. *T* = 0 means: always the likeliest.
+# * **Top-k** (Fan et al. 2018, *Hierarchical Neural Story Generation*): only the *k* likeliest tokens stay in the
+#   game. The many unlikely ones have, *together*, a good chance of spoiling each sentence.
+# * **Top-p**, also called nucleus sampling (Holtzman et al. 2020, *The Curious Case of Neural Text Degeneration*,
+#   Section 3.1): how many tokens are sensible depends on the place. After "The capital of France is" it is one,
+#   after "Once" it is many. So one keeps **the fewest likeliest tokens whose probabilities add up to at least
+#   *p***. The token with which the sum reaches *p* is kept; at least one token always is.
+#
+# Write `sample`, one draw for each row of `logits[batch d_vocab]`. In this order:
+#
+# 1. temperature, then the softmax. If `temperature` is 0, return the likeliest ids and be done;
+# 2. if `top_k` is given: all but the `top_k` likeliest get probability 0, the rest is scaled to add up to 1;
+# 3. if `top_p` is given: the same with the tokens that top-p does not keep;
+# 4. the draw. So that it can be checked, chance comes from outside: `u[batch]` holds numbers in [0, 1). Lay the
+#    ids 0, 1, 2, … side by side on a line of length 1, each as long as its probability, and return the id that
+#    `u` falls on: **the first id at which the sum of the probabilities up to and including it exceeds `u`**.
+#
+# The result is int64 `[batch]`, and never a token of probability 0, not even for `u` = 0 or a `u` just below 1.
+#
+# <details><summary>Hint 1: ranks</summary>
+#
+# `probs.sort(descending=True)` gives the sorted probabilities and the ids that they belong to. On the sorted
+# side both rules are about *how many from the left*. To come back, `scatter` puts each number at its id.
+# </details>
+# <details><summary>Hint 2: top-p without being one off</summary>
+#
+# A token is kept if what lies **before** it in the ranking is still less than *p*. What lies before it is the
+# cumulative sum minus its own probability. (If you ask whether the sum *including* it is at most *p*, you
+# lose the token that reaches *p*, and sometimes all.)
+# </details>
+# <details><summary>Hint 3: the draw, for all rows</summary>
+#
+# `cumsum` along the ids. Count how many of its entries are at most `u`: these are the ids that `u` has passed.
+# The count is the id.
+# </details>
+# <details><summary>Hint 4: the end of the line</summary>
+#
+# Sums of many rounded numbers end at 0.9999998 or 1.0000001. If you divide the cumulative sums by the last of
+# them, the line is exactly 1 long. This also does all the scaling.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "sample", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def sample(
+    logits: torch.Tensor,
+    u: torch.Tensor,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> torch.Tensor:
+    """One token id a row, drawn after temperature, top-k and top-p.
+
+    logits: [batch d_vocab]. u: [batch], in [0, 1). Returns: int64 [batch].
+    """
+    ### BEGIN SOLUTION
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
+    if top_k is not None:
+        place = torch.arange(ranked.shape[-1], device=ranked.device)
+        ranked = ranked * (place < top_k)
+        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
+    if top_p is not None:
+        before = ranked.cumsum(dim=-1) - ranked
+        ranked = ranked * (before < top_p)
+    probs = torch.zeros_like(ranked).scatter(-1, ids, ranked)  # [batch d_vocab], by id again
+    line = probs.cumsum(dim=-1)
+    line = line / line[:, -1:]
+    return (line <= u[:, None]).sum(dim=-1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "sample_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+def drawn(probabilities, n=1000, **how):
+    """How often each id is drawn by n numbers u spread evenly over [0, 1)."""
+    row = torch.tensor(probabilities, dtype=torch.float64).log()
+    u = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    ids = sample(row.expand(n, -1), u, **how)
+    checks.check_tensor(ids, "sample", dtype=torch.int64)
+    checks.check_shape(ids, (n,), f"sample of logits [{n} {len(row)}]", axes="batch")
+    assert int(ids.min()) >= 0 and int(ids.max()) < len(row), (
+        "sample returned an id that does not exist"
+    )
+    return [int((ids == i).sum()) for i in range(len(row))]
+
+
+table = [0.1, 0.6, 0.3]
+assert drawn(table) == [100, 600, 300], f"1000 draws from {table} came out as {drawn(table)}"
+fell = sample(torch.tensor([table]).log().expand(3, -1), torch.tensor([0.05, 0.5, 0.95])).tolist()
+assert fell == [0, 1, 2], (
+    f"u = 0.05, 0.5, 0.95 fall on the ids 0, 1 and 2 of {table}, not on {fell}: ids lie on the line in the "
+    "order of their numbers, not of their probabilities"
+)
+assert drawn(table, temperature=0) == [0, 1000, 0], "temperature 0 always takes the likeliest"
+cold = drawn(table, temperature=0.5)  # squares: 0.01, 0.36, 0.09, of a total of 0.46
+assert cold[1] > 600, (
+    f"temperature 0.5 makes the likeliest likelier; {cold}: do you multiply by it?"
+)
+assert abs(cold[1] - 783) <= 1, f"temperature 0.5: id 1 should be drawn 783 times, not {cold[1]}"
+assert drawn(table, top_k=2)[0] == 0, "top_k=2 leaves the two likeliest of three"
+assert drawn(table, top_k=2)[1:] == [667, 333], "after top_k the rest is scaled to add up to 1"
+assert drawn(table, top_p=0.5) == [0, 1000, 0], (
+    "top_p=0.5: the likeliest alone has 0.6, which is enough"
+)
+nucleus = drawn(table, top_p=0.7)
+assert nucleus[2] > 0, (
+    "top_p=0.7: 0.6 is not enough, so 0.3 must be kept: the token that reaches p belongs to the nucleus"
+)
+assert nucleus == [0, 667, 333], f"top_p=0.7 keeps 0.6 and 0.3, scaled; drawn were {nucleus}"
+
+# %% nbgrader={"grade": true, "grade_id": "sample_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: temperatures and the draw, row by row, against a loop; the arguments survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+
+
+def line_of(row, temperature=1.0, top_k=None, top_p=None):
+    """Probability of each id after all rules, in Python's own numbers."""
+    top = max(row)
+    p = [math.exp((value - top) / temperature) for value in row]
+    total = math.fsum(p)
+    p = [value / total for value in p]
+    ranking = sorted(range(len(p)), key=lambda i: -p[i])
+    if top_k is not None:
+        total = math.fsum(p[i] for i in ranking[:top_k])
+        p = [value / total if i in ranking[:top_k] else 0.0 for i, value in enumerate(p)]
+    if top_p is not None:
+        nucleus, reached = [], 0.0
+        for i in ranking:
+            if reached >= top_p:
+                break
+            nucleus.append(i)
+            reached += p[i]
+        p = [value / reached if i in nucleus else 0.0 for i, value in enumerate(p)]
+    return p
+
+
+def judge_sample(rows, how, kind, what):
+    """Draw from the middle of each id's stretch of the line, and from both ends of the line."""
+    given, us, right = [], [], []
+    for row in rows.double().tolist():
+        p, passed = line_of(row, **how), 0.0
+        alive = [i for i, value in enumerate(p) if value > 0]
+        for i in alive:
+            if p[i] > 1e-4:
+                given.append(row)
+                us.append(passed + p[i] / 2)
+                right.append(i)
+            passed += p[i]
+        given += [row, row]
+        us += [0.0, 1 - 2**-24]
+        right += [alive[0], alive[-1]]
+    inputs = torch.tensor(given, dtype=torch.float64).to(kind)
+    u = torch.tensor(us, dtype=torch.float64).to(kind)
+    got, kept = call_keeping(sample, inputs, u, **how)
+    checks.check_tensor(got, "sample", dtype=torch.int64)
+    checks.check_shape(got, u.shape, f"sample, {what}", axes="batch")
+    wrong = [(us[i], int(got[i]), right[i]) for i in range(len(us)) if int(got[i]) != right[i]]
+    assert not wrong, f"{len(wrong)} of {len(us)} draws fell on another id, {what}"
+    assert torch.equal(kept[0], inputs) and torch.equal(kept[1], u), f"arguments changed, {what}"
+
+
+for temperature, kind in ((1.0, torch.float64), (0.4, torch.float32), (2.5, torch.float64)):
+    rows = 2 * torch.randn(6, 13, generator=g, dtype=torch.float64)
+    judge_sample(
+        rows, {"temperature": temperature}, kind, f"temperature {temperature}, seed {seed}"
+    )
+rows = torch.randn(5, 13, generator=g)
+best = [max(range(13), key=lambda i, row=row: row[i]) for row in rows.tolist()]
+got = sample(rows, torch.rand(5, generator=g), temperature=0)
+checks.check_tensor(got, "sample", dtype=torch.int64)
+checks.check_shape(got, (5,), "sample with temperature 0", axes="batch")
+assert got.tolist() == best, f"temperature 0 takes the likeliest of each row [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "sample_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: top-k of several sizes, alone and with a temperature.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for how, kind in (
+    ({"top_k": 1}, torch.float64),
+    ({"top_k": 3}, torch.float32),
+    ({"top_k": 4, "temperature": 1.7}, torch.float64),
+    ({"top_k": 13}, torch.float64),
+):
+    rows = 1.5 * torch.randn(6, 13, generator=g, dtype=torch.float64)
+    judge_sample(rows, how, kind, f"{how}, seed {seed}")
+assert seed >= 0
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "sample_test_4", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: top-p, from one token to all, alone and with temperature and top-k.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for how, kind in (
+    ({"top_p": 0.9}, torch.float64),
+    ({"top_p": 0.5}, torch.float32),
+    ({"top_p": 0.05}, torch.float64),
+    ({"top_p": 1.0}, torch.float64),
+    ({"top_p": 0.8, "temperature": 2.0}, torch.float64),
+    ({"top_p": 0.7, "top_k": 5}, torch.float64),
+    ({"top_p": 0.6, "top_k": 4, "temperature": 0.6}, torch.float64),
+):
+    # rows whose sums do not come near p, so that rounding does not decide who is in the nucleus
+    rows = []
+    while len(rows) < 6:
+        row = 1.5 * torch.randn(13, generator=g, dtype=torch.float64)
+        p = sorted(
+            line_of(row.tolist(), how.get("temperature", 1.0), how.get("top_k")), reverse=True
+        )
+        gaps = [abs(math.fsum(p[: n + 1]) - how["top_p"]) for n in range(13)]
+        if min(gaps) > 1e-3 or how["top_p"] == 1.0:
+            rows.append(row)
+    if how["top_p"] == 1.0:
+        rows = [row.clamp(min=-2, max=2) for row in rows]
+    judge_sample(torch.stack(rows), how, kind, f"{how}, seed {seed}")
+assert seed >= 0
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Your model writes, by your sampler. The same beginning, with four ways of drawing:
+
+
+# %%
+def write(writer, ids, count, seed=0, **how):
+    """ids [1 pos] and then `count` tokens drawn from `writer`'s bets: [1 pos+count]."""
+    chance = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for u in torch.rand(count, generator=chance).tolist():
+            bets = writer(ids)[:, -1]  # [1 d_vocab]
+            drawn_id = sample(bets, torch.tensor([u], device=bets.device), **how)
+            ids = torch.cat([ids, drawn_id[:, None]], dim=1)
+    return ids
+
+
+beginning = net.to_tokens("When Mary and John went to the")
+for way in ({"temperature": 0}, {"temperature": 0.7}, {"top_p": 0.9}, {"temperature": 3.0}):
+    written = write(mine, beginning, 24, **way)
+    print(f"{way}:\n    {net.tokenizer.decode(written[0, 1:])!r}")
+
+# %% [markdown]
+# ---
+# ## 13 · Do not think twice
+#
+# Difficulty ●●●●○ · Importance ●●●○○ · 20 minutes
+#
+# To write the 100th token, the model above reads all 99 before it again, although it has read 98 of them a
+# moment ago. How much of that work is new? Look at what one position takes from another. It is only
+# attention that crosses positions, and there a position needs the **keys** and **values** of the positions before
+# it. Because of the causal mask these do not depend on what comes later: once computed, they stay as they
+# are for ever. So keep them, and let only the new token go through the model. This is the **KV cache**
+# (Shazeer 2019, *Fast Transformer Decoding*, describes this way of decoding).
+#
+# Write `cached_attention`, the attention of one layer for new positions that follow old ones.
+#
+# * `x[batch new d_model]` is what attention reads at the new positions.
+# * `past` is the pair `(k, v)` of all earlier positions, each `[batch old head d_head]`, or None at the beginning.
+# * Three functions are given: `heads_of(x)` returns `(q, k, v)`, each `[batch new head d_head]`; `pattern_of(q, k)`
+#   returns the pattern `[batch head query key]`; `output_of(pattern, v)` returns `[batch query d_model]`.
+# * Return two things: what attention adds at the **new** positions, `[batch new d_model]`, and the pair `(k, v)` of **all**
+#   positions, old and new, for next time. Leave `past` as it was: a text can be continued in two ways.
+#
+# Two things make this work that you have already done: `causal_mask` knows that fewer queries than keys means
+# the *last* positions, and `embed` has `start`. (Forget `start`, and every new token believes that it is the first.)
+#
+# <details><summary>Hint 1: who attends to what?</summary>
+#
+# Queries: the new positions only, nobody needs the old answers again. Keys and values: old and new.
+# </details>
+# <details><summary>Hint 2: joining</summary>
+#
+# `torch.cat` along the position axis, which is axis 1, old ones first. It makes a new tensor, so `past` survives.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "cached_attention", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def cached_attention(
+    x: torch.Tensor, past: tuple | None, heads_of, pattern_of, output_of
+) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
+    """Attention of new positions to old and new ones, and the keys and values of all of them.
+
+    x: [batch new d_model]. past: None or (k, v), each [batch old head d_head].
+    Returns: [batch new d_model], and (k, v), each [batch old+new head d_head].
+    """
+    ### BEGIN SOLUTION
+    q, k, v = heads_of(x)
+    if past is not None:
+        k = torch.cat([past[0], k], dim=1)  # [batch old+new head d_head]
+        v = torch.cat([past[1], v], dim=1)
+    return output_of(pattern_of(q, k), v), (k, v)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "cached_attention_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+def toy_heads(x):
+    """One head: q is x, k is 10 x, v is 100 x, each [batch new 1 d_head]."""
+    return x[:, :, None], 10 * x[:, :, None], 100 * x[:, :, None]
+
+
+asked = []
+
+
+def toy_pattern(q, k):
+    """Equal attention to all keys."""
+    asked.append((q.shape[1], k.shape[1], k[0, :, 0, 0].tolist()))
+    return torch.full((q.shape[0], 1, q.shape[1], k.shape[1]), 1 / k.shape[1])
+
+
+def toy_output(pattern, v):
+    """The mixture of values, as it is."""
+    return torch.einsum("bhqk,bkhe->bqe", pattern, v)
+
+
+first = torch.tensor([[[1.0], [2.0]]])
+got = cached_attention(first, None, toy_heads, toy_pattern, toy_output)
+assert type(got) is tuple and len(got) == 2, "return two things: the output, and the pair (k, v)"
+checks.check_close(got[0], torch.tensor([[[150.0], [150.0]]]), "the output with past=None")
+assert type(got[1]) is tuple and len(got[1]) == 2, "the second thing is the pair (k, v)"
+past = (torch.tensor([[[[10.0]], [[20.0]]]]), torch.tensor([[[[100.0]], [[200.0]]]]))
+got, kept = call_keeping(
+    cached_attention, torch.tensor([[[3.0]]]), past, toy_heads, toy_pattern, toy_output
+)
+n_query, n_key, seen_keys = asked[-1]
+assert n_query == 1, (
+    f"one new position, so one query, not {n_query}: the old ones need no new answer"
+)
+assert n_key == 3, f"two old keys and one new one make 3, not {n_key}"
+assert seen_keys == [10, 20, 30], f"the keys came as {seen_keys}: old ones first, in their order"
+checks.check_close(got[0], torch.tensor([[[200.0]]]), "the output of position 2")
+checks.check_close(got[1][0].flatten(), torch.tensor([10.0, 20.0, 30.0]), "the keys for next time")
+checks.check_close(
+    got[1][1].flatten(), torch.tensor([100.0, 200.0, 300.0]), "the values for next time"
+)
+assert torch.equal(kept[1][0], past[0]) and torch.equal(kept[1][1], past[1]), "past was changed"
+
+# %% nbgrader={"grade": true, "grade_id": "cached_attention_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random heads; texts cut into pieces of all sizes must give what the whole text gives.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for pieces, kind in (
+    ((1, 1, 1, 1), torch.float64),
+    ((3, 2), torch.float32),
+    ((2, 1, 3), torch.float64),
+):
+    length, heads, size, wide = sum(pieces), 3, 2, 5
+    maps = torch.randn(3, heads, wide, size, generator=g, dtype=torch.float64).to(kind)
+    back = torch.randn(heads, size, wide, generator=g, dtype=torch.float64).to(kind)
+    x = torch.randn(2, length, wide, generator=g, dtype=torch.float64).to(kind)
+
+    def heads_of(t, maps=maps):
+        """Linear maps, one for queries, keys and values each."""
+        return tuple((t[:, :, None, :, None] * m).sum(3) for m in maps)
+
+    def pattern_of(q, k):
+        """Shares of attention that fall with the distance of the vectors; later keys get none."""
+        distance = (q[:, :, None] - k[:, None]).abs().sum(-1).permute(0, 3, 1, 2)
+        place = torch.arange(k.shape[1] - q.shape[1], k.shape[1])
+        later = torch.arange(k.shape[1])[None, :] > place[:, None]
+        share = (-distance).exp().masked_fill(later, 0.0)
+        return share / share.sum(-1, keepdim=True)
+
+    def output_of(pattern, v, back=back):
+        """Values mixed and mapped back."""
+        mixed = (pattern[..., None] * v.permute(0, 2, 1, 3)[:, :, None]).sum(3)
+        return torch.einsum("bhqe,hed->bqd", mixed, back)
+
+    q, k, v = heads_of(x)
+    want = output_of(pattern_of(q, k), v)  # the whole text at once
+    cache, done = None, 0
+    for piece in pieces:
+        what = f"pieces {pieces}, positions {done} to {done + piece - 1}, seed {seed}"
+        call = call_keeping(
+            cached_attention, x[:, done : done + piece], cache, heads_of, pattern_of, output_of
+        )
+        result, kept = call
+        assert type(result) is tuple and len(result) == 2, "the output and the pair (k, v)"
+        out, pair = result
+        assert type(pair) is tuple and len(pair) == 2, "the pair (k, v)"
+        checks.check_close(out, want[:, done : done + piece], f"the output, {what}")
+        checks.check_close(pair[0], k[:, : done + piece], f"the keys, {what}")
+        checks.check_close(pair[1], v[:, : done + piece], f"the values, {what}")
+        if cache is not None:
+            same = torch.equal(kept[1][0], cache[0]) and torch.equal(kept[1][1], cache[1])
+            assert same, f"past was changed, {what}"
+        cache, done = (k[:, : done + piece].clone(), v[:, : done + piece].clone()), done + piece
+assert done == length
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Connected again, with a memory this time. The picture shows how long each further token takes. (It measures
+# your machine, so it is not the same twice.)
+
+
+# %%
+class FastGPT2(GPT2):
+    """GPT2 that remembers the keys and values of what it has read since `begin`."""
+
+    def begin(self):
+        self.read, self.past = 0, [None] * len(self.layers)
+
+    def embedding(self, tokens):
+        x = embed(tokens, self.top["W_E"], self.top["W_pos"], self.read)
+        self.read += tokens.shape[1]
+        return x
+
+    def attention(self, x, n):
+        W = self.layers[n]
+        out, self.past[n] = cached_attention(
+            x,
+            self.past[n],
+            lambda x: self.heads(x, n),
+            lambda q, k: attention_pattern(q, k, causal_mask),
+            lambda pattern, v: attention_output(pattern, v, W["W_O"], W["b_O"]),
+        )
+        return out
+
+
+def milliseconds(f, *args):
+    """The result of f and how long it took."""
+    before = time.perf_counter()
+    result = f(*args)
+    return result, 1000 * (time.perf_counter() - before)
+
+
+def race(name, n):
+    """Read n random tokens one by one, with and without the cache: largest gap, both times [n]."""
+    library = model(name)
+    W = from_gpt2(weights(name), library.cfg.n_heads)
+    slow, fast = (kind(W, library.cfg.eps).to(library.cfg.device) for kind in (GPT2, FastGPT2))
+    ids = torch.randint(0, library.cfg.d_vocab, (1, n), device=library.cfg.device)
+    fast.begin()
+    furthest, times = 0.0, ([], [])
+    with torch.no_grad():
+        for i in range(n):
+            whole, slow_time = milliseconds(slow, ids[:, : i + 1])
+            piece, fast_time = milliseconds(fast, ids[:, i : i + 1])
+            furthest = max(furthest, float((whole[:, -1] - piece[:, -1]).abs().max()))
+            times[0].append(slow_time)
+            times[1].append(fast_time)
+    return furthest, times
+
+
+race_gap, (slow_times, fast_times) = race("tiny-gpt2", min(net.cfg.n_ctx, 120))
+print(f"logits with and without the cache: furthest apart {race_gap:.0e}")
+plots.curves(
+    list(range(1, 1 + len(slow_times))),
+    {
+        "reading everything again": torch.tensor(slow_times).cumsum(0),
+        "with your cache": torch.tensor(fast_times).cumsum(0),
+    },
+    x_title="tokens written",
+    y_title="milliseconds in total",
+    title="What remembering is worth",
+)
+
+# %% [markdown]
+# ---
+# ## 14 · How wrong is a bet?
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+#
+# So far somebody else has trained the weights. Now you will. Training needs one number that says how bad the bets
+# are: the **cross-entropy** in nats, −ln of the probability that the model gave to the token that really came next,
+# averaged over all bets. 0 would be perfect; ln d_vocab is the price of having no idea.
+#
+# Logits at position *i* are a bet on the token at position *i + 1*. So the last logits have nothing to be compared
+# with, and the first token is never predicted. Be careful here: a model that is trained with logits and tokens
+# *not* shifted reaches a loss near 0 in no time. It learns to say what it sees.
+#
+# Write `next_token_loss`: `logits[batch pos d_vocab]` and `tokens[batch pos]` give a tensor of shape `[]`, the mean over
+# all `batch · (pos − 1)` bets. Gradients have to flow through it, so it stays a tensor. Logits may be in the thousands.
+#
+# <details><summary>Hint 1: shift</summary>
+#
+# Which logits have an answer? All but the last position. Which tokens are answers? All but the first.
+# </details>
+# <details><summary>Hint 2: log-probabilities</summary>
+#
+# `log_softmax` over the vocabulary is safe for large logits; a `softmax` and then `log` is not. To pick the entry of
+# each right token, `gather` wants an index with as many axes as the tensor.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "next_token_loss", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def next_token_loss(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy in nats of the bets on tokens 1, 2, …: a tensor of shape [].
+
+    logits: [batch pos d_vocab]. tokens: int64 [batch pos].
+    """
+    ### BEGIN SOLUTION
+    log_probs = logits[:, :-1].log_softmax(dim=-1)  # [batch pos-1 d_vocab]
+    return -log_probs.gather(-1, tokens[:, 1:, None]).mean()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "next_token_loss_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+toks = torch.tensor([[0, 2, 1], [1, 1, 2]])
+blank = next_token_loss(torch.zeros(2, 3, 4), toks)
+checks.check_tensor(blank, "next_token_loss", dtype=torch.float32)
+checks.check_shape(blank, (), "next_token_loss of logits [2 3 4]")
+slips = {
+    2.0: "the logarithm is natural, not to base 2",
+    4 * math.log(4): "average the bets, do not sum them",
+}
+slip = next((text for value, text in slips.items() if abs(float(blank) - value) < 1e-3), "")
+assert abs(float(blank) - math.log(4)) < 1e-4, (
+    f"equal logits over 4 tokens cost ln 4 = 1.386 nats, not {float(blank):.3f}. {slip}"
+)
+sure = torch.zeros(2, 3, 4)
+for b, p, word in ((0, 0, 2), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
+    sure[b, p, word] = 50.0  # a sure bet on what comes next
+parrot = 50 * torch.nn.functional.one_hot(toks, 4).float()
+assert float(next_token_loss(parrot, toks)) > 1, (
+    "a model that repeats the token it sees must not look good: compare logits i with token i + 1"
+)
+assert abs(float(next_token_loss(sure, toks))) < 1e-4, "sure and right bets cost nothing"
+
+# %% nbgrader={"grade": true, "grade_id": "next_token_loss_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random logits, small and large, against a loop, with the gradient; the arguments survive.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for scale, kind in ((1.0, torch.float64), (3.0, torch.float32), (2000.0, torch.float64)):
+    logits = scale * torch.randn(2, 5, 7, generator=g, dtype=torch.float64)
+    logits = logits.to(kind)
+    toks = torch.randint(0, 7, (2, 5), generator=g)
+    costs, slope = [], torch.zeros(2, 5, 7, dtype=torch.float64)
+    for b in range(2):
+        for p in range(4):
+            row = logits[b, p].double().tolist()
+            top, answer = max(row), int(toks[b, p + 1])
+            total = math.fsum(math.exp(value - top) for value in row)
+            costs.append(top + math.log(total) - row[answer])
+            for word in range(7):
+                chance = math.exp(row[word] - top) / total
+                slope[b, p, word] = (chance - (word == answer)) / 8
+    want = torch.tensor(math.fsum(costs) / 8, dtype=kind)
+    got, kept = call_keeping(next_token_loss, logits, toks)
+    checks.check_tensor(got, "next_token_loss", dtype=kind)
+    checks.check_close(got, want, f"next_token_loss of logits [2 5 7], seed {seed}")
+    assert torch.equal(kept[0], logits) and torch.equal(kept[1], toks), (
+        f"arguments changed [seed {seed}]"
+    )
+    _, (slope_got,) = vjp(
+        lambda t, toks=toks: next_token_loss(t, toks), [logits], torch.tensor(1.0, dtype=kind)
+    )
+    checks.check_close(slope_got, slope.to(kind), f"the gradient of next_token_loss, seed {seed}")
+assert seed >= 0
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
+# ## 15 · One step
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+#
+# Training repeats one step thousands of times: read a batch of texts, compute the loss, compute how the loss changes with
+# each weight (the gradient), move every weight a little against it. PyTorch does the derivatives (`loss.backward()`
+# adds each weight's gradient to its `.grad`), and an *optimizer* does the moving (`optimizer.step()`).
+#
+# `backward` **adds** to `.grad`. What was there before, from the last step or from anybody else, has to be cleared in
+# time, or the step goes in the wrong direction: `optimizer.zero_grad()`.
+#
+# Write `train_step(net, optimizer, tokens, loss_of)`: one step, whatever was in `.grad` when it is called. `loss_of(logits, tokens)`
+# is the loss, a tensor of shape `[]`. Return the loss **before** the step, as a Python float. (A tensor would keep
+# alive the whole computation that led to it.)
+#
+# <details><summary>Hint 1: the order</summary>
+#
+# Logits and loss; clear; backward; step. Where exactly the clearing stands does not matter as long as it is before
+# `backward` and not after.
+# </details>
+# <details><summary>Hint 2: a float</summary>
+#
+# `loss.item()`, or `float(loss)`.
+# </details>
+
+
+# %%
+class Lookup(torch.nn.Module):
+    """A model with one table of weights [d_vocab d_vocab]: the logits after a token are its row."""
+
+    def __init__(self, table):
+        super().__init__()
+        self.table = torch.nn.Parameter(table.clone())
+
+    def forward(self, tokens):  # [batch pos] -> [batch pos d_vocab]
+        return self.table[tokens]
+
+
+class Bench:
+    """A Lookup and its optimizer, to try a step on; `left_over` is in .grad from the start."""
+
+    def __init__(self, table, lr, momentum, left_over):
+        self.model = Lookup(table)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=lr, momentum=momentum)
+        self.model.table.grad = left_over.clone()
+
+
+def distance(logits, tokens):
+    """A loss to try a step with: the mean square of (logit minus the id that stands there)."""
+    return ((logits - tokens[..., None]) ** 2).mean()
+
+
+# %% nbgrader={"grade": false, "grade_id": "train_step", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def train_step(net, optimizer, tokens: torch.Tensor, loss_of) -> float:
+    """One step of `optimizer` on `net`'s weights; returns the loss before it.
+
+    net: a module from tokens [batch pos] to logits [batch pos d_vocab].
+    loss_of: a function from logits and tokens to a tensor of shape [].
+    """
+    ### BEGIN SOLUTION
+    loss = loss_of(net(tokens), tokens)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "train_step_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+table = torch.tensor([[5.0, 0.0], [0.0, 3.0]])
+toks = torch.tensor(
+    [[0, 0, 0, 0]]
+)  # only row 0 is used: its loss is (25 + 0) / 2, its gradient [5, 0]
+bench = theirs(Bench)(table, 0.1, 0.0, torch.zeros(2, 2))
+got = train_step(bench.model, bench.optimizer, toks, distance)
+assert type(got) is float, f"expected a float, got {type(got).__name__}: loss.item()"
+after = state(bench.model)["table"]
+assert not torch.equal(after, table), "the weights have not moved: is optimizer.step() called?"
+assert float(after[0, 0]) < 5, "the weights moved uphill"
+checks.check_close(
+    after, torch.tensor([[4.5, 0.0], [0.0, 3.0]]), "the table after one step of size 0.1"
+)
+assert abs(got - 12.5) < 1e-5, f"the loss before the step is 12.5, not {got:.3f}"
+second = train_step(bench.model, bench.optimizer, toks, distance)
+after = state(bench.model)["table"]
+assert abs(float(after[0, 0]) - 3.55) > 0.01, (
+    "the second step was too long, as if the gradient of the first had been added to it"
+)
+checks.check_close(after, torch.tensor([[4.05, 0.0], [0.0, 3.0]]), "the table after two steps")
+stale = theirs(Bench)(table, 0.1, 0.0, torch.full((2, 2), 100.0))  # somebody left gradients behind
+train_step(stale.model, stale.optimizer, toks, distance)
+assert torch.allclose(state(stale.model)["table"], torch.tensor([[4.5, 0.0], [0.0, 3.0]])), (
+    "gradients that were in .grad before the call have moved the weights: clear them in time"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "train_step_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Hidden: several steps with momentum on random tables and texts, computed by hand; gradients left over.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for vocab, lr, momentum in ((5, 0.3, 0.0), (4, 0.2, 0.6)):
+    table = torch.randn(vocab, vocab, generator=g, dtype=torch.float64)
+    left_over = torch.randn(vocab, vocab, generator=g, dtype=torch.float64)
+    bench = theirs(Bench)(table, lr, momentum, left_over)
+    now, speed = table.tolist(), None
+    for number in range(1, 5):
+        toks = torch.randint(0, vocab, (3, 4), generator=g)
+        slope = [[0.0] * vocab for _ in range(vocab)]
+        squares = []
+        for token in toks.flatten().tolist():
+            for word in range(vocab):
+                off = now[token][word] - token
+                squares.append(off * off)
+                slope[token][word] += 2 * off / (12 * vocab)
+        speed = slope if speed is None else [
+            [momentum * s + d for s, d in zip(*rows, strict=True)] for rows in zip(speed, slope, strict=True)
+        ]  # fmt: skip
+        now = [
+            [w - lr * s for w, s in zip(*rows, strict=True)]
+            for rows in zip(now, speed, strict=True)
+        ]
+        got = train_step(bench.model, bench.optimizer, toks, distance)
+        what = f"step {number}, lr {lr}, momentum {momentum}, seed {seed}"
+        assert type(got) is float, f"expected a float, got {type(got).__name__}"
+        assert abs(got - math.fsum(squares) / len(squares)) < 1e-9, f"not the loss before {what}"
+        checks.check_close(
+            state(bench.model)["table"],
+            torch.tensor(now, dtype=torch.float64),
+            f"the weights after {what}",
+            hint="Which gradients are in .grad when the optimizer steps?",
+        )
+assert number == 4
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
+# ## Train one
+#
+# What shall a small transformer learn in a few seconds? A language whose laws we know, so that we can say how
+# good a model can possibly be. It has twelve symbols, and the next one depends by chance **on the last two**: each
+# pair has a preference of its own. For such a language four losses can be computed exactly:
+#
+# * *no idea*: all symbols equally likely, ln 12;
+# * *counting symbols*: knowing how frequent each is;
+# * *counting pairs*: knowing what follows each symbol. This is the **bigram** loss, and it is the best that any model
+#   can do which looks at the current symbol only. A transformer without attention is such a model;
+# * *the floor*: knowing the law. No model can do better, except by luck.
+#
+# A loss that has fallen says little. A loss **below the bigram line** says that the model has learnt to look back.
+
+# %%
+SYMBOLS = "abcdefghijkl"
+law_source = torch.Generator().manual_seed(3)
+law = (
+    (
+        1.6 * torch.randn(12, 1, 12, generator=law_source)
+        + 1.6 * torch.randn(1, 12, 12, generator=law_source)
+    )
+    .double()
+    .softmax(dim=-1)
+)  # [before last, last, next]: each row is a distribution
+
+
+def symbol_texts(n, length, seed):
+    """Texts of the language: int64 [n length]."""
+    source = torch.Generator().manual_seed(seed)
+    columns = list(torch.randint(0, 12, (2, n), generator=source))
+    while len(columns) < length + 20:  # the first twenty are thrown away: they know their beginning
+        choice = law[columns[-2], columns[-1]]
+        columns.append(torch.multinomial(choice, 1, generator=source)[:, 0])
+    return torch.stack(columns[20:], dim=1)
+
+
+def exact_losses():
+    """What each kind of knowledge costs in the long run, in nats."""
+    pairs = torch.full((12, 12), 1 / 144, dtype=torch.float64)  # [before last, last]
+    for _ in range(300):  # one symbol further each time, until nothing changes
+        pairs = torch.einsum("ab,abc->bc", pairs, law)
+    triples = pairs[:, :, None] * law  # [before last, last, next]
+    known = {
+        "counting symbols": triples.sum((0, 1), keepdim=True),
+        "counting pairs": triples.sum(0, keepdim=True),
+        "the floor": triples,
+    }
+    losses = {"no idea": math.log(12)}
+    for label, joint in known.items():
+        given = joint / joint.sum(-1, keepdim=True)
+        losses[label] = -float((joint * given.log()).sum())
+    return losses
+
+
+def fresh_weights(d_vocab, n_ctx, d_model, n_heads, d_mlp, n_layers, seed):
+    """Random weights in the form that from_gpt2 returns."""
+    source = torch.Generator().manual_seed(seed)
+    d_head = d_model // n_heads
+
+    def noise(*shape, size):
+        return size * torch.randn(*shape, generator=source)
+
+    def block_weights():
+        fan = d_model**-0.5  # keeps the size of what is read
+        W = {f"W_{s}": noise(n_heads, d_model, d_head, size=fan) for s in "QKV"}
+        W |= {f"b_{s}": torch.zeros(n_heads, d_head) for s in "QKV"}
+        W |= {f"ln{i}_w": torch.ones(d_model) for i in (1, 2)}
+        W |= {f"ln{i}_b": torch.zeros(d_model) for i in (1, 2)}
+        W |= {"W_O": noise(n_heads, d_head, d_model, size=fan), "b_O": torch.zeros(d_model)}
+        W |= {"W_in": noise(d_model, d_mlp, size=fan), "b_in": torch.zeros(d_mlp)}
+        return W | {"W_out": noise(d_mlp, d_model, size=d_mlp**-0.5), "b_out": torch.zeros(d_model)}
+
+    return {
+        "W_E": noise(d_vocab, d_model, size=0.3),
+        "W_pos": noise(n_ctx, d_model, size=0.3),
+        "W_U": noise(d_model, d_vocab, size=d_model**-0.5),
+        "ln_w": torch.ones(d_model),
+        "ln_b": torch.zeros(d_model),
+        "blocks": [block_weights() for _ in range(n_layers)],
+    }
+
+
+def train(steps):
+    """A one-layer transformer after `steps` of your steps, and the loss at each: [steps]."""
+    net = GPT2(fresh_weights(12, 24, 32, 2, 64, 1, seed=0))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-2, weight_decay=0.0)
+    losses = [
+        train_step(net, optimizer, symbol_texts(32, 24, seed), next_token_loss)
+        for seed in range(steps)
+    ]
+    return net, losses
+
+
+small, small_losses = train(400)
+levels = exact_losses()
+plots.curves(
+    list(range(400)),
+    {"your model": small_losses} | {label: [level] * 400 for label, level in levels.items()},
+    x_title="step",
+    y_title="loss (nats)",
+    title="A transformer of 10,000 weights learns to look back",
+)
+
+# %% [markdown]
+# Look at the way down. First it falls fast to the pair line: everything up to there can be known from the symbol that
+# is just being read, without attention. Then comes a second, slower fall. What is it learning there? The symbol
+# *before last* is one position back. Somebody has to fetch it. Here is where its two heads look, on a text that it has
+# never seen:
+
+# %%
+new_text = symbol_texts(1, 24, seed=10**6)
+with torch.no_grad():
+    stream = embed(new_text, small.top["W_E"], small.top["W_pos"])
+    reading = layer_norm(stream, small.layers[0]["ln1_w"], small.layers[0]["ln1_b"], small.eps)
+    small_q, small_k, small_v = small.heads(reading, 0)
+    small_pattern = attention_pattern(small_q, small_k, causal_mask)
+plots.attention_heads(
+    small_pattern[0],
+    [SYMBOLS[i] for i in new_text[0].tolist()],
+    title="Nobody told it to look one step back",
+)
+
+# %% [markdown]
+# A bright line just below the diagonal: a **previous-token head**. You have written every operation that it is made
+# of, trained it in seconds, and understood why it had to appear. Heads of exactly this kind are in every large language
+# model. The next notebooks find them there.
+
+# %% [markdown]
+# ---
+# ## In your own words
+#
+# Importance ●●●●○ · 15 minutes · read and marked by a person
+#
+# Answer in eight to fourteen sentences.
+#
+# 1. Name two mistakes of this notebook (for instance from the hints) after which a *published* model would still write
+#    fluent text. Why can one not see them in the text, and how did you find out that you had not made them?
+# 2. Somebody says: "the logits at position 5 may depend on token 6, since all positions are computed at once." Which
+#    operations of the model mix positions at all? Show with them that the claim is false.
+# 3. Your small model was trained for 400 steps and ended below the pair line. A colleague's model, of the same size but
+#    without attention, has been trained for a million steps on the same language. Can it be better than yours? Why?
+# 4. Exercises 5 and 6 have no weights in common. What does that allow you to ask about a head that you could not ask if
+#    it were one large function of the whole text?
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "what_you_have_built", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# One point for each part.
+#
+# 1. Two of: the exact GELU instead of the tanh approximation; the variance divided by d − 1; eps outside the root; eps of
+#    another size; a wrong value in rarely used rows. They change each logit by so little that the order of the likely
+#    tokens stays. The text looks the same, so one has to compare numbers: activations and logits with those of another
+#    implementation (here the library's, to 1e-4), and each part on inputs where the slip shows (tiny variance).
+# 2. Only attention mixes positions; embedding, norms, MLP and unembedding act on each position by itself. In attention the
+#    mask puts −∞ on the scores of later keys, the softmax makes exactly 0 of them, and so the value of position 6 has
+#    weight 0 in every mixture of positions up to 5. This holds in every layer, so nothing of token 6 reaches position 5.
+#    (Experiment: change token 6 and compare.)
+# 3. No. Without attention a position sees its own token and place only, so its best possible bet is the distribution of
+#    the next symbol given the current one, which costs the bigram loss. More training brings it to that line and not
+#    below (apart from chance in a finite sample). Below the line is only who uses the symbol before last.
+# 4. Where it looks (queries, keys) and what it moves from there (values, output) can be examined, and changed, separately:
+#    which tokens does it attend to, whatever it copies; what would it write if it attended to this token. One can keep
+#    the pattern and replace the values, or the other way round.
+# ### END SOLUTION
+
+# %% [markdown]
+# ---
+# Fifteen functions, none longer than a few lines, and together they are GPT-2. In the next notebook you take up the
+# library again: it gives you every activation of such a model by name, and lets you change it while the model runs. Now you
+# know what each of these names means.
