@@ -24,7 +24,7 @@ class AccountPage(BaseHandler):
 
     async def prepare(self) -> None:
         await super().prepare()
-        if self._token_authenticated:
+        if getattr(self, "_token_authenticated", False):
             raise web.HTTPError(403, "This page is for browsers, not for tokens.")
 
     def sent_from_the_hub(self) -> bool:

@@ -27,6 +27,10 @@ class SetPassword(AccountPage):
 
     referrer_policy = "no-referrer"
 
+    def initialize(self) -> None:
+        # Tornado writes the address of what fails into the log; the key is parsed by now.
+        self.request.uri = self.request.path
+
     @property
     def throttle(self) -> Throttle:
         return self.settings.setdefault("link_throttle", Throttle(WRONG_KEYS, WRONG_KEYS_SECONDS))
@@ -49,7 +53,7 @@ class SetPassword(AccountPage):
             raise web.HTTPError(404, NO_LINK)
         self.log.info("%s has set a password by a link", name)
         self._end_sessions(name)
-        await self.show("password-set.html", name=name)
+        await self.show("password-set.html", account=name)
 
     def _owner(self, key: str) -> str:
         address = self.request.remote_ip
@@ -66,7 +70,7 @@ class SetPassword(AccountPage):
         await self.show(
             "set-password.html",
             status=400 if wrong else 200,
-            name=name,
+            account=name,
             key=key,
             wrong=wrong,
             shortest=shortest,
@@ -110,7 +114,7 @@ class ChangePassword(AccountPage):
             self.db.commit()
             self.set_login_cookie(user)
             self.log.info("%s has changed the password", user.name)
-            await self.show("password-set.html", name=user.name)
+            await self.show("password-set.html", account=user.name)
 
     async def _form(self, wrong: str = "") -> None:
         shortest = self.authenticator.minimum_password_length

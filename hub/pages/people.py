@@ -69,10 +69,11 @@ def rows(folder: CourseFolder, state: State, actor: str) -> list[Row]:
 
     order = ("admin", "instructor", "student")
     last_names = {name: one.last_name.casefold() for name, one in listed.items()}
-    found = [row(name) for name in everybody(settings)]
-    return sorted(
-        found, key=lambda row: (order.index(row.part), last_names.get(row.name, ""), row.name)
-    )
+
+    def place(row: Row) -> tuple[int, str, str]:
+        return order.index(row.part), last_names.get(row.name) or row.name, row.name
+
+    return sorted((row(name) for name in everybody(settings)), key=place)
 
 
 class People(AccountPage):

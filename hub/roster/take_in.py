@@ -56,4 +56,5 @@ def take_in(folder: CourseFolder, proposal: Proposal) -> Iterator[str]:
     elif kind == "native" and in_containers(os.environ):
         yield "Links to set a password, for who has none: `make links`"
     elif kind == "native":
-        yield from table(links_for_who_has_none(folder, added))
+        listed = {one.username for one in proposal.students}
+        yield from table(links_for_who_has_none(folder, listed))

@@ -1,0 +1,19 @@
+"""Databases that nothing stands in yet, made once: making them takes seconds."""
+
+from pathlib import Path
+
+import pytest
+from jupyterhub import orm
+
+import hub.accounts.passwords  # noqa: F401  its tables are made with the hub's
+from hub.authoring.gradebook import open_gradebook
+
+
+@pytest.fixture(scope="session")
+def empty_databases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an empty gradebook.db and jupyterhub.sqlite."""
+    folder = tmp_path_factory.mktemp("databases")
+    with open_gradebook(f"sqlite:///{folder / 'gradebook.db'}", "m"):
+        pass
+    orm.new_session_factory(f"sqlite:///{folder / 'jupyterhub.sqlite'}")().close()
+    return folder
