@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from course.plots.style import DASHES, FAINT, GRID, INK, LINES, array, finish, visible
 
+_MARKED = 40  # points of a curve that still stand apart
 _PATTERNS = ("", "/", ".", "x")  # bars are told apart by more than their colour
 
 
@@ -71,12 +72,14 @@ def curves(
     x_title: str,
     y_title: str,
     title: str,
+    levels: Mapping[str, float] | None = None,
 ) -> go.Figure:
     """One or several quantities against a number that was varied, such as a strength.
 
     Args:
         x: `[point]`.
-        lines: from a label to its values `[point]`.
+        lines: from a label to its values `[point]`. Few points are marked, many are only joined.
+        levels: from a label to a height that the curves are to be compared with.
     """
     where = array(x, "curves", ("point",))
     figure = go.Figure()
@@ -89,11 +92,18 @@ def curves(
                 x=where.tolist(),
                 y=y.tolist(),
                 name=str(label),
-                mode="lines+markers",
+                mode="lines+markers" if len(where) <= _MARKED else "lines",
                 line={"color": LINES[index % len(LINES)], "dash": DASHES[index % len(DASHES)]},
                 marker={"size": 6},
                 hovertemplate=f"%{{x:.3g}}: %{{y:.3f}}<extra>{label}</extra>",
             )
+        )
+    for label, height in (levels or {}).items():
+        figure.add_hline(
+            y=height,
+            line={"color": FAINT, "dash": "dash", "width": 1.5},
+            annotation={"text": f"{label}: {height:.2f}", "font.color": INK},
+            annotation_position="top right",
         )
     figure.update_xaxes(title_text=x_title, gridcolor=GRID, zerolinecolor=FAINT)
     figure.update_yaxes(title_text=y_title, gridcolor=GRID, zerolinecolor=FAINT)
