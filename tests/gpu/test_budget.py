@@ -82,7 +82,7 @@ def fake_torch(tmp_path: Path) -> Path:
     return tmp_path
 
 
-HOOK = "from hub.spawning.gpu.budget import limit_when_torch_comes as hook; hook(); hook()\n"
+HOOK = "from hub.spawning.gpu.budget import begin as hook; hook(); hook()\n"
 
 
 def test_the_limit_is_set_when_cuda_starts_and_not_before(fake_torch):
@@ -144,8 +144,8 @@ def test_a_kernel_without_torch_pays_less_than_ten_milliseconds(tmp_path):
     code = """
 import time, ipykernel.kernelapp
 before = time.process_time()
-from hub.spawning.gpu.budget import limit_when_torch_comes
-limit_when_torch_comes()
+from hub.spawning.gpu.budget import begin
+begin()
 print((time.process_time() - before) * 1000)
 """
     times = [float(run(code, tmp_path, LOGITLAB_GPU_MIB="10240")) for _ in range(5)]

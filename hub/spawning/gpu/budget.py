@@ -16,9 +16,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from hub.spawning.gpu.farewell import listen
 
 BUDGET = "LOGITLAB_GPU_MIB"
 CONTEXT_MIB = 512
@@ -94,11 +96,12 @@ class _AfterTorch:
         return spec
 
 
-def limit_when_torch_comes(environ: dict[str, str] | None = None) -> None:
+def begin(environ: Mapping[str, str] = os.environ) -> None:
     """Set this kernel's share when it imports torch; nothing where the server has no budget."""
-    text = (os.environ if environ is None else environ).get(BUDGET, "")
+    text = environ.get(BUDGET, "")
     if not text.isdigit() or not int(text):
         return
+    listen(text)
     budget = int(text)
     if "torch" in sys.modules:
         limit(sys.modules["torch"], budget)

@@ -1,9 +1,9 @@
 # IPython runs this file in every kernel: the student's image puts it into etc/ipython/startup of
 # its environment. Nothing that goes wrong here may cost somebody their kernel.
 try:
-    from hub.spawning.gpu.budget import limit_when_torch_comes
+    from hub.spawning.gpu.budget import begin
 
-    limit_when_torch_comes()
-    del limit_when_torch_comes
+    begin()
+    del begin
 except Exception:
     pass
