@@ -57,9 +57,10 @@ def model_card(
         "32 countries, agreement, pronouns, invented surnames, lists, brackets; and, in two rows "
         "of five, blocks of random tokens repeated. It knows no other English.",
         "- Never seen in training: one pair of names in ten, four sentence patterns.",
-        f"- AdamW, learning rate up to {recipe.learning_rate:g}, batch {recipe.batch} rows of "
-        f"{recipe.context} tokens, {recipe.steps} steps ({million:.1f} million tokens), float32, "
-        "one CPU thread.",
+        f"- AdamW, batch {recipe.batch} rows of {recipe.context} tokens, {recipe.steps} steps "
+        f"({million:.1f} million tokens), float32, one CPU thread. Learning rate up to "
+        f"{recipe.learning_rate:g}, then down in a half cosine that would end at step "
+        f"{recipe.decay}.",
         f"- Weights initialised with standard deviation {recipe.spread:g} (GPT-2's 0.02 leaves a "
         "model of this width on a plateau), positions with sinusoids.",
         f"- Seed {recipe.seed}. {recipe.seeds_tried}".rstrip(),
