@@ -7,6 +7,7 @@ import http.client
 import io
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -134,6 +135,18 @@ class Guarded:
     def client(self) -> APIClient:
         return APIClient(base_url=f"unix://{self.socket}", version="auto", timeout=60)
 
+    def make_database(self) -> str:
+        """The id of a running container that is no student's, with a secret in its environment."""
+        made = self.engine.create_container(
+            self.policy.student_image,
+            ["jupyterhub-singleuser"],
+            name=f"{self.policy.project}-db-1",
+            environment={"POSTGRES_PASSWORD": "secret"},
+            labels={"logitlab.project": self.policy.project},
+        )
+        self.engine.start(made["Id"])
+        return made["Id"]
+
     def clear(self) -> None:
         """Remove all containers of this run, whoever made them."""
         for container in self.engine.containers(all=True):
@@ -147,7 +160,7 @@ class Guarded:
 def guarded() -> Iterator[Guarded]:
     """A guard in a process of its own, as in its container, with all that it needs."""
     engine = an_engine()
-    project = f"llguard{os.getpid()}"
+    project = f"llguard{secrets.token_hex(4)}"
     policy = Policy(project=project, tag=project, gpus=(GPU, OTHER_GPU))
     for image in policy.images:
         tiny_image(engine, image)
