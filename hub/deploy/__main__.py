@@ -32,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python3 -m hub.deploy")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (module, help_line) in COMMANDS.items():
+    for name, (place, help_line) in COMMANDS.items():
         command = commands.add_parser(name, help=help_line, description=help_line)
         if given[:1] == [name]:
-            importlib.import_module(f"hub.deploy.{module}").add_arguments(name, command)
+            importlib.import_module(f"hub.deploy.{place}").add_arguments(name, command)
     options = parser.parse_args(given)
     module = importlib.import_module(f"hub.deploy.{COMMANDS[options.command][0]}")
     try:
