@@ -102,10 +102,17 @@ def curves(
         figure.add_hline(
             y=height,
             line={"color": FAINT, "dash": "dash", "width": 1.5},
-            annotation={"text": f"{label}: {height:.2f}", "font.color": INK},
-            annotation_position="top right",
+            annotation={"text": f"{label}: {height:.2f}", "font.color": INK, "font.size": 11},
+            # beside the plot, where no curve runs through the text
+            annotation_position="right",
         )
     figure.update_xaxes(title_text=x_title, gridcolor=GRID, zerolinecolor=FAINT)
     figure.update_yaxes(title_text=y_title, gridcolor=GRID, zerolinecolor=FAINT)
     figure.update_layout(height=400, width=760, showlegend=len(lines) > 1, font_color=INK)
-    return finish(figure, title)
+    finish(figure, title)
+    if levels:
+        longest = max(map(len, levels))
+        figure.update_layout(
+            height=460, margin_r=70 + 7 * longest, legend={"orientation": "h", "y": 1.1, "x": 0}
+        )
+    return figure
