@@ -1,0 +1,233 @@
+"""The rules as data."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.firewall.rules import (
+    Firewall,
+    FirewallError,
+    chains,
+    firewall_from,
+    removal,
+    repair,
+    resolvers,
+    standing,
+)
+
+CLOSED = Firewall("logitlab0", "10.201.0.2", "10.201.0.3")
+OPEN = Firewall("logitlab0", "10.201.0.2", "10.201.0.3", True, ("10.0.0.53",))
+ENVIRONMENT = {
+    "LOGITLAB_BRIDGE": "logitlab0",
+    "LOGITLAB_HUB_IP": "10.201.0.2",
+    "LOGITLAB_PROXY_IP": "10.201.0.3",
+}
+# What an engine leaves on a host that has nothing else.
+ENGINES = [
+    *("-P INPUT ACCEPT", "-P FORWARD DROP", "-P OUTPUT ACCEPT"),
+    *("-N DOCKER", "-N DOCKER-ISOLATION-STAGE-1", "-N DOCKER-USER"),
+    *("-A FORWARD -j DOCKER-USER", "-A FORWARD -j DOCKER-ISOLATION-STAGE-1"),
+    "-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+    "-A DOCKER-USER -j RETURN",
+]
+
+
+def restored(listed: list[str], lines: list[str]) -> list[str]:
+    """What iptables lists after `iptables-restore --noflush` was given `lines`."""
+    now = list(listed)
+    for line in lines:
+        verb, chain, *_ = [*line.split(), ""]
+        if line.startswith(":"):
+            name = verb[1:]
+            now = [rule for rule in now if not rule.startswith(f"-A {name} ")]
+            now += [] if f"-N {name}" in now else [f"-N {name}"]
+        elif verb == "-A":
+            now.append(line)
+        elif verb == "-D":
+            now.remove("-A " + line.removeprefix("-D "))
+        elif verb == "-I":
+            place = int(line.split()[2])
+            first = [i for i, rule in enumerate(now) if rule.startswith(f"-A {chain} ")]
+            at = first[place - 1] if place <= len(first) else len(now)
+            now.insert(at, line.replace(f"-I {chain} {place}", f"-A {chain}", 1))
+        elif verb == "-F":
+            now = [rule for rule in now if not rule.startswith(f"-A {chain} ")]
+        elif verb == "-X":
+            now.remove(f"-N {chain}")
+    return now
+
+
+@pytest.mark.parametrize("wanted", [CLOSED, OPEN])
+@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
+def test_after_a_repair_the_rules_stand_and_after_a_removal_nothing_is_left(wanted, family):
+    assert not standing(wanted, family, ENGINES)
+    repaired = restored(ENGINES, repair(wanted, family, ENGINES))
+    assert standing(wanted, family, repaired)
+    left = restored(repaired, removal(wanted, repaired))
+    assert sorted(left) == sorted(ENGINES)
+    assert removal(wanted, ENGINES) == ["*filter", "COMMIT"]
+
+
+@given(st.data())
+def test_whatever_is_lost_or_added_is_noticed_and_repaired(data):
+    listed = restored(ENGINES, repair(CLOSED, "ipv4", ENGINES))
+    if data.draw(st.booleans()):
+        lost = data.draw(st.sampled_from([line for line in listed if "LOGITLAB" in line]))
+        if lost.startswith("-N"):
+            chain = lost.removeprefix("-N ")
+            listed = [line for line in listed if chain not in line]
+        else:
+            listed.remove(lost)
+    else:
+        parent = data.draw(st.sampled_from(["DOCKER-USER", "INPUT", CLOSED.forward, CLOSED.input]))
+        first = next(i for i, line in enumerate(listed) if line.startswith(f"-A {parent} "))
+        listed.insert(first, f"-A {parent} -j ACCEPT")
+    assert not standing(CLOSED, "ipv4", listed)
+    assert standing(CLOSED, "ipv4", restored(listed, repair(CLOSED, "ipv4", listed)))
+
+
+def test_other_settings_replace_the_rules():
+    listed = restored(ENGINES, repair(OPEN, "ipv4", ENGINES))
+    assert not standing(CLOSED, "ipv4", listed)
+    assert standing(CLOSED, "ipv4", restored(listed, repair(CLOSED, "ipv4", listed)))
+
+
+def test_two_deployments_on_one_host_leave_each_other_in_peace():
+    other = Firewall("other0", "10.202.0.2", "10.202.0.3")
+    listed = restored(ENGINES, repair(CLOSED, "ipv4", ENGINES))
+    listed = restored(listed, repair(other, "ipv4", listed))
+    assert standing(CLOSED, "ipv4", listed) and standing(other, "ipv4", listed)
+    left = restored(listed, removal(other, listed))
+    assert standing(CLOSED, "ipv4", left) and "other0" not in " ".join(left)
+
+
+def test_without_the_engines_chain_the_rules_hang_on_forward():
+    bare = ["-P INPUT ACCEPT", "-P FORWARD ACCEPT", "-P OUTPUT ACCEPT"]
+    listed = restored(bare, repair(CLOSED, "ipv4", bare))
+    assert "-A FORWARD -i logitlab0 -j LOGITLAB-FWD-logitlab0" in listed
+    # The engine comes: its chain takes precedence, and the rules move there.
+    listed += ["-N DOCKER-USER", "-A DOCKER-USER -j RETURN"]
+    listed.insert(3, "-A FORWARD -j DOCKER-USER")
+    assert not standing(CLOSED, "ipv4", listed)
+    moved = restored(listed, repair(CLOSED, "ipv4", listed))
+    assert standing(CLOSED, "ipv4", moved)
+    assert "-A FORWARD -i logitlab0 -j LOGITLAB-FWD-logitlab0" not in moved
+
+
+@pytest.mark.parametrize(
+    "before", [[], ["-A FORWARD -i logitlab0 -j ACCEPT", "-A FORWARD -j DOCKER-USER"]]
+)
+def test_a_chain_that_no_packet_reaches_is_not_relied_on(before):
+    listed = [*before, "-N DOCKER-USER", "-A DOCKER-USER -j RETURN"]
+    repaired = restored(listed, repair(CLOSED, "ipv4", listed))
+    assert repaired.index("-A FORWARD -i logitlab0 -j LOGITLAB-FWD-logitlab0") == 0 or not before
+    assert standing(CLOSED, "ipv4", repaired)
+
+
+def within(address: str, network: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(network)
+
+
+def verdict(wanted: Firewall, source: str, target: str, out: str, port: int = 8888) -> str:
+    """What the rules say to a new TCP connection that comes in at the bridge."""
+    for rule in chains(wanted, "ipv4")[wanted.forward]:
+        words = rule.split()
+        said = dict(itertools.pairwise(words))
+        away = "! -o" in rule
+        if (
+            "--ctstate" in said
+            or (
+                "-s" in said
+                and ipaddress.ip_address(source) not in ipaddress.ip_network(said["-s"])
+            )
+            or (
+                "-d" in said
+                and ipaddress.ip_address(target) not in ipaddress.ip_network(said["-d"])
+            )
+            or ("-o" in said and (said["-o"] == out) == away)
+            or said.get("-p", "tcp") != "tcp"
+            or ("--dport" in said and int(said["--dport"]) != port)
+        ):
+            continue
+        return said["-j"]
+    raise AssertionError("no rule decides")
+
+
+STUDENT, PEER = "10.201.0.20", "10.201.0.21"
+
+
+@pytest.mark.parametrize("wanted", [CLOSED, OPEN])
+def test_who_reaches_whom_on_the_bridge(wanted):
+    bridge = wanted.bridge
+    assert verdict(wanted, STUDENT, wanted.proxy, bridge, 8000) == "ACCEPT"
+    assert verdict(wanted, STUDENT, wanted.proxy, bridge, 8001) == "DROP"
+    assert verdict(wanted, STUDENT, PEER, bridge) == "DROP"
+    assert verdict(wanted, STUDENT, wanted.hub, bridge, 8081) == "DROP"
+    assert verdict(wanted, wanted.hub, STUDENT, bridge) == "ACCEPT"
+    assert verdict(wanted, wanted.proxy, STUDENT, bridge) == "ACCEPT"
+
+
+@given(st.ip_addresses(v=4))
+def test_internet_access_is_access_to_global_addresses_only(address):
+    assert verdict(CLOSED, STUDENT, str(address), "eth0") == "DROP"
+    if verdict(OPEN, STUDENT, str(address), "eth0") == "RETURN":
+        relays = ipaddress.ip_network("192.88.99.0/24")  # public, and counted as reserved
+        assert address.is_global or address in relays
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("169.254.169.254", "169.254.170.2", "100.100.100.200", "192.0.0.192", "168.63.129.16"),
+        *("10.0.0.1", "172.17.0.1", "172.31.255.255", "192.168.1.1", "100.64.0.1", "127.0.0.53"),
+        *("224.0.0.251", "255.255.255.255", "0.0.0.0", "198.18.0.1", "240.0.0.1"),
+    ],
+)
+def test_internet_access_is_not_access_to(address):
+    assert verdict(OPEN, STUDENT, address, "eth0", 80) == "DROP"
+
+
+def test_names_are_looked_up_at_the_hosts_own_resolver_and_nothing_else_is_asked_there():
+    assert verdict(OPEN, STUDENT, "10.0.0.53", "eth0", 53) == "RETURN"
+    assert verdict(OPEN, STUDENT, "10.0.0.53", "eth0", 80) == "DROP"
+    assert verdict(CLOSED, STUDENT, "10.0.0.53", "eth0", 53) == "DROP"
+
+
+def test_resolvers_are_read_from_resolv_conf():
+    text = "# c\nsearch x\nnameserver 127.0.0.53\nnameserver 10.0.0.53\nnameserver fe80::1\n"
+    assert resolvers(text + "nameserver 10.0.0.53\nnameserver x\nnameserver\n") == ("10.0.0.53",)
+
+
+def test_names_of_chains_fit_into_the_kernels_28_characters():
+    longest = Firewall("b" * 15, "10.201.0.2", "10.201.0.3")
+    assert len(longest.forward) <= 28 and len(longest.input) <= 28
+
+
+def test_settings_come_from_the_environment():
+    assert firewall_from(ENVIRONMENT, ("10.0.0.53",)) == CLOSED
+    opened = firewall_from(ENVIRONMENT | {"STUDENT_INTERNET": "yes"}, ("10.0.0.53",))
+    assert opened == OPEN
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOGITLAB_BRIDGE", ""),
+        ("LOGITLAB_BRIDGE", "a" * 16),
+        ("LOGITLAB_BRIDGE", "br0 -j ACCEPT"),
+        ("LOGITLAB_BRIDGE", "br+"),
+        ("LOGITLAB_HUB_IP", ""),
+        ("LOGITLAB_HUB_IP", "10.0.0.0/8"),
+        ("LOGITLAB_PROXY_IP", "proxy"),
+        ("LOGITLAB_PROXY_IP", "10.0.0.1\n-A INPUT -j ACCEPT"),
+        ("STUDENT_INTERNET", "Yes"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(name, value):
+    with pytest.raises(FirewallError, match=name):
+        firewall_from(ENVIRONMENT | {name: value})
