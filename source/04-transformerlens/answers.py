@@ -1,0 +1,1539 @@
+# %% [wrong] token_report: BOS is always there
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text)[0].tolist()
+    return [(i, model.tokenizer.decode([i])) for i in ids]
+
+
+# %% [wrong] token_report: BOS is never there
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=False)[0].tolist()
+    return [(i, model.tokenizer.decode([i])) for i in ids]
+
+
+# %% [wrong] token_report: ids with BOS beside texts without it
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
+    return list(zip(ids, model.to_str_tokens(text, prepend_bos=False)))
+
+
+# %% [wrong] token_report: the texts have lost their spaces
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
+    return [(i, model.tokenizer.decode([i]).strip()) for i in ids]
+
+
+# %% [wrong] token_report: words instead of tokens
+def token_report(model, text, prepend_bos):
+    words = text.split(" ")
+    words = [words[0], *(" " + word for word in words[1:])]
+    report = [(int(model.to_tokens(w, prepend_bos=False)[0, 0]), w) for w in words]
+    bos = model.tokenizer.bos_token_id
+    return [(bos, model.tokenizer.decode([bos])), *report] if prepend_bos else report
+
+
+# %% [wrong] token_report: the ids are tensors
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0]
+    return [(i, model.tokenizer.decode([i])) for i in ids]
+
+
+# %% [wrong] token_report: text and id are exchanged
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
+    return [(model.tokenizer.decode([i]), i) for i in ids]
+
+
+# %% [wrong] token_report: every token only once
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
+    return list({i: (i, model.tokenizer.decode([i])) for i in ids}.values())
+
+
+# %% [right] token_report: the library's texts beside the ids
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
+    return list(zip(ids, model.to_str_tokens(text, prepend_bos=prepend_bos)))
+
+
+# %% [right] token_report: the tokenizer alone, BOS put in front by hand
+def token_report(model, text, prepend_bos):
+    tokenizer = model.tokenizer
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    if prepend_bos:
+        ids = [tokenizer.bos_token_id, *ids]
+    return [(i, tokenizer.decode([i])) for i in ids]
+
+
+# %% [wrong] frac_correct: not shifted
+def frac_correct(logits, tokens):
+    return float((logits.argmax(dim=-1) == tokens).float().mean())
+
+
+# %% [wrong] frac_correct: shifted the wrong way
+def frac_correct(logits, tokens):
+    return float((logits[:, 1:].argmax(dim=-1) == tokens[:, :-1]).float().mean())
+
+
+# %% [wrong] frac_correct: divided by all positions
+def frac_correct(logits, tokens):
+    hits = (logits[:, :-1].argmax(dim=-1) == tokens[:, 1:]).float()
+    return float(hits.sum() / tokens.numel())
+
+
+# %% [wrong] frac_correct: only the first row
+def frac_correct(logits, tokens):
+    return float((logits[0, :-1].argmax(dim=-1) == tokens[0, 1:]).float().mean())
+
+
+# %% [wrong] frac_correct: the largest by absolute value
+def frac_correct(logits, tokens):
+    return float((logits[:, :-1].abs().argmax(dim=-1) == tokens[:, 1:]).float().mean())
+
+
+# %% [wrong] frac_correct: the number of hits
+def frac_correct(logits, tokens):
+    return float((logits[:, :-1].argmax(dim=-1) == tokens[:, 1:]).sum())
+
+
+# %% [wrong] frac_correct: BOS is left out, and the first real question with it
+def frac_correct(logits, tokens):
+    return float((logits[:, 1:-1].argmax(dim=-1) == tokens[:, 2:]).float().mean())
+
+
+# %% [wrong] frac_correct: the probability of the right token instead of hits
+def frac_correct(logits, tokens):
+    probs = logits[:, :-1].softmax(dim=-1)
+    return float(probs.gather(-1, tokens[:, 1:, None]).mean())
+
+
+# %% [right] frac_correct: loops
+def frac_correct(logits, tokens):
+    hits, asked = 0, 0
+    for row in range(tokens.shape[0]):
+        for i in range(tokens.shape[1] - 1):
+            hits += int(logits[row, i].argmax()) == int(tokens[row, i + 1])
+            asked += 1
+    return hits / asked
+
+
+# %% [right] frac_correct: the right token's logit is the largest
+def frac_correct(logits, tokens):
+    ahead = logits[:, :-1]
+    right = ahead.gather(-1, tokens[:, 1:].unsqueeze(-1)).squeeze(-1)
+    return torch.eq(right, ahead.max(dim=-1).values).double().mean().item()
+
+
+# %% [wrong] logit_diff: wrong minus right
+def logit_diff(logits, right, wrong):
+    last = logits[:, -1]
+    rows = torch.arange(len(last))
+    return last[rows, wrong] - last[rows, right]
+
+
+# %% [wrong] logit_diff: at the first position
+def logit_diff(logits, right, wrong):
+    rows = torch.arange(len(logits))
+    return logits[rows, 0, right] - logits[rows, 0, wrong]
+
+
+# %% [wrong] logit_diff: one position too early
+def logit_diff(logits, right, wrong):
+    rows = torch.arange(len(logits))
+    at = max(logits.shape[1] - 2, 0)
+    return logits[rows, at, right] - logits[rows, at, wrong]
+
+
+# %% [wrong] logit_diff: averaged over the batch
+def logit_diff(logits, right, wrong):
+    last = logits[:, -1]
+    rows = torch.arange(len(last))
+    return (last[rows, right] - last[rows, wrong]).mean()
+
+
+# %% [wrong] logit_diff: every row with every id
+def logit_diff(logits, right, wrong):
+    return logits[:, -1, right] - logits[:, -1, wrong]
+
+
+# %% [wrong] logit_diff: the first row's ids for all
+def logit_diff(logits, right, wrong):
+    return logits[:, -1, right[0]] - logits[:, -1, wrong[0]]
+
+
+# %% [wrong] logit_diff: a difference of probabilities
+def logit_diff(logits, right, wrong):
+    last = logits[:, -1].softmax(dim=-1)
+    rows = torch.arange(len(last))
+    return last[rows, right] - last[rows, wrong]
+
+
+# %% [wrong] logit_diff: averaged over the positions
+def logit_diff(logits, right, wrong):
+    mean = logits.mean(dim=1)
+    rows = torch.arange(len(mean))
+    return mean[rows, right] - mean[rows, wrong]
+
+
+# %% [wrong] logit_diff: without its sign
+def logit_diff(logits, right, wrong):
+    last = logits[:, -1]
+    rows = torch.arange(len(last))
+    return (last[rows, right] - last[rows, wrong]).abs()
+
+
+# %% [right] logit_diff: gather
+def logit_diff(logits, right, wrong):
+    pair = torch.stack([right, wrong], dim=1)
+    picked = logits[:, -1].gather(1, pair)
+    return picked[:, 0] - picked[:, 1]
+
+
+# %% [right] logit_diff: log-probabilities differ by the same
+def logit_diff(logits, right, wrong):
+    last = logits[:, -1].log_softmax(dim=-1)
+    return torch.stack([row[r] - row[w] for row, r, w in zip(last, right, wrong)])
+
+
+# %% [wrong] AXES: query and key are exchanged
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "key", "query"),
+    "attn.hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_mlp"),
+    "W_E": ("d_vocab", "d_model"),
+    "W_Q": ("layer", "head", "d_model", "d_head"),
+    "W_O": ("layer", "head", "d_head", "d_model"),
+    "W_in": ("layer", "d_model", "d_mlp"),
+    "W_U": ("d_model", "d_vocab"),
+}
+
+
+# %% [wrong] AXES: z has heads before positions, like the pattern
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "query", "key"),
+    "attn.hook_z": ("batch", "head", "pos", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_mlp"),
+    "W_E": ("d_vocab", "d_model"),
+    "W_Q": ("layer", "head", "d_model", "d_head"),
+    "W_O": ("layer", "head", "d_head", "d_model"),
+    "W_in": ("layer", "d_model", "d_mlp"),
+    "W_U": ("d_model", "d_vocab"),
+}
+
+
+# %% [wrong] AXES: neurons are taken for the residual stream
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "query", "key"),
+    "attn.hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_model"),
+    "W_E": ("d_vocab", "d_model"),
+    "W_Q": ("layer", "head", "d_model", "d_head"),
+    "W_O": ("layer", "head", "d_head", "d_model"),
+    "W_in": ("layer", "d_model", "d_mlp"),
+    "W_U": ("d_model", "d_vocab"),
+}
+
+
+# %% [wrong] AXES: embedding and unembedding have the same order
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "query", "key"),
+    "attn.hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_mlp"),
+    "W_E": ("d_model", "d_vocab"),
+    "W_Q": ("layer", "head", "d_model", "d_head"),
+    "W_O": ("layer", "head", "d_head", "d_model"),
+    "W_in": ("layer", "d_model", "d_mlp"),
+    "W_U": ("d_model", "d_vocab"),
+}
+
+
+# %% [wrong] AXES: W_O reads as W_Q does
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "query", "key"),
+    "attn.hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_mlp"),
+    "W_E": ("d_vocab", "d_model"),
+    "W_Q": ("layer", "head", "d_model", "d_head"),
+    "W_O": ("layer", "head", "d_model", "d_head"),
+    "W_in": ("layer", "d_model", "d_mlp"),
+    "W_U": ("d_model", "d_vocab"),
+}
+
+
+# %% [wrong] AXES: positions of a pattern are called pos
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "pos", "pos"),
+    "attn.hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_mlp"),
+    "W_E": ("d_vocab", "d_model"),
+    "W_Q": ("layer", "head", "d_model", "d_head"),
+    "W_O": ("layer", "head", "d_head", "d_model"),
+    "W_in": ("layer", "d_model", "d_mlp"),
+    "W_U": ("d_model", "d_vocab"),
+}
+
+
+# %% [right] AXES: in another order, from strings
+AXES = {
+    name: tuple(axes.split())
+    for axes, names in {
+        "batch pos d_model": ["hook_resid_pre", "hook_attn_out"],
+        "batch pos head d_head": ["attn.hook_q", "attn.hook_z"],
+        "batch head query key": ["attn.hook_pattern"],
+        "batch pos one": ["ln1.hook_scale"],
+        "batch pos d_mlp": ["mlp.hook_post"],
+        "layer head d_model d_head": ["W_Q"],
+        "layer head d_head d_model": ["W_O"],
+        "layer d_model d_mlp": ["W_in"],
+        "d_model d_vocab": ["W_U"],
+        "d_vocab d_model": ["W_E"],
+    }.items()
+    for name in names
+}
+
+
+# %% [wrong] cache_sizes: the number of elements
+def cache_sizes(model, tokens, wanted):
+    _, kept = model.run_with_cache(tokens, names_filter=wanted)
+    return {name: value.numel() for name, value in kept.items()}
+
+
+# %% [wrong] cache_sizes: everything is kept
+def cache_sizes(model, tokens, wanted):
+    _, kept = model.run_with_cache(tokens)
+    return {name: value.numel() * value.element_size() for name, value in kept.items()}
+
+
+# %% [wrong] cache_sizes: four bytes for every element
+def cache_sizes(model, tokens, wanted):
+    _, kept = model.run_with_cache(tokens, names_filter=wanted)
+    return {name: value.numel() * 4 for name, value in kept.items()}
+
+
+# %% [wrong] cache_sizes: the shapes
+def cache_sizes(model, tokens, wanted):
+    _, kept = model.run_with_cache(tokens, names_filter=wanted)
+    return {name: tuple(value.shape) for name, value in kept.items()}
+
+
+# %% [wrong] cache_sizes: one row of the batch
+def cache_sizes(model, tokens, wanted):
+    _, kept = model.run_with_cache(tokens[:1], names_filter=wanted)
+    return {name: value.numel() * value.element_size() for name, value in kept.items()}
+
+
+# %% [wrong] cache_sizes: the hooks' other names
+def cache_sizes(model, tokens, wanted):
+    sizes = {}
+
+    def measure(value, hook):
+        sizes[hook.name] = value.numel() * value.element_size()
+
+    model.run_with_hooks(tokens, fwd_hooks=[(wanted, measure)])
+    return sizes
+
+
+# %% [wrong] cache_sizes: kilobytes
+def cache_sizes(model, tokens, wanted):
+    _, kept = model.run_with_cache(tokens, names_filter=wanted)
+    return {name: value.numel() * value.element_size() // 1024 for name, value in kept.items()}
+
+
+# %% [right] cache_sizes: nbytes
+def cache_sizes(model, tokens, wanted):
+    cache = model.run_with_cache(tokens, names_filter=wanted, return_cache_object=False)[1]
+    return {name: cache[name].nbytes for name in cache}
+
+
+# %% [right] cache_sizes: everything is kept and then chosen
+def cache_sizes(model, tokens, wanted):
+    _, cache = model.run_with_cache(tokens)
+    sizes = {}
+    for name, value in cache.items():
+        if wanted(name):
+            sizes[name] = value.element_size() * value.numel()
+    return sizes
+
+
+# %% [wrong] mixed_pattern: queries and keys are exchanged
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asking = model.run_with_cache(key_tokens)
+    _, asked = model.run_with_cache(query_tokens)
+    q, k = asking["q", layer], asked["k", layer]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_head**0.5
+    n = scores.shape[-1]
+    return scores.masked_fill(torch.ones(n, n).triu(1).bool(), float("-inf")).softmax(dim=-1)
+
+
+# %% [wrong] mixed_pattern: both from the first text
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, cache = model.run_with_cache(query_tokens)
+    return cache["pattern", layer]
+
+
+# %% [wrong] mixed_pattern: no mask
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asking = model.run_with_cache(query_tokens)
+    _, asked = model.run_with_cache(key_tokens)
+    q, k = asking["q", layer], asked["k", layer]
+    return (torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_head**0.5).softmax(dim=-1)
+
+
+# %% [wrong] mixed_pattern: the mask hides the position itself
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asking = model.run_with_cache(query_tokens)
+    _, asked = model.run_with_cache(key_tokens)
+    q, k = asking["q", layer], asked["k", layer]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_head**0.5
+    n = scores.shape[-1]
+    return scores.masked_fill(torch.ones(n, n).triu(0).bool(), -1e30).softmax(dim=-1)
+
+
+# %% [wrong] mixed_pattern: masked with 0 before the softmax
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asking = model.run_with_cache(query_tokens)
+    _, asked = model.run_with_cache(key_tokens)
+    q, k = asking["q", layer], asked["k", layer]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_head**0.5
+    return scores.tril().softmax(dim=-1)
+
+
+# %% [wrong] mixed_pattern: not scaled
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asking = model.run_with_cache(query_tokens)
+    _, asked = model.run_with_cache(key_tokens)
+    q, k = asking["q", layer], asked["k", layer]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k)
+    n = scores.shape[-1]
+    return scores.masked_fill(torch.ones(n, n).triu(1).bool(), float("-inf")).softmax(dim=-1)
+
+
+# %% [wrong] mixed_pattern: scaled by the width of the model
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asking = model.run_with_cache(query_tokens)
+    _, asked = model.run_with_cache(key_tokens)
+    q, k = asking["q", layer], asked["k", layer]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_model**0.5
+    n = scores.shape[-1]
+    return scores.masked_fill(torch.ones(n, n).triu(1).bool(), float("-inf")).softmax(dim=-1)
+
+
+# %% [wrong] mixed_pattern: softmax over the queries
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asking = model.run_with_cache(query_tokens)
+    _, asked = model.run_with_cache(key_tokens)
+    q, k = asking["q", layer], asked["k", layer]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_head**0.5
+    n = scores.shape[-1]
+    return scores.masked_fill(torch.ones(n, n).triu(1).bool(), float("-inf")).softmax(dim=-2)
+
+
+# %% [wrong] mixed_pattern: keys in rows
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asking = model.run_with_cache(query_tokens)
+    _, asked = model.run_with_cache(key_tokens)
+    q, k = asking["q", layer], asked["k", layer]
+    scores = torch.einsum("bqhd,bkhd->bhkq", q, k) / model.cfg.d_head**0.5
+    n = scores.shape[-1]
+    return scores.masked_fill(torch.ones(n, n).triu(1).bool(), float("-inf")).softmax(dim=-1)
+
+
+# %% [wrong] mixed_pattern: always the last layer
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asking = model.run_with_cache(query_tokens)
+    _, asked = model.run_with_cache(key_tokens)
+    q, k = asking["q", -1], asked["k", -1]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_head**0.5
+    n = scores.shape[-1]
+    return scores.masked_fill(torch.ones(n, n).triu(1).bool(), float("-inf")).softmax(dim=-1)
+
+
+# %% [wrong] mixed_pattern: the keys' hook stays on the model
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asked = model.run_with_cache(key_tokens)
+    model.add_hook(f"blocks.{layer}.attn.hook_k", lambda k, hook: asked["k", layer])
+    return model.run_with_cache(query_tokens)[1]["pattern", layer]
+
+
+# %% [right] mixed_pattern: the model does it, with the other keys put in
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asked = model.run_with_cache(key_tokens)
+    hooks = [(f"blocks.{layer}.attn.hook_k", lambda k, hook: asked["k", layer])]
+    with model.hooks(fwd_hooks=hooks):
+        _, cache = model.run_with_cache(query_tokens)
+    return cache["pattern", layer]
+
+
+# %% [right] mixed_pattern: matrix products, head by head
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    q = model.run_with_cache(query_tokens)[1]["q", layer].permute(0, 2, 1, 3)
+    k = model.run_with_cache(key_tokens)[1]["k", layer].permute(0, 2, 3, 1)
+    scores = q @ k / q.shape[-1] ** 0.5
+    n = scores.shape[-1]
+    weights = scores.exp() * torch.ones(n, n, device=scores.device).tril()
+    return weights / weights.sum(-1, keepdim=True)
+
+
+# %% [wrong] residual_parts: no positions
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names, parts = ["embed"], [cache["hook_embed"]]
+    for layer in range(model.cfg.n_layers):
+        for kind in ("attn_out",) if model.cfg.attn_only else ("attn_out", "mlp_out"):
+            names.append(f"{layer}_{kind}")
+            parts.append(cache[kind, layer])
+    return names, torch.stack(parts)
+
+
+# %% [wrong] residual_parts: the stream after each layer instead of what the layer adds
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names = ["embed", "pos_embed"]
+    parts = [cache["hook_embed"], cache["hook_pos_embed"]]
+    for layer in range(model.cfg.n_layers):
+        names.append(f"{layer}_attn_out")
+        middle = "resid_post" if model.cfg.attn_only else "resid_mid"
+        parts.append(cache[middle, layer])
+        if not model.cfg.attn_only:
+            names.append(f"{layer}_mlp_out")
+            parts.append(cache["resid_post", layer])
+    return names, torch.stack(parts)
+
+
+# %% [wrong] residual_parts: the last layer is missing
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names = ["embed", "pos_embed"]
+    parts = [cache["hook_embed"], cache["hook_pos_embed"]]
+    for layer in range(model.cfg.n_layers - 1):
+        for kind in ("attn_out",) if model.cfg.attn_only else ("attn_out", "mlp_out"):
+            names.append(f"{layer}_{kind}")
+            parts.append(cache[kind, layer])
+    return names, torch.stack(parts)
+
+
+# %% [wrong] residual_parts: the names of attention and MLP are exchanged
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names = ["embed", "pos_embed"]
+    parts = [cache["hook_embed"], cache["hook_pos_embed"]]
+    for layer in range(model.cfg.n_layers):
+        if model.cfg.attn_only:
+            names.append(f"{layer}_attn_out")
+            parts.append(cache["attn_out", layer])
+        else:
+            names += [f"{layer}_attn_out", f"{layer}_mlp_out"]
+            parts += [cache["mlp_out", layer], cache["attn_out", layer]]
+    return names, torch.stack(parts)
+
+
+# %% [wrong] residual_parts: all attention layers first, then all MLPs
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names = ["embed", "pos_embed"]
+    parts = [cache["hook_embed"], cache["hook_pos_embed"]]
+    for kind in ("attn_out",) if model.cfg.attn_only else ("attn_out", "mlp_out"):
+        for layer in range(model.cfg.n_layers):
+            names.append(f"{layer}_{kind}")
+            parts.append(cache[kind, layer])
+    return names, torch.stack(parts)
+
+
+# %% [wrong] residual_parts: fails on models without MLPs
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names = ["embed", "pos_embed"]
+    parts = [cache["hook_embed"], cache["hook_pos_embed"]]
+    for layer in range(model.cfg.n_layers):
+        for kind in ("attn_out", "mlp_out"):
+            names.append(f"{layer}_{kind}")
+            parts.append(cache[kind, layer])
+    return names, torch.stack(parts)
+
+
+# %% [wrong] residual_parts: the sum of the embeddings is counted twice
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names = ["embed", "pos_embed"]
+    parts = [cache["resid_pre", 0], cache["hook_pos_embed"]]
+    for layer in range(model.cfg.n_layers):
+        for kind in ("attn_out",) if model.cfg.attn_only else ("attn_out", "mlp_out"):
+            names.append(f"{layer}_{kind}")
+            parts.append(cache[kind, layer])
+    return names, torch.stack(parts)
+
+
+# %% [right] residual_parts: the library's own decomposition
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    parts, names = cache.decompose_resid(return_labels=True)
+    return names, parts
+
+
+# %% [right] residual_parts: differences of the stream
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    found = {"embed": cache["hook_embed"], "pos_embed": cache["hook_pos_embed"]}
+    for layer in range(model.cfg.n_layers):
+        middle = cache["resid_pre", layer] + cache["attn_out", layer]
+        found[f"{layer}_attn_out"] = middle - cache["resid_pre", layer]
+        if not model.cfg.attn_only:
+            found[f"{layer}_mlp_out"] = cache["resid_post", layer] - middle
+    return list(found), torch.stack(list(found.values()))
+
+
+# %% [wrong] record: all functions see the loop's last name
+def record(model, tokens, points, summary):
+    results, hooks = {}, []
+    for name in points:
+
+        def watch(activation, hook):
+            results[name] = summary(activation)
+
+        hooks.append((name, watch))
+    model.run_with_hooks(tokens, fwd_hooks=hooks)
+    return results
+
+
+# %% [wrong] record: under the bridge's own names
+def record(model, tokens, points, summary):
+    results = {}
+
+    def watch(activation, hook):
+        results[hook.name] = summary(activation)
+
+    model.run_with_hooks(tokens, fwd_hooks=[(name, watch) for name in points])
+    return results
+
+
+# %% [wrong] record: the watcher returns the summary
+def record(model, tokens, points, summary):
+    results = {}
+
+    def watcher(name):
+        def watch(activation, hook):
+            results[name] = summary(activation)
+            return results[name] if isinstance(results[name], torch.Tensor) else None
+
+        return watch
+
+    model.run_with_hooks(tokens, fwd_hooks=[(name, watcher(name)) for name in points])
+    return results
+
+
+# %% [wrong] record: the hooks stay on the model
+def record(model, tokens, points, summary):
+    results = {}
+
+    def watcher(name):
+        def watch(activation, hook):
+            results[name] = summary(activation)
+
+        return watch
+
+    for name in points:
+        model.add_hook(name, watcher(name))
+    model(tokens)
+    return results
+
+
+# %% [wrong] record: the results of former calls are still there
+def record(model, tokens, points, summary, results={}):
+    _, cache = model.run_with_cache(tokens)
+    for name in points:
+        results[name] = summary(cache[name])
+    return results
+
+
+# %% [wrong] record: the activations themselves
+def record(model, tokens, points, summary):
+    _, cache = model.run_with_cache(tokens)
+    return {name: cache[name] for name in points}
+
+
+# %% [wrong] record: a list instead of a dict
+def record(model, tokens, points, summary):
+    results = []
+    hooks = [(name, lambda a, hook: results.append(summary(a))) for name in points]
+    model.run_with_hooks(tokens, fwd_hooks=hooks)
+    return results
+
+
+# %% [wrong] record: the first row only
+def record(model, tokens, points, summary):
+    _, cache = model.run_with_cache(tokens[:1])
+    return {name: summary(cache[name]) for name in points}
+
+
+# %% [right] record: with a cache of just these points
+def record(model, tokens, points, summary):
+    _, cache = model.run_with_cache(tokens, names_filter=lambda name: name in points)
+    return {name: summary(cache[name]) for name in points}
+
+
+# %% [right] record: the name bound by partial
+def record(model, tokens, points, summary):
+    from functools import partial
+
+    results = {}
+
+    def watch(activation, hook, name):
+        results[name] = summary(activation)
+
+    with model.hooks(fwd_hooks=[(name, partial(watch, name=name)) for name in points]):
+        model(tokens)
+    return results
+
+
+# %% [right] record: a default argument
+def record(model, tokens, points, summary):
+    results = {}
+    hooks = [
+        (name, lambda a, hook, name=name: results.update({name: summary(a)})) for name in points
+    ]
+    model.run_with_hooks(tokens, fwd_hooks=hooks)
+    return results
+
+
+# %% [wrong] zero_head: all heads of the layer
+def zero_head(model, tokens, layer, head):
+    point = f"blocks.{layer}.attn.hook_z"
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, lambda z, hook: torch.zeros_like(z))])
+
+
+# %% [wrong] zero_head: a position instead of a head
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z = z.clone()
+        z[:, head] = 0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+
+
+# %% [wrong] zero_head: an entry of every head instead of a head
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z = z.clone()
+        z[..., head] = 0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+
+
+# %% [wrong] zero_head: the hook stays on the model
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z = z.clone()
+        z[:, :, head] = 0
+        return z
+
+    model.add_hook(f"blocks.{layer}.attn.hook_z", remove)
+    return model(tokens)
+
+
+# %% [wrong] zero_head: the queries, after which the head looks everywhere alike
+def zero_head(model, tokens, layer, head):
+    def remove(q, hook):
+        q = q.clone()
+        q[:, :, head] = 0
+        return q
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_q", remove)])
+
+
+# %% [wrong] zero_head: the changed copy is not returned
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z = z.clone()
+        z[:, :, head] = 0
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+
+
+# %% [wrong] zero_head: the last position only
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z = z.clone()
+        z[:, -1, head] = 0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+
+
+# %% [wrong] zero_head: always layer 1
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z = z.clone()
+        z[:, :, head] = 0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[("blocks.1.attn.hook_z", remove)])
+
+
+# %% [wrong] zero_head: all heads but this one
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        only = torch.zeros_like(z)
+        only[:, :, head] = z[:, :, head]
+        return only
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+
+
+# %% [right] zero_head: the pattern is set to zero, and with it what it averages
+def zero_head(model, tokens, layer, head):
+    def remove(pattern, hook):
+        pattern = pattern.clone()
+        pattern[:, head] = 0
+        return pattern
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_pattern", remove)])
+
+
+# %% [right] zero_head: changed in place, within hooks()
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z[:, :, head] = 0
+
+    with model.hooks(fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)]):
+        return model(tokens)
+
+
+# %% [right] zero_head: times a mask of heads
+def zero_head(model, tokens, layer, head):
+    keep = torch.arange(model.cfg.n_heads, device=model.cfg.device) != head
+
+    def remove(z, hook):
+        return z * keep[None, None, :, None]
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+
+
+# %% [wrong] mean_ablate_head: the mean is taken over the text itself
+def mean_ablate_head(model, tokens, layer, head, reference):
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = z[:, :, head].mean(dim=(0, 1))
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", replace)])
+
+
+# %% [wrong] mean_ablate_head: zero instead of the mean
+def mean_ablate_head(model, tokens, layer, head, reference):
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = 0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", replace)])
+
+
+# %% [wrong] mean_ablate_head: one mean number for the whole head
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point][:, :, head].mean()
+
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+
+
+# %% [wrong] mean_ablate_head: the mean of all heads
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point].mean(dim=(0, 1, 2))
+
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+
+
+# %% [wrong] mean_ablate_head: all heads are replaced, each by its mean
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point].mean(dim=(0, 1))
+    hooks = [(point, lambda z, hook: mean.expand_as(z))]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] mean_ablate_head: only the first reference text
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point][0, :, head].mean(dim=0)
+
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+
+
+# %% [wrong] mean_ablate_head: only the last position of the reference
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point][:, -1, head].mean(dim=0)
+
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+
+
+# %% [wrong] mean_ablate_head: the hook stays on the model
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point][:, :, head].mean(dim=(0, 1))
+
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = mean
+        return z
+
+    model.add_hook(point, replace)
+    return model(tokens)
+
+
+# %% [wrong] mean_ablate_head: tokens and reference are exchanged
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(tokens)[1][point][:, :, head].mean(dim=(0, 1))
+
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = mean
+        return z
+
+    return model.run_with_hooks(reference, fwd_hooks=[(point, replace)])
+
+
+# %% [wrong] mean_ablate_head: the sum instead of the mean
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    total = model.run_with_cache(reference)[1][point][:, :, head].sum(dim=(0, 1))
+
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = total
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+
+
+# %% [wrong] mean_ablate_head: the last position of the text only
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point][:, :, head].mean(dim=(0, 1))
+
+    def replace(z, hook):
+        z = z.clone()
+        z[:, -1, head] = mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+
+
+# %% [right] mean_ablate_head: the mean text by text, changed in place
+def mean_ablate_head(model, tokens, layer, head, reference):
+    cache = model.run_with_cache(reference)[1]
+    means = torch.stack([row[:, head].mean(0) for row in cache["z", layer]]).mean(0)
+
+    def replace(z, hook):
+        z[:, :, head] = means
+
+    with model.hooks(fwd_hooks=[(f"blocks.{layer}.attn.hook_z", replace)]):
+        return model(tokens)
+
+
+# %% [right] mean_ablate_head: with where and a mask of heads
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    usual = model.run_with_cache(reference)[1][point].flatten(0, 1).mean(0)  # [head d_head]
+    this = (torch.arange(model.cfg.n_heads, device=usual.device) == head)[:, None]
+    hooks = [(point, lambda z, hook: torch.where(this, usual, z))]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] steer: after the layer instead of before it
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid = resid.clone()
+        resid[:, position] += vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_post", add)])
+
+
+# %% [wrong] steer: at all positions
+def steer(model, tokens, layer, position, vector):
+    hooks = [(f"blocks.{layer}.hook_resid_pre", lambda resid, hook: resid + vector)]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] steer: the vector takes the place of the residual stream
+def steer(model, tokens, layer, position, vector):
+    def put(resid, hook):
+        resid = resid.clone()
+        resid[:, position] = vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", put)])
+
+
+# %% [wrong] steer: from this position on
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid = resid.clone()
+        resid[:, position:] += vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)])
+
+
+# %% [wrong] steer: one position too late
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid = resid.clone()
+        resid[:, (position + 1) % resid.shape[1]] += vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)])
+
+
+# %% [wrong] steer: only the first row
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid = resid.clone()
+        resid[0, position] += vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)])
+
+
+# %% [wrong] steer: negative positions are not understood
+def steer(model, tokens, layer, position, vector):
+    here = torch.arange(tokens.shape[1])[:, None] == position
+    hooks = [(f"blocks.{layer}.hook_resid_pre", lambda resid, hook: resid + here * vector)]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] steer: the hook stays on the model
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid = resid.clone()
+        resid[:, position] += vector
+        return resid
+
+    model.add_hook(f"blocks.{layer}.hook_resid_pre", add)
+    return model(tokens)
+
+
+# %% [wrong] steer: what attention reads is changed, the stream is not
+def steer(model, tokens, layer, position, vector):
+    def add(x, hook):
+        x = x.clone()
+        x[:, position] += vector
+        return x
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.ln1.hook_normalized", add)])
+
+
+# %% [wrong] steer: subtracted
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid = resid.clone()
+        resid[:, position] -= vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)])
+
+
+# %% [right] steer: in place
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid[:, position] += vector
+
+    with model.hooks(fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)]):
+        return model(tokens)
+
+
+# %% [right] steer: a tensor of zeros with the vector at its place
+def steer(model, tokens, layer, position, vector):
+    extra = torch.zeros(tokens.shape[1], model.cfg.d_model, device=vector.device)
+    extra[position] = vector
+    hooks = [(f"blocks.{layer}.hook_resid_pre", lambda resid, hook: resid + extra)]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] direct_attribution: no layer norm
+def direct_attribution(model, parts, right, wrong):
+    direction = model.W_U[:, right] - model.W_U[:, wrong]
+    return torch.einsum("pbd,db->pb", parts[:, :, -1], direction)
+
+
+# %% [wrong] direct_attribution: every part with its own scale
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    scale = (last.var(dim=-1, unbiased=False, keepdim=True) + model.cfg.eps).sqrt()
+    normalised = (last - last.mean(dim=-1, keepdim=True)) / scale * model.ln_final.w
+    direction = model.W_U[:, right] - model.W_U[:, wrong]
+    return torch.einsum("pbd,db->pb", normalised, direction)
+
+
+# %% [wrong] direct_attribution: wrong minus right
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    variance = last.sum(dim=0).var(dim=-1, unbiased=False, keepdim=True)
+    scale = (variance + model.cfg.eps).sqrt()
+    normalised = (last - last.mean(dim=-1, keepdim=True)) / scale * model.ln_final.w
+    return torch.einsum("pbd,db->pb", normalised, model.W_U[:, wrong] - model.W_U[:, right])
+
+
+# %% [wrong] direct_attribution: the weights of the layer norm are forgotten
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    variance = last.sum(dim=0).var(dim=-1, unbiased=False, keepdim=True)
+    scale = (variance + model.cfg.eps).sqrt()
+    normalised = (last - last.mean(dim=-1, keepdim=True)) / scale
+    direction = model.W_U[:, right] - model.W_U[:, wrong]
+    return torch.einsum("pbd,db->pb", normalised, direction)
+
+
+# %% [wrong] direct_attribution: b is added to every part
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    variance = last.sum(dim=0).var(dim=-1, unbiased=False, keepdim=True)
+    scale = (variance + model.cfg.eps).sqrt()
+    normalised = (last - last.mean(dim=-1, keepdim=True)) / scale * model.ln_final.w
+    direction = model.W_U[:, right] - model.W_U[:, wrong]
+    return torch.einsum("pbd,db->pb", normalised + model.ln_final.b, direction)
+
+
+# %% [wrong] direct_attribution: not centred
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    variance = last.sum(dim=0).var(dim=-1, unbiased=False, keepdim=True)
+    normalised = last / (variance + model.cfg.eps).sqrt() * model.ln_final.w
+    direction = model.W_U[:, right] - model.W_U[:, wrong]
+    return torch.einsum("pbd,db->pb", normalised, direction)
+
+
+# %% [wrong] direct_attribution: eps is forgotten
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    scale = last.sum(dim=0).std(dim=-1, unbiased=False, keepdim=True)
+    normalised = (last - last.mean(dim=-1, keepdim=True)) / scale * model.ln_final.w
+    direction = model.W_U[:, right] - model.W_U[:, wrong]
+    return torch.einsum("pbd,db->pb", normalised, direction)
+
+
+# %% [wrong] direct_attribution: at the first position
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, 0]
+    variance = last.sum(dim=0).var(dim=-1, unbiased=False, keepdim=True)
+    scale = (variance + model.cfg.eps).sqrt()
+    normalised = (last - last.mean(dim=-1, keepdim=True)) / scale * model.ln_final.w
+    direction = model.W_U[:, right] - model.W_U[:, wrong]
+    return torch.einsum("pbd,db->pb", normalised, direction)
+
+
+# %% [wrong] direct_attribution: the right answer's logit alone
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    variance = last.sum(dim=0).var(dim=-1, unbiased=False, keepdim=True)
+    scale = (variance + model.cfg.eps).sqrt()
+    normalised = (last - last.mean(dim=-1, keepdim=True)) / scale * model.ln_final.w
+    return torch.einsum("pbd,db->pb", normalised, model.W_U[:, right])
+
+
+# %% [wrong] direct_attribution: averaged over the batch
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    variance = last.sum(dim=0).var(dim=-1, unbiased=False, keepdim=True)
+    scale = (variance + model.cfg.eps).sqrt()
+    normalised = (last - last.mean(dim=-1, keepdim=True)) / scale * model.ln_final.w
+    direction = model.W_U[:, right] - model.W_U[:, wrong]
+    return torch.einsum("pbd,db->p", normalised, direction) / len(right)
+
+
+# %% [right] direct_attribution: what a part changes, by the model's own layer norm
+def direct_attribution(model, parts, right, wrong):
+    whole = parts.sum(0)[:, -1]
+    spread = whole - whole.mean(-1, keepdim=True)
+    scale = (spread.pow(2).mean(-1) + model.cfg.eps).sqrt()  # [batch]
+    directions = (model.W_U[:, right] - model.W_U[:, wrong]) * model.ln_final.w[:, None]
+    directions = directions - directions.mean(0)  # centring a part, done to the direction instead
+    return (parts[:, :, -1] * directions.T).sum(-1) / scale
+
+
+# %% [right] direct_attribution: loops
+def direct_attribution(model, parts, right, wrong):
+    result = torch.zeros(parts.shape[:2], device=parts.device)
+    for b in range(parts.shape[1]):
+        whole = parts[:, b, -1].sum(0)
+        scale = torch.sqrt(whole.var(correction=0) + model.cfg.eps)
+        arrow = model.W_U[:, right[b]] - model.W_U[:, wrong[b]]
+        for p in range(parts.shape[0]):
+            part = parts[p, b, -1]
+            result[p, b] = ((part - part.mean()) / scale * model.ln_final.w) @ arrow
+    return result
+
+
+# %% [wrong] logit_lens: no final layer norm
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", layer] for layer in range(model.cfg.n_layers)]
+    streams.append(cache["resid_post", model.cfg.n_layers - 1])
+    return torch.stack([model.unembed(stream) for stream in streams])
+
+
+# %% [wrong] logit_lens: ends before the last layer
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", layer] for layer in range(model.cfg.n_layers)]
+    return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams])
+
+
+# %% [wrong] logit_lens: begins after layer 0
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_post", layer] for layer in range(model.cfg.n_layers)]
+    return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams])
+
+
+# %% [wrong] logit_lens: with the scale of the last layer for all
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", layer] for layer in range(model.cfg.n_layers)]
+    streams.append(cache["resid_post", model.cfg.n_layers - 1])
+    scale = cache["ln_final.hook_scale"]
+    return torch.stack(
+        [
+            model.unembed(
+                (x - x.mean(-1, keepdim=True)) / scale * model.ln_final.w + model.ln_final.b
+            )
+            for x in streams
+        ]
+    )
+
+
+# %% [wrong] logit_lens: what each layer adds instead of the stream
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", 0]]
+    for layer in range(model.cfg.n_layers):
+        streams.append(cache["resid_post", layer] - cache["resid_pre", layer])
+    return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams])
+
+
+# %% [wrong] logit_lens: probabilities
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", layer] for layer in range(model.cfg.n_layers)]
+    streams.append(cache["resid_post", model.cfg.n_layers - 1])
+    return torch.stack([model.unembed(model.ln_final(stream)).softmax(-1) for stream in streams])
+
+
+# %% [wrong] logit_lens: the first entry is the token's embedding without its position
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["hook_embed"]]
+    streams += [cache["resid_post", layer] for layer in range(model.cfg.n_layers)]
+    return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams])
+
+
+# %% [wrong] logit_lens: layers in the second axis
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", layer] for layer in range(model.cfg.n_layers)]
+    streams.append(cache["resid_post", model.cfg.n_layers - 1])
+    return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams], dim=1)
+
+
+# %% [wrong] logit_lens: the stream in the middle of each layer
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", 0]]
+    for layer in range(1, model.cfg.n_layers):
+        streams.append(cache["resid_pre", layer] + cache["attn_out", layer])
+    streams.append(cache["resid_post", model.cfg.n_layers - 1])
+    return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams])
+
+
+# %% [right] logit_lens: the library's accumulated residual stream
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = cache.accumulated_resid()  # [layer+1 batch pos d_model]
+    return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams])
+
+
+# %% [right] logit_lens: layer norm and unembedding written out
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    last = model.cfg.n_layers
+    stack = torch.stack(
+        [*(cache["resid_pre", n] for n in range(last)), cache["resid_post", last - 1]]
+    )
+    stack = stack - stack.mean(-1, keepdim=True)
+    stack = stack / (stack.pow(2).mean(-1, keepdim=True) + model.cfg.eps).sqrt()
+    return (stack * model.ln_final.w + model.ln_final.b) @ model.W_U + model.b_U
+
+
+# %% [wrong] patch_resid: clean and corrupt are exchanged
+def patch_resid(model, clean, corrupt, metric):
+    worst_logits, cache = model.run_with_cache(corrupt)
+    best, worst = float(metric(model(clean))), float(metric(worst_logits))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            hooks = [(f"blocks.{layer}.hook_resid_pre", put)]
+            patched = metric(model.run_with_hooks(clean, fwd_hooks=hooks))
+            effect[layer, position] = (float(patched) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: not normalised
+def patch_resid(model, clean, corrupt, metric):
+    _, cache = model.run_with_cache(clean)
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            hooks = [(f"blocks.{layer}.hook_resid_pre", put)]
+            effect[layer, position] = metric(model.run_with_hooks(corrupt, fwd_hooks=hooks))
+    return effect
+
+
+# %% [wrong] patch_resid: 0 and 1 are exchanged
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            hooks = [(f"blocks.{layer}.hook_resid_pre", put)]
+            patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
+            effect[layer, position] = (patched - best) / (worst - best)
+    return effect
+
+
+# %% [wrong] patch_resid: clean into clean
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            hooks = [(f"blocks.{layer}.hook_resid_pre", put)]
+            patched = float(metric(model.run_with_hooks(clean, fwd_hooks=hooks)))
+            effect[layer, position] = (patched - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: all positions at once
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+            hooks = [(f"blocks.{layer}.hook_resid_pre", lambda r, hook: cache["resid_pre", layer])]
+            patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
+            effect[layer, position] = (patched - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: this position and all before it
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook):
+                resid[:, : position + 1] = cache["resid_pre", layer][:, : position + 1]
+                return resid
+
+            hooks = [(f"blocks.{layer}.hook_resid_pre", put)]
+            patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
+            effect[layer, position] = (patched - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: after each layer instead of before it
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook):
+                resid[:, position] = cache["resid_post", layer][:, position]
+                return resid
+
+            hooks = [(f"blocks.{layer}.hook_resid_post", put)]
+            patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
+            effect[layer, position] = (patched - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: what attention writes instead of the whole stream
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(out, hook):
+                out[:, position] = cache["attn_out", layer][:, position]
+                return out
+
+            hooks = [(f"blocks.{layer}.hook_attn_out", put)]
+            patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
+            effect[layer, position] = (patched - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: the hooks pile up on the model
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook, layer=layer, position=position):
+                resid = resid.clone()
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            model.add_hook(f"blocks.{layer}.hook_resid_pre", put)
+            effect[layer, position] = (float(metric(model(corrupt))) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: added to the corrupt stream instead of replacing it
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook):
+                resid[:, position] += cache["resid_pre", layer][:, position]
+                return resid
+
+            hooks = [(f"blocks.{layer}.hook_resid_pre", put)]
+            patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
+            effect[layer, position] = (patched - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: only the first row of the batch
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook):
+                resid[0, position] = cache["resid_pre", layer][0, position]
+                return resid
+
+            hooks = [(f"blocks.{layer}.hook_resid_pre", put)]
+            patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
+            effect[layer, position] = (patched - worst) / (best - worst)
+    return effect
+
+
+# %% [right] patch_resid: the library's patching, then put on the scale
+def patch_resid(model, clean, corrupt, metric):
+    from transformer_lens import patching
+
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+
+    def scaled(patched):
+        return torch.tensor((float(metric(patched)) - worst) / (best - worst))
+
+    return patching.get_act_patch_resid_pre(model, corrupt, cache, scaled).float().cpu()
+
+
+# %% [right] patch_resid: with where, and one list of rows
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    low = float(metric(model(corrupt)))
+    span = float(metric(logits)) - low
+    places = torch.arange(clean.shape[1], device=clean.device)[:, None]
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        source, row = cache["resid_pre", layer], []
+        for position in range(clean.shape[1]):
+            with model.hooks(
+                fwd_hooks=[
+                    (
+                        f"blocks.{layer}.hook_resid_pre",
+                        lambda r, hook: torch.where(places == position, source, r),
+                    )
+                ]
+            ):
+                row.append((float(metric(model(corrupt))) - low) / span)
+        rows.append(row)
+    return torch.tensor(rows)

@@ -1,0 +1,1854 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # TransformerLens: open a model, and reach in
+#
+# Run the next cell (**Shift+Enter**). It loads a small GPT-2, lets it read the beginning of a
+# sentence, and draws what it thinks comes next.
+
+# %%
+import secrets
+
+import torch
+
+from course import checks, plots
+from course.calls import call_keeping, hooks_left
+from course.models import model
+
+torch.set_grad_enabled(False)  # we look at a trained model; nothing is trained here
+
+net = model("tiny-gpt2")
+VOCAB = [net.tokenizer.decode([i]) for i in range(net.cfg.d_vocab)]  # the text of each token id
+
+text = "When Mary and John went to the shop, John gave a book to"
+ids = net.to_tokens(text)  # [1 pos]
+words = [VOCAB[i] for i in ids[0].tolist()]  # [pos]
+logits, cache = net.run_with_cache(ids)  # run once, and keep everything that was computed
+before = logits[0, -1].softmax(-1)  # [d_vocab], the bet made at the last position
+plots.next_tokens({"the model": before}, VOCAB, title=f"{text} …")
+
+# %% [markdown]
+# Two people are in the shop, John is the one who gives, so it must be Mary who gets the book. The
+# model has to notice who was named *twice*. Nobody told it so; it found the rule in its training
+# text. (This task has a name, *indirect object identification*, and a whole notebook, 07. Here it is
+# the specimen under the lens.)
+#
+# ## Four things you can do to a running model
+#
+# TransformerLens puts a label on every tensor that a transformer computes on the way from tokens to
+# logits: a **hook point**. At a hook point you can look, and you can change what passes. Everything
+# in this field is built from that. Run these four cells; each is one idea, and one picture.
+#
+# **Look.** `run_with_cache` has already written down all activations. Where do the heads of the last
+# layer look? (`␣` marks a space, ⊢ the beginning of the text.)
+
+# %%
+plots.attention_heads(cache["pattern", -1][0], words, title="Attention in the last layer")
+
+# %% [markdown]
+# **Remove.** A *hook* is a function that gets an activation while the model runs; what it returns is
+# used instead. Here the first attention layer says nothing at all:
+
+
+# %%
+def silence(activation, hook):
+    return torch.zeros_like(activation)
+
+
+silenced = net.run_with_hooks(ids, fwd_hooks=[("blocks.0.hook_attn_out", silence)])
+plots.next_tokens({"before": before, "no attention in layer 0": silenced[0, -1].softmax(-1)}, VOCAB)
+
+# %% [markdown]
+# **Replace.** Let the model read another text, in which *Mary* gives, and carry one vector over: the
+# activation after layer 0 at the giver's name. One vector of one position, nothing else:
+
+# %%
+swapped = net.to_tokens(text.replace(", John", ", Mary"))
+_, swapped_cache = net.run_with_cache(swapped)
+giver = int((ids[0] != swapped[0]).nonzero()[0])  # the position at which the two texts differ
+
+
+def replace_giver(resid, hook):  # resid: [batch pos d_model]
+    resid[:, giver] = swapped_cache["resid_post", 0][:, giver]
+    return resid
+
+
+replaced = net.run_with_hooks(ids, fwd_hooks=[("blocks.0.hook_resid_post", replace_giver)])
+plots.next_tokens({"before": before, "one vector replaced": replaced[0, -1].softmax(-1)}, VOCAB)
+
+# %% [markdown]
+# **Edit.** Add something of your own. Every token has a direction in which it is written when the
+# model wants to say it. We push the last position along that of *Emma*, who is not in the text:
+
+# %%
+emma = int(net.to_tokens(" Emma", prepend_bos=False)[0, 0])
+direction = net.W_U[:, emma] / net.W_U[:, emma].norm()  # [d_model]
+
+
+def push(resid, hook):
+    resid[:, -1] += resid[:, -1].norm() * direction
+    return resid
+
+
+pushed = net.run_with_hooks(ids, fwd_hooks=[("blocks.1.hook_resid_pre", push)])
+plots.next_tokens({"before": before, "pushed": pushed[0, -1].softmax(-1)}, VOCAB)
+
+# %% [markdown]
+# Four interventions, four pictures. No weight was changed: `net` is as it was, and the next run will
+# not remember any of it. Now it is your turn: another text, another layer, another name. Names, places
+# and things should be common English ones; this model has a vocabulary of 1280 tokens.
+
+# %% tags=["play"]
+my_text = "After Tom and Lucy left the park, Tom handed the key to"
+my_ids = net.to_tokens(my_text)
+my_logits = net.run_with_hooks(my_ids, fwd_hooks=[("blocks.1.hook_mlp_out", silence)])
+plots.next_tokens(
+    {"before": net(my_ids)[0, -1].softmax(-1), "after": my_logits[0, -1].softmax(-1)},
+    VOCAB,
+    title=my_text,
+)
+
+# %% [markdown]
+# ## What you will be able to do
+#
+# 1. load a model, and know what its tokens, its settings and its activations are;
+# 2. put *any* question about the inside of a run into a line or two;
+# 3. remove, replace and edit activations **without fooling yourself**: the right tensor, the right
+#    axis, nothing left behind;
+# 4. find out which part of a model wrote an answer, and where in the text it was kept on the way.
+#
+# You need to know how a transformer is built: residual stream, attention heads with queries, keys
+# and values, MLPs, layer norm, unembedding. If you have built one in notebook 03, you do.
+#
+# The library is described in its own documentation (*TransformerLens*, by Neel Nanda and Joseph
+# Bloom, 2022, and many others since). The edition used here has no class `HookedTransformer` any
+# more, of which older texts speak: today a model is a *bridge*, opened by
+# `TransformerBridge.boot_transformers(folder)`. `course.models.model(name)` does that for the models
+# that come with the course. Almost everything you will find said about the old class holds for the
+# bridge too.
+
+
+# %%
+def ids_for(model, batch, pos, generator=None):
+    """Token ids [batch pos] on the model's device: random ones, or the same ones every time."""
+    if generator is None:
+        drawn = torch.arange(7, 7 + batch * pos).reshape(batch, pos) * 37 % model.cfg.d_vocab
+    else:
+        drawn = torch.randint(0, model.cfg.d_vocab, (batch, pos), generator=generator)
+    return drawn.to(model.cfg.device)
+
+
+settings = ("n_layers", "n_heads", "d_model", "d_head", "d_mlp", "n_ctx", "d_vocab")
+{name: getattr(net.cfg, name) for name in settings}
+
+# %% [markdown]
+# These are the model's settings, `net.cfg`. Head 1 of layer 0 is written 0.1. Two layers are few, but
+# every word of this notebook is as true of twelve or of ninety-six.
+
+# %% [markdown]
+# ---
+# ## 1 · What does the model read?
+#
+# Difficulty ●○○○○ · Importance ●●●○○ · 10 minutes
+#
+# A model never sees text. It sees token ids, and most wrong results in this field begin with somebody
+# who was wrong about which. Two things surprise everybody once:
+#
+# * **A token carries its leading space.** `" Mary"` and `"Mary"` are different ids, and a word that
+#   the vocabulary does not have falls into several tokens.
+# * **There may be a token in front that you did not type**, the *beginning of sequence* (BOS).
+#   GPT-2 uses `<|endoftext|>`. `net.to_tokens(text)` puts it there unless you say
+#   `prepend_bos=False`. Position 0 is then not your first word, and being one off in all positions is
+#   a fine way to lose an afternoon.
+#
+# Write `token_report(model, text, prepend_bos)`: the list of all tokens of `text`, each as a pair of
+# its id (an `int`) and its own text (a `str`, with its space). If `prepend_bos` is true, the first
+# pair is that of BOS.
+#
+# For instance, `token_report(net, " Mary and", False)` gives two pairs, with the texts `" Mary"` and
+# `" and"`.
+#
+# <details><summary>Hint 1: the ids</summary>
+#
+# `model.to_tokens(text, prepend_bos=…)` returns `[1 pos]`: one text is a batch of one. `.tolist()`
+# turns a tensor into Python numbers.
+# </details>
+# <details><summary>Hint 2: the texts</summary>
+#
+# `model.to_str_tokens(…)` takes the same arguments; and `model.tokenizer.decode([i])` gives the text
+# of the one id `i`. Whatever you do, both halves of a pair must speak of the same position.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "token_report", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def token_report(model, text: str, prepend_bos: bool) -> list[tuple[int, str]]:
+    """The id and the text of every token of `text`, BOS included if `prepend_bos`."""
+    ### BEGIN SOLUTION
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
+    return [(i, model.tokenizer.decode([i])) for i in ids]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "token_report_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+got = token_report(net, "A key in a box", True)
+assert type(got) is list, f"a list of pairs is asked for, not {type(got).__name__}"
+assert all(type(pair) is tuple and len(pair) == 2 for pair in got), (
+    "each entry is a pair (id, text)"
+)
+assert all(type(pair[0]) is int for pair in got), (
+    "the first half of a pair is a Python int: .tolist() or .item() makes one of a tensor"
+)
+assert all(type(pair[1]) is str for pair in got), "the second half of a pair is a str"
+assert got[0][0] == net.tokenizer.bos_token_id, "with prepend_bos the first token is BOS"
+assert "".join(pair[1] for pair in got[1:]) == "A key in a box", (
+    "the texts after BOS, put together, must give the text again: spaces included, BOS only once, "
+    f"one text for each id; yours give {''.join(pair[1] for pair in got[1:])!r}"
+)
+got = token_report(net, "A key in a box", False)
+assert got[0][0] != net.tokenizer.bos_token_id, "without prepend_bos there is no BOS"
+
+# %% nbgrader={"grade": true, "grade_id": "token_report_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: other texts, with BOS and without, against the tokenizer itself.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+pool = [" the", "The", " Mary", "Mary", ",", " (", "Zq", " 7", "\n", " went", "ing", "  ", " Paris"]
+for with_bos in (False, True, False, True):
+    picks = torch.randint(0, len(pool), (9,), generator=g).tolist()
+    line = "".join(pool[i] for i in picks) + " end"
+    want = [(i, VOCAB[i]) for i in net.tokenizer(line, add_special_tokens=False)["input_ids"]]
+    if with_bos:
+        want = [(net.tokenizer.bos_token_id, VOCAB[net.tokenizer.bos_token_id]), *want]
+    got = token_report(net, line, with_bos)
+    checks.check_equal(
+        got,
+        want,
+        f"token_report of {line!r}, prepend_bos={with_bos} [seed {seed}]",
+        hint="Do both halves of each pair speak of the same token?",
+    )
+assert token_report(net, "", True) == [want[0]], "an empty text has one token with BOS"
+### END HIDDEN TESTS
+
+# %%
+plots.token_strip(
+    [[pair[0] for pair in token_report(net, text, True)]],
+    labels=["⊢" if word == "<|endoftext|>" else word for word in VOCAB],
+    title="What the model reads",
+)
+
+# %% [markdown]
+# ---
+# ## 2 · How often is it right?
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
+#
+# A transformer answers at *every* position at once: the logits at position *i* are its bet on the
+# token at *i + 1*. So a text of `pos` tokens contains `pos - 1` questions with known answers.
+#
+# Write `frac_correct(logits, tokens)`: the fraction, from 0 to 1, of these questions in which the
+# likeliest token is the right one, over all rows of the batch. `logits` is `[batch pos d_vocab]`,
+# `tokens` is `[batch pos]`. Return a Python `float`.
+#
+# <details><summary>Hint 1: line them up</summary>
+#
+# With the tokens `t0 t1 t2`, the bets are about `t1` (made at 0), `t2` (made at 1), and something
+# that we do not have (made at 2). Cut each of the two tensors at one end.
+# </details>
+# <details><summary>Hint 2: the likeliest</summary>
+#
+# `argmax` over the vocabulary gives `[batch pos-1]`. Compare, and take the mean of what is true: a
+# tensor of truth values has no mean until it is made into numbers.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "frac_correct", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def frac_correct(logits: torch.Tensor, tokens: torch.Tensor) -> float:
+    """The fraction of next tokens that are guessed right.
+
+    logits: [batch pos d_vocab]. tokens: [batch pos].
+    """
+    ### BEGIN SOLUTION
+    guesses = logits[:, :-1].argmax(dim=-1)  # [batch pos-1]
+    return float((guesses == tokens[:, 1:]).float().mean())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "frac_correct_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+bets = torch.zeros(1, 3, 4)  # three positions, four tokens
+bets[0, 0, 2] = bets[0, 1, 3] = bets[0, 2, 1] = 5.0  # the bets are 2, then 3, then 1
+got = frac_correct(bets, torch.tensor([[0, 2, 1]]))
+assert type(got) is float, f"a Python float is asked for, not {type(got).__name__}"
+assert got != 2 / 3 and got != 1 / 3, (
+    f"got {got:.2f}, thirds: of three tokens only two can be checked, for nothing predicts the first"
+)
+assert got == 0.5, (
+    f"the bets 2, 3, 1 on the tokens 0, 2, 1: the first bet is right (2), the second wrong (3, but "
+    f"1 came), the third cannot be checked. That makes 0.5, not {got:.2f}"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "frac_correct_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: several rows, with some bets right by construction, against a loop.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for planted in (0, 1, -1):  # bets on the token that is read, on the next one, on the one before
+    toks = torch.randint(0, 11, (3, 8), generator=g)
+    scores = torch.randn(3, 8, 11, generator=g) - 20  # all are negative
+    for b in range(3):
+        for i in range(8):
+            if i + planted in range(8) and (b + i) % 3:  # two of three bets are planted
+                scores[b, i, toks[b, i + planted]] += 10
+    rows = scores.tolist()
+    hits = 0
+    for b in range(3):
+        for i in range(7):
+            hits += max(range(11), key=rows[b][i].__getitem__) == int(toks[b, i + 1])
+    got, kept = call_keeping(frac_correct, scores, toks)
+    assert type(got) is float, f"a float is asked for, not {type(got).__name__}"
+    assert torch.equal(kept[0], scores) and torch.equal(kept[1], toks), "an argument was changed"
+    assert abs(got - hits / 21) < 1e-6, (
+        f"{hits} of 21 guesses are right, but frac_correct is {got:.4f} [seed {seed}]"
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# A fraction hides a lot. Look at the single tokens of one of the model's own kind of documents; the
+# darker, the more it was surprised:
+
+# %%
+sample = (
+    "When Mary and John went to the shop, John gave a book to Mary. The capital of France is Paris."
+)
+sample_ids = net.to_tokens(sample)
+sample_losses = net(sample_ids, return_type="loss", loss_per_token=True)[0]  # [pos-1]
+plots.loss_strip(
+    sample_losses,
+    [VOCAB[i] for i in sample_ids[0].tolist()],
+    title=f"Loss of every token; {frac_correct(net(sample_ids), sample_ids):.0%} are guessed right",
+)
+
+# %% [markdown]
+# Who is in the shop and what is given cannot be known. Who gets it, and which city it is, can.
+
+# %% [markdown]
+# ---
+# ## 3 · One number to follow
+#
+# Difficulty ●○○○○ · Importance ●●●●● · 10 minutes
+#
+# To say that an intervention *did* something we need one number. Probability is a bad one: it
+# saturates near 0 and 1, and it moves when anything else in the vocabulary moves. Better is the
+# **logit difference**: the logit of the right answer minus that of a well-chosen wrong one. For our
+# sentence, ` Mary` minus ` John`. Whatever makes both of them likelier (that a name is due at all)
+# cancels, and what is left is the decision between the two. A logit difference of 3 means that the
+# right one is e³ ≈ 20 times as likely as the wrong one, whatever else is on offer. And because logits
+# are a linear function of the last layer's normalised output, it can be shared out among the parts of
+# the model, as you will do in exercise 12.
+#
+# Write `logit_diff(logits, right, wrong)`. `logits` is `[batch pos d_vocab]`; `right` and `wrong` hold
+# one token id for each row, `[batch]`. The result is, for each row, **the logit of `right` minus the
+# logit of `wrong` at the last position**: `[batch]`.
+#
+# <details><summary>Hint 1: the last position</summary>
+#
+# `logits[:, -1]` is `[batch d_vocab]`. Positive means: right.
+# </details>
+# <details><summary>Hint 2: one entry a row</summary>
+#
+# `x[:, right]` would take *all* the columns in `right` from *every* row. You want row 0 with
+# `right[0]`, row 1 with `right[1]`, …: index both axes, with `torch.arange(batch)` for the rows; or
+# use `gather`.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "logit_diff", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def logit_diff(logits: torch.Tensor, right: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
+    """The logit of `right` minus that of `wrong` at the last position.
+
+    logits: [batch pos d_vocab]. right, wrong: [batch], token ids. Returns: [batch].
+    """
+    ### BEGIN SOLUTION
+    last = logits[:, -1]  # [batch d_vocab]
+    rows = torch.arange(len(last), device=last.device)
+    return last[rows, right] - last[rows, wrong]
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "logit_diff_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+scores = torch.zeros(2, 3, 5)
+scores[0, 2] = torch.tensor([0.0, 1.0, 4.0, 0.0, 0.0])  # the last position of row 0
+scores[1, 2] = torch.tensor([0.0, 0.0, 0.0, 9.0, 2.0])
+scores[:, 0] = 100.0
+got = logit_diff(scores, torch.tensor([2, 4]), torch.tensor([1, 3]))
+checks.check_tensor(got, "logit_diff", dtype=torch.float32)
+checks.check_shape(got, (2,), "logit_diff of two rows", axes="batch")
+assert not torch.equal(got, torch.tensor([-3.0, 7.0])), "right minus wrong, not wrong minus right"
+assert torch.equal(got, torch.tensor([3.0, -7.0])), (
+    f"row 0 has the logits 4 and 1, row 1 has 2 and 9: that makes [3, -7], not {got.tolist()}"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "logit_diff_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random logits of several sizes and dtypes, against a loop.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for n, length, kind in ((4, 3, torch.float32), (1, 5, torch.float64), (5, 1, torch.float32)):
+    scores = torch.randn(n, length, 11, generator=g).to(kind) * 5
+    yes, no = torch.randint(0, 11, (2, n), generator=g)
+    rows = scores.tolist()
+    want = [rows[b][length - 1][int(yes[b])] - rows[b][length - 1][int(no[b])] for b in range(n)]
+    got, kept = call_keeping(logit_diff, scores, yes, no)
+    checks.check_tensor(got, "logit_diff", dtype=kind)
+    checks.check_close(
+        got,
+        torch.tensor(want, dtype=kind),
+        f"logit_diff of logits [{n} {length} 11], seed {seed}",
+        axes="batch",
+    )
+    assert torch.equal(kept[0], scores), "the logits were changed"
+### END HIDDEN TESTS
+
+# %%
+mary, john = (net.to_tokens(name, prepend_bos=False)[0, :1] for name in (" Mary", " John"))  # [1]
+shown = {"as it is": logits, "no attention in layer 0": silenced, "one vector replaced": replaced}
+for label, seen in shown.items():
+    print(f"{label:25}{float(logit_diff(seen, mary, john)):6.2f}")
+
+# %% [markdown]
+# Positive: Mary. Negative: John. This is the number we shall follow through the model.
+
+# %% [markdown]
+# ---
+# ## 4 · The map of activations
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+#
+# A cache holds a hundred tensors. To work quickly you must know by heart what each is, and above all
+# **the order of its axes**: many a mean over the wrong axis has been published.
+#
+# One layer, from top to bottom. (Write `blocks.0.attn.hook_q` in full, or `cache["q", 0]` for short.)
+#
+# | what happens | hook points |
+# | --- | --- |
+# | the residual stream enters | `hook_resid_pre` |
+# | layer norm | `ln1.hook_scale` (what it divides by), `ln1.hook_normalized` |
+# | every head makes a query, a key and a value at every position | `attn.hook_q`, `attn.hook_k`, `attn.hook_v` |
+# | every query meets every key; softmax over the keys | `attn.hook_attn_scores`, `attn.hook_pattern` |
+# | values are averaged with the pattern, a head's own output | `attn.hook_z` |
+# | the outputs of all heads go through `W_O` and are summed | `hook_attn_out` |
+# | … is added to the stream | `hook_resid_mid` |
+# | the MLP reads the stream; its neurons before and after the nonlinearity | `mlp.hook_pre`, `mlp.hook_post` |
+# | the MLP writes | `hook_mlp_out` |
+# | the residual stream leaves, and is the `resid_pre` of the next layer | `hook_resid_post` |
+#
+# Before the first layer there are `hook_embed` and `hook_pos_embed`; after the last one
+# `ln_final.hook_scale`, `ln_final.hook_normalized`, and the logits.
+#
+# Fill in `AXES`: for each name the tuple of its axes in order. The axes are called `"batch"`,
+# `"pos"`, `"query"`, `"key"`, `"layer"`, `"head"`, `"d_model"`, `"d_head"`, `"d_mlp"`, `"d_vocab"`,
+# and `"one"` for an axis of length 1. The positions of an attention pattern are called `"query"` and
+# `"key"`. Names that begin with `W_` are **parameters**, which have no batch: `net.W_Q` and its like
+# collect those of all layers, `net.W_E` and `net.W_U` exist once.
+#
+# <details><summary>Hint 1: look</summary>
+#
+# Add a cell (the + above) and print shapes of one run with a batch of 3 and 5 tokens, numbers that
+# occur nowhere else. `for name, value in cache.items(): print(name, tuple(value.shape))`.
+# </details>
+# <details><summary>Hint 2: query or key?</summary>
+#
+# Shapes cannot tell them apart, sums can: the attention that *one query* pays adds up to 1. Along
+# which of the two axes do the entries of a pattern add up to 1? That axis is the keys'.
+# </details>
+# <details><summary>Hint 3: which way do weights read?</summary>
+#
+# Vectors are rows here, multiplied from the left: `x @ W`. So a weight's second-to-last axis is what
+# goes in, its last axis is what comes out.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "AXES", "locked": false, "schema_version": 3, "solution": true, "task": false}
+### BEGIN SOLUTION
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "query", "key"),
+    "attn.hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_mlp"),
+    "W_E": ("d_vocab", "d_model"),
+    "W_Q": ("layer", "head", "d_model", "d_head"),
+    "W_O": ("layer", "head", "d_head", "d_model"),
+    "W_in": ("layer", "d_model", "d_mlp"),
+    "W_U": ("d_model", "d_vocab"),
+}
+### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "AXES_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+NAMED = ["hook_resid_pre", "ln1.hook_scale", "attn.hook_q", "attn.hook_pattern", "attn.hook_z"]
+NAMED += ["hook_attn_out", "mlp.hook_post", "W_E", "W_Q", "W_O", "W_in", "W_U"]
+KNOWN = {"batch", "pos", "query", "key", "layer", "head", "d_model", "d_head", "d_mlp", "d_vocab"}
+assert type(AXES) is dict and set(AXES) == set(NAMED), f"AXES wants exactly these names: {NAMED}"
+for name in NAMED:
+    assert type(AXES[name]) is tuple, f"{name}: a tuple of axes is asked for"
+    assert set(AXES[name]) <= KNOWN | {"one"}, f"{name}: {AXES[name]} has an axis of another name"
+for name in NAMED[:7]:
+    shape = cache[name if name.startswith("blocks") else f"blocks.0.{name}"].shape
+    assert len(AXES[name]) == len(shape), (
+        f"{name} has {len(shape)} axes in the cache (and batch is one of them), not {len(AXES[name])}"
+    )
+
+# %% nbgrader={"grade": true, "grade_id": "AXES_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: the activations, in order.
+### BEGIN HIDDEN TESTS
+length_of = {"batch": 3, "pos": 5, "query": 5, "key": 5, "head": net.cfg.n_heads, "one": 1}
+length_of |= {"d_model": net.cfg.d_model, "d_head": net.cfg.d_head, "d_mlp": net.cfg.d_mlp}
+run = net.run_with_cache(ids_for(net, 3, 5))[1]
+for name in NAMED[:7]:
+    axes, shape = AXES[name], tuple(run[f"blocks.0.{name}"].shape)
+    assert axes[0] == "batch", f"{name}: the batch comes first"
+    assert tuple(length_of.get(axis) for axis in axes) == shape, f"{name} does not fit the model"
+square = run["pattern", 0][0, 0]  # rows add up to 1, so that rows are queries and columns keys
+assert abs(float(square[2].sum()) - 1) < 1e-5 < abs(float(square[:, 2].sum()) - 1)
+assert AXES["attn.hook_pattern"][1:] == ("head", "query", "key"), (
+    "pattern: which axis adds up to 1?"
+)
+assert AXES["attn.hook_z"][1:3] == AXES["attn.hook_q"][1:3] == ("pos", "head"), "q and z"
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "AXES_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: the parameters, in order.
+### BEGIN HIDDEN TESTS
+for name, axes in (
+    ("W_E", ("d_vocab", "d_model")),
+    ("W_Q", ("layer", "head", "d_model", "d_head")),
+    ("W_O", ("layer", "head", "d_head", "d_model")),
+    ("W_in", ("layer", "d_model", "d_mlp")),
+    ("W_U", ("d_model", "d_vocab")),
+):
+    assert AXES[name] == axes, f"{name}: what goes in, and what comes out?"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
+# ## 5 · What a cache costs
+#
+# Difficulty ●●○○○ · Importance ●●○○○ · 10 minutes
+#
+# Keeping everything is convenient for one sentence and ruinous for a thousand. `run_with_cache` takes
+# a `names_filter`, a function from a hook point's name to whether it is kept; the others are never
+# stored. Write `cache_sizes(model, tokens, wanted)`: run the model on `tokens` `[batch pos]`, keep
+# those activations for which `wanted(name)` is true, and return **how many bytes each of them takes**,
+# as a `dict` from its full name to an `int`.
+#
+# A tensor takes the number of its elements times the bytes of one element. Not every activation is
+# a float of 4 bytes: the token ids are in the cache too.
+#
+# <details><summary>Hint 1: the filter</summary>
+#
+# `_, cache = model.run_with_cache(tokens, names_filter=wanted)`. The cache has `.items()`, like a
+# dict.
+# </details>
+# <details><summary>Hint 2: the bytes</summary>
+#
+# `t.numel()` is the number of elements of a tensor, `t.element_size()` the bytes of one.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "cache_sizes", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def cache_sizes(model, tokens: torch.Tensor, wanted) -> dict[str, int]:
+    """The bytes of every activation whose name is wanted.
+
+    tokens: [batch pos]. wanted: name -> bool.
+    """
+    ### BEGIN SOLUTION
+    _, kept = model.run_with_cache(tokens, names_filter=wanted)
+    return {name: value.numel() * value.element_size() for name, value in kept.items()}
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "cache_sizes_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+got = cache_sizes(net, ids_for(net, 2, 5), lambda name: name == "blocks.1.hook_resid_post")
+assert type(got) is dict, f"a dict is asked for, not {type(got).__name__}"
+assert list(got) == ["blocks.1.hook_resid_post"], f"one activation was wanted; got {list(got)[:3]}"
+size = got["blocks.1.hook_resid_post"]
+assert type(size) is int, f"the number of bytes is an int, not {type(size).__name__}"
+want = 2 * 5 * net.cfg.d_model * 4
+assert size == want, (
+    f"[2 5 {net.cfg.d_model}] in 4-byte floats makes {want} bytes, not {size}: "
+    "is it the number of elements times the bytes of one?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "cache_sizes_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: other names on two models, and activations that are no floats.
+### BEGIN HIDDEN TESTS
+for name in ("tiny-gpt2", "induction-2l2h"):
+    m = model(name)
+    n = 2 + secrets.randbelow(5)
+    toks = ids_for(m, n, 7)
+    heads, layers = m.cfg.n_heads, range(m.cfg.n_layers)
+    patterns = {f"blocks.{i}.attn.hook_pattern": n * heads * 7 * 7 * 4 for i in layers}
+    outputs = {f"blocks.{i}.attn.hook_z": n * 7 * heads * m.cfg.d_head * 4 for i in layers}
+    for wanted, want in (
+        (lambda point: point.endswith("hook_pattern"), patterns),
+        (lambda point: point.endswith(("hook_pattern", "hook_z")), patterns | outputs),
+        (lambda point: point == "embed.hook_in", {"embed.hook_in": n * 7 * 8}),
+        (lambda point: False, {}),
+    ):
+        got = cache_sizes(m, toks, wanted)
+        checks.check_equal(got, want, f"cache_sizes of {name}, tokens [{n} 7]")
+    layer_one = [f"blocks.1.{point}" for point in ("hook_in", "ln1.hook_scale", "attn.hook_k")]
+    got = cache_sizes(m, toks, layer_one.__contains__)
+    assert type(got) is dict and set(got) == set(layer_one), f"kept {sorted(got)}"
+    assert got[layer_one[1]] == n * 7 * 4, "the scale of a layer norm is one number a position"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# What would a cache of 100 tokens cost, by kind of activation? And which kind grows with the square
+# of the length of the text?
+
+# %%
+points = {
+    "pattern": "blocks.0.attn.hook_pattern",
+    "neurons": "blocks.0.mlp.hook_post",
+    "residual stream": "blocks.0.hook_resid_pre",
+}
+lengths = [1, *range(10, min(net.cfg.n_ctx, 100) + 1, 10)]
+sizes_at = [cache_sizes(net, ids_for(net, 1, n), points.values().__contains__) for n in lengths]
+plots.curves(
+    lengths,
+    {kind: [sizes[point] / 1024 for sizes in sizes_at] for kind, point in points.items()},
+    x_title="tokens",
+    y_title="KiB a layer and text",
+    title="What it costs to keep an activation",
+)
+
+# %% [markdown]
+# ---
+# ## 6 · Where would it look, if …
+#
+# Difficulty ●●●○○ · Importance ●●●●○ · 20 minutes
+#
+# If the cache really holds everything, a pattern can be computed again from its parts. In each head
+# the query at position *q* and the key at position *k* (vectors of length `d_head`) give the score
+#
+# > score(q, k) = query(q) · key(k) / √d_head
+#
+# A position may only look at itself and at what came before it, so scores with *k > q* count as −∞.
+# The softmax over the **keys** makes a pattern of the scores.
+#
+# Rebuilding what is there would be a dull exercise. So ask something that the cache does *not* hold:
+# what would a head look at, if its queries came from one text and its keys from another? Such a
+# question tells apart what a head is *looking for* from what there is *to be found*.
+#
+# Write `mixed_pattern(model, query_tokens, key_tokens, layer)`: the attention patterns
+# `[batch head query key]` of all heads of `layer`, with the queries of a run on `query_tokens`
+# `[batch pos]` and the keys of a run on `key_tokens` `[batch pos]`, two texts of the same shape. If
+# both are the same text, the result is the cache's own pattern.
+#
+# <details><summary>Hint 1: the parts</summary>
+#
+# `cache["q", layer]` and `cache["k", layer]` are `[batch pos head d_head]`. You need two runs, and one
+# of the two from each.
+# </details>
+# <details><summary>Hint 2: all scores at once</summary>
+#
+# `torch.einsum` with one letter for each axis: the two positions need two different letters, the
+# `d_head` axis is summed over, batch and head are kept side by side. Which order must come out?
+# </details>
+# <details><summary>Hint 3: the mask</summary>
+#
+# `torch.ones(n, n).triu(1).bool()` is true where the column is larger than the row. Rows are queries.
+# `scores.masked_fill(mask, float("-inf"))` leaves `scores` as it is and returns the masked ones.
+# </details>
+# <details><summary>Hint 4: another way</summary>
+#
+# You can also let the model do the arithmetic: run it on one of the texts with a hook that puts the
+# other one's keys in place of its own, and read the pattern that it makes.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "mixed_pattern", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def mixed_pattern(
+    model, query_tokens: torch.Tensor, key_tokens: torch.Tensor, layer: int
+) -> torch.Tensor:
+    """The patterns of a layer with the queries of one text and the keys of another.
+
+    query_tokens, key_tokens: [batch pos]. Returns: [batch head query key].
+    """
+    ### BEGIN SOLUTION
+    _, asking = model.run_with_cache(query_tokens)
+    _, asked = model.run_with_cache(key_tokens)
+    q, k = asking["q", layer], asked["k", layer]  # [batch pos head d_head]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_head**0.5
+    length = scores.shape[-1]
+    later = torch.ones(length, length, dtype=torch.bool, device=scores.device).triu(1)
+    return scores.masked_fill(later, float("-inf")).softmax(dim=-1)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "mixed_pattern_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+toks = ids_for(net, 2, 6)
+got = mixed_pattern(net, toks, toks, 1)
+checks.check_tensor(got, "mixed_pattern", dtype=torch.float32)
+checks.check_shape(
+    got, (2, net.cfg.n_heads, 6, 6), "mixed_pattern of tokens [2 6]", axes="batch head query key"
+)
+assert torch.all(torch.triu(got, 1) < 1e-6), (
+    "a query must not see later keys: is the mask there, and above the diagonal?"
+)
+checks.check_close(
+    torch.sum(got, -1),
+    torch.ones(got.shape[:3]),
+    "the sums over the keys: softmax over which axis?",
+)
+checks.check_close(
+    got,
+    net.run_with_cache(toks)[1]["pattern", 1],
+    "mixed_pattern of a text with itself, layer 1, against the cache's pattern",
+    axes="batch head query key",
+    hint="Is it the right layer, and are the scores divided by the root of d_head?",
+    atol=1e-4,
+)
+
+# %% nbgrader={"grade": true, "grade_id": "mixed_pattern_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: two different texts, every layer of two models; the model itself says what is right.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name in ("induction-2l2h", "tiny-gpt2"):
+    m = model(name)
+    ask, found = ids_for(m, 2, 7, g), ids_for(m, 2, 7, g)
+    for layer in range(m.cfg.n_layers):
+        other_keys = m.run_with_cache(found)[1]["k", layer]
+        seen = {}
+        swap = (f"blocks.{layer}.attn.hook_k", lambda k, hook: other_keys)  # noqa: B023
+        keep = (f"blocks.{layer}.attn.hook_pattern", lambda p, hook: seen.update(p=p + 0))  # noqa: B023
+        m.run_with_hooks(ask, fwd_hooks=[swap, keep])
+        got, kept = call_keeping(mixed_pattern, m, ask, found, layer)
+        checks.check_close(
+            got,
+            seen["p"],
+            f"mixed_pattern of two texts, layer {layer} of {name}, seed {seed}",
+            axes="batch head query key",
+            hint="Do the queries come from the first text and the keys from the second?",
+            atol=1e-4,
+        )
+        assert torch.equal(kept[1], ask) and torch.equal(kept[2], found), "tokens were changed"
+assert not hooks_left(m), "hooks are still on the model"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The heads of the last layer, with the queries of our sentence and the keys of the one in which Mary
+# gives. Compare it with the first picture of this notebook: what stays is what the *queries* decide.
+
+# %%
+plots.attention_heads(
+    mixed_pattern(net, ids, swapped, net.cfg.n_layers - 1)[0],
+    words,
+    title="Queries of “John gave”, keys of “Mary gave”",
+)
+
+# %% [markdown]
+# ---
+# ## 7 · The residual stream is a sum
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+#
+# The one fact that makes transformers readable: nothing is ever overwritten. The embedding of the
+# token and that of its position start the residual stream, every attention layer and every MLP reads
+# it and **adds** to it, and what arrives at the end is the sum of what all of them have written. So it
+# makes sense to ask who wrote what.
+#
+# Write `residual_parts(model, tokens)`. It returns a pair: a list of names and a tensor
+# `[part batch pos d_model]`, one part for each name, in the order in which they are written:
+# `"embed"`, `"pos_embed"`, `"0_attn_out"`, `"0_mlp_out"`, `"1_attn_out"`, `"1_mlp_out"`, … up to the last
+# layer. A model without MLPs (`model.cfg.attn_only` is true) has no `mlp_out`. The sum over the parts
+# is the residual stream after the last layer.
+#
+# <details><summary>Hint 1: where they are</summary>
+#
+# The table of exercise 4 has all of them. `cache["attn_out", layer]` is short for
+# `cache[f"blocks.{layer}.hook_attn_out"]`; the two embeddings are `cache["hook_embed"]` and
+# `cache["hook_pos_embed"]`.
+# </details>
+# <details><summary>Hint 2: the pair</summary>
+#
+# Collect names and tensors in two lists, side by side, and `torch.stack` the tensors at the end.
+# </details>
+# <details><summary>Hint 3: a check of your own</summary>
+#
+# Sum over dimension 0 and subtract `cache["resid_post", -1]`. What is missing shows.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "residual_parts", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def residual_parts(model, tokens: torch.Tensor) -> tuple[list[str], torch.Tensor]:
+    """Everything that is added into the residual stream, and by whom.
+
+    tokens: [batch pos]. Returns: the names, and the parts [part batch pos d_model].
+    """
+    ### BEGIN SOLUTION
+    _, cache = model.run_with_cache(tokens)
+    names = ["embed", "pos_embed"]
+    parts = [cache["hook_embed"], cache["hook_pos_embed"]]
+    for layer in range(model.cfg.n_layers):
+        for kind in ("attn_out",) if model.cfg.attn_only else ("attn_out", "mlp_out"):
+            names.append(f"{layer}_{kind}")
+            parts.append(cache[kind, layer])
+    return names, torch.stack(parts)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "residual_parts_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+toks = ids_for(net, 2, 5)
+got = residual_parts(net, toks)
+assert type(got) is tuple and len(got) == 2, "a pair is asked for: the names, and the parts"
+want = ["embed", "pos_embed"]
+want += [f"{i}_{kind}" for i in range(net.cfg.n_layers) for kind in ("attn_out", "mlp_out")]
+checks.check_equal(got[0], want, "the names of residual_parts", hint="Their order counts.")
+checks.check_shape(
+    got[1],
+    (len(want), 2, 5, net.cfg.d_model),
+    "the parts of residual_parts",
+    axes="part batch pos d_model",
+)
+checks.check_close(
+    torch.sum(got[1], 0),
+    net.run_with_cache(toks)[1]["resid_post", net.cfg.n_layers - 1],
+    "the sum of all parts, against the residual stream after the last layer",
+    hint="Is something missing (the positions? the last layer?), or counted twice?",
+    atol=1e-4,
+)
+
+# %% nbgrader={"grade": true, "grade_id": "residual_parts_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every part on two models, one of them without MLPs.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name in ("tiny-gpt2", "induction-2l2h"):
+    m = model(name)
+    toks = ids_for(m, 2, 6, g)
+    run = m.run_with_cache(toks)[1]
+    stream = [run["resid_pre", 0]]  # what each layer adds is what the stream gains
+    names_wanted = ["embed", "pos_embed"]
+    gains = [m.W_E[toks], m.W_pos[:6].expand(2, -1, -1)]
+    for layer in range(m.cfg.n_layers):
+        after = run["resid_post", layer]
+        if m.cfg.attn_only:
+            gains.append(after - run["resid_pre", layer])
+            names_wanted.append(f"{layer}_attn_out")
+        else:
+            middle = run["resid_mid", layer]
+            gains += [middle - run["resid_pre", layer], after - middle]
+            names_wanted += [f"{layer}_attn_out", f"{layer}_mlp_out"]
+    got, kept = call_keeping(residual_parts, m, toks)
+    assert type(got) is tuple and len(got) == 2, "a pair is asked for"
+    checks.check_equal(got[0], names_wanted, f"the names of residual_parts of {name}")
+    checks.check_close(
+        got[1],
+        torch.stack(gains),
+        f"the parts of residual_parts of {name}, seed {seed}",
+        axes="part batch pos d_model",
+        atol=1e-3,
+    )
+    assert torch.equal(kept[1], toks), "the tokens were changed"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# How loud is each of them? The norm of each part, at each position of our sentence:
+
+# %%
+part_names, parts = residual_parts(net, ids)
+plots.position_grid(
+    parts[:, 0].norm(dim=-1), words, part_names, unit="norm", title="How much each part writes"
+)
+
+# %% [markdown]
+# ---
+# ## 8 · Watch without touching
+#
+# Difficulty ●●●○○ · Importance ●●●●○ · 20 minutes
+#
+# `run_with_cache` is itself made of hooks: functions `f(activation, hook)` that are called as the model
+# computes an activation. If `f` returns `None`, the run goes on as it was. If it returns *anything
+# else*, that takes the activation's place. Three traps lie here, and everybody falls into each of them
+# once:
+#
+# 1. **A watcher that returns something is no watcher.** `lambda a, hook: results.append(…)` is fine,
+#    because `append` returns `None`; a function that *returns* what it has measured has just replaced
+#    the activation with it.
+# 2. **Python looks up a loop's variable when the function is called**, not when it is made. Functions
+#    made in `for name in names:` which mention `name` will all see the *last* name. Bind it when you
+#    make the function: `lambda a, hook, name=name: …`, or `functools.partial`.
+# 3. **A hook point has two names.** `hook.name` is the bridge's own one (`blocks.0.attn.o.hook_in`),
+#    not the one that you asked for (`blocks.0.attn.hook_z`).
+#
+# And a fourth for later: hooks added with `model.add_hook` stay until `model.reset_hooks()`.
+# `model.run_with_hooks(…)` and `with model.hooks(…)` remove theirs by themselves, also after an error.
+#
+# Write `record(model, tokens, points, summary)`: run the model **once** on `tokens` `[batch pos]`, and
+# return a `dict` from each name in `points` (a list of full names) to `summary(activation)` at that
+# point. The run itself must not be disturbed, and no hook may be left on the model.
+#
+# <details><summary>Hint 1: the frame</summary>
+#
+# `model.run_with_hooks(tokens, fwd_hooks=[(name, f), …])`: one pair for each point.
+# </details>
+# <details><summary>Hint 2: one function for each point</summary>
+#
+# Write a function `watcher(name)` that *returns* a hook. Inside it `name` is its own, not the loop's.
+# </details>
+# <details><summary>Hint 3: no return</summary>
+#
+# The hook puts `summary(activation)` under `name` into a dict that was made outside, and ends without
+# `return`.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "record", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def record(model, tokens: torch.Tensor, points: list[str], summary) -> dict:
+    """What `summary` says of the activation at each of the hook points, in one run.
+
+    tokens: [batch pos]. points: full names. summary: activation -> anything.
+    """
+    ### BEGIN SOLUTION
+    results = {}
+
+    def watcher(name):
+        def watch(activation, hook):
+            results[name] = summary(activation)
+
+        return watch
+
+    model.run_with_hooks(tokens, fwd_hooks=[(name, watcher(name)) for name in points])
+    return results
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "record_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+spots = ["blocks.0.attn.hook_z", "blocks.1.hook_resid_pre"]
+looked = []
+
+
+def shape_and_count(activation):
+    """The activation's shape; says how often it was asked."""
+    looked.append(tuple(activation.shape))
+    return list(activation.shape)
+
+
+got = record(net, ids_for(net, 2, 5), spots, shape_and_count)
+assert type(got) is dict, f"a dict is asked for, not {type(got).__name__}"
+assert len(got) == 2, (
+    f"two points were asked for, {len(got)} came back: {list(got)}. "
+    "Do all your hooks see the loop's last name?"
+)
+assert set(got) == set(spots), (
+    f"the names must be those that were asked for, not {sorted(got)}: hook.name is another name"
+)
+assert got[spots[0]] == [2, 5, net.cfg.n_heads, net.cfg.d_head], f"{spots[0]}: got {got[spots[0]]}"
+assert got[spots[1]] == [2, 5, net.cfg.d_model], f"{spots[1]}: got {got[spots[1]]}"
+assert len(looked) == 2, f"one run, two points: summary is called twice, not {len(looked)} times"
+assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
+
+# %% nbgrader={"grade": true, "grade_id": "record_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: summaries that return tensors; the run goes on undisturbed, and nothing is left behind.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name in ("tiny-gpt2", "induction-2l2h"):
+    m = model(name)
+    toks = ids_for(m, 2, 6, g)
+    last = m.cfg.n_layers - 1
+    spots = [f"blocks.{i}.attn.hook_{kind}" for kind in "zqv" for i in range(last + 1)]
+    spots += ["hook_embed", "ln_final.hook_scale", f"blocks.{last}.hook_resid_post"]
+    run = m.run_with_cache(toks)[1]
+    want = {spot: run[spot] * 3 for spot in spots}
+    got, kept = call_keeping(record, m, toks, spots, lambda a: a * 3)
+    assert torch.equal(kept[1], toks) and kept[2] == spots, "an argument was changed"
+    assert type(got) is dict and set(got) == set(spots), f"the names are wrong: {sorted(got)}"
+    for spot in spots:
+        checks.check_close(
+            got[spot],
+            want[spot],
+            f"record of {name}, {spot}, seed {seed}",
+            hint="Did a watcher further up change the run? Is it the right point?",
+            atol=1e-4,
+        )
+    got = record(m, toks[:1], spots[:1], lambda a: int(a.numel()))
+    assert got == {spots[0]: run[spots[0]].numel() // 2}, "a second call, with another summary"
+    assert not hooks_left(m), "hooks are still on the model"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# How much of its attention does each head pay to position 0? On most texts many heads have nothing to
+# do, and rest their eyes on the first token, which says nothing. With `record`, one line:
+
+# %%
+patterns_at = [f"blocks.{layer}.attn.hook_pattern" for layer in range(net.cfg.n_layers)]
+resting = record(net, sample_ids, patterns_at, lambda p: p[0, :, 1:, 0].mean(-1))  # each [head]
+plots.head_grid(
+    torch.stack(list(resting.values())), title="Attention to ⊢", unit="mean attention", limit=1
+)
+
+# %% [markdown]
+# ---
+# ## 9 · Remove a head
+#
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+#
+# What does the model lose without one head? The crudest way to find out is **zero ablation**: the
+# head's output is set to zero, everything else goes on.
+#
+# Write `zero_head(model, tokens, layer, head)`: the logits `[batch pos d_vocab]` of a run on `tokens`
+# `[batch pos]` in which head `head` of layer `layer` contributes nothing, at any position. All other
+# heads work as before (those of later layers will see another residual stream; that is wanted).
+# Nothing is left on the model.
+#
+# <details><summary>Hint 1: where</summary>
+#
+# A head's own output, before all heads are mixed, is `z`: `[batch pos head d_head]`, at
+# `blocks.{layer}.attn.hook_z`.
+# </details>
+# <details><summary>Hint 2: which index</summary>
+#
+# `z[:, head]` is a *position*. The head is the third axis.
+# </details>
+# <details><summary>Hint 3: the frame</summary>
+#
+# A hook that sets the slice to zero and returns `z`, given to `model.run_with_hooks`, which returns the
+# logits.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "zero_head", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def zero_head(model, tokens: torch.Tensor, layer: int, head: int) -> torch.Tensor:
+    """The logits of a run in which one head says nothing.
+
+    tokens: [batch pos]. Returns: [batch pos d_vocab].
+    """
+
+    ### BEGIN SOLUTION
+    def remove(z, hook):  # z: [batch pos head d_head]
+        z = z.clone()
+        z[:, :, head] = 0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "zero_head_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+m = model("induction-2l2h")  # attention only: without its two heads a layer says just its bias
+toks = ids_for(m, 2, 6)
+got = zero_head(m, toks, 1, 0)
+checks.check_tensor(got, "zero_head", dtype=torch.float32)
+checks.check_shape(got, (2, 6, m.cfg.d_vocab), "zero_head", axes="batch pos d_vocab")
+assert not hooks_left(m), f"hooks are still on the model: {hooks_left(m)}"
+assert not torch.allclose(got, m(toks), atol=1e-5), (
+    "nothing has changed: does the hook return the changed activation?"
+)
+everything = m.run_with_hooks(
+    toks, fwd_hooks=[("blocks.1.attn.hook_z", lambda z, hook: torch.zeros_like(z))]
+)
+assert not torch.allclose(got, everything, atol=1e-5), (
+    "these are the logits without *all* heads of the layer: only one is to go"
+)
+assert not torch.allclose(got[:, 2:], m(toks)[:, 2:], atol=1e-5), (
+    "positions 2 and later are unchanged: is it an index of positions that was set to zero?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "zero_head_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every head of two models, against what a head adds to the residual stream.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+cases = []
+for name in ("tiny-gpt2", "induction-2l2h"):
+    m = model(name)
+    toks = ids_for(m, 2, 7, g)
+    run = m.run_with_cache(toks)[1]
+    for layer in range(m.cfg.n_layers):
+        for head in range(m.cfg.n_heads):
+            said = run["z", layer][:, :, head] @ m.W_O[layer, head]  # [batch pos d_model]
+            less = (f"blocks.{layer}.hook_attn_out", lambda out, hook, said=said: out - said)
+            cases.append((name, toks, layer, head, m.run_with_hooks(toks, fwd_hooks=[less])))
+for name, toks, layer, head, want in cases:
+    got, kept = call_keeping(zero_head, model(name), toks, layer, head)
+    checks.check_close(
+        got,
+        want,
+        f"zero_head {layer}.{head} of {name}, seed {seed}",
+        axes="batch pos d_vocab",
+        hint="Is exactly this head of this layer set to zero, and nothing left from a former call?",
+        atol=1e-3,
+        rtol=1e-3,
+    )
+    assert torch.equal(kept[1], toks), "the tokens were changed"
+assert not hooks_left(model("tiny-gpt2")), "hooks are still on the model"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# One head after the other, on our sentence. The cell in the grid is the logit difference *without*
+# that head; with all of them it is the number in the title.
+
+# %%
+all_heads = [(layer, head) for layer in range(net.cfg.n_layers) for head in range(net.cfg.n_heads)]
+without = [float(logit_diff(zero_head(net, ids, *spot), mary, john)) for spot in all_heads]
+plots.head_grid(
+    torch.tensor(without).reshape(net.cfg.n_layers, net.cfg.n_heads),
+    title=f"Mary − John without one head (with all: {float(logit_diff(logits, mary, john)):.2f})",
+    unit="logits",
+)
+
+# %% [markdown]
+# ---
+# ## 10 · Replace a head by its mean
+#
+# Difficulty ●●●○○ · Importance ●●●●● · 20 minutes
+#
+# Zero is nothing special to a model. If a head always adds some constant vector, later layers have
+# come to count on it, and taking the constant away breaks things that have nothing to do with *this*
+# text. Then the ablation tells you how surprised the model is, not what the head knew.
+#
+# **Mean ablation** takes away only what the head says about this text: its output is replaced by its
+# average over other texts. Which ones is up to you, and part of the question. Over all kinds of text,
+# the head loses everything it knows. Over sentences of the same build with other names, it keeps what
+# it knows of the build and loses who is who.
+#
+# Write `mean_ablate_head(model, tokens, layer, head, reference)`: the logits `[batch pos d_vocab]` of
+# a run on `tokens` `[batch pos]` in which the head's `z`, at every position, is its **mean over all
+# rows and positions of a run on `reference`** `[rows positions]`, one vector `[d_head]`. Number and
+# length of the reference texts may be others than those of `tokens`.
+#
+# <details><summary>Hint 1: two runs</summary>
+#
+# First a run on `reference` with a cache. Its `z` is `[rows positions head d_head]`. Then a run on
+# `tokens` with a hook.
+# </details>
+# <details><summary>Hint 2: the mean</summary>
+#
+# Choose the head first, `[rows positions d_head]`; then the mean over dimensions 0 and 1 is `[d_head]`.
+# </details>
+# <details><summary>Hint 3: putting it in</summary>
+#
+# `z[:, :, head] = mean` writes one `[d_head]` into all `[batch pos d_head]`.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "mean_ablate_head", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def mean_ablate_head(
+    model, tokens: torch.Tensor, layer: int, head: int, reference: torch.Tensor
+) -> torch.Tensor:
+    """The logits of a run in which one head says what it says on average over `reference`.
+
+    tokens: [batch pos]. reference: [rows positions]. Returns: [batch pos d_vocab].
+    """
+    ### BEGIN SOLUTION
+    point = f"blocks.{layer}.attn.hook_z"
+    _, cache = model.run_with_cache(reference, names_filter=lambda name: name == point)
+    mean = cache[point][:, :, head].mean(dim=(0, 1))  # [d_head]
+
+    def replace(z, hook):  # z: [batch pos head d_head]
+        z = z.clone()
+        z[:, :, head] = mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "mean_ablate_head_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+m = model("induction-2l2h")
+toks = ids_for(m, 2, 6)
+others = ids_for(m, 3, 4) + 1
+got = mean_ablate_head(m, toks, 1, 0, others % m.cfg.d_vocab)
+checks.check_tensor(got, "mean_ablate_head", dtype=torch.float32)
+checks.check_shape(got, (2, 6, m.cfg.d_vocab), "mean_ablate_head", axes="batch pos d_vocab")
+assert not hooks_left(m), f"hooks are still on the model: {hooks_left(m)}"
+assert not torch.allclose(got, m(toks), atol=1e-5), "nothing has changed"
+again = mean_ablate_head(m, toks, 1, 0, torch.cat([others, others]) % m.cfg.d_vocab)
+checks.check_close(
+    again, got, "the same reference texts, twice each", atol=1e-4, hint="Is it a mean, or a sum?"
+)
+elsewhere = mean_ablate_head(m, toks, 1, 0, (others + 9) % m.cfg.d_vocab)
+assert not torch.allclose(elsewhere, got, atol=1e-5), (
+    "with other reference texts nothing changes: is the mean taken over `tokens`?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "mean_ablate_head_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every head of two models, against what the head would add on average; short references too.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+cases = []
+for name in ("induction-2l2h", "tiny-gpt2"):
+    m = model(name)
+    for layer in range(m.cfg.n_layers):
+        for head in range(m.cfg.n_heads):
+            toks, others = ids_for(m, 2, 6, g), ids_for(m, 3 if head else 1, 4 + head, g)
+            own, theirs_z = (m.run_with_cache(t)[1]["z", layer][:, :, head] for t in (toks, others))
+            usual = theirs_z.flatten(0, 1).sum(0) / others.numel()  # [d_head]
+            more = (usual - own) @ m.W_O[layer, head]  # [batch pos d_model]
+            swap = (f"blocks.{layer}.hook_attn_out", lambda out, hook, more=more: out + more)
+            want = m.run_with_hooks(toks, fwd_hooks=[swap])
+            cases.append((name, toks, layer, head, others, want))
+for name, toks, layer, head, others, want in cases:
+    got, kept = call_keeping(mean_ablate_head, model(name), toks, layer, head, others)
+    checks.check_close(
+        got,
+        want,
+        f"mean_ablate_head {layer}.{head} of {name}, seed {seed}",
+        axes="batch pos d_vocab",
+        hint="The mean is over rows and positions of the reference, for this head alone.",
+        atol=1e-3,
+        rtol=1e-3,
+    )
+    assert torch.equal(kept[1], toks) and torch.equal(kept[4], others), "tokens were changed"
+assert not hooks_left(model("tiny-gpt2")), "hooks are still on the model"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The reference texts here are sentences of the same build with other names. Side by side with zero
+# ablation, as the *change* of the logit difference:
+
+# %%
+pairs = ["Tom Anna", "Paul Lucy", "Mark Kate", "Sarah Peter", "Emma David", "Alice James"]
+build = "When {0} and {1} went to the shop, {1} gave a book to"
+alike = torch.cat([net.to_tokens(build.format(*pair.split()))[:, : len(words)] for pair in pairs])
+by_mean = [
+    float(logit_diff(mean_ablate_head(net, ids, *spot, alike), mary, john)) for spot in all_heads
+]
+start = float(logit_diff(logits, mary, john))
+plots.head_grid(
+    {
+        "zero": torch.tensor(without).reshape(-1, net.cfg.n_heads) - start,
+        "mean over other names": torch.tensor(by_mean).reshape(-1, net.cfg.n_heads) - start,
+    },
+    title="What is lost without one head",
+    unit="logits",
+)
+
+# %% [markdown]
+# ---
+# ## 11 · Edit: steer the model
+#
+# Difficulty ●●○○○ · Importance ●●●●○ · 15 minutes
+#
+# If the residual stream is a sum, we can add a term of our own. With a vector that stands for
+# something, the model behaves as if one of its parts had said it: this is called *steering*.
+#
+# Write `steer(model, tokens, layer, position, vector)`: the logits `[batch pos d_vocab]` of a run on
+# `tokens` in which `vector` `[d_model]` is **added** to the residual stream **before** layer `layer`, at
+# position `position` of every row and nowhere else. `position` may be negative, as in a Python list:
+# −1 is the last. Neither `vector` nor the model is changed.
+#
+# <details><summary>Hint 1: where</summary>
+#
+# Before layer `layer`: `blocks.{layer}.hook_resid_pre`, `[batch pos d_model]`.
+# </details>
+# <details><summary>Hint 2: how</summary>
+#
+# `resid[:, position]` is `[batch d_model]`; adding a `[d_model]` adds it to every row.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "steer", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def steer(
+    model, tokens: torch.Tensor, layer: int, position: int, vector: torch.Tensor
+) -> torch.Tensor:
+    """The logits of a run with `vector` added to the residual stream at one place.
+
+    tokens: [batch pos]. vector: [d_model]. Returns: [batch pos d_vocab].
+    """
+
+    ### BEGIN SOLUTION
+    def add(resid, hook):  # resid: [batch pos d_model]
+        resid = resid.clone()
+        resid[:, position] += vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "steer_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+toks = ids_for(net, 2, 6)
+arrow = torch.ones(net.cfg.d_model, device=toks.device).cumsum(0).sin() * 3
+plain_logits = net(toks)
+got = steer(net, toks, 1, 3, arrow)
+checks.check_tensor(got, "steer", dtype=torch.float32)
+checks.check_shape(got, tuple(plain_logits.shape), "steer", axes="batch pos d_vocab")
+assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
+checks.check_close(
+    got[:, :3],
+    plain_logits[:, :3],
+    "the logits before position 3, which cannot know of it",
+    atol=1e-4,
+    hint="Is the vector added at this position only?",
+)
+assert not torch.allclose(got[:, 3], plain_logits[:, 3], atol=1e-3), "position 3 is unchanged"
+checks.check_close(
+    steer(net, toks, 1, 3, arrow * 0),
+    plain_logits,
+    "steer with a vector of zeros: nothing may change",
+    atol=1e-4,
+    hint="Is the vector added, or does it take the place of what was there?",
+)
+
+# %% nbgrader={"grade": true, "grade_id": "steer_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every layer and positions from both ends; the vector comes in by another door.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+cases = []
+for name in ("induction-2l2h", "tiny-gpt2"):
+    m = model(name)
+    for layer in range(m.cfg.n_layers):
+        for position in (0, 4, -1, -3):
+            toks = ids_for(m, 3, 6, g)
+            arrow = torch.randn(m.cfg.d_model, generator=g).to(toks.device) * 2
+            place = torch.zeros(6, 1, device=toks.device)
+            place[position] = 1
+            door = f"blocks.{layer - 1}.hook_attn_out" if layer else "hook_embed"
+            if layer and not m.cfg.attn_only:
+                door = f"blocks.{layer - 1}.hook_mlp_out"
+            more = place * arrow  # [pos d_model]
+            hooks = [(door, lambda x, hook, more=more: x + more)]
+            cases.append(
+                (name, toks, layer, position, arrow, m.run_with_hooks(toks, fwd_hooks=hooks))
+            )
+for name, toks, layer, position, arrow, want in cases:
+    got, kept = call_keeping(steer, model(name), toks, layer, position, arrow)
+    checks.check_close(
+        got,
+        want,
+        f"steer of {name} before layer {layer} at position {position}, seed {seed}",
+        axes="batch pos d_vocab",
+        hint="Before this layer, at this position, of every row.",
+        atol=1e-3,
+        rtol=1e-3,
+    )
+    assert torch.equal(kept[1], toks) and torch.equal(kept[4], arrow), "an argument was changed"
+assert not hooks_left(model("tiny-gpt2")), "hooks are still on the model"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# A dose and its effect: the direction from John to Mary, added at the last position before the last
+# layer, in doses from −2 to 2 times the norm of what is there.
+
+# %%
+towards_mary = net.W_U[:, mary[0]] - net.W_U[:, john[0]]  # [d_model]
+unit = towards_mary / towards_mary.norm() * cache["resid_pre", -1][0, -1].norm()
+doses = torch.linspace(-2, 2, 17)
+last_layer = net.cfg.n_layers - 1
+plots.curves(
+    doses,
+    {
+        "at the last position": [
+            float(logit_diff(steer(net, ids, last_layer, -1, d * unit), mary, john)) for d in doses
+        ],
+        "one position earlier": [
+            float(logit_diff(steer(net, ids, last_layer, -2, d * unit), mary, john)) for d in doses
+        ],
+    },
+    x_title="dose (norms of the residual stream)",
+    y_title="logit difference Mary − John",
+    title="Steering, dose and effect",
+)
+
+# %% [markdown]
+# ---
+# ## 12 · Who wrote the answer?
+#
+# Difficulty ●●●●○ · Importance ●●●●● · 25 minutes
+#
+# The logits are made from the last residual stream in two steps: the final layer norm, and the
+# unembedding `W_U`. If both were linear, then since the stream is a sum, the logit difference would
+# be a sum too, with one term for each part. The unembedding *is* linear. The layer norm is almost so:
+#
+# > LN(x) = (x − mean(x)) / scale(x) · w + b
+#
+# where mean and scale are taken over `d_model`. Subtracting the mean and multiplying by `w` are
+# linear; only the division by `scale(x)` is not. So **freeze it**: take the scale that the *whole*
+# stream has in this run, and use that one number for every part. Then
+#
+# > contribution of a part = ((part − mean(part)) / scale(whole) · w) · (W_U[:, right] − W_U[:, wrong])
+#
+# and the contributions of all parts add up to the logit difference (up to `b`, which belongs to
+# nobody). This is **direct logit attribution**. It sees what a part writes *straight* to the answer,
+# and not what it tells other parts.
+#
+# Write `direct_attribution(model, parts, right, wrong)`. `parts` is `[part batch pos d_model]`, and
+# their sum over `part` is the whole residual stream before the final layer norm. `right` and `wrong`
+# are token ids, `[batch]`. The result is `[part batch]`: the contribution of every part **at the last
+# position** to the logit difference of its row.
+#
+# `model.ln_final.w` is the `[d_model]` of weights, `model.cfg.eps` the small number under the root:
+# scale(x) = √(mean of (x − mean(x))² + eps). And `model.W_U` is `[d_model d_vocab]`.
+#
+# <details><summary>Hint 1: the direction</summary>
+#
+# `model.W_U[:, right] - model.W_U[:, wrong]` is `[d_model batch]`: one direction for each row.
+# </details>
+# <details><summary>Hint 2: the scale</summary>
+#
+# `whole = parts.sum(0)[:, -1]` is `[batch d_model]`. Its scale is one number a row, `[batch 1]`.
+# `var(unbiased=False)` divides by `d_model`; `var()` alone divides by `d_model − 1`.
+# </details>
+# <details><summary>Hint 3: putting it together</summary>
+#
+# `part − mean(part)` at the last position is `[part batch d_model]`. Divide by the scale, multiply by
+# `w`, and take the dot product with the direction of the row: `einsum` with letters for part, batch
+# and d_model.
+# </details>
+# <details><summary>Hint 4: a check of your own</summary>
+#
+# Sum your result over the parts. What must be added so that it is `logit_diff`? (`b` has a
+# contribution too, and on some models it is not small.)
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "direct_attribution", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def direct_attribution(
+    model, parts: torch.Tensor, right: torch.Tensor, wrong: torch.Tensor
+) -> torch.Tensor:
+    """What every part adds to the logit difference at the last position.
+
+    parts: [part batch pos d_model], their sum is the last residual stream. right, wrong: [batch].
+    Returns: [part batch].
+    """
+    ### BEGIN SOLUTION
+    last = parts[:, :, -1]  # [part batch d_model]
+    variance = last.sum(dim=0).var(dim=-1, unbiased=False, keepdim=True)  # [batch 1]
+    scale = (variance + model.cfg.eps).sqrt()
+    normalised = (last - last.mean(dim=-1, keepdim=True)) / scale * model.ln_final.w
+    direction = model.W_U[:, right] - model.W_U[:, wrong]  # [d_model batch]
+    return torch.einsum("pbd,db->pb", normalised, direction)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "direct_attribution_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+toks = ids_for(net, 2, 5)
+yes, no = ids_for(net, 2, 2)
+end = net.run_with_cache(toks)[1]["resid_post", net.cfg.n_layers - 1]  # [batch pos d_model]
+halves = torch.stack([end * 0.25, end * 0.75])
+got = direct_attribution(net, halves, yes, no)
+checks.check_tensor(got, "direct_attribution", dtype=torch.float32)
+checks.check_shape(got, (2, 2), "direct_attribution of 2 parts, 2 rows", axes="part batch")
+of_b = net.ln_final.b @ (net.W_U[:, yes] - net.W_U[:, no])  # [batch], what b contributes
+last_logits = net(toks)[:, -1]
+checks.check_close(
+    torch.sum(got, 0) + of_b,
+    torch.stack([last_logits[b, yes[b]] - last_logits[b, no[b]] for b in (0, 1)]),
+    "the sum over the parts and b, against the logit difference",
+    hint="Is the scale that of the whole stream? Is it right minus wrong, at the last position? "
+    "Is w in it (and b not)?",
+    atol=1e-3,
+    rtol=1e-3,
+)
+checks.check_close(
+    got[1],
+    got[0] * 3,
+    "three quarters of the stream, against one quarter",
+    hint="All parts are divided by the same scale, that of their sum.",
+    atol=1e-3,
+    rtol=1e-3,
+)
+
+# %% nbgrader={"grade": true, "grade_id": "direct_attribution_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random parts with means of their own, on two models, against a loop in float64.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name in ("tiny-gpt2", "induction-2l2h"):
+    m = model(name)
+    width = m.cfg.d_model
+    for size in (3.0, 0.004):  # with small parts eps counts
+        pieces = torch.randn(4, 3, 2, width, generator=g) * size
+        pieces += torch.randn(4, 1, 1, 1, generator=g) * size
+        yes, no = torch.randint(0, m.cfg.d_vocab, (2, 3), generator=g)
+        gain, out = m.ln_final.w.detach().cpu().double(), m.W_U.detach().cpu().double()
+        want = torch.zeros(4, 3, dtype=torch.float64)
+        for b in range(3):
+            whole = sum(pieces[p, b, 1].double() for p in range(4))
+            spread = whole - whole.sum() / width
+            scale = ((spread * spread).sum() / width + m.cfg.eps) ** 0.5
+            for p in range(4):
+                piece = pieces[p, b, 1].double()
+                piece = (piece - piece.sum() / width) / scale * gain
+                want[p, b] = piece @ out[:, yes[b]] - piece @ out[:, no[b]]
+        where = m.cfg.device
+        given = (pieces.to(where), yes.to(where), no.to(where))
+        got, kept = call_keeping(direct_attribution, m, *given)
+        checks.check_close(
+            got,
+            want.float(),
+            f"direct_attribution on {name}, random parts of size {size}, seed {seed}",
+            axes="part batch",
+            atol=1e-3,
+            rtol=1e-3,
+        )
+        assert torch.equal(kept[1], given[0]), "the parts were changed"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Our sentence, and the same sentence with the roles exchanged (averaged, so that a mere liking for
+# Mary cancels). First by component, then by head: `stack_head_results` splits what the attention
+# layers wrote into what each head wrote.
+
+# %%
+both = torch.cat([ids, swapped])
+yes_both, no_both = torch.cat([mary, john]), torch.cat([john, mary])
+both_names, both_parts = residual_parts(net, both)
+shares = direct_attribution(net, both_parts, yes_both, no_both).mean(1)  # [part]
+plots.position_grid(
+    shares[:, None],
+    ["the last position"],
+    both_names,
+    unit="logits",
+    title="Direct contribution to the logit difference",
+)
+
+# %%
+_, both_cache = net.run_with_cache(both)
+by_head = both_cache.stack_head_results()  # [layer·head batch pos d_model]
+rest = both_cache["resid_post", -1] - by_head.sum(0)  # what the heads did not write
+of_heads = direct_attribution(net, torch.cat([by_head, rest[None]]), yes_both, no_both)[:-1]
+plots.head_grid(
+    of_heads.mean(1).reshape(net.cfg.n_layers, net.cfg.n_heads),
+    title="What each head writes straight to the answer",
+    unit="logits",
+)
+
+# %% [markdown]
+# Compare this with what was lost in exercise 10. A head that costs much when it is gone and writes
+# little itself is at work for somebody else further up.
+
+# %% [markdown]
+# ---
+# ## 13 · The logit lens
+#
+# Difficulty ●●●○○ · Importance ●●●●○ · 15 minutes
+#
+# What would the model say if it had to stop after layer 0? Since every layer only adds, the residual
+# stream half-way is a first draft of the final one, and we may read it with the same eyes: the final
+# layer norm, and then the unembedding. This is the **logit lens** (nostalgebraist, *interpreting
+# GPT: the logit lens*, 2020).
+#
+# Write `logit_lens(model, tokens)`: for `tokens` `[batch pos]`, the logits
+# `[layer+1 batch pos d_vocab]` that one gets from the residual stream **before layer 0, before layer
+# 1, …, and after the last layer**. The last entry is what the model really says. Every entry is
+# normalised by its *own* scale, as the model would do if it ended there: `model.ln_final(x)`,
+# `model.unembed(x)`.
+#
+# <details><summary>Hint 1: the streams</summary>
+#
+# `cache["resid_pre", layer]` for every layer, and `cache["resid_post", -1]` at the end: `n_layers + 1`
+# tensors `[batch pos d_model]`.
+# </details>
+# <details><summary>Hint 2: the eyes</summary>
+#
+# `model.unembed(model.ln_final(x))` turns `[batch pos d_model]` into `[batch pos d_vocab]`. Stack the
+# results.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "logit_lens", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def logit_lens(model, tokens: torch.Tensor) -> torch.Tensor:
+    """The logits that the residual stream would give before each layer and after the last.
+
+    tokens: [batch pos]. Returns: [layer+1 batch pos d_vocab].
+    """
+    ### BEGIN SOLUTION
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", layer] for layer in range(model.cfg.n_layers)]
+    streams.append(cache["resid_post", model.cfg.n_layers - 1])
+    return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams])
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "logit_lens_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+toks = ids_for(net, 2, 5)
+got = logit_lens(net, toks)
+checks.check_tensor(got, "logit_lens", dtype=torch.float32)
+checks.check_shape(
+    got,
+    (net.cfg.n_layers + 1, 2, 5, net.cfg.d_vocab),
+    "logit_lens of tokens [2 5]",
+    axes="layer+1 batch pos d_vocab",
+)
+checks.check_close(
+    got[-1],
+    net(toks),
+    "the last entry of logit_lens, against the model's own logits",
+    hint="Is the final layer norm there, and does the list end after the last layer?",
+    atol=1e-3,
+    rtol=1e-3,
+)
+assert not torch.allclose(got[0], got[1], atol=1e-3), "the first two entries are the same"
+
+# %% nbgrader={"grade": true, "grade_id": "logit_lens_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every entry on two models; the model itself stops early when later layers say nothing.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name in ("induction-2l2h", "tiny-gpt2"):
+    m = model(name)
+    toks = ids_for(m, 2, 6, g)
+    outputs = ("hook_attn_out",) if m.cfg.attn_only else ("hook_attn_out", "hook_mlp_out")
+    wants = []
+    for first in range(m.cfg.n_layers + 1):  # layers from `first` on are silent
+        silent = [f"blocks.{i}.{out}" for i in range(first, m.cfg.n_layers) for out in outputs]
+        hooks = [(point, lambda x, hook: torch.zeros_like(x)) for point in silent]
+        wants.append(m.run_with_hooks(toks, fwd_hooks=hooks))
+    got, kept = call_keeping(logit_lens, m, toks)
+    checks.check_close(
+        got,
+        torch.stack(wants),
+        f"logit_lens of {name}, seed {seed}",
+        axes="layer+1 batch pos d_vocab",
+        hint="Before layer 0, before layer 1, …, after the last; each with its own layer norm.",
+        atol=1e-3,
+        rtol=1e-3,
+    )
+    assert torch.equal(kept[1], toks), "the tokens were changed"
+### END HIDDEN TESTS
+
+# %%
+stages = ["embeddings", *(f"after layer {layer}" for layer in range(net.cfg.n_layers))]
+lens_probs, lens_ids = logit_lens(net, ids)[:, 0].softmax(-1).max(-1)  # [layer+1 pos]
+plots.lens_table(lens_probs, [[VOCAB[i] for i in row] for row in lens_ids.tolist()], words, stages)
+
+# %% [markdown]
+# Read a column from bottom to top: that is a thought being formed at one position.
+
+# %% [markdown]
+# ---
+# ## 14 · Where in the text, and when?
+#
+# Difficulty ●●●●○ · Importance ●●●●● · 30 minutes
+#
+# Attribution says who *wrote* the answer. **Activation patching** asks where the information that
+# decides it is *kept*, at every layer and position, and it asks by intervention. It needs two runs
+# that differ in one thing:
+#
+# * a **clean** run: "…, *John* gave a book to" (answer: Mary),
+# * a **corrupt** run: "…, *Mary* gave a book to" (answer: John).
+#
+# Run on the corrupt text, but put the clean run's residual stream back at **one** layer and **one**
+# position. If the answer comes back, what decides it went through that place. Do this for every place,
+# and you have a map.
+#
+# To read such a map we fix the scale: 0 means as bad as the corrupt run, 1 as good as the clean one:
+#
+# > effect = (metric(patched) − metric(corrupt)) / (metric(clean) − metric(corrupt))
+#
+# Write `patch_resid(model, clean, corrupt, metric)`. `clean` and `corrupt` are token ids `[batch pos]`
+# of the same shape, `metric(logits)` takes logits `[batch pos d_vocab]` and returns a number. The
+# result is the effect of patching the residual stream **before** each layer, at each position:
+# `[layer pos]`.
+#
+# <details><summary>Hint 1: what goes where</summary>
+#
+# The *model runs on* `corrupt`. The *values put in* come from the cache of a run on `clean`.
+# </details>
+# <details><summary>Hint 2: one place</summary>
+#
+# A hook at `blocks.{layer}.hook_resid_pre` that writes `clean_cache["resid_pre", layer][:, position]`
+# into the same slice, and returns the tensor.
+# </details>
+# <details><summary>Hint 3: all places</summary>
+#
+# Two loops. If the hook is defined inside the loops and called at once, it sees the right `layer` and
+# `position`.
+# </details>
+# <details><summary>Hint 4: what must come out</summary>
+#
+# Before layer 0, a position at which both texts have the same token has the effect 0: nothing is
+# replaced. And at the last layer the last position holds most of it. Why?
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "patch_resid", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def patch_resid(model, clean: torch.Tensor, corrupt: torch.Tensor, metric) -> torch.Tensor:
+    """How much of `metric` comes back with the clean residual stream at one place.
+
+    clean, corrupt: [batch pos]. metric: logits [batch pos d_vocab] -> number.
+    Returns: [layer pos], 0 for the corrupt run and 1 for the clean one.
+    """
+    ### BEGIN SOLUTION
+    clean_logits, clean_cache = model.run_with_cache(clean)
+    best, worst = float(metric(clean_logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def restore(resid, hook, layer=layer, position=position):
+                resid = resid.clone()
+                resid[:, position] = clean_cache["resid_pre", layer][:, position]
+                return resid
+
+            hooks = [(f"blocks.{layer}.hook_resid_pre", restore)]
+            patched = metric(model.run_with_hooks(corrupt, fwd_hooks=hooks))
+            effect[layer, position] = (float(patched) - worst) / (best - worst)
+    return effect
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "patch_resid_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+good = ids_for(net, 1, 5)
+bad = good.clone()
+bad[0, 2] = (bad[0, 2] + 5) % net.cfg.d_vocab  # the two texts differ at position 2
+target = int(net(good)[0, -1].argmax())
+
+
+def likes_target(logits):
+    """The logit of one token at the end of the text."""
+    return float(logits[0, -1, target])
+
+
+got = patch_resid(net, good, bad, likes_target)
+checks.check_tensor(got, "patch_resid", dtype=torch.float32)
+checks.check_shape(got, (net.cfg.n_layers, 5), "patch_resid of tokens [1 5]", axes="layer pos")
+assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
+assert abs(float(got[0, 2]) - 1) < 1e-3, (
+    "before layer 0 the two texts differ only at position 2, so putting that one back restores "
+    f"everything: 1, not {float(got[0, 2]):.3f}. Does the model run on the corrupt text, and is 0 the "
+    "corrupt run and 1 the clean one?"
+)
+for position in (0, 1, 3, 4):
+    assert abs(float(got[0, position])) < 1e-3, (
+        f"before layer 0, position {position} is the same in both texts, so putting it back does "
+        f"nothing: 0, not {float(got[0, position]):.3f}. Is only one position patched?"
+    )
+
+# %% nbgrader={"grade": true, "grade_id": "patch_resid_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every place of two models with a metric of all logits, by another way.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name in ("induction-2l2h", "tiny-gpt2"):
+    m = model(name)
+    good, bad = ids_for(m, 2, 5, g), ids_for(m, 2, 5, g)
+    mix = torch.randn(2, 5, m.cfg.d_vocab, generator=g).to(m.cfg.device)
+
+    def blend(logits):
+        """A random mixture of all logits, one number."""
+        return float((logits * mix).sum())  # noqa: B023
+
+    top, bottom = blend(m(good)), blend(m(bad))
+    streams = m.run_with_cache(good)[1]
+    want = torch.zeros(m.cfg.n_layers, 5)
+    for position in range(5):  # before layer 0, a residual stream is its token
+        half = bad.clone()
+        half[:, position] = good[:, position]
+        want[0, position] = blend(m(half))
+        for layer in range(1, m.cfg.n_layers):  # and then it is what the layer before has left
+            keep = torch.arange(5, device=m.cfg.device)[:, None] != position  # [pos 1]
+            source = streams["resid_post", layer - 1]
+            door = f"blocks.{layer - 1}.hook_resid_post"
+            mixed = [(door, lambda r, hook: torch.where(keep, r, source))]  # noqa: B023
+            want[layer, position] = blend(m.run_with_hooks(bad, fwd_hooks=mixed))
+    got, kept = call_keeping(patch_resid, m, good, bad, blend)
+    checks.check_close(
+        got,
+        (want - bottom) / (top - bottom),
+        f"patch_resid of {name}, seed {seed}",
+        axes="layer pos",
+        hint="The residual stream before each layer, from the clean run into the corrupt one.",
+        atol=2e-3,
+        rtol=2e-3,
+    )
+    assert torch.equal(kept[1], good) and torch.equal(kept[2], bad), "tokens were changed"
+    assert not hooks_left(m), "hooks are still on the model"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# And now the picture to show to a friend. Bottom to top are the layers, left to right is the text; the
+# number is how much of the answer comes back if this one vector is put back.
+
+
+# %%
+def mary_minus_john(logits):
+    """The logit difference at the end of our sentence."""
+    return float(logit_diff(logits, mary, john))
+
+
+route = patch_resid(net, ids, swapped, mary_minus_john)
+plots.position_grid(
+    torch.cat([route, torch.eye(len(words))[-1:]]),  # after the last layer only the end counts
+    words,
+    [*(f"before layer {layer}" for layer in range(net.cfg.n_layers)), "after the last layer"],
+    unit="effect",
+    title="The route of the answer: from the second name to the end of the text",
+)
+
+# %% [markdown]
+# A number between 0 and 1 for every place in the model: where the answer was, at each stage of the
+# computation. It was found without reading a single weight.
+
+# %% [markdown]
+# ---
+# ## 15 · In your own words
+#
+# Importance ●●●●○ · 20 minutes · read and marked by a person
+#
+# You have four tools: zero ablation, mean ablation, direct logit attribution, and patching the
+# residual stream. Answer in eight to fifteen sentences, with the pictures of this notebook before you.
+#
+# 1. Name a head of `net` for which two of the tools say something different about its importance. Say
+#    what each of them measures, and why they may both be right.
+# 2. A colleague patches the residual stream and finds the effect 0.98 at the last position of the last
+#    layer. "So it is the last layer that decides." What do you answer?
+# 3. The logit difference of our sentence is one number from one sentence. What else would you measure
+#    before you say "this model does indirect object identification through head X"? Name two
+#    measurements, and for each a result that would make you give up the claim.
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "tools_and_claims", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# ### BEGIN SOLUTION
+# One point for each part, and one for reasoning that holds together.
+#
+# 1. Any head with a marked difference, named with its numbers. Typical: a head of an early layer that
+#    costs much when ablated and has little direct attribution. Ablation measures all effects, by every
+#    path, also through later parts; attribution only what the head writes straight into the final
+#    residual stream. Zero and mean ablation differ where the head adds a constant that later layers
+#    count on. A head can also cost little because another one takes over, and still write much.
+# 2. At the end everything that decides the next token *must* have arrived at the last position, since
+#    the logits are read there. A high effect there says only that the information has arrived, not
+#    who brought it. What tells is the place and the layer where it moves from one position to another,
+#    and which parts do that (patching heads or ablating them).
+# 3. Two of: many sentences with other names, places and orders of the names (give up if the effect is
+#    not there on average, or is there for particular names only); other corrupt texts, e.g. a third
+#    person as giver; mean ablation of the head over sentences that differ in the names only, and of a
+#    random other head as a control (give up if it costs as much); texts of the same form in which no
+#    name is repeated; patching *only* head X from clean into corrupt (give up if little comes back).
+# ### END SOLUTION
+
+# %% [markdown]
+# ---
+# You have loaded a model, and watched, cut, replaced and edited what goes on in it while it ran; you
+# can say which part wrote an answer, and by which route it came. In 05 you will take the weights apart
+# instead of the runs, in 06 you find a circuit of two heads with these tools, and in 07 the whole story
+# of Mary and John.
+#
+# **Sources.** Direct logit attribution and the residual stream as a sum: Elhage et al., *A
+# Mathematical Framework for Transformer Circuits* (2021), "The residual stream". Activation patching:
+# Meng et al., *Locating and Editing Factual Associations in GPT* (2022), section 2 (there called causal
+# tracing); Heimersheim and Nanda, *How to use and interpret activation patching* (2024). The task and
+# the logit difference: Wang et al., *Interpretability in the Wild* (2022), section 2. Steering: Turner
+# et al., *Activation Addition* (2023). The library: Nanda and Bloom, *TransformerLens* (2022).
