@@ -22,6 +22,7 @@ from hub.deploy.variables import Host, variables
 from hub.spawning.gpu.devices import to_variable
 
 UP_SECONDS = 300
+RESTARTS = 4
 IMAGES = ("server", "student", "grader", "proxy", "db", "gateway")
 
 
@@ -84,7 +85,7 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         # Compose reads .env itself as well; what is set here stands above it.
-        return {**os.environ, **self.variables, "COMPOSE_IGNORE_ORPHANS": "1"}
+        return {**os.environ, **self.variables}
 
     def compose(self, *arguments: str, **options) -> subprocess.CompletedProcess:
         """Run Compose on this deployment."""
@@ -125,12 +126,22 @@ def up(stack: Stack) -> Iterator[str]:
         if left != said:
             yield f"waiting for {left}"
         said = left
+        _give_up_on(stack)
         time.sleep(1)
     if left:
         raise DeployError(
             f"{left}: not up after {UP_SECONDS} seconds. `make logs` shows what each part says."
         )
     yield f"The course server is at {stack.url}"
+
+
+def _give_up_on(stack: Stack) -> None:
+    """Raises DeployError where a part has ended time and again, with its last words."""
+    for part in parts(stack):
+        if part.restarts >= RESTARTS:
+            said = stack.compose("logs", "--no-color", "--tail=8", part.name, capture_output=True)
+            words = (said.stdout or b"").decode(errors="replace").strip()
+            raise DeployError(f"{part.name} does not stay up:\n{words}")
 
 
 def _checked(stack: Stack, arguments: Sequence[str]) -> None:
@@ -153,7 +164,9 @@ def _not_up(stack: Stack) -> str:
     """The part that the login page still waits for, or nothing."""
     states = {part.name: part for part in parts(stack)}
     for name, part in states.items():
-        if name != "setup" and part.state != "running":
+        if name == "setup":
+            continue
+        if part.state != "running":
             return f"{name} ({part.state})"
         if part.health in ("starting", "unhealthy"):
             return f"{name} ({part.health})"
@@ -173,6 +186,7 @@ class Part:
     name: str
     state: str
     health: str
+    restarts: int = 0
 
 
 def parts(stack: Stack) -> list[Part]:
@@ -189,6 +203,7 @@ def parts(stack: Stack) -> list[Part]:
                 container["Config"]["Labels"]["com.docker.compose.service"],
                 container["State"]["Status"],
                 container["State"].get("Health", {}).get("Status", ""),
+                container["RestartCount"],
             )
             for container in found
         ),

@@ -67,6 +67,9 @@ def main(
             raise click.ClickException(f"the executor does not answer ({error})") from None
         click.echo(", ".join(f"{key} {value}" for key, value in state.items()))
         sys.exit(0 if state["slots"] else 1)
+    if not check:
+        scratch.mkdir(mode=0o711, parents=True, exist_ok=True)
+        scratch.chmod(0o711)
     lacks = unkept()
     for lack in lacks:
         click.echo(f"not as it should be: {lack}", err=True)
@@ -77,8 +80,6 @@ def main(
             "this kernel has no Landlock scopes: executions that run at the same time and "
             "both want to can speak through abstract sockets"
         )
-    scratch.mkdir(mode=0o711, parents=True, exist_ok=True)
-    scratch.chmod(0o711)
     tempfile.tempdir = str(scratch)  # requests and answers, in files without a name
     count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
     slots = [Slot(number, scratch) for number in range(count)]
