@@ -8,12 +8,14 @@ environment is changed and two courses can share one environment.
 from __future__ import annotations
 
 import json
+import os
 import pprint
 from pathlib import Path
 from typing import Any, Literal
 
 from traitlets.config import Config
 
+from hub.accounts.login import in_containers
 from hub.authoring.release import nbgrader_settings
 from hub.course_folder import CourseFolder
 from hub.grading.configuration import update_grading
@@ -93,8 +95,12 @@ def _named(value: Any) -> Any:
     return value
 
 
-def server_config(part: Part) -> dict[str, Any]:
-    """jupyter_server's: which server extensions run, and where our JupyterLab extension lies."""
+def server_config(part: Part, kernel_idle_minutes: int = 0) -> dict[str, Any]:
+    """jupyter_server's: which server extensions run, and where our JupyterLab extensions lie.
+
+    A kernel that nobody used for `kernel_idle_minutes` is stopped, also where a page still shows
+    it, so that the memory and GPU memory it holds are free before its server is; 0: never.
+    """
     grader = part == "grader"
     # The formgrader shows students' work under an instructor's session: no script of another
     # site runs there, which nbconvert's pages would load for mathematics. (The hub adds this
@@ -117,7 +123,13 @@ def server_config(part: Part) -> dict[str, Any]:
                 # Ours answers its route, see hub/validation.py.
                 "nbgrader.server_extensions.validate_assignment": False,
                 "hub.validation": True,
+                "hub.gpuwatch.extension": True,
             },
+        },
+        "MappingKernelManager": {
+            "cull_idle_timeout": kernel_idle_minutes * 60,
+            "cull_interval": 60,
+            "cull_connected": True,
         },
         "LabApp": {"extra_labextensions_path": [str(LABEXTENSIONS)]},
     }
@@ -164,9 +176,11 @@ def setting_overrides() -> dict[str, Any]:
 
 def files(part: Part, folder: CourseFolder) -> dict[str, Any]:
     """Every configuration file of one part."""
+    # A person who runs everything on their own machine ends their kernels themselves.
+    idle = folder.settings.containers.kernel_idle_minutes if in_containers(os.environ) else 0
     return {
         "nbgrader_config.py": nbgrader_config(part, folder),
-        "jupyter_server_config.json": server_config(part),
+        "jupyter_server_config.json": server_config(part, idle),
         "labconfig/page_config.json": page_config(part, folder.settings),
         "labconfig/default_setting_overrides.json": setting_overrides(),
     }
