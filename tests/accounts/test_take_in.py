@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 from pathlib import Path
 
@@ -154,7 +153,6 @@ def test_the_roster_is_listed_as_csv(folder):
 
 def test_links_are_written_for_their_owner_alone(folder, tmp_path):
     target = tmp_path / "links.csv"
-    os.umask(0o022)
     result = roster(folder, "links", "--missing", "--to", str(target))
     assert result.exit_code == 0, result.output
     assert target.stat().st_mode & 0o777 == 0o600

@@ -1,19 +1,30 @@
 """What somebody loses who is taken out of course.yaml, or moved within it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from jupyterhub import orm
+from nativeauthenticator.orm import UserInfo
 
+from hub.accounts import links
+from hub.accounts.passwords import with_password
 from hub.course_folder import CourseFolder, new_course
-from hub.people import reconcile
+from hub.people import has_hub_database, reconcile
+from hub.roster.file import write_roster
+from hub.roster.student import Student
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> CourseFolder:
-    """A course whose hub knows everybody of the example, and each has a token."""
+@pytest.fixture(params=["sqlite", "postgresql"])
+def folder(tmp_path: Path, request, monkeypatch, empty_databases: Path) -> CourseFolder:
+    """A course whose hub knows everybody of the example, and two have a token."""
     list(new_course(tmp_path))
     folder = CourseFolder(tmp_path)
+    if request.param == "sqlite":
+        shutil.copy(empty_databases / "jupyterhub.sqlite", folder.server)
+    else:
+        url = request.getfixturevalue("postgresql_url")
+        monkeypatch.setenv("LOGITLAB_HUB_DATABASE", url)
     session = orm.new_session_factory(folder.hub_database_url)()
     users = {}
     for name in ("admin", "instructor", "alice", "bob", "grader-mechinterp"):
@@ -85,6 +96,60 @@ def test_an_admin_who_is_none_any_more_loses_the_rights_and_keeps_the_account(fo
 def test_the_graders_account_stays(folder):
     list(reconcile(folder))
     assert hub_state(folder)["grader-mechinterp"][1] == ["formgrade-mechinterp"]
+
+
+def test_who_is_in_the_roster_stays_and_leaves_with_it(folder):
+    people = "{admins: [admin], instructors: [instructor], students: [alice]}"
+    write_roster(folder.roster_file, (Student("bob"),))
+    folder = write_people(folder, people)
+    assert list(reconcile(folder)) == []
+    assert hub_state(folder)["bob"][1] == ["nbgrader-mechinterp"]
+    write_roster(folder.roster_file, (Student("carol"),))
+    folder = CourseFolder(folder.root)
+    assert "bob" in "\n".join(reconcile(folder))
+    assert "bob" not in hub_state(folder)
+
+
+def test_who_left_and_whose_server_still_runs_is_left_to_the_hub_without_any_right(folder):
+    session = orm.new_session_factory(folder.hub_database_url)()
+    bob = session.query(orm.User).filter_by(name="bob").one()
+    cookie = bob.cookie_id
+    bob._orm_spawners.append(orm.Spawner(name="", server=orm.Server(ip="127.0.0.1", port=1)))
+    session.commit()
+    session.close()
+    folder = write_people(folder, "{admins: [admin], instructors: [instructor], students: [alice]}")
+    assert "bob" in "\n".join(reconcile(folder))
+    assert hub_state(folder)["bob"] == (False, [], 0)
+    session = orm.new_session_factory(folder.hub_database_url)()
+    assert session.query(orm.User).filter_by(name="bob").one().cookie_id != cookie
+    session.close()
+
+
+def test_passwords_outlive_a_time_away_from_the_course(folder):
+    session = orm.new_session_factory(folder.hub_database_url)()
+    session.add(UserInfo(username="bob", password=b"hash", is_authorized=True))
+    session.commit()
+    list(reconcile(write_people(folder, "{admins: [admin]}")))
+    assert with_password(session) == {"bob"}
+    session.close()
+
+
+def test_links_work_in_this_database_too(folder):
+    session = orm.new_session_factory(folder.hub_database_url)()
+    old, new = links.issue(session, "bob", 1, "admin"), links.issue(session, "bob", 1, "admin")
+    assert links.use(session, old.key) is None
+    assert set(links.waiting(session)) == {"bob"}
+    assert links.use(session, new.key) == "bob"
+    session.commit()
+    assert links.use(session, new.key) is None
+    session.close()
+
+
+def test_a_database_where_no_hub_has_been_yet_is_left_alone(postgresql_url, tmp_path, monkeypatch):
+    list(new_course(tmp_path))
+    monkeypatch.setenv("LOGITLAB_HUB_DATABASE", postgresql_url)
+    assert list(reconcile(CourseFolder(tmp_path))) == []
+    assert not has_hub_database(postgresql_url)
 
 
 def test_before_the_first_start_there_is_nothing_to_do(tmp_path):

@@ -1,0 +1,152 @@
+"""Settings and environment in, a way to log in out."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from traitlets.config import Config
+
+from hub.accounts.institution import InstitutionAuthenticator
+from hub.accounts.login import AccountsError, address_file, configuration, login_kind, public_url
+from hub.configure import jupyterhub
+from hub.course_folder import CourseFolder, new_course
+from hub.settings import SettingsError, load_settings
+
+OAUTH = """
+  oauth:
+    service: Example University
+    client_id: logitlab
+    authorize_url: https://login.example.org/authorize
+    token_url: https://login.example.org/token
+    userdata_url: https://login.example.org/userinfo
+"""
+CONTAINERS = {"LOGITLAB_SHAPE": "containers", "LOGITLAB_URL": "https://course.example.org"}
+
+
+def course(tmp_path: Path, accounts: str) -> CourseFolder:
+    list(new_course(tmp_path))
+    (tmp_path / "course.yaml").write_text(
+        f"course:\n  id: m\npeople:\n  admins: [root]\n  students: [ada]\naccounts:\n  {accounts}\n"
+    )
+    return CourseFolder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("login", "environ", "kind"),
+    [
+        ("auto", {}, "demo"),
+        ("auto", CONTAINERS, "native"),
+        ("native", {}, "native"),
+        ("demo", {}, "demo"),
+        ("demo", CONTAINERS | {"LOGITLAB_URL": "http://localhost:8080"}, "demo"),
+        ("auto", CONTAINERS | {"LOGITLAB_URL": "http://localhost:8080"}, "native"),
+    ],
+)
+def test_the_way_to_log_in_follows_setting_and_shape(tmp_path, login, environ, kind):
+    assert login_kind(course(tmp_path, f"login: {login}").settings, environ) == kind
+
+
+@pytest.mark.parametrize(
+    "url", ["https://course.example.org", "http://localhost.example.org", "http://10.0.0.1", ""]
+)
+def test_demonstration_passwords_are_refused_beyond_this_machine(tmp_path, url):
+    environ = CONTAINERS | {"LOGITLAB_URL": url}
+    with pytest.raises(AccountsError, match="native or oauth"):
+        login_kind(course(tmp_path, "login: demo").settings, environ)
+
+
+def test_passwords_of_ones_own_come_without_sign_up(tmp_path):
+    found = configuration(course(tmp_path, "login: native"), {})
+    own = found["PasswordAuthenticator"]
+    assert own["enable_signup"] is False and own["open_signup"] is False
+    assert own["minimum_password_length"] == 10
+    assert own["allowed_failed_logins"] == 8 and own["seconds_before_next_try"] == 300
+    assert found["Authenticator"]["allowed_users"] == {"root", "ada"}
+    assert found["Authenticator"]["allow_existing_users"] is False
+
+
+def test_configuring_twice_changes_nothing(tmp_path):
+    folder = course(tmp_path, "login: native")
+    c = Config()
+    jupyterhub.update_people(c, folder)
+    before = repr(c)
+    jupyterhub.update_people(c, folder)
+    assert repr(c) == before
+    assert c.JupyterHub.authenticator_class == "hub.accounts.passwords.PasswordAuthenticator"
+
+
+def test_an_institutions_accounts_are_configured_from_the_settings_and_a_secret_file(tmp_path):
+    folder = course(tmp_path / "course", f"login: oauth\n  url: https://course.example.org{OAUTH}")
+    secret = tmp_path / "secret"
+    secret.write_text("hush\n")
+    found = configuration(folder, {"LOGITLAB_OAUTH_SECRET_FILE": str(secret)})
+    assert found["JupyterHub"]["authenticator_class"].endswith("InstitutionAuthenticator")
+    own = found["InstitutionAuthenticator"]
+    assert own["client_secret"] == "hush"
+    assert own["username_claim"] == "preferred_username"
+    assert own["oauth_callback_url"] == "https://course.example.org/hub/oauth_callback"
+    assert own["login_service"] == "Example University"
+
+
+def test_an_institution_without_a_secret_is_refused_with_where_to_put_it(tmp_path):
+    folder = course(tmp_path, f"login: oauth{OAUTH}")
+    for environ in ({}, {"LOGITLAB_OAUTH_SECRET_FILE": "/nowhere"}):
+        with pytest.raises(AccountsError, match="LOGITLAB_OAUTH_SECRET_FILE"):
+            configuration(folder, environ)
+
+
+@pytest.mark.parametrize(
+    ("accounts", "expected"),
+    [
+        (f"login: oauth{OAUTH}    client_secret: hush\n", "line 14: accounts.oauth.client_secret"),
+        (f"login: oauth{OAUTH.replace('https://login', 'http://login')}", "https:// address"),
+        ("login: oauth", "accounts.oauth"),
+        ("login: open", "'auto', 'demo', 'native' or 'oauth'"),
+        ("password_length: 4", "greater than or equal to 8"),
+        ("url: course.example.org", "https://course.example.org"),
+        ("url: https://user:pass@example.org", "https://course.example.org"),
+    ],
+)
+def test_wrong_settings_of_accounts_are_refused(tmp_path, accounts, expected):
+    folder = course(tmp_path, accounts)
+    with pytest.raises(SettingsError) as error:
+        load_settings(folder.settings_file)
+    assert expected in str(error.value)
+
+
+def test_links_begin_with_the_address_that_is_named_first(tmp_path):
+    folder = course(tmp_path, "url: https://course.example.org/")
+    assert public_url(folder, {"LOGITLAB_URL": "https://else.example/"}) == "https://else.example"
+    assert public_url(folder, {}) == "https://course.example.org"
+    plain = course(tmp_path, "login: native")
+    assert public_url(plain, {}) == "http://localhost:8000"
+    assert public_url(plain, {"LOGITLAB_PORT": "8080"}) == "http://localhost:8080"
+    address_file(plain).write_text("http://localhost:9999\n")
+    assert public_url(plain, {}) == "http://localhost:9999"
+
+
+@pytest.mark.parametrize(
+    ("claim", "info", "name"),
+    [
+        ("preferred_username", {"preferred_username": "Ada"}, "Ada"),
+        ("email", {"email": "ada@x.org", "email_verified": True}, "ada@x.org"),
+        ("email", {"email": "ada@x.org", "email_verified": False}, None),
+        ("preferred_username", {"email": "ada@x.org"}, None),
+    ],
+)
+def test_an_institution_says_a_name_only_where_it_vouches_for_it(claim, info, name):
+    authenticator = InstitutionAuthenticator(username_claim=claim)
+    if name is None:
+        with pytest.raises(ValueError):
+            authenticator.user_info_to_username(info)
+    else:
+        assert authenticator.user_info_to_username(info) == name
+
+
+def test_whom_the_institution_knows_is_let_in_only_as_one_of_the_course():
+    authenticator = InstitutionAuthenticator(allowed_users={"ada"}, allow_existing_users=False)
+    for model in ({"admin": True}, {"admin": False}, None):
+        assert asyncio.run(authenticator.check_allowed("ada", model)) is True
+        assert asyncio.run(authenticator.check_allowed("mallory", model)) is False
