@@ -81,9 +81,22 @@ def _writable() -> Iterator[str]:
 
 def _answers() -> Iterator[str]:
     for name in ANSWERS:
-        path = PACKAGES / name
-        if path.exists() and os.stat(path).st_mode & stat.S_IROTH:
-            yield f"{path} can be read by executions (it holds answers: mode 0750)"
+        if found := next(_open_files(PACKAGES / name), None):
+            yield f"{found} can be read by executions (it holds answers: mode 0640)"
+
+
+def _open_files(folder: Path) -> Iterator[Path]:
+    """The files in and below `folder` that anybody can read."""
+    try:
+        if not folder.is_dir() or not folder.stat().st_mode & stat.S_IXOTH:
+            return
+        for path in folder.iterdir():
+            if path.is_dir():
+                yield from _open_files(path)
+            elif path.lstat().st_mode & stat.S_IROTH:
+                yield path
+    except OSError:
+        return
 
 
 def _confinement() -> Iterator[str]:
