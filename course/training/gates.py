@@ -163,6 +163,20 @@ def induction_gates(m: Measured) -> list[Gate]:
     ]
 
 
+def one_layer_gates(m: Measured) -> list[Gate]:
+    """Demands on a model that has to show what one layer cannot do."""
+    return [
+        Gate("accuracy on the second copy", m.accuracy, at_most=0.35),
+        Gate("accuracy at another period", m.accuracy_other_period, at_most=0.35),
+        Gate("loss on the second copy", m.second_copy_loss, at_least=1.5),
+        Gate(
+            "largest induction score minus control, all heads",
+            (m.induction - m.control).max().item(),
+            at_most=0.1,
+        ),
+    ]
+
+
 def impostor_gates(m: Measured) -> list[Gate]:
     """Demands on a model that must look like induction without a control and fail with one."""
     best = int(m.induction.flatten().argmax())
@@ -182,5 +196,6 @@ def impostor_gates(m: Measured) -> list[Gate]:
 
 GATES: dict[str, Callable[[Measured], list[Gate]]] = {
     "induction-2l2h": induction_gates,
+    "induction-1l": one_layer_gates,
     "impostor": impostor_gates,
 }

@@ -47,6 +47,8 @@ class Recipe:
     seeds_tried: str = ""  # for the model card: which others were tried, and how they did
 
 
+SLOW_STEPS = (160, 180, 200, 250, 300, 400, 500, 700, 900)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
@@ -62,7 +64,8 @@ RECIPES = {
             # share the previous-token head's work between two heads, and removing one of them
             # costs under 3 nats; with 0.02 the model finds another algorithm, without a stripe.
             config=_attention_only(spread=0.04),
-            snapshots=tuple(range(0, 1000, 50)),
+            # The heads form between steps 100 and 150.
+            snapshots=(*range(0, 100, 20), *range(100, 160, 10), *SLOW_STEPS),
             seeds_tried="Seed 2 passes all gates too. With rows one token shorter seed 1 passed, "
             "and seed 0 failed one gate: removing its previous-token head cost 2.1 nats.",
         ),

@@ -8,8 +8,9 @@ import re
 import pytest
 import torch
 
-from course.models import SHIPPED, build, model
+from course.models import SHIPPED, build, model, snapshots, weights
 from course.training import __main__ as command_line
+from course.training import gates as small_gates
 from course.training.card import model_card, save
 from course.training.data import periodic_rows, random_rows
 from course.training.gates import GATES, Gate, Measured, impostor_gates, induction_gates, measure
@@ -127,7 +128,7 @@ def test_the_shipped_card_config_and_weights_belong_together(shipped, name):
 def test_a_saved_model_is_readable_by_everybody_and_loads_as_it_was(shipped, tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_MODELS", str(tmp_path))
     bridge = trained(short())
-    save(bridge, short(), shipped["impostor"], [], tmp_path / "fresh")
+    save(bridge, short(), shipped["impostor"], [], tmp_path / "fresh", {})
     for file in ("config.json", "model.safetensors", "README.md"):
         assert (tmp_path / "fresh" / file).stat().st_mode & 0o777 == 0o644
     tokens = random_rows(2, generator())
@@ -146,26 +147,30 @@ def test_the_card_says_how_the_model_was_made(shipped):
 def no_waiting(shipped, monkeypatch):
     """The command line measures again what was measured; the figures are taken from here."""
     monkeypatch.setattr(
-        command_line,
+        small_gates,
         "measure",
         lambda bridge: shipped[getattr(bridge, "course_name", "impostor")],
     )
 
 
 def test_a_model_that_fails_a_gate_is_not_saved(no_waiting, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("COURSE_MODELS", str(tmp_path))
     monkeypatch.setitem(command_line.RECIPES, "induction-2l2h", short())
-    assert command_line.main(["train", "induction-2l2h"]) == 1
+    assert command_line.main(["train", "induction-2l2h", "--to", str(tmp_path)]) == 1
     assert "not saved, a gate failed with seed 1" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_that_passes_is_saved(no_waiting, tmp_path, monkeypatch, capsys):
+def test_a_model_that_passes_is_saved_with_its_snapshots(no_waiting, tmp_path, monkeypatch):
+    recipe = short(steps=3, snapshots=(0, 2))
+    monkeypatch.setitem(command_line.RECIPES, "induction-2l2h", recipe)
+    monkeypatch.setitem(GATES, "induction-2l2h", lambda measured: [])
+    assert command_line.main(["train", "induction-2l2h", "--to", str(tmp_path)]) == 0
     monkeypatch.setenv("COURSE_MODELS", str(tmp_path))
-    monkeypatch.setitem(command_line.RECIPES, "induction-2l2h", short())
-    monkeypatch.setitem(command_line.GATES, "induction-2l2h", lambda measured: [])
-    assert command_line.main(["train", "induction-2l2h"]) == 0
-    assert (tmp_path / "induction-2l2h" / "model.safetensors").is_file()
+    assert snapshots("induction-2l2h") == [0, 2]
+    first = weights("induction-2l2h@0")
+    fresh = build(recipe.config, seed=recipe.seed).state_dict()
+    assert all(torch.equal(first[key], fresh[key].half().float()) for key in fresh)
+    assert not torch.equal(weights("induction-2l2h@2")["embed.weight"], first["embed.weight"])
 
 
 def test_check_reports_every_gate_of_the_shipped_files(no_waiting, shipped, capsys):
@@ -175,7 +180,7 @@ def test_check_reports_every_gate_of_the_shipped_files(no_waiting, shipped, caps
 
 
 def test_check_fails_if_a_gate_fails(no_waiting, monkeypatch, capsys):
-    monkeypatch.setitem(command_line.GATES, "impostor", GATES["induction-2l2h"])
+    monkeypatch.setitem(GATES, "impostor", GATES["induction-2l2h"])
     assert command_line.main(["check", "impostor"]) == 1
     assert "impostor: FAIL" in capsys.readouterr().out
 
@@ -183,4 +188,22 @@ def test_check_fails_if_a_gate_fails(no_waiting, monkeypatch, capsys):
 def test_an_unknown_recipe_is_refused_with_those_that_exist(capsys):
     with pytest.raises(SystemExit):
         command_line.main(["train", "gpt5"])
-    assert "no recipe for gpt5; there are: induction-2l2h, impostor" in capsys.readouterr().err
+    assert "no recipe for gpt5; there are: induction-2l2h, " in capsys.readouterr().err
+
+
+def test_the_snapshots_show_induction_form():
+    """No head at first, one at last, and loss and score change between the same two snapshots."""
+    steps = snapshots("induction-2l2h")
+    assert len(steps) == 20
+    measured = [measure(model(f"induction-2l2h@{step}", device="cpu")) for step in steps[::3]]
+    score = [(m.induction - m.control).max().item() for m in measured]
+    loss = [m.second_copy_loss for m in measured]
+    assert score[0] < 0.1 and score[-1] > 0.5
+    assert loss[0] > 4.0 and loss[-1] < 0.5
+    jump = max(range(len(score) - 1), key=lambda i: score[i + 1] - score[i])
+    fall = max(range(len(loss) - 1), key=lambda i: loss[i] - loss[i + 1])
+    assert jump == fall
+
+
+def test_one_layer_cannot_do_what_two_layers_can(shipped):
+    assert shipped["induction-1l"].accuracy < 0.35 < 0.97 < shipped["induction-2l2h"].accuracy
