@@ -9,7 +9,7 @@ PYTEST_ARGS ?= -n 2 --dist loadfile
 INSTALL = TORCH_BACKEND="$(TORCH_BACKEND)" "$(PYTHON)" -m hub.install --venv "$(VENV)"
 RUN = "$(VENV)/bin/python" -m
 
-.PHONY: help serve test release models prove bench lint format lock upgrade-lock check-locks clean
+.PHONY: help serve images test release models prove bench lint format lock upgrade-lock check-locks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -18,6 +18,9 @@ help: ## list the targets
 serve: ## install what is missing and start a demonstration course on localhost (PORT=8000)
 	@$(INSTALL) server
 	@LOGITLAB_PORT="$(PORT)" exec "$(VENV)/bin/logitlab" serve
+
+images: ## build the images of the container shape; MODELS="gpt2" bakes models in
+	@"$(PYTHON)" -m hub.deploy images $(if $(MODELS),--models "$(MODELS)")
 
 test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" chooses
 	@$(INSTALL) all
