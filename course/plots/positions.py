@@ -103,7 +103,8 @@ def token_strip(
     """
     z = array(tokens, "token_strip", ("pos",), ("row", "pos"))
     z = np.atleast_2d(z).astype(int)
-    text = [[labels[i] if labels else str(i) for i in row] for row in z.tolist()]
+    text = [[visible(labels[i]) if labels else str(i) for i in row] for row in z.tolist()]
+    cell = max(20, 8 * max(len(label) for row in text for label in row))
     figure = go.Figure(
         go.Heatmap(
             z=z.tolist(),
@@ -120,7 +121,7 @@ def token_strip(
     figure.update_xaxes(title_text="position", **BARE)
     figure.update_yaxes(title_text="row", tickmode="linear", dtick=1, **BARE)
     figure.update_yaxes(autorange="reversed")
-    figure.update_layout(height=130 + 30 * len(z), width=min(140 + 20 * z.shape[1], 1150))
+    figure.update_layout(height=130 + 30 * len(z), width=min(140 + cell * z.shape[1], 1150))
     return finish(figure, title)
 
 
@@ -192,7 +193,6 @@ def position_grid(
     z = array(values, "position_grid", ("row", "pos"))
     if len(rows) != z.shape[0]:
         raise ValueError(f"position_grid: {len(rows)} row labels for {z.shape[0]} rows")
-    labels = [visible(token) for token in tokens]
     cell = 46 if numbers else 24
     figure = go.Figure(
         go.Heatmap(
@@ -205,7 +205,7 @@ def position_grid(
             ygap=1,
         )
     )
-    figure.update_xaxes(title_text="position", **token_ticks(labels, z.shape[1], "x"))
+    figure.update_xaxes(title_text="position", **token_ticks(tokens, z.shape[1], "x"))
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=list(rows), **BARE)
     side = 9 * max(map(len, rows))
     figure.update_layout(
@@ -249,8 +249,7 @@ def lens_table(
             ygap=1,
         )
     )
-    labels = [visible(token) for token in tokens]
-    figure.update_xaxes(title_text="position", **token_ticks(labels, z.shape[1], "x"))
+    figure.update_xaxes(title_text="position", **token_ticks(tokens, z.shape[1], "x"))
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=list(rows), **BARE)
     longest = max(len(word) for row in shown for word in row)
     side = 9 * max(map(len, rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,7 +29,10 @@ def next_tokens(
         words: the text of each token id, `d_vocab` of them.
         k: how many tokens of each run are shown; a token of one is shown for all.
     """
-    runs = {str(label): array(p, "next_tokens", ("d_vocab",)) for label, p in probabilities.items()}
+    runs = {
+        str(label): array(p, "next_tokens", ("d_vocab",), most=math.inf)  # k of them are drawn
+        for label, p in probabilities.items()
+    }
     if not runs:
         raise ValueError("next_tokens: no probabilities were given")
     for label, p in runs.items():

@@ -23,8 +23,14 @@ LABEL = 8  # pixels along an axis that a token label needs
 BARE = {"zeroline": False, "showgrid": False, "ticks": ""}
 
 
-def array(value: Any, function: str, *allowed: tuple[str, ...]) -> np.ndarray:
-    """The numbers of a tensor, array or list, or ValueError if the axes are not those allowed."""
+def array(
+    value: Any, function: str, *allowed: tuple[str, ...], most: float = MOST_CELLS
+) -> np.ndarray:
+    """The numbers of a tensor, array or list.
+
+    Raises:
+        ValueError: the axes are not those allowed, or there are more numbers than `most`.
+    """
     if hasattr(value, "detach"):
         value = value.detach().cpu().double().numpy()
     array = np.asarray(value, dtype=float)
@@ -36,10 +42,10 @@ def array(value: Any, function: str, *allowed: tuple[str, ...]) -> np.ndarray:
         raise ValueError(f"{function}: expected {wanted}, got shape {array.shape}{slip}")
     if array.size == 0:
         raise ValueError(f"{function}: nothing to draw, the shape is {array.shape}")
-    if array.size > MOST_CELLS:
+    if array.size > most:
         raise ValueError(
             f"{function}: {array.size} cells would make the notebook heavy (at most "
-            f"{MOST_CELLS}): draw fewer heads or positions"
+            f"{most}): draw fewer heads or positions"
         )
     return array
 
@@ -67,7 +73,7 @@ def token_ticks(tokens: Sequence[str] | None, n: int, axis: str) -> dict[str, An
         return BARE
     if len(tokens) != n:
         raise ValueError(f"{len(tokens)} token labels for {n} positions")
-    text = [str(token) for token in tokens]
+    text = [visible(str(token)) for token in tokens]
     upright = n > 24 or max(map(len, text)) > 3
     return {
         **BARE,

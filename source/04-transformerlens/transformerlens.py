@@ -71,21 +71,21 @@ silenced = net.run_with_hooks(ids, fwd_hooks=[("blocks.0.hook_attn_out", silence
 plots.next_tokens({"before": before, "no attention in layer 0": silenced[0, -1].softmax(-1)}, VOCAB)
 
 # %% [markdown]
-# **Replace.** Let the model read another text, in which *Mary* gives, and carry one vector over: the
-# activation after layer 0 at the giver's name. One vector of one position, nothing else:
+# **Replace.** Let the model read another text as well, in which *Mary* gives. From that run carry one
+# vector over into ours: what the first attention layer says at the last position. The tokens stay the
+# same, and so does everything else:
 
 # %%
 swapped = net.to_tokens(text.replace(", John", ", Mary"))
 _, swapped_cache = net.run_with_cache(swapped)
-giver = int((ids[0] != swapped[0]).nonzero()[0])  # the position at which the two texts differ
 
 
-def replace_giver(resid, hook):  # resid: [batch pos d_model]
-    resid[:, giver] = swapped_cache["resid_post", 0][:, giver]
-    return resid
+def replace_last(out, hook):  # out: [batch pos d_model]
+    out[:, -1] = swapped_cache["attn_out", 0][:, -1]
+    return out
 
 
-replaced = net.run_with_hooks(ids, fwd_hooks=[("blocks.0.hook_resid_post", replace_giver)])
+replaced = net.run_with_hooks(ids, fwd_hooks=[("blocks.0.hook_attn_out", replace_last)])
 plots.next_tokens({"before": before, "one vector replaced": replaced[0, -1].softmax(-1)}, VOCAB)
 
 # %% [markdown]
@@ -328,9 +328,8 @@ for planted in (0, 1, -1):  # bets on the token that is read, on the next one, o
 # darker, the more it was surprised:
 
 # %%
-sample = (
-    "When Mary and John went to the shop, John gave a book to Mary. The capital of France is Paris."
-)
+sample = "When Mary and John went to the shop, John gave a book to Mary.<|endoftext|>"
+sample += "Say: red key seven garden. Again: red key seven garden."
 sample_ids = net.to_tokens(sample)
 sample_losses = net(sample_ids, return_type="loss", loss_per_token=True)[0]  # [pos-1]
 plots.loss_strip(
@@ -340,7 +339,9 @@ plots.loss_strip(
 )
 
 # %% [markdown]
-# Who is in the shop and what is given cannot be known. Who gets it, and which city it is, can.
+# Who is in the shop and what is given cannot be known; who gets it can. Words that are listed are
+# surprising once, and when the list comes again they are not. And a beginning costs most, because
+# anything may come.
 
 # %% [markdown]
 # ---
@@ -428,6 +429,16 @@ for label, seen in shown.items():
 
 # %% [markdown]
 # Positive: Mary. Negative: John. This is the number we shall follow through the model.
+#
+# One sentence may flatter one name. So we take our sentence together with its twin, in which Mary
+# gives and John is the right answer. What the two have in common has to do with the task; a mere
+# liking for Mary pushes them in opposite directions.
+
+# %%
+both = torch.cat([ids, swapped])  # [2 pos]: John gives, Mary gives
+right_of_both, wrong_of_both = torch.cat([mary, john]), torch.cat([john, mary])  # [2]
+start = logit_diff(net(both), right_of_both, wrong_of_both)  # [2]
+print(f"John gives: {float(start[0]):.2f}   Mary gives: {float(start[1]):.2f}")
 
 # %% [markdown]
 # ---
@@ -628,7 +639,8 @@ points = {
     "residual stream": "blocks.0.hook_resid_pre",
 }
 lengths = [1, *range(10, min(net.cfg.n_ctx, 100) + 1, 10)]
-sizes_at = [cache_sizes(net, ids_for(net, 1, n), points.values().__contains__) for n in lengths]
+kept_points = list(points.values())
+sizes_at = [cache_sizes(net, ids_for(net, 1, n), kept_points.__contains__) for n in lengths]
 plots.curves(
     lengths,
     {kind: [sizes[point] / 1024 for sizes in sizes_at] for kind, point in points.items()},
@@ -753,15 +765,34 @@ assert not hooks_left(m), "hooks are still on the model"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The heads of the last layer, with the queries of our sentence and the keys of the one in which Mary
-# gives. Compare it with the first picture of this notebook: what stays is what the *queries* decide.
+# In the first picture, at the end of the text some heads of the last layer look at Mary, others at
+# John. But are they looking for *Mary*, or for *the first name*? Take the keys from the same sentence
+# with the first two names exchanged: "When John and Mary went …". The attention of the last position,
+# with either sentence's keys:
 
 # %%
-plots.attention_heads(
-    mixed_pattern(net, ids, swapped, net.cfg.n_layers - 1)[0],
+exchanged = ids.clone()
+exchanged[:, [2, 4]] = ids[:, [4, 2]]  # the names stand at positions 2 and 4
+last_layer = net.cfg.n_layers - 1
+own_keys = mixed_pattern(net, ids, ids, last_layer)[0, :, -1]  # [head key]
+other_keys = mixed_pattern(net, ids, exchanged, last_layer)[0, :, -1]
+plots.position_grid(
+    torch.stack([own_keys, other_keys], 1).flatten(0, 1),  # [head·2 key]
     words,
-    title="Queries of “John gave”, keys of “Mary gave”",
+    [
+        f"{last_layer}.{h}, {keys}"
+        for h in range(net.cfg.n_heads)
+        for keys in ("own keys", "exchanged")
+    ],
+    unit="attention",
+    limit=1,
+    title="What the last position looks at",
 )
+
+# %% [markdown]
+# Three of the four heads keep looking at the same *place*, although the other name stands there now:
+# what they ask for is "the first name" or "the second name", whoever it may be. Remember that when we
+# come to exercise 9.
 
 # %% [markdown]
 # ---
@@ -995,12 +1026,13 @@ for name in ("tiny-gpt2", "induction-2l2h"):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# How much of its attention does each head pay to position 0? On most texts many heads have nothing to
-# do, and rest their eyes on the first token, which says nothing. With `record`, one line:
+# How much of its attention does each head pay to position 0? A head that has nothing to do at a
+# position cannot look at nothing, for its attention adds up to 1. So it rests its eyes on the first
+# token, which says nothing. With `record`, one line:
 
 # %%
 patterns_at = [f"blocks.{layer}.attn.hook_pattern" for layer in range(net.cfg.n_layers)]
-resting = record(net, sample_ids, patterns_at, lambda p: p[0, :, 1:, 0].mean(-1))  # each [head]
+resting = record(net, both, patterns_at, lambda p: p[:, :, 1:, 0].mean((0, 2)))  # each [head]
 plots.head_grid(
     torch.stack(list(resting.values())), title="Attention to ⊢", unit="mean attention", limit=1
 )
@@ -1103,17 +1135,33 @@ assert not hooks_left(model("tiny-gpt2")), "hooks are still on the model"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# One head after the other, on our sentence. The cell in the grid is the logit difference *without*
-# that head; with all of them it is the number in the title.
+# One head after the other, on both sentences. A cell says by how much the logit difference *changes*
+# without the head; negative means that the head is missed.
+
 
 # %%
 all_heads = [(layer, head) for layer in range(net.cfg.n_layers) for head in range(net.cfg.n_heads)]
-without = [float(logit_diff(zero_head(net, ids, *spot), mary, john)) for spot in all_heads]
+
+
+def changes(ablated):
+    """By how much `ablated(layer, head)` changes both logit differences: [layer head 2]."""
+    after = [logit_diff(ablated(*spot), right_of_both, wrong_of_both) for spot in all_heads]
+    return (torch.stack(after) - start).reshape(net.cfg.n_layers, net.cfg.n_heads, 2)
+
+
+by_zero = changes(lambda layer, head: zero_head(net, both, layer, head))
 plots.head_grid(
-    torch.tensor(without).reshape(net.cfg.n_layers, net.cfg.n_heads),
-    title=f"Mary − John without one head (with all: {float(logit_diff(logits, mary, john)):.2f})",
+    {"John gives": by_zero[..., 0], "Mary gives": by_zero[..., 1], "mean": by_zero.mean(-1)},
+    title="Logit difference without one head, minus that with all",
     unit="logits",
 )
+
+# %% [markdown]
+# Look at layer 1, first in the left grid alone. Two heads seem to work for the answer, and two against
+# it. Now the grid in the middle: three of the four have the opposite sign! These are the heads of
+# exercise 6 that look for the first or the second name: they push that name, whoever gives, and over
+# both sentences it nearly cancels. Had we stopped at one sentence, we would have written a paper about
+# them. What is left in the mean is one head of layer 0, and a second one.
 
 # %% [markdown]
 # ---
@@ -1223,25 +1271,26 @@ assert not hooks_left(model("tiny-gpt2")), "hooks are still on the model"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The reference texts here are sentences of the same build with other names. Side by side with zero
-# ablation, as the *change* of the logit difference:
+# The reference texts here are sentences of the same build with other names, in both orders:
 
 # %%
 pairs = ["Tom Anna", "Paul Lucy", "Mark Kate", "Sarah Peter", "Emma David", "Alice James"]
-build = "When {0} and {1} went to the shop, {1} gave a book to"
-alike = torch.cat([net.to_tokens(build.format(*pair.split()))[:, : len(words)] for pair in pairs])
-by_mean = [
-    float(logit_diff(mean_ablate_head(net, ids, *spot, alike), mary, john)) for spot in all_heads
-]
-start = float(logit_diff(logits, mary, john))
+builds = [text.replace("Mary", "{0}").replace("John", "{1}")]
+builds.append(builds[0].replace(", {1}", ", {0}"))
+alike = torch.cat(
+    [net.to_tokens(b.format(*p.split()))[:, : len(words)] for p in pairs for b in builds]
+)  # [12 pos]
+by_mean = changes(lambda layer, head: mean_ablate_head(net, both, layer, head, alike))
 plots.head_grid(
-    {
-        "zero": torch.tensor(without).reshape(-1, net.cfg.n_heads) - start,
-        "mean over other names": torch.tensor(by_mean).reshape(-1, net.cfg.n_heads) - start,
-    },
-    title="What is lost without one head",
+    {"zero": by_zero.mean(-1), "mean over other names": by_mean.mean(-1)},
+    title="What is lost without one head, on average over both sentences",
     unit="logits",
 )
+
+# %% [markdown]
+# Compare the two grids, head by head. One head of layer 0 is dear in both. Another one is dear if it
+# is set to zero, and costs nothing if it goes on saying what it says on average: the model needs its
+# constant, not what it knows.
 
 # %% [markdown]
 # ---
@@ -1355,7 +1404,6 @@ assert not hooks_left(model("tiny-gpt2")), "hooks are still on the model"
 towards_mary = net.W_U[:, mary[0]] - net.W_U[:, john[0]]  # [d_model]
 unit = towards_mary / towards_mary.norm() * cache["resid_pre", -1][0, -1].norm()
 doses = torch.linspace(-2, 2, 17)
-last_layer = net.cfg.n_layers - 1
 plots.curves(
     doses,
     {
@@ -1370,6 +1418,11 @@ plots.curves(
     y_title="logit difference Mary − John",
     title="Steering, dose and effect",
 )
+
+# %% [markdown]
+# The full line is nearly straight in the middle: twice the dose, twice the effect, and in the end the
+# layer norm, which divides by the length of the vector, takes its share. The broken line shows that
+# the place matters as much as the direction: one position earlier, hardly anybody listens.
 
 # %% [markdown]
 # ---
@@ -1507,15 +1560,12 @@ for name in ("tiny-gpt2", "induction-2l2h"):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Our sentence, and the same sentence with the roles exchanged (averaged, so that a mere liking for
-# Mary cancels). First by component, then by head: `stack_head_results` splits what the attention
-# layers wrote into what each head wrote.
+# Both sentences, on average. First by component, then by head: `stack_head_results` splits what the
+# attention layers wrote into what each head wrote.
 
 # %%
-both = torch.cat([ids, swapped])
-yes_both, no_both = torch.cat([mary, john]), torch.cat([john, mary])
 both_names, both_parts = residual_parts(net, both)
-shares = direct_attribution(net, both_parts, yes_both, no_both).mean(1)  # [part]
+shares = direct_attribution(net, both_parts, right_of_both, wrong_of_both).mean(1)  # [part]
 plots.position_grid(
     shares[:, None],
     ["the last position"],
@@ -1528,7 +1578,9 @@ plots.position_grid(
 _, both_cache = net.run_with_cache(both)
 by_head = both_cache.stack_head_results()  # [layer·head batch pos d_model]
 rest = both_cache["resid_post", -1] - by_head.sum(0)  # what the heads did not write
-of_heads = direct_attribution(net, torch.cat([by_head, rest[None]]), yes_both, no_both)[:-1]
+of_heads = direct_attribution(net, torch.cat([by_head, rest[None]]), right_of_both, wrong_of_both)[
+    :-1
+]
 plots.head_grid(
     of_heads.mean(1).reshape(net.cfg.n_layers, net.cfg.n_heads),
     title="What each head writes straight to the answer",
@@ -1536,8 +1588,9 @@ plots.head_grid(
 )
 
 # %% [markdown]
-# Compare this with what was lost in exercise 10. A head that costs much when it is gone and writes
-# little itself is at work for somebody else further up.
+# Compare this with what was lost in exercise 10. The head of layer 0 that costs more than seven logits
+# when it is gone writes less than two of them itself. The rest it earns through others: the MLPs read
+# what it has written, and write the answer in their turn.
 
 # %% [markdown]
 # ---
@@ -1635,7 +1688,10 @@ lens_probs, lens_ids = logit_lens(net, ids)[:, 0].softmax(-1).max(-1)  # [layer+
 plots.lens_table(lens_probs, [[VOCAB[i] for i in row] for row in lens_ids.tolist()], words, stages)
 
 # %% [markdown]
-# Read a column from bottom to top: that is a thought being formed at one position.
+# Read a column from bottom to top: a thought being formed at one position. At the bottom the model
+# "says" the very token that it has just read: the same vectors are used to read tokens and to write
+# them (`W_U` is `W_E` turned round). In the last column the middle row knows that a name is due, and the
+# top row knows which.
 
 # %% [markdown]
 # ---
@@ -1799,8 +1855,13 @@ plots.position_grid(
 )
 
 # %% [markdown]
-# A number between 0 and 1 for every place in the model: where the answer was, at each stage of the
-# computation. It was found without reading a single weight.
+# Before layer 0, all of it is at the second name, because there the two texts differ. Before layer 1,
+# all of it is at the end of the text. So it has moved, in one hop, in layer 0, and only attention moves
+# anything between positions. (The uppermost row needs no measuring: after the last layer nothing but
+# the last position is read.) Which of the four heads was it? You have met it three times by now.
+#
+# In larger models such a map shows more stations. GPT-2 small takes about ten layers for this route,
+# and other heads than these; that is the story of notebook 07.
 
 # %% [markdown]
 # ---

@@ -34,8 +34,8 @@ def test_z_reads_as_rows_of_plain_floats_and_not_as_a_binary_blob():
 def test_both_axes_of_a_heatmap_carry_the_token_labels():
     tokens = ["BOS", " the", " cat"]
     figure = plots.attention_heatmap(pattern(3, 3), tokens)
-    assert list(figure.layout.xaxis.ticktext) == tokens
-    assert list(figure.layout.yaxis.ticktext) == tokens
+    assert list(figure.layout.xaxis.ticktext) == ["BOS", "␣the", "␣cat"]
+    assert list(figure.layout.yaxis.ticktext) == ["BOS", "␣the", "␣cat"]
     assert list(figure.layout.xaxis.tickvals) == [0, 1, 2]
 
 
@@ -137,6 +137,82 @@ def test_a_token_strip_shows_ids_or_their_labels():
     assert [list(row) for row in labelled.data[0].text] == [["BOS", "a"]]
 
 
+def test_the_uniform_guess_is_named_beside_the_plot_where_no_line_runs():
+    figure = plots.position_losses({"a": [4.2] * 9, "b": [4.1] * 9}, vocab=64)
+    (label,) = (a for a in figure.layout.annotations if "ln 64" in a.text)
+    assert label.xref == "paper" and label.x > 1 and label.xanchor == "left"
+    assert figure.layout.legend.y < 0
+
+
+def test_a_loss_strip_leaves_the_first_token_without_a_loss_and_fills_rows():
+    figure = plots.loss_strip(
+        [0.5, 2.0, 0.1], ["<|endoftext|>", "When", " Mary", " and"], per_row=3
+    )
+    assert [list(row) for row in figure.data[0].z] == [[None, 0.5, 2.0], [0.1, None, None]]
+    assert [list(row) for row in figure.data[0].text] == [["⊢", "When", "␣Mary"], ["␣and", "", ""]]
+    assert figure.layout.annotations[0].text == "⊢"
+    with pytest.raises(ValueError, match="3 losses for 3 tokens"):
+        plots.loss_strip([0.5, 2.0, 0.1], ["a", "b", "c"])
+
+
+def test_a_position_grid_carries_tokens_and_row_names_bottom_up():
+    figure = plots.position_grid([[0.0, -1.0], [0.5, 2.0]], [" a", " b"], ["layer 0", "layer 1"])
+    assert np.array_equal(figure.data[0].z, [[0.0, -1.0], [0.5, 2.0]])
+    assert list(figure.layout.xaxis.ticktext) == ["␣a", "␣b"]
+    assert list(figure.layout.yaxis.ticktext) == ["layer 0", "layer 1"]
+    assert figure.layout.yaxis.autorange != "reversed"
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-2, 2)
+    with pytest.raises(ValueError, match="1 row labels for 2 rows"):
+        plots.position_grid([[0.0], [1.0]], ["a"], ["only one"])
+
+
+def test_a_lens_table_shows_words_coloured_by_probability():
+    figure = plots.lens_table([[0.2, 0.9]], [[" to", " Mary"]], ["a", "b"], ["after layer 0"])
+    assert [list(row) for row in figure.data[0].text] == [["␣to", "␣Mary"]]
+    assert np.array_equal(figure.data[0].z, [[0.2, 0.9]])
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 1)
+    with pytest.raises(ValueError, match="must fit"):
+        plots.lens_table([[0.2, 0.9]], [[" to"]], ["a", "b"], ["after layer 0"])
+
+
+def test_next_tokens_shows_the_best_of_each_run_for_all_runs():
+    words = ["a", " b", "c", "d"]
+    figure = plots.next_tokens({"x": [0.7, 0.2, 0.1, 0], "y": [0.1, 0, 0.1, 0.8]}, words, k=1)
+    assert [bar.name for bar in figure.data] == ["x", "y"]
+    assert list(figure.data[0].x) == ["d", "a"] and list(figure.data[1].y) == [0.8, 0.1]
+    assert len({bar.marker.pattern.shape for bar in figure.data}) == 2
+    with pytest.raises(ValueError, match="4 words for 2 tokens in 'x'"):
+        plots.next_tokens({"x": [0.5, 0.5]}, words)
+
+
+def test_curves_are_told_apart_and_refuse_lines_of_another_length():
+    figure = plots.curves(
+        [0, 1], {"a": [1.0, 2.0], "b": [3.0, 4.0]}, x_title="dose", y_title="logits", title="t"
+    )
+    assert list(figure.data[1].y) == [3.0, 4.0] and list(figure.data[0].x) == [0, 1]
+    assert len({line.line.dash for line in figure.data}) == 2
+    assert (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text) == ("dose", "logits")
+    with pytest.raises(ValueError, match="1 values of 'a' for 2 points"):
+        plots.curves([0, 1], {"a": [1.0]}, x_title="", y_title="", title="")
+
+
+def test_a_composition_diagram_draws_each_pair_as_wide_as_its_score():
+    figure = plots.composition([[0.1, 0.0], [0.5, 0.25]], threshold=0.2)
+    lines = {t.name: t for t in figure.data if t.mode == "lines"}
+    assert set(lines) == {"0.1 → 1.0", "0.1 → 1.1"}
+    assert lines["0.1 → 1.0"].line.width > lines["0.1 → 1.1"].line.width
+    assert lines["0.1 → 1.0"].y[0] == 0 and lines["0.1 → 1.0"].y[-1] == 1
+    dots = [t for t in figure.data if t.mode == "markers+text"]
+    assert [list(t.text) for t in dots] == [["0.0", "0.1"], ["1.0", "1.1"]]
+    with pytest.raises(ValueError, match="never negative"):
+        plots.composition([[-0.1]])
+
+
+def test_spaces_and_line_ends_of_tokens_are_shown():
+    figure = plots.attention_heatmap(pattern(3, 3), ["<|endoftext|>", " a", "\n"])
+    assert list(figure.layout.xaxis.ticktext) == ["⊢", "␣a", "⏎"]
+
+
 def test_saved_figures_stay_under_300_kilobytes():
     tokens = [str(i) for i in range(49)]
     for figure in (
@@ -146,6 +222,13 @@ def test_saved_figures_stay_under_300_kilobytes():
         plots.head_grid(torch.randn(12, 12)),
         plots.position_losses(torch.rand(49)),
         plots.token_strip(torch.randint(0, 64, (8, 49))),
+        plots.loss_strip(torch.rand(511), ["token"] * 512),
+        plots.position_grid(torch.randn(40, 512), ["token"] * 512, ["a component"] * 40),
+        plots.lens_table(
+            torch.rand(13, 128), [["token"] * 128] * 13, ["token"] * 128, ["after a layer"] * 13
+        ),
+        plots.next_tokens({"a": torch.rand(50257), "b": torch.rand(50257)}, ["token"] * 50257),
+        plots.composition(torch.rand(12, 12)),
     ):
         assert len(figure.to_json()) < 300_000
 
