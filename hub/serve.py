@@ -20,6 +20,7 @@ from typing import IO
 import psutil
 
 from hub.accounts.demo import demo_accounts
+from hub.accounts.issue import links_for_who_has_none, table
 from hub.accounts.login import address_file, check_installed, login_kind
 from hub.accounts.rules import part
 from hub.configure.jupyterhub import Ports
@@ -165,9 +166,6 @@ def _ways_in(folder: CourseFolder) -> Iterator[str]:
         for name in names:
             yield f"    {name:<14} {passwords[name]:<14} {part(settings, name)}"
     elif kind == "native":
-        # Imported here, for it takes packages that the demonstration does without.
-        from hub.accounts.issue import links_for_who_has_none, table
-
         rows = links_for_who_has_none(folder)
         if rows:
             yield "  One-time links for who has no password yet, each for its owner alone:"

@@ -17,12 +17,14 @@ from tornado import web
 from hub.accounts import links
 from hub.accounts.course import CourseAuthenticator
 from hub.accounts.throttle import Throttle
+from hub.settings import USER_NAME
 
 LONGEST_BYTES = 72  # bcrypt takes no more
 # Compared with where somebody has no password, so that this takes as long as where they have one.
 NOBODY = bcrypt.hashpw(b"nobody's", bcrypt.gensalt())
 # Hashing takes a quarter of a second of a core: beside the hub's loop, and not on every core.
-_HASHING = ThreadPoolExecutor(1, thread_name_prefix="bcrypt")
+_HASHING = ThreadPoolExecutor(2, thread_name_prefix="bcrypt")
+MOST_WAITING = 200  # a class that logs in at once; more are asked to come again
 
 
 class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
@@ -39,7 +41,8 @@ class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
         name = self.normalize_username(data["username"])
-        if not self.throttle.attempt(name):
+        # What can be nobody's name is not remembered: it may be as long as a request.
+        if USER_NAME.fullmatch(name) and not self.throttle.attempt(name):
             raise self.locked()
         if not await self.is_password(name, data["password"]):
             return None
@@ -123,4 +126,6 @@ def _matches(password: str, hashed: bytes) -> bool:
 
 
 async def _in_thread(function: Any, *args: Any) -> Any:
+    if _HASHING._work_queue.qsize() >= MOST_WAITING:
+        raise web.HTTPError(503, "Many are logging in just now: try again in a moment.")
     return await asyncio.get_running_loop().run_in_executor(_HASHING, function, *args)

@@ -12,7 +12,8 @@ from tornado import web
 class AccountPage(BaseHandler):
     """A page of the hub that changes accounts.
 
-    A token is not enough for it: whatever runs in somebody's server holds one of theirs.
+    As to every page, the hub lets nobody in by a token: whatever runs in somebody's server holds
+    one of theirs.
     """
 
     referrer_policy = "same-origin"
@@ -21,11 +22,6 @@ class AccountPage(BaseHandler):
         super().set_default_headers()
         self.set_header("Cache-Control", "no-store")
         self.set_header("Referrer-Policy", self.referrer_policy)
-
-    async def prepare(self) -> None:
-        await super().prepare()
-        if getattr(self, "_token_authenticated", False):
-            raise web.HTTPError(403, "This page is for browsers, not for tokens.")
 
     def sent_from_the_hub(self) -> bool:
         """Whether the form was on a page of the hub. Students' servers, and what they show,

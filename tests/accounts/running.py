@@ -33,14 +33,14 @@ accounts:
 
 
 @contextmanager
-def served(root: Path, settings: str = COURSE) -> Iterator[Running]:
+def served(root: Path, settings: str = COURSE, **environment: str) -> Iterator[Running]:
     """`logitlab serve` on a course of its own; yields when the login page is up."""
     list(new_course(root))
     (root / "course.yaml").write_text(settings)
     port = free_port()
     process = subprocess.Popen(
         [str(LOGITLAB), "serve", f"--course={root}"],
-        env=os.environ | {"LOGITLAB_PORT": str(port)},
+        env=os.environ | {"LOGITLAB_PORT": str(port)} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -107,6 +107,7 @@ class Browser:
         return self.http.post(path, data=data, headers={"Referer": str(page.url)})
 
     def log_in(self, name: str, password: str = PASSWORD) -> httpx.Response:
+        self.http.cookies.clear()
         page = self.get("/hub/login")
         return self.send(page, "/hub/login?next=/hub/home", username=name, password=password)
 
