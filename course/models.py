@@ -90,8 +90,8 @@ def model(name: str, device: str | None = None) -> TransformerBridge:
         name: one of `available()`, or a snapshot, such as "induction-2l2h@400".
         device: a torch device such as "cpu" or "cuda:1". By default what the environment
             variable `COURSE_DEVICE` says, or else a GPU for a model whose weights are larger
-            than 64 MiB where there is one, or else the CPU. Token ids may lie on the CPU all
-            the same; logits and activations come on the model's device.
+            than 64 MiB where there is one, or else the CPU. Token ids must lie on the same
+            device, where the model's `to_tokens` puts them.
 
     Returns:
         A TransformerLens bridge in evaluation mode; its attribute `course_name` is `name`.

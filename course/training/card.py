@@ -129,7 +129,7 @@ def _snapshot_lines(recipe: Recipe) -> list[str]:
         return []
     first, second, *_, last = recipe.snapshots
     return [
-        f"- Snapshots in float16 before steps {first}, {second}, ... and {last}: "
+        f"- Snapshots in float16 after steps {first}, {second}, ... and {last}: "
         f'`course.models.model("{recipe.name}@{second}")`.'
     ]
 

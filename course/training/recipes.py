@@ -43,6 +43,7 @@ class Recipe:
     batch: int = 64
     learning_rate: float = 2e-3
     weight_decay: float = 0.01  # AdamW's default
+    cool_down: int = 0  # the last steps, in which the learning rate falls to zero in a line
     snapshots: tuple[int, ...] = ()  # steps whose weights are kept as well
     seeds_tried: str = ""  # for the model card: which others were tried, and how they did
 

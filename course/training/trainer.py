@@ -54,9 +54,19 @@ def train(
         )
         logits = bridge(tokens[:, :-1])  # [batch pos vocab]
         loss = cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+        for group in optimizer.param_groups:
+            group["lr"] = _rate(step, recipe)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         if step % REPORT_EVERY == 0:
             yield f"{recipe.name}: step {step}/{recipe.steps}, loss {loss.item():.3f} nats"
     return bridge.eval()
+
+
+def _rate(step: int, recipe: Recipe) -> float:
+    """The learning rate of a step, counted from 1."""
+    left = recipe.steps - step + 1
+    if left > recipe.cool_down:
+        return recipe.learning_rate
+    return recipe.learning_rate * left / recipe.cool_down
