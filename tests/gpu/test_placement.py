@@ -132,6 +132,14 @@ def test_whose_gpu_failed_at_the_start_waits_first():
     assert state.waiting == ("z", "x", "y")
 
 
+def test_who_waits_holds_no_place_on_a_device_that_broke():
+    state = wait(placement.mark(replace(FULL_UP, when_full="queue"), frozenset("A")), "a")
+    assert "a" not in state.taken
+    state, served = serve(placement.mark(state, frozenset()))
+    assert served == {"a": Slot("A")}
+    assert state.load("A") == 2
+
+
 def test_a_removed_device_keeps_who_runs_on_it_and_gets_nobody_more():
     state = replace(rebuild(TWO, {"a": "A", "b": "B"}, frozenset()), places={"B": 2})
     assert state.taken == {"a": "A", "b": "B"}
@@ -244,6 +252,7 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def nobody_waits_beside_a_free_place(self):
         assert not (self.state.waiting and self.state.free)
+        assert not set(self.state.waiting) & self.state.taken.keys()
 
     @invariant()
     def staff_holds_no_more_than_its_own(self):
