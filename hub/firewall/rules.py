@@ -1,8 +1,9 @@
 """The rules, as data: settings in, lines for iptables out. Nothing here touches the host.
 
 Two chains of our own for each bridge: one for what the host forwards from and to it, one for
-what comes from it to the host itself. The engine's chain DOCKER-USER (FORWARD where the engine
-has none) and INPUT only jump to them.
+what comes from it to the host itself. INPUT, FORWARD and the engine's chain DOCKER-USER only jump
+to them. Both of the latter do: the engine puts DOCKER-USER before what it accepts, but takes the
+way to it out and back in again whenever somebody makes a network.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 Family = Literal["ipv4", "ipv6"]
@@ -140,27 +142,26 @@ def _forward(wanted: Firewall, family: Family) -> list[str]:
 
 def jumps(wanted: Firewall, listed: list[str]) -> dict[str, list[str]]:
     """The rules that lead to our chains, by the chain they stand in."""
-    parent = "DOCKER-USER" if _reaches_docker_user(listed) else "FORWARD"
-    return {
+    parents = ["DOCKER-USER", "FORWARD"] if "-N DOCKER-USER" in listed else ["FORWARD"]
+    ways = {
         parent: [
             f"-A {parent} -i {wanted.bridge} -j {wanted.forward}",
             f"-A {parent} -o {wanted.bridge} -j {wanted.forward}",
-        ],
-        "INPUT": [f"-A INPUT -i {wanted.bridge} -j {wanted.input}"],
+        ]
+        for parent in parents
     }
+    return ways | {"INPUT": [f"-A INPUT -i {wanted.bridge} -j {wanted.input}"]}
 
 
 def standing(wanted: Firewall, family: Family, listed: list[str]) -> bool:
     """Whether all rules stand, and stand first, in the table that `iptables -S` listed."""
-    for chain, rules in chains(wanted, family).items():
-        if f"-N {chain}" not in listed or _rules_of(chain, listed) != rules:
+    for name, rules in chains(wanted, family).items():
+        if f"-N {name}" not in listed or _rules_of(name, listed) != rules:
             return False
-    leading = jumps(wanted, listed)
-    for parent, rules in leading.items():
-        # Other deployments' jumps may stand before ours: they are about other bridges.
-        if [rule for rule in _leading_jumps(parent, listed) if rule in rules] != rules:
-            return False
-    return len(_all_jumps(wanted, listed)) == sum(map(len, leading.values()))
+    ways = jumps(wanted, listed)
+    if sorted(_all_jumps(wanted, listed)) != sorted(chain.from_iterable(ways.values())):
+        return False
+    return all(_come_first(rules, parent, listed) for parent, rules in ways.items())
 
 
 def repair(wanted: Firewall, family: Family, listed: list[str]) -> list[str]:
@@ -169,7 +170,7 @@ def repair(wanted: Firewall, family: Family, listed: list[str]) -> list[str]:
     The kernel takes them all or none: nothing is open in between.
     """
     ours, leading = chains(wanted, family), jumps(wanted, listed)
-    lines = ["*filter", *(f":{chain} - [0:0]" for chain in ours)]  # empties them where they are
+    lines = ["*filter", *(f":{name} - [0:0]" for name in ours)]  # empties them where they are
     lines += [rule for rules in ours.values() for rule in rules]
     lines += [rule.replace("-A ", "-D ", 1) for rule in _all_jumps(wanted, listed)]
     for parent, rules in leading.items():
@@ -182,14 +183,14 @@ def repair(wanted: Firewall, family: Family, listed: list[str]) -> list[str]:
 
 def removal(wanted: Firewall, listed: list[str]) -> list[str]:
     """Lines for `iptables-restore --noflush` that take the rules away."""
-    found = [chain for chain in (wanted.forward, wanted.input) if f"-N {chain}" in listed]
+    found = [name for name in (wanted.forward, wanted.input) if f"-N {name}" in listed]
     lines = [rule.replace("-A ", "-D ", 1) for rule in _all_jumps(wanted, listed)]
-    lines += [f"-F {chain}" for chain in found] + [f"-X {chain}" for chain in found]
+    lines += [f"-F {name}" for name in found] + [f"-X {name}" for name in found]
     return ["*filter", *lines, "COMMIT"]
 
 
-def _rules_of(chain: str, listed: list[str]) -> list[str]:
-    return [line for line in listed if line.startswith(f"-A {chain} ")]
+def _rules_of(name: str, listed: list[str]) -> list[str]:
+    return [line for line in listed if line.startswith(f"-A {name} ")]
 
 
 def _all_jumps(wanted: Firewall, listed: list[str]) -> list[str]:
@@ -197,20 +198,18 @@ def _all_jumps(wanted: Firewall, listed: list[str]) -> list[str]:
     return [line for line in listed if line.startswith("-A ") and line.endswith(ends)]
 
 
-def _leading_jumps(parent: str, listed: list[str]) -> list[str]:
-    leading = []
+def _come_first(rules: list[str], parent: str, listed: list[str]) -> bool:
+    """Whether a packet that comes to `parent` comes to all `rules` before it is accepted.
+
+    Other deployments' jumps may stand before ours: they are about other bridges. What stands
+    behind DOCKER-USER in FORWARD has it, and our rules in it, before itself.
+    """
+    missing = set(rules)
     for rule in _rules_of(parent, listed):
-        if not re.search(r" -j LOGITLAB-(FWD|IN)-\S+$", rule):
-            break
-        leading.append(rule)
-    return leading
-
-
-def _reaches_docker_user(listed: list[str]) -> bool:
-    """Whether forwarded packets come to DOCKER-USER before anything accepts them."""
-    for rule in _rules_of("FORWARD", listed):
-        if rule == "-A FORWARD -j DOCKER-USER":
+        missing.discard(rule)
+        if not missing or rule == "-A FORWARD -j DOCKER-USER":
             return True
-        if rule.endswith("-j ACCEPT"):
+        to_ours = re.search(r" -j LOGITLAB-(FWD|IN)-\S+$", rule)
+        if not to_ours and (parent != "FORWARD" or rule.endswith("-j ACCEPT")):
             return False
     return False

@@ -68,8 +68,9 @@ async def serve(policy: Policy, listen: Path, socket: Path) -> bool:
     runner = web.ServerRunner(web.Server(Guard(policy, engine).handle, access_log=None))
     await runner.setup()
     try:
-        os.umask(0o117)  # owner and group may connect
+        everybodys = os.umask(0o117)  # owner and group may connect
         await web.UnixSite(runner, str(listen)).start()
+        os.umask(everybodys)
         log.info("guarding %s for %s", socket, policy.project)
         stop = asyncio.Event()
         for signal_number in (signal.SIGINT, signal.SIGTERM):

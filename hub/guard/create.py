@@ -24,7 +24,8 @@ from hub.spawning.names import container_name
 
 Check = Callable[[Any], Any]
 
-COMMAND = "jupyterhub-singleuser"
+STUDENTS_COMMAND = ["jupyterhub-singleuser"]
+GRADERS_COMMAND = ["python", "-m", "hub.containers", "formgrader"]
 GRADERS = re.compile(r"grader-[a-z0-9][a-z0-9_-]{0,40}")
 MIB = 1024 * 1024
 CPU_PERIOD = 100_000  # microseconds
@@ -87,7 +88,7 @@ def _config(policy: Policy, user: str, image: str) -> dict[str, Check]:
         "Image": _is("Image", image),
         "Labels": lambda value: _labels(value, policy),
         "User": lambda value: _user(value, image == policy.grader_image),
-        "Cmd": _command,
+        "Cmd": lambda value: _command(value, image == policy.grader_image),
         "Env": _environment,
         "Hostname": _matches("Hostname", re.compile(r"[a-z0-9-]{0,63}")),
         "WorkingDir": _one_of("WorkingDir", (None, "", "/home/student", "/srv/course")),
@@ -242,10 +243,10 @@ def _user(value: Any, is_grader: bool) -> str:
     return value
 
 
-def _command(value: Any) -> list[str]:
-    command = _texts("Cmd", value, 256)
-    if command[:1] != [COMMAND]:
-        raise _refuse("Cmd", command[:1], f"[{COMMAND!r}, …]")
+def _command(value: Any, is_grader: bool) -> list[str]:
+    command, wanted = _texts("Cmd", value, 256), GRADERS_COMMAND if is_grader else STUDENTS_COMMAND
+    if command[: len(wanted)] != wanted:
+        raise _refuse("Cmd", command[: len(wanted)], f"{wanted} and arguments")
     return command
 
 

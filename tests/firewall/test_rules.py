@@ -109,14 +109,27 @@ def test_two_deployments_on_one_host_leave_each_other_in_peace():
 def test_without_the_engines_chain_the_rules_hang_on_forward():
     bare = ["-P INPUT ACCEPT", "-P FORWARD ACCEPT", "-P OUTPUT ACCEPT"]
     listed = restored(bare, repair(CLOSED, "ipv4", bare))
+    assert standing(CLOSED, "ipv4", listed)
     assert "-A FORWARD -i logitlab0 -j LOGITLAB-FWD-logitlab0" in listed
-    # The engine comes: its chain takes precedence, and the rules move there.
+    # The engine comes, and with it a chain that goes before FORWARD's own rules.
     listed += ["-N DOCKER-USER", "-A DOCKER-USER -j RETURN"]
     listed.insert(3, "-A FORWARD -j DOCKER-USER")
     assert not standing(CLOSED, "ipv4", listed)
     moved = restored(listed, repair(CLOSED, "ipv4", listed))
     assert standing(CLOSED, "ipv4", moved)
-    assert "-A FORWARD -i logitlab0 -j LOGITLAB-FWD-logitlab0" not in moved
+    assert "-A DOCKER-USER -i logitlab0 -j LOGITLAB-FWD-logitlab0" in moved
+
+
+def test_the_engine_may_put_its_chain_in_front_and_take_it_out_without_a_gap():
+    listed = restored(ENGINES, repair(CLOSED, "ipv4", ENGINES))
+    listed.remove("-A FORWARD -j DOCKER-USER")
+    assert standing(CLOSED, "ipv4", listed)  # by the jumps in FORWARD
+    first = next(i for i, line in enumerate(listed) if line.startswith("-A FORWARD "))
+    accepting = "-A FORWARD -i logitlab0 -j ACCEPT"
+    listed[first:first] = ["-A FORWARD -j DOCKER-USER", accepting]
+    assert standing(CLOSED, "ipv4", listed)  # by the jumps in DOCKER-USER
+    listed.remove("-A FORWARD -j DOCKER-USER")
+    assert not standing(CLOSED, "ipv4", listed)
 
 
 @pytest.mark.parametrize(
@@ -125,8 +138,9 @@ def test_without_the_engines_chain_the_rules_hang_on_forward():
 def test_a_chain_that_no_packet_reaches_is_not_relied_on(before):
     listed = [*before, "-N DOCKER-USER", "-A DOCKER-USER -j RETURN"]
     repaired = restored(listed, repair(CLOSED, "ipv4", listed))
-    assert repaired.index("-A FORWARD -i logitlab0 -j LOGITLAB-FWD-logitlab0") == 0 or not before
     assert standing(CLOSED, "ipv4", repaired)
+    forward = [line for line in repaired if line.startswith("-A FORWARD ")]
+    assert all("LOGITLAB" in line for line in forward[:2])
 
 
 def within(address: str, network: str) -> bool:

@@ -101,9 +101,10 @@ def busybox() -> Path:
 
 
 def tiny_image(engine: APIClient, name: str) -> None:
-    """An image of 2 MB with busybox, and a stand-in for `jupyterhub-singleuser`."""
+    """An image of 2 MB with busybox, and stand-ins for what servers run."""
     content = busybox().read_bytes()
-    files = {"bin/busybox": content, "bin/jupyterhub-singleuser": SERVER.encode()}
+    files = {"bin/busybox": content}
+    files |= {f"bin/{program}": SERVER.encode() for program in ("jupyterhub-singleuser", "python")}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for place in ("bin", "home/student", "srv/config", "srv/models", "srv/course", "tmp"):

@@ -21,6 +21,11 @@ GPU = "GPU-8f7c1a52-0000-4000-8000-aaaaaaaaaaaa"
 OTHER_GPU = "GPU-8f7c1a52-0000-4000-8000-bbbbbbbbbbbb"
 POLICY = Policy(project="lab", tag="1", gpus=(GPU, OTHER_GPU))
 UID = 20001
+COMMANDS: dict[Part, list[str]] = {
+    "student": ["jupyterhub-singleuser"],
+    "instructor": ["jupyterhub-singleuser"],
+    "grader": ["python", "-m", "hub.containers", "formgrader"],
+}
 
 
 def person(user: str, part: Part = "student", policy: Policy = POLICY) -> Options:
@@ -44,7 +49,7 @@ def created(user: str, part: Part = "student", policy: Policy = POLICY) -> dict[
     config = ContainerConfig(
         VERSION,
         image=made.image,
-        command=["jupyterhub-singleuser", "--ServerApp.root_dir=/home/student"],
+        command=[*COMMANDS[part], f"--ServerApp.root_dir={made.root}"],
         environment={**made.environment, "JUPYTERHUB_API_TOKEN": "token-of-" + user},
         ports={"8888/tcp": None},
         volumes=[bind["bind"] for bind in binds.values()],

@@ -157,6 +157,17 @@ def test_a_person_gets_no_graders_container_and_the_grader_no_persons_uid():
     refused(body, "User", "grader-mech", "grader")
 
 
+def test_each_image_runs_its_own_program():
+    body = created("alice")
+    body["Cmd"] = created("grader-mech", "grader")["Cmd"]
+    refused(body, "Cmd")
+    body = created("grader-mech", "grader")
+    body["Cmd"] = ["jupyterhub-singleuser"]
+    refused(body, "Cmd", "grader-mech", "grader")
+    body["Cmd"] = ["python", "-m", "hub.containers", "setup"]
+    refused(body, "Cmd", "grader-mech", "grader")
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -10,7 +10,7 @@ from docker.errors import APIError, ImageNotFound
 from dockerspawner import DockerSpawner
 
 from hub.guard.policy import Policy
-from tests.guard.samples import GPU, created, person, with_gpu
+from tests.guard.samples import COMMANDS, GPU, created, person, with_gpu
 
 pytestmark = pytest.mark.docker
 
@@ -34,7 +34,7 @@ def spawner(guard, user="alice", part="student", **host) -> Spawner:
     DockerSpawner._client = None
     start = Spawner(
         user=types.SimpleNamespace(name=user, settings={}, id=1),
-        cmd=["jupyterhub-singleuser"],
+        cmd=COMMANDS[part],
         client_kwargs={"base_url": f"unix://{guard.socket}"},
         network_name=guard.policy.network,
         use_internal_ip=True,

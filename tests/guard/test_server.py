@@ -1,0 +1,186 @@
+"""The guard in front of an engine that fails, says strange things, or is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from hub.guard import __main__ as main
+from hub.guard import server
+from hub.guard.server import Engine, Guard
+from tests.guard.samples import POLICY, created, person
+
+NAME = person("alice").name
+OURS = {"Id": "0123", "Name": "/" + NAME, "Config": {"Labels": created("alice")["Labels"]}}
+
+
+class StandInEngine:
+    """Answers every request with what `answer` returns, and keeps what it was asked."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.asked: list[tuple[str, str, bytes]] = []
+        self.answer = lambda request: web.json_response(OURS)
+
+    async def __aenter__(self) -> StandInEngine:
+        self.runner = web.ServerRunner(web.Server(self._handle))
+        await self.runner.setup()
+        await web.UnixSite(self.runner, str(self.path)).start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.runner.cleanup()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self.asked.append((request.method, request.raw_path, await request.read()))
+        return self.answer(request)
+
+
+class Asking:
+    """A guard of this process, and its client."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def __aenter__(self) -> Asking:
+        self.engine = Engine(self.folder / "engine")
+        self.runner = web.ServerRunner(web.Server(Guard(POLICY, self.engine).handle))
+        await self.runner.setup()
+        await web.UnixSite(self.runner, str(self.folder / "guard")).start()
+        connector = aiohttp.UnixConnector(str(self.folder / "guard"))
+        self.session = aiohttp.ClientSession("http://guard", connector=connector)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.session.close()
+        await self.runner.cleanup()
+        await self.engine.close()
+
+    async def __call__(self, method: str, target: str, body: object = None) -> tuple[int, str]:
+        async with self.session.request(method, target, json=body) as answer:
+            return answer.status, await answer.text()
+
+
+INSPECT = f"/v1.41/containers/{NAME}/json"
+CREATE = f"/v1.41/containers/create?name={NAME}"
+
+
+def test_an_engine_that_is_gone_is_told_from_a_container_that_is_gone(tmp_path):
+    async def story():
+        async with Asking(tmp_path) as ask:
+            # DockerSpawner takes 404 and 500 for a container that is gone, and forgets it.
+            assert (await ask("GET", INSPECT))[0] == 503
+            async with StandInEngine(tmp_path / "engine"):
+                assert (await ask("GET", INSPECT))[0] == 200
+            assert (await ask("GET", INSPECT))[0] == 503
+            (tmp_path / "engine").unlink(missing_ok=True)
+            async with StandInEngine(tmp_path / "engine"):
+                assert (await ask("GET", INSPECT))[0] == 200
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "{", "<html>", '{"Config":1}', '"x"'])
+def test_an_answer_that_is_none_opens_nothing(tmp_path, text):
+    async def story():
+        async with Asking(tmp_path) as ask, StandInEngine(tmp_path / "engine") as engine:
+            engine.answer = lambda request: web.Response(text=text)
+            for method, target in [("GET", INSPECT), ("DELETE", f"/v1.41/containers/{NAME}")]:
+                assert (await ask(method, target))[0] in (403, 503)
+            assert [asked[0] for asked in engine.asked] == ["GET", "GET"]
+
+    asyncio.run(story())
+
+
+def test_an_endless_answer_is_cut_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "LARGEST_ANSWER", 1000)
+
+    async def story():
+        async with Asking(tmp_path) as ask, StandInEngine(tmp_path / "engine") as engine:
+            engine.answer = lambda request: web.Response(text=json.dumps(OURS | {"x": "y" * 1000}))
+            status, text = await ask("GET", INSPECT)
+            assert status == 503 and "too long" in text
+
+    asyncio.run(story())
+
+
+def test_what_is_sent_on_is_written_anew_and_by_id(tmp_path):
+    async def story():
+        async with Asking(tmp_path) as ask, StandInEngine(tmp_path / "engine") as engine:
+            await ask("POST", CREATE, created("alice"))
+            await ask("POST", f"/v1.41/containers/{NAME}/stop?t=3")
+            (_, created_at, body), _, (method, stopped_at, _) = engine.asked
+            assert created_at == CREATE
+            assert "AttachStdout" not in json.loads(body) and b"token-of-alice" in body
+            assert (method, stopped_at) == ("POST", "/v1.41/containers/0123/stop?t=3")
+
+    asyncio.run(story())
+
+
+def test_the_engines_own_refusals_reach_the_hub(tmp_path):
+    async def story():
+        async with Asking(tmp_path) as ask, StandInEngine(tmp_path / "engine") as engine:
+            engine.answer = lambda request: web.json_response({"message": "no space"}, status=507)
+            assert await ask("POST", CREATE, created("alice")) == (507, '{"message": "no space"}')
+            engine.answer = lambda request: web.json_response({"message": "No such"}, status=404)
+            assert (await ask("GET", INSPECT))[0] == 404
+
+    asyncio.run(story())
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "BODY_SECONDS", 0.2)
+
+    async def story():
+        async with Asking(tmp_path):
+            reader, writer = await asyncio.open_unix_connection(str(tmp_path / "guard"))
+            writer.write(
+                f"POST {CREATE} HTTP/1.1\r\nHost: d\r\nContent-Length: 9\r\n\r\n{{".encode()
+            )
+            assert b" 403 " in await asyncio.wait_for(reader.readline(), 10)
+            writer.close()
+
+    asyncio.run(story())
+
+
+def test_a_mistake_of_the_guards_own_is_no_answer_about_a_container(tmp_path, monkeypatch):
+    def broken(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(server.answers, "container", broken)
+
+    async def story():
+        async with Asking(tmp_path) as ask, StandInEngine(tmp_path / "engine"):
+            status, text = await ask("GET", INSPECT)
+            assert status == 503 and "a mistake" not in text
+
+    asyncio.run(story())
+
+
+def test_the_guard_ends_when_the_engine_stays_away_so_that_it_is_started_anew(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(main, "CHECK_SECONDS", 0.05)
+    by_a_signal = asyncio.run(
+        asyncio.wait_for(main.serve(POLICY, tmp_path / "guard", tmp_path / "engine"), 20)
+    )
+    assert not by_a_signal
+    assert not (tmp_path / "guard").exists()
+
+
+def test_help_names_every_variable_and_a_missing_one_is_named():
+    guard = [sys.executable, "-m", "hub.guard"]
+    told = subprocess.run(
+        [*guard, "--help"], capture_output=True, text=True, timeout=60, check=True
+    )
+    for name in ("LOGITLAB_PROJECT", "LOGITLAB_GPUS", "GUARD_MAX_MEMORY_MIB", "--engine"):
+        assert name in told.stdout
+    told = subprocess.run(guard, env={}, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 2 and "LOGITLAB_PROJECT" in told.stderr
