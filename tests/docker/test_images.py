@@ -127,7 +127,9 @@ def test_a_site_leaves_no_trace_in_history_and_configuration(name):
     said = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image(name)).stdout
     said += docker("image", "inspect", image(name)).stdout
     assert [trace for trace in traces if trace in said] == []
-    assert not re.search(r"PIP_|UV_|npm_config|SSL_CERT|_PROXY=", inspected(name, ".Config.Env"))
+    environment = inspected(name, ".Config.Env")
+    assert not re.search(r"PIP_|UV_|npm_config|SSL_CERT|_PROXY=", environment)
+    assert "NVIDIA" not in environment  # it would let every GPU of the host in
 
 
 @pytest.mark.parametrize("name", IMAGES)
@@ -214,7 +216,8 @@ def test_no_reference_solution_or_hidden_test_is_in_a_students_image():
 
 def test_of_the_server_only_what_a_person_runs_is_in_a_students_image():
     parts = {path.split("/")[5] for path in files("student") if path.startswith(f"{APP}/hub/")}
-    assert not parts & {"authoring", "deploy", "spawning", "guard", "firewall", "accounts"}
+    assert not parts & {"authoring", "deploy", "guard", "firewall", "executor", "accounts"}
+    assert matching("student", rf"^{APP}/hub/spawning/(container|local|options)") == []
     assert matching("student", rf"^{PACKAGES}/(psycopg|dockerspawner|docker)(/|$)") == []
 
 
