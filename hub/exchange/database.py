@@ -7,48 +7,108 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from hub.exchange.blobs import disk_full
+from hub.exchange.errors import InvalidName, ServiceAway
 from hub.exchange.records import Base
+
+# Of an advisory lock, the same in every process that writes to this database.
+WRITERS = 0x6C6F676974  # "logit"
+
+CONNECT_SECONDS = 5
+LOCK_SECONDS = 30
+
+DISK_FULL = "53100"  # SQLSTATE
 
 
 class Database:
-    """The tables of `records` at a SQLAlchemy URL, made if they are not there."""
+    """The tables of `records` at a SQLAlchemy URL, made if they are not there.
+
+    A database server that is away, or goes away in the middle, is ServiceAway: whoever asked asks
+    again, and what was acknowledged is there. Raises it also when it is made.
+    """
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         self._writing = threading.Lock()
-        Base.metadata.create_all(self._engine)
+        self._server = self._engine.dialect.name != "sqlite"
+        with self.write() as session:
+            Base.metadata.create_all(session.connection())
 
     def close(self) -> None:
         self._engine.dispose()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        with Session(self._engine) as session:
+        """A transaction that sees one state of the database."""
+        with self._in_words(), Session(self._engine) as session:
+            if self._server:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that no other writer overlaps; committed when the block ends well."""
-        with self._writing, Session(self._engine) as session:
-            try:
-                session.connection(execution_options={"writes": True})
-                yield session
-                session.commit()
-            except OperationalError as error:
-                if "full" in str(error.orig):  # SQLite's own words, for lack of an error number
-                    raise disk_full() from error
-                raise
+        with self._in_words(), self._writing, Session(self._engine) as session:
+            connection = session.connection(execution_options={"writes": True})
+            if self._server:
+                # Before anything is read: from here on nothing changes until we commit.
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            if _is_full(error):
+                raise disk_full() from error
+            if self._server:
+                raise _away() from error
+            raise
+        except InterfaceError as error:
+            raise _away() from error
+        except DataError as error:  # such as a zero byte, which PostgreSQL keeps in no text
+            raise InvalidName("A name has a character that cannot be kept.", "") from error
+
+
+def _is_full(error: OperationalError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return state == DISK_FULL or (state is None and "is full" in str(error.orig))
+
+
+def _away() -> ServiceAway:
+    return ServiceAway(
+        "The exchange's database does not answer just now, so nothing was stored.",
+        "Try again in a minute; tell your instructor if it goes on.",
+    )
 
 
 def _engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() == "sqlite":
+        return _sqlite(url)
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,  # connections do not outlive a restart of the server
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+    )
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        # A receipt is given after the commit is on the disk, whatever the server's default.
+        for setting in ("synchronous_commit = on", f"lock_timeout = '{LOCK_SECONDS}s'"):
+            connection.execute(f"SET {setting}")
+        connection.commit()
+
+    return engine
+
+
+def _sqlite(url: str) -> Engine:
     engine = create_engine(url)
-    if engine.dialect.name != "sqlite":
-        return engine
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:

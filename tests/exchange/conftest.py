@@ -22,8 +22,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    store = Store(tmp_path / "store", limits=LIMITS, clock=clock)
+def database() -> str | None:
+    """The URL of the store's database: SQLite in its folder, where a module says nothing else."""
+    return None
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock, database: str | None) -> Iterator[Store]:
+    store = Store(tmp_path / "store", limits=LIMITS, clock=clock, database=database)
     release(store)
     yield store
     store.close()

@@ -219,9 +219,15 @@ class Work:
 
 
 def run(
-    folder: Path, *, submissions: int, kills: int, largest: int = 20_000_000, seed: int = 1
+    folder: Path,
+    *,
+    submissions: int,
+    kills: int,
+    largest: int = 20_000_000,
+    seed: int = 1,
+    database: str | None = None,
 ) -> Tally:
-    """The whole test in `folder`, with files up to `largest` bytes.
+    """The whole test in `folder`, with files up to `largest` bytes; `database` as for `Store`.
 
     Makes more submissions than asked, up to twice as many, while kills are missing.
     """
@@ -230,7 +236,7 @@ def run(
     people = {name: user(name, STUDENTS) for name in names}
     hub = StandInHub({**people, "prof": user("prof", INSTRUCTORS)})
     with open(folder / "service.log", "wb") as log:
-        service = ServiceProcess(folder / "store", hub, log)
+        service = ServiceProcess(folder / "store", hub, log, database)
         prof = HttpTransport(service.url, "prof")
         prof.release(COURSE, ASSIGNMENT, io.BytesIO(notebook()), due=None, force=False)
         executioner = Executioner(service, tally)

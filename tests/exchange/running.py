@@ -77,13 +77,16 @@ def free_port() -> int:
 class ServiceProcess:
     """``python -m hub.exchange`` on one port, to be killed and started again."""
 
-    def __init__(self, folder: Path, hub: StandInHub, log: BinaryIO) -> None:
+    def __init__(
+        self, folder: Path, hub: StandInHub, log: BinaryIO, database: str | None = None
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}{PREFIX.rstrip('/')}"
         self._log = log
         self._command = [
             *(sys.executable, "-m", "hub.exchange"),
             *("--store", str(folder), "--course", COURSE),
+            *(("--database", database) if database else ()),
         ]
         self._environment = {
             **os.environ,

@@ -27,6 +27,12 @@ from tests.exchange.samples import (
     sha256,
     submit,
 )
+from tests.postgres.server import shared
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request):
+    return shared().new_schema() if request.param == "postgresql" else None
 
 
 def stored(store):
@@ -40,9 +46,16 @@ def incoming(store):
     return sorted((store.blob_path("00").parent.parent.parent / "incoming").iterdir())
 
 
-def reopened(store):
+def reopened(store, **options):
     store.close()
-    return Store(store.blob_path("00").parents[2], limits=LIMITS)
+    return opened_too(store, **options)
+
+
+def opened_too(store, **options):
+    """Another store of the same folder and database."""
+    url = store._database._engine.url.render_as_string(hide_password=False)
+    options = {"limits": LIMITS, "database": url, **options}
+    return Store(store.blob_path("00").parents[2], **options)
 
 
 def test_a_receipt_names_the_bytes_the_student_and_the_servers_time(store, clock):
@@ -122,8 +135,7 @@ def test_a_due_date_stays_when_an_assignment_is_released_again(store, clock):
 def test_a_due_date_from_the_settings_stands_above_the_one_given_at_release(store):
     due = datetime(2027, 4, 1, tzinfo=UTC)
     store.close()
-    folder = store.blob_path("00").parents[2]
-    again = Store(folder, limits=LIMITS, due={(COURSE, ASSIGNMENT): due})
+    again = opened_too(store, due={(COURSE, ASSIGNMENT): due})
     assert again.release_of(COURSE, ASSIGNMENT).due == due
     again.close()
 
@@ -290,7 +302,7 @@ def test_a_crash_at_any_step_leaves_nothing_or_the_whole(store, monkeypatch, ste
 def test_leftovers_are_not_swept_while_another_process_uses_the_store(store):
     upload = store.begin_upload("alice")
     upload.write(b"half")
-    second = Store(store.blob_path("00").parents[2], limits=LIMITS)
+    second = opened_too(store)
     assert upload.path.exists()
     second.close()
     upload.close()
@@ -301,7 +313,7 @@ def test_a_store_opened_with_another_database_removes_nothing_acknowledged(store
     store.close()
     folder = store.blob_path("00").parents[2]
     Store(folder, database=f"sqlite:///{tmp_path / 'wrong.sqlite'}").close()
-    again = Store(folder)
+    again = opened_too(store)
     assert again.blob_path(receipt.sha256).exists()
     again.close()
 
@@ -318,6 +330,7 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing(store, monkeypatch, cal
     assert len(stored(store)) == 1
 
 
+@pytest.mark.parametrize("database", [None])
 def test_a_full_database_is_said_in_words(store):
     with store._database.write() as session:
         connection = session.connection()
