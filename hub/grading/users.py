@@ -12,6 +12,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -39,7 +40,14 @@ class Users:
 
         What it makes its group may use, since the worker reaches the kernel's sockets by it.
         """
-        return {"user": self.student, "group": self.student, "extra_groups": [], "umask": 0o007}
+        return {
+            "user": self.student,
+            "group": self.student,
+            "extra_groups": [],
+            "umask": 0o007,
+            # A fork bomb's hundreds of processes must not keep from running what ends them.
+            "preexec_fn": partial(os.nice, 19),
+        }
 
     def as_tests(self) -> dict[str, Any]:
         """The same for the user that judges."""

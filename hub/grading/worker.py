@@ -32,7 +32,7 @@ from hub.grading.users import OwnGroup, Users, drop_rights, most_expendable
 
 START_SECONDS = 60  # for the kernel to answer: a cold disk and a busy machine are slow
 INTERRUPT_SECONDS = 3  # between SIGINT and SIGKILL of a cell that is over its time
-SPARE_THREADS = 512  # that an honest notebook's libraries may start besides its processes
+SPARE_THREADS = 256  # that an honest notebook's libraries may start besides its processes
 
 SCRATCH = Path.cwd().parent  # this process is started in one of its folders
 
