@@ -471,13 +471,6 @@ def mixed_pattern(model, query_tokens, key_tokens, layer):
     return scores.masked_fill(torch.ones(n, n).triu(1).bool(), float("-inf")).softmax(dim=-1)
 
 
-# %% [wrong] mixed_pattern: the keys' hook stays on the model
-def mixed_pattern(model, query_tokens, key_tokens, layer):
-    _, asked = model.run_with_cache(key_tokens)
-    model.add_hook(f"blocks.{layer}.attn.hook_k", lambda k, hook: asked["k", layer])
-    return model.run_with_cache(query_tokens)[1]["pattern", layer]
-
-
 # %% [right] mixed_pattern: the model does it, with the other keys put in
 def mixed_pattern(model, query_tokens, key_tokens, layer):
     _, asked = model.run_with_cache(key_tokens)
@@ -495,6 +488,13 @@ def mixed_pattern(model, query_tokens, key_tokens, layer):
     n = scores.shape[-1]
     weights = scores.exp() * torch.ones(n, n, device=scores.device).tril()
     return weights / weights.sum(-1, keepdim=True)
+
+
+# %% [wrong] mixed_pattern: the keys' hook stays on the model
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, asked = model.run_with_cache(key_tokens)
+    model.add_hook(f"blocks.{layer}.attn.hook_k", lambda k, hook: asked["k", layer])
+    return model.run_with_cache(query_tokens)[1]["pattern", layer]
 
 
 # %% [wrong] residual_parts: no positions
@@ -644,22 +644,6 @@ def record(model, tokens, points, summary):
     return results
 
 
-# %% [wrong] record: the hooks stay on the model
-def record(model, tokens, points, summary):
-    results = {}
-
-    def watcher(name):
-        def watch(activation, hook):
-            results[name] = summary(activation)
-
-        return watch
-
-    for name in points:
-        model.add_hook(name, watcher(name))
-    model(tokens)
-    return results
-
-
 # %% [wrong] record: the results of former calls are still there
 def record(model, tokens, points, summary, results={}):
     _, cache = model.run_with_cache(tokens)
@@ -718,6 +702,22 @@ def record(model, tokens, points, summary):
     return results
 
 
+# %% [wrong] record: the hooks stay on the model
+def record(model, tokens, points, summary):
+    results = {}
+
+    def watcher(name):
+        def watch(activation, hook):
+            results[name] = summary(activation)
+
+        return watch
+
+    for name in points:
+        model.add_hook(name, watcher(name))
+    model(tokens)
+    return results
+
+
 # %% [wrong] zero_head: all heads of the layer
 def zero_head(model, tokens, layer, head):
     point = f"blocks.{layer}.attn.hook_z"
@@ -742,17 +742,6 @@ def zero_head(model, tokens, layer, head):
         return z
 
     return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
-
-
-# %% [wrong] zero_head: the hook stays on the model
-def zero_head(model, tokens, layer, head):
-    def remove(z, hook):
-        z = z.clone()
-        z[:, :, head] = 0
-        return z
-
-    model.add_hook(f"blocks.{layer}.attn.hook_z", remove)
-    return model(tokens)
 
 
 # %% [wrong] zero_head: the queries, after which the head looks everywhere alike
@@ -831,6 +820,17 @@ def zero_head(model, tokens, layer, head):
         return z * keep[None, None, :, None]
 
     return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+
+
+# %% [wrong] zero_head: the hook stays on the model
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z = z.clone()
+        z[:, :, head] = 0
+        return z
+
+    model.add_hook(f"blocks.{layer}.attn.hook_z", remove)
+    return model(tokens)
 
 
 # %% [wrong] mean_ablate_head: the mean is taken over the text itself
@@ -913,20 +913,6 @@ def mean_ablate_head(model, tokens, layer, head, reference):
     return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
 
 
-# %% [wrong] mean_ablate_head: the hook stays on the model
-def mean_ablate_head(model, tokens, layer, head, reference):
-    point = f"blocks.{layer}.attn.hook_z"
-    mean = model.run_with_cache(reference)[1][point][:, :, head].mean(dim=(0, 1))
-
-    def replace(z, hook):
-        z = z.clone()
-        z[:, :, head] = mean
-        return z
-
-    model.add_hook(point, replace)
-    return model(tokens)
-
-
 # %% [wrong] mean_ablate_head: tokens and reference are exchanged
 def mean_ablate_head(model, tokens, layer, head, reference):
     point = f"blocks.{layer}.attn.hook_z"
@@ -985,6 +971,20 @@ def mean_ablate_head(model, tokens, layer, head, reference):
     this = (torch.arange(model.cfg.n_heads, device=usual.device) == head)[:, None]
     hooks = [(point, lambda z, hook: torch.where(this, usual, z))]
     return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] mean_ablate_head: the hook stays on the model
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point][:, :, head].mean(dim=(0, 1))
+
+    def replace(z, hook):
+        z = z.clone()
+        z[:, :, head] = mean
+        return z
+
+    model.add_hook(point, replace)
+    return model(tokens)
 
 
 # %% [wrong] steer: after the layer instead of before it
@@ -1050,17 +1050,6 @@ def steer(model, tokens, layer, position, vector):
     return model.run_with_hooks(tokens, fwd_hooks=hooks)
 
 
-# %% [wrong] steer: the hook stays on the model
-def steer(model, tokens, layer, position, vector):
-    def add(resid, hook):
-        resid = resid.clone()
-        resid[:, position] += vector
-        return resid
-
-    model.add_hook(f"blocks.{layer}.hook_resid_pre", add)
-    return model(tokens)
-
-
 # %% [wrong] steer: what attention reads is changed, the stream is not
 def steer(model, tokens, layer, position, vector):
     def add(x, hook):
@@ -1096,6 +1085,17 @@ def steer(model, tokens, layer, position, vector):
     extra[position] = vector
     hooks = [(f"blocks.{layer}.hook_resid_pre", lambda resid, hook: resid + extra)]
     return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] steer: the hook stays on the model
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid = resid.clone()
+        resid[:, position] += vector
+        return resid
+
+    model.add_hook(f"blocks.{layer}.hook_resid_pre", add)
+    return model(tokens)
 
 
 # %% [wrong] direct_attribution: no layer norm
@@ -1449,24 +1449,6 @@ def patch_resid(model, clean, corrupt, metric):
     return effect
 
 
-# %% [wrong] patch_resid: the hooks pile up on the model
-def patch_resid(model, clean, corrupt, metric):
-    logits, cache = model.run_with_cache(clean)
-    best, worst = float(metric(logits)), float(metric(model(corrupt)))
-    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
-    for layer in range(model.cfg.n_layers):
-        for position in range(clean.shape[1]):
-
-            def put(resid, hook, layer=layer, position=position):
-                resid = resid.clone()
-                resid[:, position] = cache["resid_pre", layer][:, position]
-                return resid
-
-            model.add_hook(f"blocks.{layer}.hook_resid_pre", put)
-            effect[layer, position] = (float(metric(model(corrupt))) - worst) / (best - worst)
-    return effect
-
-
 # %% [wrong] patch_resid: added to the corrupt stream instead of replacing it
 def patch_resid(model, clean, corrupt, metric):
     logits, cache = model.run_with_cache(clean)
@@ -1537,3 +1519,21 @@ def patch_resid(model, clean, corrupt, metric):
                 row.append((float(metric(model(corrupt))) - low) / span)
         rows.append(row)
     return torch.tensor(rows)
+
+
+# %% [wrong] patch_resid: the hooks pile up on the model
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def put(resid, hook, layer=layer, position=position):
+                resid = resid.clone()
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            model.add_hook(f"blocks.{layer}.hook_resid_pre", put)
+            effect[layer, position] = (float(metric(model(corrupt))) - worst) / (best - worst)
+    return effect

@@ -736,6 +736,7 @@ checks.check_close(
     hint="Is it the right layer, and are the scores divided by the root of d_head?",
     atol=1e-4,
 )
+assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
 
 # %% nbgrader={"grade": true, "grade_id": "mixed_pattern_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: two different texts, every layer of two models; the model itself says what is right.
@@ -746,15 +747,15 @@ for name in ("induction-2l2h", "tiny-gpt2"):
     m = model(name)
     ask, found = ids_for(m, 2, 7, g), ids_for(m, 2, 7, g)
     for layer in range(m.cfg.n_layers):
-        other_keys = m.run_with_cache(found)[1]["k", layer]
-        seen = {}
-        swap = (f"blocks.{layer}.attn.hook_k", lambda k, hook: other_keys)  # noqa: B023
-        keep = (f"blocks.{layer}.attn.hook_pattern", lambda p, hook: seen.update(p=p + 0))  # noqa: B023
+        found_keys = m.run_with_cache(found)[1]["k", layer]
+        made = {}
+        swap = (f"blocks.{layer}.attn.hook_k", lambda k, hook: found_keys)  # noqa: B023
+        keep = (f"blocks.{layer}.attn.hook_pattern", lambda p, hook: made.update(p=p + 0))  # noqa: B023
         m.run_with_hooks(ask, fwd_hooks=[swap, keep])
         got, kept = call_keeping(mixed_pattern, m, ask, found, layer)
         checks.check_close(
             got,
-            seen["p"],
+            made["p"],
             f"mixed_pattern of two texts, layer {layer} of {name}, seed {seed}",
             axes="batch head query key",
             hint="Do the queries come from the first text and the keys from the second?",
@@ -865,6 +866,7 @@ checks.check_close(
     hint="Is something missing (the positions? the last layer?), or counted twice?",
     atol=1e-4,
 )
+assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
 
 # %% nbgrader={"grade": true, "grade_id": "residual_parts_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every part on two models, one of them without MLPs.
@@ -1358,6 +1360,7 @@ checks.check_close(
     atol=1e-4,
     hint="Is the vector added, or does it take the place of what was there?",
 )
+assert torch.equal(net(toks), plain_logits), "after the call the model is not as it was before"
 
 # %% nbgrader={"grade": true, "grade_id": "steer_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every layer and positions from both ends; the vector comes in by another door.
@@ -1522,6 +1525,10 @@ checks.check_close(
     atol=1e-3,
     rtol=1e-3,
 )
+swapped_roles = direct_attribution(net, halves, no, yes)
+assert torch.allclose(swapped_roles, -got, atol=1e-3), (
+    "with right and wrong exchanged every contribution changes its sign"
+)
 
 # %% nbgrader={"grade": true, "grade_id": "direct_attribution_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: random parts with means of their own, on two models, against a loop in float64.
@@ -1575,7 +1582,7 @@ plots.position_grid(
 )
 
 # %%
-_, both_cache = net.run_with_cache(both)
+both_cache = net.run_with_cache(both)[1]
 by_head = both_cache.stack_head_results()  # [layer·head batch pos d_model]
 rest = both_cache["resid_post", -1] - by_head.sum(0)  # what the heads did not write
 of_heads = direct_attribution(net, torch.cat([by_head, rest[None]]), right_of_both, wrong_of_both)[

@@ -149,11 +149,18 @@ def test_weights_are_stacked_by_layer_and_read_from_the_left(gpt2):
         "W_V": (LAYERS, HEADS, WIDTH, HEAD_WIDTH),
         "W_O": (LAYERS, HEADS, HEAD_WIDTH, WIDTH),
         "W_in": (LAYERS, WIDTH, NEURONS),
+        "W_out": (LAYERS, NEURONS, WIDTH),
         "W_U": (WIDTH, gpt2.cfg.d_vocab),
+        "b_Q": (LAYERS, HEADS, HEAD_WIDTH),
+        "b_K": (LAYERS, HEADS, HEAD_WIDTH),
+        "b_V": (LAYERS, HEADS, HEAD_WIDTH),
         "b_O": (LAYERS, WIDTH),
+        "b_in": (LAYERS, NEURONS),
+        "b_out": (LAYERS, WIDTH),
         "b_U": (gpt2.cfg.d_vocab,),
     }
     assert {name: tuple(getattr(gpt2, name).shape) for name in shapes} == shapes
+    assert len(gpt2.blocks) == LAYERS
 
 
 def test_what_a_head_says_and_the_bias_make_what_attention_writes(both):
