@@ -86,7 +86,6 @@ def update_spawner(c: Any, folder: CourseFolder) -> None:
     c.ContainerSpawner.course_root = str(folder.root)
     c.ContainerSpawner.firewall_heartbeat = FIREWALL_HEARTBEAT
     c.ContainerSpawner.client_kwargs = {"base_url": GUARD}
-    c.ContainerSpawner.use_docker_client_env = False
     c.JupyterHub.allow_named_servers = False
     # The spawner's own queue says who starts when, in place of refusals.
     c.JupyterHub.concurrent_spawn_limit = 0

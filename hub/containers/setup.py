@@ -41,6 +41,7 @@ PLACES = [
     # The hub alone may speak to the guard: it has the group.
     Place(Path("/run/guard"), GUARD_UID, 0o750),
     Place(Path("/run/executor"), 0, 0o755),
+    Place(Path("/run/gpu"), HUB_UID, 0o755),
 ]
 
 

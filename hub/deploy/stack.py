@@ -80,6 +80,7 @@ class Stack:
             *compose_command(),
             *(part for file in files for part in ("-f", str(file))),
             *("--project-directory", str(self.place), "-p", self.project),
+            *(("--profile", "gpu") if self.variables["LOGITLAB_GPUS"] else ()),
         ]
 
     @property

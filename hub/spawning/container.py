@@ -20,7 +20,7 @@ from hub.configure.jupyterlab import part_of
 from hub.configure.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 from hub.course_folder import CourseFolder
 from hub.spawning.environment import arguments
-from hub.spawning.gpu.devices import chosen, from_variable
+from hub.spawning.gpu.devices import chosen, from_variable, missing
 from hub.spawning.gpu.part import GpuPart
 from hub.spawning.gpu.request import Placement
 from hub.spawning.gpu.slots import Running, Slots
@@ -33,6 +33,8 @@ from hub.spawning.uids import keep_uid
 START_SECONDS = 3600
 BOOT_SECONDS = 180
 STALE_SECONDS = 30
+# Read by the watcher of GPU memory, `hub.gpuwatch`.
+GPU_PLACES = Path("/run/gpu/places.json")
 
 
 @cache
@@ -52,8 +54,10 @@ def gpu_slots(spawner: ContainerSpawner) -> Slots:
             settings.gpus,
             spawner.running,
             staff=lambda name: part_of(name, spawner.folder.settings) != "student",
-            map_file=spawner.folder.server / "gpu-places.json" if devices else None,
+            map_file=GPU_PLACES if devices else None,
         )
+        for uuid in missing(from_variable(place.gpus), settings.gpus.devices):
+            spawner.log.warning("course.yaml names the GPU %s, which this host lacks", uuid)
         if devices:
             _keeping.append(asyncio.ensure_future(_slots.keep_in_step()))
     return _slots
@@ -244,13 +248,15 @@ class ContainerSpawner(DockerSpawner):
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Shown on the spawn page while the person waits."""
-        last = None
+        last, seconds = None, 1
         with self.gpu.watching():
             while self.pending == "spawn":
                 percent, message = self._now()
                 if message != last:
                     yield {"progress": percent, "message": message}
-                last = message
+                elif seconds % 10 == 0:  # a page that was closed is only noticed by writing to it
+                    yield {"progress": percent}
+                last, seconds = message, seconds + 1
                 await asyncio.sleep(1)
 
     def _now(self) -> tuple[int, str]:

@@ -102,9 +102,9 @@ def open_link(link: str, password: str) -> None:
     with httpx.Client(follow_redirects=True, timeout=60) as http:
         page = http.get(link)
         page.raise_for_status()
-        xsrf = re.search(r'name="_xsrf"\s+value="([^"]+)"', page.text)[1]  # type: ignore[index]
-        names = re.findall(r'<input[^>]*name="([^"]*password[^"]*)"', page.text)
-        answer = http.post(link, data={"_xsrf": xsrf, **dict.fromkeys(names, password)})
+        fields = dict(re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page.text))
+        fields |= {"password": password, "again": password}
+        answer = http.post(link.partition("?")[0], data=fields)
         answer.raise_for_status()
 
 
