@@ -56,12 +56,11 @@ class SetPassword(AccountPage):
         await self.show("password-set.html", account=name)
 
     def _owner(self, key: str) -> str:
-        address = self.request.remote_ip
-        if self.throttle.locked(address):
+        if self.throttle.locked(self.sender):
             raise web.HTTPError(429, "Too many wrong links: try again in a minute.")
         name = links.owner(self.db, key)
         if name is None or name not in self.authenticator.allowed_users:
-            self.throttle.attempt(address)
+            self.throttle.attempt(self.sender)
             raise web.HTTPError(404, NO_LINK)
         return name
 

@@ -13,6 +13,7 @@ from hub.accounts import links
 from hub.accounts.rules import may_issue_link, may_see_people, part
 from hub.accounts.sessions import end_sessions
 from hub.accounts.throttle import Throttle
+from hub.pages.guarded import sender
 from hub.settings import Settings
 
 
@@ -226,3 +227,17 @@ def test_ending_sessions_spares_the_token_of_a_running_server_and_no_other(sessi
     end_sessions(session, user, servers_live=False)
     session.commit()
     assert orm.APIToken.find(session, server) is None
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("10.9.9.9, 192.0.2.1", "192.0.2.1"),
+        ("10.9.9.9, 192.0.2.1, 172.20.0.2", "192.0.2.1"),
+        ("172.20.0.2", "127.0.0.1"),
+        ("", "127.0.0.1"),
+    ],
+)
+def test_a_client_chooses_no_address_for_itself(forwarded, address):
+    assert sender(forwarded, "127.0.0.1", ["172.20.0.2"]) == address
