@@ -13,6 +13,7 @@ from hub.guard.body import parse
 from hub.guard.create import check_create
 from hub.guard.errors import Refused
 from hub.guard.policy import Policy
+from tests.attacks.test_guard import ATTACKS
 from tests.guard.samples import GPU, OTHER_GPU, POLICY, created, person, with_gpu
 
 CDI = Policy(project="lab", tag="1", gpus=(GPU,), gpu_driver="cdi")
@@ -51,7 +52,7 @@ def test_what_was_accepted_is_accepted_again(user, part):
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_no_key_that_is_not_known_passes_anywhere(data):
     body = created("alice")
     place = data.draw(st.sampled_from(["", "HostConfig", "Labels"]))
@@ -70,7 +71,7 @@ def test_no_key_that_is_not_known_passes_anywhere(data):
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_every_value_is_looked_at(data):
     body = created("alice")
     place = data.draw(st.sampled_from(["", "HostConfig"]))
@@ -82,6 +83,15 @@ def test_every_value_is_looked_at(data):
     )
     if tree[key] != old:
         refused(body, key)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=[attack.id for attack in ATTACKS])
+def test_no_attack_passes(attack):
+    """Those of tests/attacks/test_guard.py, which shows on an engine what each would do."""
+    body = created("alice")
+    attack.change(body, POLICY.project)
+    with pytest.raises(Refused):
+        checked(body)
 
 
 def test_a_gpu_of_the_list_may_be_handed_out_and_the_label_tells_it():
