@@ -409,6 +409,8 @@ def _made(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ModelsError(f"{folder} cannot be made: {error.strerror}; see --to") from error
+    if new:
+        folder.chmod(0o755)  # other users read models from it
     if not os.access(folder, os.W_OK):
         raise ModelsError(f"{folder} cannot be written; name another with --to")
     return new

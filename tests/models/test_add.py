@@ -43,6 +43,18 @@ def test_a_folder_that_the_admin_names_is_checked_copied_and_loads(source, there
     assert sorted(p.name for p in there.iterdir()) == ["mine"]
 
 
+def test_students_can_read_a_model_whatever_the_admin_s_umask(source, there):
+    before = os.umask(0o077)
+    try:
+        list(add("mine", source))
+    finally:
+        os.umask(before)
+    for folder in (there, there / "mine"):
+        assert folder.stat().st_mode & 0o777 == 0o755
+    for file in (there / "mine").iterdir():
+        assert file.stat().st_mode & 0o777 == 0o644
+
+
 def test_a_folder_of_other_weights_under_a_pinned_name_is_named_as_such(source, there):
     assert any("not the published files" in line for line in add("gpt2", source))
 
