@@ -1078,7 +1078,6 @@ def zero_head(model, tokens: torch.Tensor, layer: int, head: int) -> torch.Tenso
 
     ### BEGIN SOLUTION
     def remove(z, hook):  # z: [batch pos head d_head]
-        z = z.clone()
         z[:, :, head] = 0
         return z
 
@@ -1214,7 +1213,6 @@ def mean_ablate_head(
     mean = cache[point][:, :, head].mean(dim=(0, 1))  # [d_head]
 
     def replace(z, hook):  # z: [batch pos head d_head]
-        z = z.clone()
         z[:, :, head] = mean
         return z
 
@@ -1329,7 +1327,6 @@ def steer(
 
     ### BEGIN SOLUTION
     def add(resid, hook):  # resid: [batch pos d_model]
-        resid = resid.clone()
         resid[:, position] += vector
         return resid
 
@@ -1490,7 +1487,7 @@ def direct_attribution(
     """
     ### BEGIN SOLUTION
     last = parts[:, :, -1]  # [part batch d_model]
-    variance = last.sum(dim=0).var(dim=-1, unbiased=False, keepdim=True)  # [batch 1]
+    variance = last.sum(dim=0).var(dim=1, unbiased=False, keepdim=True)  # [batch 1]
     scale = (variance + model.cfg.eps).sqrt()
     normalised = (last - last.mean(dim=-1, keepdim=True)) / scale * model.ln_final.w
     direction = model.W_U[:, right] - model.W_U[:, wrong]  # [d_model batch]
@@ -1618,8 +1615,8 @@ plots.head_grid(
 #
 # <details><summary>Hint 1: the streams</summary>
 #
-# `cache["resid_pre", layer]` for every layer, and `cache["resid_post", -1]` at the end: `n_layers + 1`
-# tensors `[batch pos d_model]`.
+# What leaves a layer is what enters the next: `cache["resid_pre", 0]`, and then `cache["resid_post", layer]`
+# of every layer. That makes `n_layers + 1` tensors `[batch pos d_model]`.
 # </details>
 # <details><summary>Hint 2: the eyes</summary>
 #
@@ -1636,8 +1633,8 @@ def logit_lens(model, tokens: torch.Tensor) -> torch.Tensor:
     """
     ### BEGIN SOLUTION
     _, cache = model.run_with_cache(tokens)
-    streams = [cache["resid_pre", layer] for layer in range(model.cfg.n_layers)]
-    streams.append(cache["resid_post", model.cfg.n_layers - 1])
+    streams = [cache["resid_pre", 0]]
+    streams += [cache["resid_post", layer] for layer in range(model.cfg.n_layers)]
     return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams])
     ### END SOLUTION
 
@@ -1762,7 +1759,6 @@ def patch_resid(model, clean: torch.Tensor, corrupt: torch.Tensor, metric) -> to
         for position in range(clean.shape[1]):
 
             def restore(resid, hook, layer=layer, position=position):
-                resid = resid.clone()
                 resid[:, position] = clean_cache["resid_pre", layer][:, position]
                 return resid
 
