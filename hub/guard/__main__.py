@@ -13,12 +13,13 @@ import click
 from aiohttp import web
 
 from hub.guard.policy import Policy, PolicyError, policy_from
-from hub.guard.server import Engine, EngineFailed, Guard
+from hub.guard.server import Engine, Guard
 
 log = logging.getLogger(__name__)
 
-CHECK_SECONDS = 5
-FAILURES = 6
+CHECK_SECONDS = 2
+FAILURES = 5
+STOP_SECONDS = 5  # for what is under way, of the ten that Docker waits
 
 
 @click.command()
@@ -49,8 +50,8 @@ def main(listen: Path, engine: Path) -> None:
       GUARD_MAX_CPUS        most cores of one container  [the host's]
       GUARD_MAX_PIDS        most processes of one container  [4096]
 
-    Ends with status 1 where the engine has not answered for half a minute: started again, a
-    container finds the engine's new socket in the place of the one it was started with.
+    Ends with status 1 where nobody has listened at the engine's socket for ten seconds: started
+    again, a container finds the engine's new socket in the place of the one that it had.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -65,7 +66,8 @@ async def serve(policy: Policy, listen: Path, socket: Path) -> bool:
     """Serve until a signal, or until the engine is gone. Returns whether it was a signal."""
     engine = Engine(socket)
     # A bare server: no routing but the guard's own, and no access log, as queries would be in it.
-    runner = web.ServerRunner(web.Server(Guard(policy, engine).handle, access_log=None))
+    served = web.Server(Guard(policy, engine).handle, access_log=None)
+    runner = web.ServerRunner(served, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     try:
         everybodys = os.umask(0o117)  # owner and group may connect
@@ -75,13 +77,14 @@ async def serve(policy: Policy, listen: Path, socket: Path) -> bool:
         stop = asyncio.Event()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
-        return await _stopped(stop, engine)
+        return await stopped(stop, engine)
     finally:
         await runner.cleanup()
         await engine.close()
 
 
-async def _stopped(stop: asyncio.Event, engine: Engine) -> bool:
+async def stopped(stop: asyncio.Event, engine: Engine) -> bool:
+    """Return True when `stop` is set, False when the engine is gone."""
     failures = 0
     while failures < FAILURES:
         try:
@@ -89,12 +92,9 @@ async def _stopped(stop: asyncio.Event, engine: Engine) -> bool:
             return True
         except TimeoutError:
             pass
-        try:
-            await asyncio.wait_for(engine.ask("GET", "/_ping"), CHECK_SECONDS)
-            failures = 0
-        except (EngineFailed, TimeoutError) as error:
-            failures += 1
-            log.warning("the engine does not answer (%d of %d): %s", failures, FAILURES, error)
+        failures = 0 if await engine.is_there() else failures + 1
+        if failures:
+            log.warning("nobody listens at the engine's socket (%d of %d)", failures, FAILURES)
     return False
 
 

@@ -47,9 +47,21 @@ class Engine:
         connector = aiohttp.UnixConnector(str(socket), limit=REQUESTS_AT_ONCE, force_close=True)
         timeout = aiohttp.ClientTimeout(total=ENGINE_SECONDS, sock_connect=5)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
+        self._socket = socket
 
     async def close(self) -> None:
         await self._session.close()
+
+    async def is_there(self) -> bool:
+        """Whether somebody listens. An engine that is slow on a busy machine is there."""
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_unix_connection(self._socket), 5)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except (OSError, TimeoutError):
+            return True
+        writer.close()
+        return True
 
     async def ask(
         self,

@@ -51,7 +51,9 @@ class Asking:
 
     async def __aenter__(self) -> Asking:
         self.engine = Engine(self.folder / "engine")
-        self.runner = web.ServerRunner(web.Server(Guard(POLICY, self.engine).handle))
+        self.runner = web.ServerRunner(
+            web.Server(Guard(POLICY, self.engine).handle, lingering_time=0.1)
+        )
         await self.runner.setup()
         await web.UnixSite(self.runner, str(self.folder / "guard")).start()
         connector = aiohttp.UnixConnector(str(self.folder / "guard"))
@@ -172,6 +174,21 @@ def test_the_guard_ends_when_the_engine_stays_away_so_that_it_is_started_anew(
         asyncio.wait_for(main.serve(POLICY, tmp_path / "guard", tmp_path / "engine"), 20)
     )
     assert not by_a_signal
+
+
+def test_an_engine_that_is_slow_is_not_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(main, "CHECK_SECONDS", 0.02)
+
+    async def story():
+        # Listens, and never answers: connections are made by the kernel.
+        slow = await asyncio.start_unix_server(lambda *_: asyncio.sleep(60), tmp_path / "engine")
+        stop, engine = asyncio.Event(), Engine(tmp_path / "engine")
+        asyncio.get_running_loop().call_later(1, stop.set)
+        assert await main.stopped(stop, engine)
+        slow.close()
+        await engine.close()
+
+    asyncio.run(story())
 
 
 def test_help_names_every_variable_and_a_missing_one_is_named():
