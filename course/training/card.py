@@ -127,10 +127,10 @@ def model_card(
 def _snapshot_lines(recipe: Recipe) -> list[str]:
     if not recipe.snapshots:
         return []
-    first, second, *_, last = recipe.snapshots
+    steps = ", ".join(map(str, recipe.snapshots))
     return [
-        f"- Snapshots in float16 after steps {first}, {second}, ... and {last}: "
-        f'`course.models.model("{recipe.name}@{second}")`.'
+        f"- Snapshots in float16 after steps {steps}: "
+        f'`course.models.model("{recipe.name}@{recipe.snapshots[-1]}")` and so on.'
     ]
 
 
