@@ -17,6 +17,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from hub.grading.autograde import OURS, ExecuteSubmission, course_path, executed_folder
 from hub.grading.executed import ExecutedFolder, Job
+from hub.grading.remote import ExecutorAway
 
 
 class BatchError(Exception):
@@ -196,7 +197,8 @@ def _why(coursedir: CourseDirectory, assignment: str, student: str, result: dict
         found = ", ".join(sorted(there)) or "no notebook"
         return f"Not graded: {', '.join(sorted(wanted))} was not submitted (found: {found})."
     log = result.get("log") or result.get("error") or ""
-    errors = [line for line in log.strip().splitlines() if "Error" in line or "Exception" in line]
+    marks = ("Error", "Exception", ExecutorAway.__name__)
+    errors = [line for line in log.strip().splitlines() if any(mark in line for mark in marks)]
     return f"Not graded: {errors[-1].strip() if errors else 'see the log of nbgrader autograde'}"
 
 

@@ -68,7 +68,7 @@ for pid in others:
     for file in glob.glob(f'/proc/{{pid}}/cwd/*') + glob.glob(f'/proc/{{pid}}/fd/*'):
         if os.path.isfile(file) and look(file): print('GOT file by', file)
 mine = os.environ['HOME'].rpartition('/')[0]
-for folder in ('/scratch', mine, '/tmp', '/dev/shm', '/var/tmp'):
+for folder in ('/scratch', mine + '/work', '/tmp', '/dev/shm', '/var/tmp'):
     for where, _, files in os.walk(folder):
         for name in files:
             if look(os.path.join(where, name)): print('GOT file', where, name)
@@ -246,7 +246,7 @@ def test_a_victim_is_unharmed_by_all_of_it(both):
     assert both[1].problems == []
 
 
-def test_the_search_finds_the_same_secret_where_it_may():
+def test_the_search_finds_the_same_secret_where_it_may(running):
     own = execute(notebook(*VICTIM[:1], FIND_SECRET, ABSTRACT))
     found = text(own.notebook.cells[1])
     assert "GOT environment" in found and "GOT file by" in found and "GOT file /scratch" in found

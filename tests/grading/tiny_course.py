@@ -87,12 +87,14 @@ def course_config(root: Path, chosen: Settings | None = None) -> Config:
     return config
 
 
-def make_course(root: Path) -> None:
+def make_course(root: Path, database: str | None = None) -> None:
     folder = root / "source" / ASSIGNMENT
     folder.mkdir(parents=True)
     nbformat.write(source_notebook(), folder / f"{NOTEBOOK}.ipynb")
     (folder / "data.txt").write_text("given data\n")
-    result = NbGraderAPI(config=course_config(root)).generate_assignment(ASSIGNMENT)
+    config = course_config(root)
+    config.CourseDirectory.db_url = database or config.CourseDirectory.db_url
+    result = NbGraderAPI(config=config).generate_assignment(ASSIGNMENT)
     assert result["success"], result
 
 
