@@ -5,26 +5,61 @@ TORCH_BACKEND ?=
 PORT ?=
 # Two test files at a time; PYTEST_ARGS="-k exchange" chooses, and runs one at a time.
 PYTEST_ARGS ?= -n 2 --dist loadfile
+CONTAINER_ARGS ?=
 
 INSTALL = TORCH_BACKEND="$(TORCH_BACKEND)" "$(PYTHON)" -m hub.install --venv "$(VENV)"
 RUN = "$(VENV)/bin/python" -m
 
-.PHONY: help serve images test release models prove bench lint format lock upgrade-lock check-locks clean
+DEPLOY = "$(PYTHON)" -m hub.deploy
+
+.PHONY: help serve images up down status logs links roster doctor backup restore test \
+        test-containers release models prove bench lint format lock upgrade-lock check-locks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 17
 
 serve: ## install what is missing and start a demonstration course on localhost (PORT=8000)
 	@$(INSTALL) server
 	@LOGITLAB_PORT="$(PORT)" exec "$(VENV)/bin/logitlab" serve
 
 images: ## build the images of the container shape; MODELS="gpt2" bakes models in
-	@"$(PYTHON)" -m hub.deploy images $(if $(MODELS),--models "$(MODELS)")
+	@$(DEPLOY) images $(if $(MODELS),--models "$(MODELS)")
+
+doctor: ## what on this host would stop a server in containers, and how to mend it
+	@$(DEPLOY) doctor
+
+up: ## start the server in containers, or apply changed settings
+	@$(DEPLOY) up
+
+down: ## stop it; all work is kept
+	@$(DEPLOY) down
+
+status: ## what of it runs, and at which address
+	@$(DEPLOY) status
+
+logs: ## what its parts say; SERVICE="hub proxy" chooses
+	@$(DEPLOY) logs $(SERVICE)
+
+links: ## one-time links to set a password, for who has none; NAMES="alice bob" chooses
+	@$(DEPLOY) links $(NAMES)
+
+roster: ## bring in the students of a CSV file: FILE=students.csv
+	@$(DEPLOY) roster "$(FILE)" $(if $(YES),--yes)
+
+backup: ## copy everything that cannot be made again, while it runs
+	@$(DEPLOY) backup $(if $(TO),--to "$(TO)")
+
+restore: ## bring a backup back: FROM=docker/backups/2027-01-31T040000Z
+	@$(DEPLOY) restore "$(FROM)"
 
 test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" chooses
 	@$(INSTALL) all
 	$(RUN) pytest $(PYTEST_ARGS)
+
+test-containers: ## the tests that put up whole deployments (Docker engine, root, `make images`)
+	@$(INSTALL) all
+	LOGITLAB_TEST_DEPLOYMENTS=1 $(RUN) pytest tests/docker $(CONTAINER_ARGS)
 
 release: ## make release/, what students get, from source/
 	@$(INSTALL) all
