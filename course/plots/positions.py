@@ -121,7 +121,7 @@ def token_strip(
     figure.update_xaxes(title_text="position", **BARE)
     figure.update_yaxes(title_text="row", tickmode="linear", dtick=1, **BARE)
     figure.update_yaxes(autorange="reversed")
-    figure.update_layout(height=130 + 30 * len(z), width=min(140 + cell * z.shape[1], 1150))
+    figure.update_layout(height=170 + 30 * len(z), width=min(140 + cell * z.shape[1], 1150))
     return finish(figure, title)
 
 
@@ -211,7 +211,7 @@ def position_grid(
     figure.update_layout(
         coloraxis=score_scale([z], unit, limit),
         width=min(max(200 + side + cell * z.shape[1], 520), 1150),
-        height=220 + 34 * max(len(rows), 2),
+        height=205 + 34 * max(len(rows), 2),
         margin={"l": 40 + side, "b": 100},
     )
     return finish(figure, title)
@@ -256,7 +256,7 @@ def lens_table(
     figure.update_layout(
         coloraxis={"colorscale": SHADES, "cmin": 0, "cmax": 1, "colorbar": bar("probability")},
         width=min(max(220 + side + max(44, 8 * longest) * z.shape[1], 520), 1150),
-        height=220 + 40 * max(len(rows), 2),
+        height=205 + 40 * max(len(rows), 2),
         margin={"l": 40 + side, "b": 100},
     )
     return finish(figure, title)

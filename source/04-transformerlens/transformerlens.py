@@ -912,6 +912,11 @@ plots.position_grid(
 )
 
 # %% [markdown]
+# The embeddings whisper, and the last MLP shouts, but not everywhere. Look at which positions: before
+# a name, a place or a thing that nobody can know. Loudness is not importance, though. What a part adds
+# to the *answer* is a question of direction, and the subject of exercise 12.
+
+# %% [markdown]
 # ---
 # ## 8 · Watch without touching
 #
@@ -1572,7 +1577,7 @@ both_names, both_parts = residual_parts(net, both)
 shares = direct_attribution(net, both_parts, right_of_both, wrong_of_both).mean(1)  # [part]
 plots.position_grid(
     shares[:, None],
-    ["the last position"],
+    ["end"],
     both_names,
     unit="logits",
     title="Direct contribution to the logit difference",
