@@ -1,0 +1,59 @@
+"""The commands of docs/deploy.md, run as an admin would, on a machine that has the images."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.docker.stage import TAG, Deployed, course_yaml, remove, why_not
+from tests.docs.test_docs import commands
+
+ROOT = Path(__file__).parents[2]
+PROJECT = "lltdocs"
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
+]
+
+
+@pytest.fixture
+def place(tmp_path):
+    settings = {
+        "LOGITLAB_PROJECT": PROJECT,
+        "LOGITLAB_TAG": TAG,
+        "HTTP_PORT": "8765",
+        "STUDENTS_SUBNET": "10.228.0.0/16",
+        "BASE_IMAGE": "logitlab/base:bookworm",
+    }
+    lines = [f"{name}={value}" for name, value in settings.items()]
+    (tmp_path / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "course.yaml").write_text(course_yaml(), encoding="utf-8")
+    yield tmp_path
+    remove(Deployed(tmp_path, PROJECT, ""))
+
+
+def test_the_commands_from_an_empty_machine_to_a_backup_run(place):
+    students = place / "students.csv"
+    students.write_text("username,first_name,last_name\nzoe,Zoé,Müller\n", encoding="utf-8")
+    said = {}
+    assert len(commands("deploy")) >= 6
+    for line in commands("deploy"):
+        done = subprocess.run(
+            ["bash", "-ec", line.replace("students.csv", str(students))],
+            cwd=ROOT,
+            env=os.environ | {"LOGITLAB_DEPLOYMENT": str(place)},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, f"$ {line}\n{done.stdout}\n{done.stderr}"
+        said[line.split()[1]] = done.stdout
+    assert "http://localhost:8765" in said["up"]
+    assert "zoe" in said["roster"]
+    assert any((place / "backups").glob("*/manifest.json"))
