@@ -147,6 +147,7 @@ ATTACKS = [
     host("Tmpfs", {"/opt": "size=1m"}),
     host("Tmpfs", {"/tmp": "size=1m,dev"}),
     host("Tmpfs", {"/tmp": ""}),
+    host("Tmpfs", {"/tmp": "rw,nosuid,nodev"}),
     # The host's namespaces and those of other containers
     *(host(key, "host") for key in ("PidMode", "IpcMode", "UTSMode", "UsernsMode", "NetworkMode")),
     *(host(key, DB) for key in ("PidMode", "IpcMode", "NetworkMode")),

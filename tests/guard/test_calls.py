@@ -41,6 +41,37 @@ def test_the_same_with_another_method_is_none(method, target, action):
             call(other, target, POLICY)
 
 
+@pytest.mark.parametrize(
+    "version", ["/v1.40", "/v1.24", "/v1.9", "/v2.41", "/v1.041", "/v1", "/v1.41/v1.41", "/v"]
+)
+def test_another_version_of_the_api_is_none(version):
+    with pytest.raises(Refused):
+        call("GET", version + "/containers/lab-user-alice/json", POLICY)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *(
+            "/containers/a/json?size=0&size=0",
+            "/containers/a/json?x=1",
+            "/containers/a/json?size=1",
+        ),
+        *("/images/logitlab/db:1/json", "/images/logitlab/student:2/json"),
+        *("/images/logitlab/student/json", "/containers/a/json?size", "/containers/a/json?%"),
+    ],
+)
+def test_a_parameter_or_image_that_is_not_needed_is_refused(target):
+    with pytest.raises(Refused):
+        call("GET", target, POLICY)
+
+
+def test_a_container_is_not_created_without_a_name():
+    for query in ("", "?name=", "?name=a&name=b", "?Name=a", "?name=a%2Fb", "?name=a&platform=x"):
+        with pytest.raises(Refused):
+            call("POST", "/v1.41/containers/create" + query, POLICY)
+
+
 @given(st.text(alphabet="/.%?&=#;\\ avc1json_ping2Fe\t\0é", max_size=60))
 def test_a_made_up_target_names_at_most_a_call_in_plain_words(target):
     try:

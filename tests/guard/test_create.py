@@ -167,6 +167,32 @@ def test_a_person_gets_no_graders_container_and_the_grader_no_persons_uid():
     refused(body, "User", "grader-mech", "grader")
 
 
+def test_a_container_has_its_owners_name_and_no_other():
+    for name in ("lab-user-bob", "lab-user-alice-2", "lab-db-1", "alice", ""):
+        with pytest.raises(Refused, match="name"):
+            check_create(name, created("alice"), POLICY)
+
+
+def test_two_volumes_do_not_share_a_place():
+    body = created("alice")
+    body["HostConfig"]["Binds"].append("lab_config_instructor:/srv/config:ro")
+    refused(body, "one volume at a place")
+
+
+def test_a_number_is_no_truth_value():
+    for key, value in (("ReadonlyRootfs", 1), ("AutoRemove", 0), ("PidsLimit", True)):
+        body = created("alice")
+        body["HostConfig"][key] = value
+        refused(body, key)
+
+
+@pytest.mark.parametrize("key", ["Driver", "DeviceIDs", "Capabilities"])
+def test_a_device_request_says_everything(key):
+    body = with_gpu(created("alice"))
+    del body["HostConfig"]["DeviceRequests"][0][key]
+    refused(body, "DeviceRequests")
+
+
 def test_each_image_runs_its_own_program():
     body = created("alice")
     body["Cmd"] = created("grader-mech", "grader")["Cmd"]
