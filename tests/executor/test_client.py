@@ -15,7 +15,7 @@ from hub.grading.execute import execute
 from hub.grading.remote import ExecutorAway, frames, packed
 from tests.grading.test_execute import notebook, text
 
-Script = Callable[[socket.socket], None]
+Script = Callable[[socket.socket], object]
 
 
 class Stand:
