@@ -18,12 +18,12 @@ from pathlib import Path
 
 from hub.deploy.folder import CHECKOUT, DeployError, folder, prepare, read_env
 from hub.deploy.gpus import discover
+from hub.deploy.images import IMAGES
 from hub.deploy.variables import Host, variables
 from hub.spawning.gpu.devices import to_variable
 
 UP_SECONDS = 300
 RESTARTS = 4
-IMAGES = ("server", "student", "grader", "proxy", "db", "gateway")
 
 
 def compose_command(run=subprocess.run) -> list[str]:
