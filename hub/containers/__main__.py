@@ -34,11 +34,17 @@ def setup() -> None:
 
 @main.command()
 def hub() -> None:
-    """JupyterHub, after the people of the course were brought into its database."""
+    """JupyterHub, after its database was brought up to date: the tables, then the people."""
+    from hub.containers.schema import SchemaError, upgrade
     from hub.course_folder import open_course
     from hub.people import reconcile
 
     folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+    try:
+        for line in upgrade(folder.hub_database_url):
+            click.echo(line)
+    except SchemaError as error:
+        raise click.ClickException(str(error)) from error
     for line in reconcile(folder):
         click.echo(line)
     config = Path(__file__).parents[1] / "configure" / "containers_config.py"
