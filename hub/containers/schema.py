@@ -37,9 +37,9 @@ def upgrade(url: str) -> Iterator[str]:
         scripts.get_revision(found)
     except CommandError as error:
         raise SchemaError(
-            f"The hub's database is of a newer version (its tables are at {found}, this one knows "
-            f"{head}). Set LOGITLAB_TAG to the version that was here, or remove this deployment and "
-            "`make restore` the backup made before the upgrade."
+            f"The hub's database is of a newer version: its tables are at {found}, this one knows "
+            f"{head}. Set LOGITLAB_TAG to the version that was here, or remove this deployment and "
+            "restore the backup made before the upgrade."
         ) from error
     yield f"hub's database: from {found} to {head}"
     try:

@@ -14,15 +14,17 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from hub.deploy.folder import DeployError, folder
-from hub.deploy.stack import Stack, opened, parts
+from hub.deploy.stack import IMAGES, Stack, opened, parts
 
 FORMAT = 1
 DATABASES = ("jupyterhub", "exchange", "gradebook")
@@ -43,16 +45,22 @@ def backup(stack: Stack, target: Path) -> Iterator[str]:
     _need_running(stack, "db")
     name = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H%M%SZ}"
     partial = target / f"{name}.partial"
-    partial.mkdir(parents=True, mode=0o700)
+    try:
+        partial.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise DeployError(f"{partial}: {error.strerror}") from error
     try:
         yield from _databases_out(stack, partial)
         yield from _volumes_out(stack, partial)
         _deployment_out(stack, partial)
         _write_manifest(stack, partial)
+        partial.rename(target / name)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise DeployError(f"{partial}: {error.strerror}; no backup was made.") from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    partial.rename(target / name)
     size = sum(path.stat().st_size for path in (target / name).iterdir())
     yield f"{target / name}: {size / 2**20:.0f} MiB. It holds passwords' hashes, keys and grades."
 
@@ -84,31 +92,37 @@ def _databases_out(stack: Stack, target: Path) -> Iterator[str]:
 
 def _piped_out(command: list[str], path: Path) -> None:
     """Write the output of `command` to `path`, compressed."""
+    # Into a file: a warning for each of many files would fill a pipe that nobody reads meanwhile.
     with (
+        tempfile.TemporaryFile() as errors,
         gzip.open(path, "wb", compresslevel=5) as out,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
-        assert process.stdout and process.stderr
+        assert process.stdout
         shutil.copyfileobj(process.stdout, out, COPY_BYTES)
-        said = process.stderr.read().decode(errors="replace")
+        process.wait()
+        errors.seek(0)
+        said = errors.read().decode(errors="replace")
     if process.returncode:
         raise DeployError(f"`{' '.join(command)}` failed:\n{said[-2000:]}")
 
 
-def volumes(stack: Stack) -> list[str]:
-    """The volumes that a backup holds: the fixed ones that exist, and every home."""
-    prefix = f"{stack.project}_"
-    there = stack.docker("volume", "ls", "-q").stdout.split()
-    mine = [name for name in there if name.startswith(prefix)]
-    return sorted(
-        name
-        for name in mine
-        if name.removeprefix(prefix) in VOLUMES or name.startswith(f"{prefix}home_")
-    )
+def volumes(project: str) -> list[str]:
+    """The volumes of `project` that a backup holds: the fixed ones that exist, and every home."""
+    there = _docker("volume", "ls", "-q", f"--filter=name={project}_").split()
+    wanted = {f"{project}_{name}" for name in VOLUMES}
+    return sorted(n for n in there if n in wanted or n.startswith(f"{project}_home_"))
+
+
+def _docker(*arguments: str) -> str:
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        raise DeployError(f"`docker {' '.join(arguments)}` failed:\n{done.stderr[-2000:]}")
+    return done.stdout
 
 
 def _volumes_out(stack: Stack, target: Path) -> Iterator[str]:
-    found = volumes(stack)
+    found = volumes(stack.project)
     for number, volume in enumerate(found, 1):
         path = target / f"volume-{volume.removeprefix(f'{stack.project}_')}.tar.gz"
         # Exit status 1 is a file that changed while it was read: a notebook being saved.
@@ -178,37 +192,58 @@ def check(source: Path) -> dict:
 def restore(source: Path, place: Path) -> Iterator[str]:
     """Make a deployment in `place` out of the backup `source`. Yields progress.
 
-    Refuses to write over a deployment that is there: its volumes must not exist. Raises
-    DeployError.
+    Refuses, before anything was changed, where the backup is damaged, images are missing, or a
+    deployment is there that it would write over. Raises DeployError.
     """
     manifest = check(source)
     yield f"{source}: whole, made {manifest['made']}"
-    _deployment_in(source, place)
+    _check_nothing_is_there(manifest["project"], place)
+    _check_images(manifest["tag"])
+    yield from _deployment_in(source, place)
     stack = Stack(place)
-    taken = [name for name in volumes(stack) if name != f"{stack.project}_models"]
-    if taken or parts(stack):
+    try:
+        # setup makes the volumes and db its databases; nothing else starts.
+        made = stack.compose("up", "-d", "db", capture_output=True, text=True)
+        if made.returncode:
+            raise DeployError(made.stderr[-3000:])
+        yield from _databases_in(stack, source)
+        yield from _volumes_in(stack, source, sorted(manifest["sha256"]))
+    except DeployError as error:
         raise DeployError(
-            f"{stack.project} is here already ({', '.join(taken[:3])} ...). Restore on another "
-            "machine, or remove it first: `make down`, then `docker volume rm` of its volumes."
-        )
-    if missing := stack.missing_images():
-        raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
-    # Compose makes the volumes, so that they are its own; setup and db start, nothing else does.
-    made = stack.compose("up", "-d", "db", capture_output=True, text=True)
-    if made.returncode:
-        raise DeployError(made.stderr[-3000:])
-    yield from _databases_in(stack, source)
-    yield from _volumes_in(stack, source)
+            f"{error}\nWhat is here now is not whole. To try again: `make down`, remove the volumes "
+            f"whose names begin with {stack.project}_ (`docker volume rm`) and {place / 'secrets'}."
+        ) from error
     yield "restored; `make up` starts it"
 
 
-def _deployment_in(source: Path, place: Path) -> None:
+def _check_nothing_is_there(project: str, place: Path) -> None:
     if (place / "secrets").exists():
         raise DeployError(
             f"{place} holds a deployment already. Name an empty folder with LOGITLAB_DEPLOYMENT, "
             f"or remove {place / '.env'}, {place / 'course.yaml'} and {place / 'secrets'}."
         )
+    label = f"label=com.docker.compose.project={project}"
+    there = [name for name in volumes(project) if name != f"{project}_models"]
+    there += _docker("ps", "-aq", f"--filter={label}").split()
+    if there:
+        raise DeployError(
+            f"{project} is here already ({', '.join(there[:3])} ...). Restore on another "
+            "machine, or remove it first: `make down`, then `docker volume rm` of its volumes."
+        )
+
+
+def _check_images(tag: str) -> None:
+    there = set(_docker("image", "ls", "--format={{.Repository}}:{{.Tag}}").split())
+    if missing := [name for image in IMAGES if (name := f"logitlab/{image}:{tag}") not in there]:
+        raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
+
+
+def _deployment_in(source: Path, place: Path) -> Iterator[str]:
     place.mkdir(parents=True, exist_ok=True)
+    for path in (place / ".env", place / "course.yaml"):
+        if path.exists():
+            aside = path.rename(path.with_name(f"{path.name}.before-restore"))
+            yield f"{path} was here: kept as {aside.name}"
     with tarfile.open(source / DEPLOYMENT) as archive:
         archive.extractall(place, filter="data")
     (place / "secrets").chmod(0o700)
@@ -232,11 +267,18 @@ def _databases_in(stack: Stack, source: Path) -> Iterator[str]:
         yield f"database {name}: restored"
 
 
-def _volumes_in(stack: Stack, source: Path) -> Iterator[str]:
-    for path in sorted(source.glob("volume-*.tar.gz")):
-        volume = f"{stack.project}_{path.name.removeprefix('volume-').removesuffix('.tar.gz')}"
+def _volumes_in(stack: Stack, source: Path, files: list[str]) -> Iterator[str]:
+    for file in files:
+        if not (found := re.fullmatch(r"volume-(.+)\.tar\.gz", file)):
+            continue
+        name = found[1]
+        volume = f"{stack.project}_{name}"
+        if name in VOLUMES:  # with Compose's labels, or it would wonder whose this is
+            labels = {"project": stack.project, "volume": name}
+            named = [f"--label=com.docker.compose.{key}={value}" for key, value in labels.items()]
+            _docker("volume", "create", *named, volume)
         script = "tar -C /volume --numeric-owner --same-owner -xz"
-        _piped_in([*_tar_container(stack, volume, "rw"), "sh", "-c", script], path)
+        _piped_in([*_tar_container(stack, volume, "rw"), "sh", "-c", script], source / file)
         yield f"volume {volume}: restored"
 
 

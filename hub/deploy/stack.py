@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -120,6 +120,7 @@ def up(stack: Stack) -> Iterator[str]:
     if missing := stack.missing_images():
         raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
     yield f"starting {stack.project}"
+    before = {part.id: part.restarts for part in parts(stack)}
     _checked(stack, ["up", "-d", "--remove-orphans"])
     begun = time.monotonic()
     said = ""
@@ -127,7 +128,7 @@ def up(stack: Stack) -> Iterator[str]:
         if left != said:
             yield f"waiting for {left}"
         said = left
-        _give_up_on(stack)
+        _give_up_on(stack, before)
         time.sleep(1)
     if left:
         raise DeployError(
@@ -136,10 +137,13 @@ def up(stack: Stack) -> Iterator[str]:
     yield f"The course server is at {stack.url}"
 
 
-def _give_up_on(stack: Stack) -> None:
-    """Raises DeployError where a part has ended time and again, with its last words."""
+def _give_up_on(stack: Stack, before: Mapping[str, int]) -> None:
+    """Raises DeployError where a part has ended time and again, with its last words.
+
+    before: restarts by container when this began; the engine counts over a container's life.
+    """
     for part in parts(stack):
-        if part.restarts >= RESTARTS:
+        if part.restarts - before.get(part.id, 0) >= RESTARTS:
             said = stack.compose("logs", "--no-color", "--tail=8", part.name, capture_output=True)
             words = (said.stdout or b"").decode(errors="replace").strip()
             raise DeployError(f"{part.name} does not stay up:\n{words}")
@@ -184,10 +188,11 @@ def _not_up(stack: Stack) -> str:
 class Part:
     """One service of compose.yaml as it is now."""
 
+    id: str
     name: str
     state: str
     health: str
-    restarts: int = 0
+    restarts: int
 
 
 def parts(stack: Stack) -> list[Part]:
@@ -201,6 +206,7 @@ def parts(stack: Stack) -> list[Part]:
     return sorted(
         (
             Part(
+                container["Id"],
                 container["Config"]["Labels"]["com.docker.compose.service"],
                 container["State"]["Status"],
                 container["State"].get("Health", {}).get("Status", ""),
