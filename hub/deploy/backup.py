@@ -210,8 +210,8 @@ def restore(source: Path, place: Path) -> Iterator[str]:
         yield from _volumes_in(stack, source, sorted(manifest["sha256"]))
     except DeployError as error:
         raise DeployError(
-            f"{error}\nWhat is here now is not whole. To try again: `make down`, remove the volumes "
-            f"whose names begin with {stack.project}_ (`docker volume rm`) and {place / 'secrets'}."
+            f"{error}\nWhat is here now is not whole. To try again: `make down`, remove the "
+            f"volumes {stack.project}_… (`docker volume rm`) and the folder {place / 'secrets'}."
         ) from error
     yield "restored; `make up` starts it"
 
