@@ -19,7 +19,7 @@ from course.plots.positions import (
     position_losses,
     token_strip,
 )
-from course.plots.predictions import curves, next_tokens
+from course.plots.predictions import contributions, curves, next_tokens
 from course.plots.style import INK, LINES, MOST_CELLS
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "attention_heads",
     "attention_heatmap",
     "composition",
+    "contributions",
     "curves",
     "head_grid",
     "lens_table",

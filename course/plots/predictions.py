@@ -1,4 +1,4 @@
-"""What a model says comes next, and how that moves with the strength of an intervention."""
+"""What a model says comes next, which parts of it say so, and how an intervention moves that."""
 
 from __future__ import annotations
 
@@ -46,16 +46,7 @@ def next_tokens(
             x=[visible(words[i]) for i in order],
             y=[round(float(p[i]), 5) for i in order],
             name=label,
-            marker={
-                "color": LINES[index % len(LINES)],
-                "pattern": {
-                    "shape": _PATTERNS[index % len(_PATTERNS)],
-                    "fillmode": "overlay",
-                    "fgcolor": "white",
-                    "size": 6,
-                    "solidity": 0.2,
-                },
-            },
+            marker=_marker(index),
             hovertemplate=f"%{{x}}: %{{y:.3f}}<extra>{label}</extra>",
         )
     figure.update_xaxes(title_text="next token", type="category", showgrid=False)
@@ -65,6 +56,57 @@ def next_tokens(
         width=min(max(300 + 34 * len(order) * len(runs), 560), 1100),
         bargap=0.3,
         showlegend=len(runs) > 1,
+    )
+    return finish(figure, title)
+
+
+def contributions(
+    values: Mapping[str, Any],
+    parts: Sequence[str],
+    *,
+    unit: str = "logits",
+    title: str = "What each part contributes",
+) -> go.Figure:
+    """What each part adds to a quantity, as bars to the right or to the left.
+
+    Args:
+        values: from a label, such as that of a run, to the contributions `[part]`.
+        parts: one name a part; the first is drawn at the bottom, where a text goes in.
+        unit: what the numbers are.
+    """
+    runs = {str(label): array(v, "contributions", ("part",)) for label, v in values.items()}
+    figure = go.Figure()
+    for index, (label, run) in enumerate(runs.items()):
+        if len(run) != len(parts):
+            raise ValueError(
+                f"contributions: {len(run)} values of {label!r} for {len(parts)} parts"
+            )
+        figure.add_bar(
+            x=run.tolist(),
+            y=list(parts),
+            name=label,
+            orientation="h",
+            marker=_marker(index),
+            texttemplate="%{x:.2f}",
+            textposition="outside",
+            hovertemplate=f"%{{y}}: %{{x:.3f}} {unit}<extra>{label}</extra>",
+        )
+    ends = np.concatenate([[0.0], *runs.values()])
+    room = 0.15 * float(ends.max() - ends.min()) or 1.0  # for the numbers beside the bars
+    figure.update_xaxes(
+        title_text=unit,
+        gridcolor=GRID,
+        zerolinecolor=INK,
+        range=[float(ends.min()) - room * bool(ends.min() < 0), float(ends.max()) + room],
+    )
+    figure.update_yaxes(type="category", showgrid=False)
+    figure.update_layout(
+        height=170 + 26 * len(parts) * max(len(runs), 1),
+        width=720,
+        bargap=0.25,
+        margin={"l": 50 + 8 * max(map(len, parts))},
+        showlegend=len(runs) > 1,
+        legend_traceorder="reversed",
     )
     return finish(figure, title)
 
@@ -120,3 +162,17 @@ def curves(
             height=460, margin_r=70 + 7 * longest, legend={"orientation": "h", "y": 1.1, "x": 0}
         )
     return figure
+
+
+def _marker(index: int) -> dict[str, Any]:
+    """Colour and hatching of the bars of the run number `index`."""
+    return {
+        "color": LINES[index % len(LINES)],
+        "pattern": {
+            "shape": _PATTERNS[index % len(_PATTERNS)],
+            "fillmode": "overlay",
+            "fgcolor": "white",
+            "size": 6,
+            "solidity": 0.2,
+        },
+    }

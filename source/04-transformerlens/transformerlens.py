@@ -517,6 +517,7 @@ assert type(AXES) is dict and set(AXES) == set(NAMED), f"AXES wants exactly thes
 for name in NAMED:
     assert type(AXES[name]) is tuple, f"{name}: a tuple of axes is asked for"
     assert set(AXES[name]) <= KNOWN | {"one"}, f"{name}: {AXES[name]} has an axis of another name"
+    assert len(set(AXES[name])) == len(AXES[name]), f"{name}: {AXES[name]} names an axis twice"
 for name in NAMED[:7]:
     shape = cache[name if name.startswith("blocks") else f"blocks.0.{name}"].shape
     assert len(AXES[name]) == len(shape), (
@@ -1167,7 +1168,7 @@ plots.head_grid(
 # it. Now the grid in the middle: three of the four have the opposite sign! These are the heads of
 # exercise 6 that look for the first or the second name: they push that name, whoever gives, and over
 # both sentences it nearly cancels. Had we stopped at one sentence, we would have written a paper about
-# them. What is left in the mean is one head of layer 0, and a second one.
+# them. What is left in the mean is in layer 0: one head above all, and a second one.
 
 # %% [markdown]
 # ---
@@ -1575,12 +1576,8 @@ for name in ("tiny-gpt2", "induction-2l2h"):
 # %%
 both_names, both_parts = residual_parts(net, both)
 shares = direct_attribution(net, both_parts, right_of_both, wrong_of_both).mean(1)  # [part]
-plots.position_grid(
-    shares[:, None],
-    ["end"],
-    both_names,
-    unit="logits",
-    title="Direct contribution to the logit difference",
+plots.contributions(
+    {"both sentences": shares}, both_names, title="Direct contribution to the logit difference"
 )
 
 # %%
@@ -1598,8 +1595,33 @@ plots.head_grid(
 
 # %% [markdown]
 # Compare this with what was lost in exercise 10. The head of layer 0 that costs more than seven logits
-# when it is gone writes less than two of them itself. The rest it earns through others: the MLPs read
-# what it has written, and write the answer in their turn.
+# when it is gone writes less than two of them itself. Who does the rest? Attribute once more, while
+# that head is removed: a cache can be taken with hooks in place.
+
+# %%
+key_head = min(
+    all_heads, key=lambda spot: float(by_mean[spot].mean())
+)  # the one that is missed most
+
+
+def cut(z, hook):  # z: [batch pos head d_head]
+    z[:, :, key_head[1]] = 0
+    return z
+
+
+with net.hooks(fwd_hooks=[(f"blocks.{key_head[0]}.attn.hook_z", cut)]):
+    parts_without = residual_parts(net, both)[1]
+shares_without = direct_attribution(net, parts_without, right_of_both, wrong_of_both).mean(1)
+plots.contributions(
+    {"all heads": shares, f"without {key_head[0]}.{key_head[1]}": shares_without},
+    both_names,
+    title="Direct contributions, with the head and without it",
+)
+
+# %% [markdown]
+# Without it the MLPs have nothing to say about the question, and the attention of the next layer speaks
+# for the wrong name. They had been reading what the head wrote, and writing the answer in their turn.
+# Attribution shows the last hand that touched the answer; ablation shows who is needed.
 
 # %% [markdown]
 # ---

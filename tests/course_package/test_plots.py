@@ -185,6 +185,17 @@ def test_next_tokens_shows_the_best_of_each_run_for_all_runs():
         plots.next_tokens({"x": [0.5, 0.5]}, words)
 
 
+def test_contributions_of_several_runs_stand_side_by_side_for_each_part():
+    figure = plots.contributions({"with": [1.0, -2.0], "without": [0.0, 0.5]}, ["embed", "0_mlp"])
+    assert [(bar.name, list(bar.x), list(bar.y)) for bar in figure.data] == [
+        ("with", [1.0, -2.0], ["embed", "0_mlp"]),
+        ("without", [0.0, 0.5], ["embed", "0_mlp"]),
+    ]
+    assert figure.layout.xaxis.title.text == "logits" and figure.layout.showlegend
+    with pytest.raises(ValueError, match="1 values of 'a' for 2 parts"):
+        plots.contributions({"a": [1.0]}, ["x", "y"])
+
+
 def test_curves_are_told_apart_and_refuse_lines_of_another_length():
     figure = plots.curves(
         [0, 1], {"a": [1.0, 2.0], "b": [3.0, 4.0]}, x_title="dose", y_title="logits", title="t"
