@@ -37,14 +37,16 @@ with torch.no_grad():
     prompt_logits, prompt_cache = net.run_with_cache(prompt_ids)
 
 
-def next_tokens(logits, title):
-    """The ten likeliest tokens after the last position of logits [1 pos vocab], as bars."""
-    words = [net.tokenizer.decode([i]) for i in range(logits.shape[-1])]
-    bets = logits[0, -1].softmax(dim=-1)  # [vocab]
-    return plots.next_tokens({"probability": bets}, words, k=10, title=title)
+WORDS = [net.tokenizer.decode([i]) for i in range(net.cfg.d_vocab)]  # the text of each token
 
 
-next_tokens(prompt_logits, f"{prompt} …")
+def next_tokens(title, logits):
+    """The likeliest tokens after the last position; logits: label -> [1 pos d_vocab]."""
+    bets = {name: t[0, -1].softmax(dim=-1) for name, t in logits.items()}  # each [d_vocab]
+    return plots.next_tokens(bets, WORDS, k=8, title=title)
+
+
+next_tokens(f"{prompt} …", {"library": prompt_logits})
 
 # %% [markdown]
 # At the end of this notebook you will make this picture again, with **not one line of that library**:
@@ -239,6 +241,11 @@ plots.matrix(
     unit="cosine",
     title="How alike are the positions?",
 )
+
+# %% [markdown]
+# Places that are near each other have similar rows, and the likeness falls with the distance. This is how a
+# later part can find "one step back" or "somewhere near". (The training of this small model began with rows
+# made from sines, and it has kept their smoothness; in GPT-2 it grew out of noise.)
 
 # %% [markdown]
 # ---
@@ -1774,13 +1781,13 @@ assert got.shape[1] == m.cfg.n_ctx
 mine = load("tiny-gpt2")
 with torch.no_grad():
     my_prompt_logits = mine(prompt_ids.to(net.cfg.device))
-next_tokens(my_prompt_logits, f"{prompt} … (your model)")
+next_tokens(f"{prompt} …", {"library": prompt_logits, "yours": my_prompt_logits})
 
 # %% tags=["play"]
 my_text = "The capital of Italy is"
 with torch.no_grad():
     my_text_logits = mine(net.to_tokens(my_text))
-next_tokens(my_text_logits, my_text + " …")
+next_tokens(my_text + " …", {"yours": my_text_logits})
 
 # %% [markdown]
 # ---
@@ -2020,6 +2027,18 @@ checks.check_shape(even, (64,), "sample of equal logits", axes="batch")
 kinds = len(set(even.tolist()))
 assert kinds == 4, f"eight tokens of 1/8 each, top_p=0.5: four add up to it, but {kinds} were drawn"
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# Two places of a text, two kinds of bet. After the first, top-p with p = 0.9 leaves one token; after the second it
+# leaves a whole list. No single number *k* could do that.
+
+# %%
+with torch.no_grad():
+    two_bets = {
+        "The capital of France is …": mine(prompt_ids),
+        "When Mary and John went to the …": mine(net.to_tokens("When Mary and John went to the")),
+    }
+next_tokens("Two kinds of bet", two_bets)
 
 # %% [markdown]
 # Your model writes, by your sampler. The same beginning, with four ways of drawing:
