@@ -46,7 +46,7 @@ class Users:
             "extra_groups": [],
             "umask": 0o007,
             # A fork bomb's hundreds of processes must not keep from running what ends them.
-            "preexec_fn": partial(os.nice, 10),
+            "preexec_fn": partial(os.nice, 19),
         }
 
     def as_tests(self) -> dict[str, Any]:
