@@ -303,10 +303,12 @@ def test_killing_everything_kills_only_what_is_ones_own(probe):
 def test_a_fork_bomb_ends_itself_while_another_is_graded(running):
     bomb = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
     with ThreadPoolExecutor(2) as pool:
-        ended = pool.submit(execute, notebook(bomb), limits=Limits(cell_seconds=15))
+        ended = pool.submit(execute, notebook(bomb), limits=Limits(cell_seconds=60))
         honest = execute(notebook("import time; time.sleep(3)", "print('right')"))
         assert text(honest.notebook.cells[1]) == "right\n"
-        assert any("processes were started" in problem for problem in ended.result().problems)
+        assert any("processes were started" in problem for problem in ended.result().problems), (
+            ended.result().problems
+        )
     assert running.job_processes() == []
 
 
