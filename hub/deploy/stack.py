@@ -61,7 +61,8 @@ class Stack:
             ) from error
         digest = hashlib.sha256((self.place / "course.yaml").read_bytes()).hexdigest()[:16]
         gpus = to_variable(discover())
-        return variables(given, Host(gid, digest, gpus), self.place)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+        return variables(given, Host(gid, digest, gpus, memory), self.place)
 
     @property
     def project(self) -> str:
@@ -227,7 +228,23 @@ def down(stack: Stack) -> Iterator[str]:
     done = stack.compose("down", "--remove-orphans", capture_output=True, text=True)
     if done.returncode:
         raise DeployError(done.stderr.strip()[-3000:])
+    _remove_rules(stack)
     yield "stopped; everything is kept, `make up` continues where it was"
+
+
+def _remove_rules(stack: Stack) -> None:
+    """Take the firewall's rules away, which stay when it ends: the bridge is gone now."""
+    names = ("LOGITLAB_BRIDGE", "HUB_IP", "PROXY_IP", "STUDENT_INTERNET")
+    values = {name: stack.variables[name] for name in names}
+    for name in ("HUB_IP", "PROXY_IP"):
+        values[f"LOGITLAB_{name}"] = values.pop(name)
+    stack.docker(
+        *("run", "--rm", "--network=host", "--user=root", "--read-only", "--tmpfs=/tmp"),
+        *("--cap-drop=ALL", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW"),
+        *(f"--env={name}={value}" for name, value in values.items()),
+        f"logitlab/server:{stack.variables['LOGITLAB_TAG']}",
+        *("python", "-m", "hub.firewall", "--remove"),
+    )
 
 
 def status(stack: Stack) -> Iterator[str]:

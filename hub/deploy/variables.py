@@ -26,6 +26,7 @@ DEFAULTS = {
     "MODELS_MODE": "image",
     "DOCKER_SOCKET": "/var/run/docker.sock",
     "LOGITLAB_GPUS": "",
+    "EXECUTOR_MEMORY": "",
 }
 CHOICES = {"STUDENT_INTERNET": ("yes", "no"), "MODELS_MODE": ("image", "volume")}
 
@@ -37,6 +38,7 @@ class Host:
     docker_gid: int
     settings_digest: str
     gpus: str = ""
+    memory_mib: int = 8192
 
 
 def variables(given: Mapping[str, str], host: Host, place: Path) -> dict[str, str]:
@@ -61,6 +63,8 @@ def variables(given: Mapping[str, str], host: Host, place: Path) -> dict[str, st
         "LOGITLAB_BRIDGE": values["LOGITLAB_BRIDGE"] or f"{project[:11]}-st",
         "LOGITLAB_GPUS": values["LOGITLAB_GPUS"] or host.gpus,
         "DOCKER_GID": str(host.docker_gid),
+        # Half of the machine for grading at most: students work meanwhile.
+        "EXECUTOR_MEMORY": values["EXECUTOR_MEMORY"] or f"{max(4096, host.memory_mib // 2)}m",
         "STUDENTS_INTERNAL": "false" if values["STUDENT_INTERNET"] == "yes" else "true",
     }
 
