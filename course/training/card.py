@@ -69,6 +69,9 @@ def model_card(
         else f"uniform over {recipe.shortest} to {recipe.longest}, drawn for each row"
     )
     norm = "LayerNorm" if c["normalization_type"] else "no LayerNorm"
+    cool_down = (
+        f" In the last {recipe.cool_down} steps the rate falls to zero." if recipe.cool_down else ""
+    )
     layers = "1 layer" if c["n_layers"] == 1 else f"{c['n_layers']} layers"
     million = recipe.steps * recipe.batch * N_CTX / 1e6
     lines = [
@@ -91,7 +94,7 @@ def model_card(
         "- Loss: cross-entropy of the next token, mean over all positions.",
         f"- AdamW, learning rate {recipe.learning_rate:g}, weight decay "
         f"{recipe.weight_decay:g}, batch {recipe.batch}, {recipe.steps} steps "
-        f"({million:.1f} million tokens), one CPU thread.",
+        f"({million:.1f} million tokens), one CPU thread.{cool_down}",
         f"- Seed {recipe.seed}. {recipe.seeds_tried}".rstrip(),
         f"- torch {torch_version}. Retrain with `python -m course.training train {recipe.name}`: "
         "the same version on the same kind of processor gives the same weights; another may end "

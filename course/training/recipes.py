@@ -71,6 +71,20 @@ RECIPES = {
             "and seed 0 failed one gate: removing its previous-token head cost 2.1 nats.",
         ),
         Recipe(
+            name="induction-2l2h-noln",
+            purpose="induction-2l2h without LayerNorm: logits are an exact sum over paths, and the "
+            "residual stream has no basis of its own.",
+            shortest=12,
+            longest=24,
+            steps=2500,
+            seed=2,
+            config=_attention_only(spread=0.06, normalization=None),
+            learning_rate=3e-3,
+            cool_down=1000,
+            seeds_tried="With spread 0.1 and rate 0.002 seed 0 is as accurate, but two heads share "
+            "the work of the previous-token head: removing one costs 2.1 nats.",
+        ),
+        Recipe(
             name="induction-1l",
             purpose="One layer, trained as induction-2l2h was: what induction cannot do without a "
             "head below it that says what stood before each token.",
