@@ -17,6 +17,7 @@ GUARD = "unix:///run/guard/docker.sock"
 
 # A killed proxy comes back without routes; the hub puts them back when it next looks.
 CHECK_ROUTES_SECONDS = 15
+LOOK_SECONDS = 2
 
 
 def update_addresses(c: Any, place: Deployment) -> None:
@@ -41,6 +42,8 @@ def update_state(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.db_kwargs = {"pool_pre_ping": True}
     c.JupyterHub.cookie_secret_file = str(folder.server / "cookie_secret")
     c.JupyterHub.cleanup_servers = False
+    # A hub that starts looks at every server; the pages need not wait for the slowest of them.
+    c.JupyterHub.init_spawners_timeout = LOOK_SECONDS
     c.JupyterHub.cleanup_proxy = False
 
 

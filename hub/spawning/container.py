@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import docker.errors
+import requests
 from dockerspawner import DockerSpawner
 from jupyterhub.utils import wait_for_http_server
 from traitlets import Unicode, default
@@ -208,10 +209,31 @@ class ContainerSpawner(DockerSpawner):
         self.gpu.stopped()
 
     async def poll(self) -> Any:
-        status = await super().poll()
+        status = await self._status()
         if status is not None and self.pending != "spawn":
             self.gpu.stopped()
         return status
+
+    async def _status(self) -> Any:
+        """As DockerSpawner has it; a hub that starts before the engine answers waits for it.
+
+        JupyterHub takes an error of this first look for a server that has stopped, and would
+        forget everybody's.
+        """
+        while True:
+            try:
+                return await super().poll()
+            except requests.RequestException as error:  # docker's own errors are such as well
+                if not self._check_pending:
+                    raise
+                self.log.warning("%s: waiting for the engine: %s", self._log_name, error)
+                await asyncio.sleep(1)
+
+    async def get_url(self) -> str:
+        """Where the server listens, by the engine: a hub that was killed in the middle of its
+        start has not written it down, and finds it here when it is started again."""
+        ip, port = await self.get_ip_and_port()
+        return f"{self.server.proto}://{ip}:{port}{self.server.base_url}"
 
     async def _remove_left_over(self) -> None:
         """Remove what a start before this one left, also where it still runs."""
