@@ -144,10 +144,11 @@ def start_again(person: Person) -> None:
     eventually(f"the server of {person.name}", up)
 
 
-def stop_server(made: Deployed, person: Person) -> None:
-    """Stop the person's server as the culler does, and wait until its container is gone."""
-    person.api("DELETE", f"/users/{person.name}/server")
-    eventually(f"{person.name}'s container is gone", lambda: not made.server_of(person.name))
+def stop_server(made: Deployed, person: Person, owner: str = "") -> None:
+    """Stop the server of `owner`, by default the person's own; until its container is gone."""
+    owner = owner or person.name
+    person.api("DELETE", f"/users/{owner}/server")
+    eventually(f"{owner}'s container is gone", lambda: not made.server_of(owner))
 
 
 @dataclass

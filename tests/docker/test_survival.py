@@ -17,6 +17,7 @@ from tests.docker.survival import (
     Class,
     Submitting,
     eventually,
+    first_process,
     gather,
     kill,
     press_start,
@@ -91,6 +92,25 @@ def test_killed_amid_a_start_submissions_and_grading_nothing_is_lost(course, tab
 
 def _executes(made) -> bool:
     return "ipykernel" in docker("top", made.container("executor"))
+
+
+def test_a_hub_that_starts_before_the_engine_answers_forgets_no_server(course):
+    """As after a start of the machine, where nothing says which part comes first."""
+    made = course.made
+    docker("stop", made.container("guard"))
+    killed = kill(made, "hub")
+    eventually("the hub is started again", lambda: first_process(made, "hub") not in (0, killed))
+    eventually("the login page", lambda: course.alice.http.get("/hub/health").status_code == 200)
+    docker("start", made.container("guard"))
+    eventually("the hub looked at alice's server", lambda: _ready(course.alice))
+    assert course.memory() == MEMORY
+
+
+def _ready(person) -> bool:
+    """Whether the hub says that the person's server runs."""
+    model = person.api("GET", f"/users/{person.name}").json()
+    server = model["servers"].get("", {})
+    return server.get("ready", False) and not server.get("stopped", False)
 
 
 def test_after_all_that_up_has_nothing_to_do(course):
