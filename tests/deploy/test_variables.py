@@ -42,8 +42,8 @@ def test_a_domain_is_served_with_tls_and_first_by_the_authoritys_staging_service
 
 def test_students_get_no_address_of_proxy_or_hub():
     values = made()
-    students = ipaddress.ip_network(values["STUDENTS_RANGE"])
-    assert students.subnet_of(ipaddress.ip_network(values["STUDENTS_SUBNET"]))
+    students = ipaddress.IPv4Network(values["STUDENTS_RANGE"])
+    assert students.subnet_of(ipaddress.IPv4Network(values["STUDENTS_SUBNET"]))
     for fixed in ("PROXY_IP", "HUB_IP"):
         address = ipaddress.ip_address(values[fixed])
         assert address not in students

@@ -95,14 +95,14 @@ def authority(tmp_path_factory) -> Iterator[Authority]:
         }
     }
     (folder / "pebble.json").write_text(json.dumps(config))
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     dns = subprocess.Popen(
         [
             *("pebble-challtestsrv", "-dns01", f"127.0.0.1:{names}", "-http01", "", "-https01", ""),
             *("-tlsalpn01", "", "-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""),
             *("-management", f"127.0.0.1:{dns_manage}"),
         ],
-        **quiet,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     ca = subprocess.Popen(
         [
@@ -110,7 +110,8 @@ def authority(tmp_path_factory) -> Iterator[Authority]:
             *("-dnsserver", f"127.0.0.1:{names}"),
         ],
         env={"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"},
-        **quiet,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         yield Authority(f"https://localhost:{listen}/dir", certificate)
