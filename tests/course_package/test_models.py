@@ -133,7 +133,7 @@ def test_a_name_is_never_a_path(name):
 
 def test_an_unknown_name_is_answered_with_the_names_that_exist(empty_folder):
     own_checkpoint(empty_folder, "tiny")
-    there = ", ".join([*SHIPPED, "tiny"])
+    there = ", ".join(sorted([*SHIPPED, "tiny"]))
     with pytest.raises(models.ModelNotFound, match=rf"no model named 'gtp2'.*there are: {there}$"):
         models.model("gtp2")
     with pytest.raises(models.ModelNotFound, match="`logitlab models add gpt2` puts it there"):
