@@ -30,7 +30,7 @@ print(json.dumps([each for each in found if each]))
 
 # Requests one after the other; redirects are answers, not followed.
 ASK = """
-import json, sys, urllib.error, urllib.request
+import hashlib, json, sys, urllib.error, urllib.request
 class Stay(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_):
         return None
@@ -38,6 +38,7 @@ opener, answers = urllib.request.build_opener(Stay), []
 for method, url, token, body in json.loads(sys.argv[1]):
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
+    headers["X-Content-SHA256"] = hashlib.sha256(data or b"").hexdigest()
     request = urllib.request.Request(url, data, headers, method=method)
     try:
         answer = opener.open(request, timeout=60)

@@ -169,7 +169,7 @@ def metadata(host) -> Iterator[Target]:
     if known.stdout.strip():
         pytest.skip(f"this host has a route of its own to {METADATA}")
     link = f"llmeta{secrets.token_hex(3)}"
-    _ip("link", "add", link, "type", "dummy")
+    _ip("link", "add", link, "type", "bridge")  # not every kernel has the type made for this
     try:
         _ip("address", "add", f"{METADATA}/32", "dev", link)
         _ip("link", "set", link, "up")
@@ -252,7 +252,8 @@ def test_the_formgrader_reaches_nothing_else_than_a_student_does(room, table):
 
 
 def test_names_of_other_networks_mean_nothing_to_a_student(room, table):
-    look = "import json, socket, sys\nsaid = {}\nfor name in json.loads(sys.argv[1]):\n"
+    look = "import json, os, socket, sys\nos.environ['RES_OPTIONS'] = 'timeout:1 attempts:1'\n"
+    look += "said = {}\nfor name in json.loads(sys.argv[1]):\n"
     look += "    try:\n        said[name] = socket.gethostbyname(name)\n"
     look += "    except OSError:\n        said[name] = ''\nprint(json.dumps(said))"
     names = ["proxy", "hub-control", "proxy-control", "exchange-control", "db", "gateway"]
@@ -488,16 +489,12 @@ def test_the_hubs_api_gives_a_student_nothing_beyond_the_own_server(room, table)
     for kind, token in tokens.items():
         calls = [(method, path, token, body) for method, path, body in HUB_CALLS]
         for (method, path, _), (status, _) in zip(HUB_CALLS, room.asked(calls), strict=True):
-            own_list = (kind, path, method) in OWN_LISTS
-            assert status in (401, 403, 404) or own_list, f"{kind} token, {method} {path}: {status}"
+            assert status in (401, 403, 404), f"{kind} token, {method} {path}: {status}"
     calls = [(method, path, admin, body) for method, path, body in HUB_CALLS]
     for (method, path, _), (status, said) in zip(HUB_CALLS, room.asked(calls), strict=True):
         # 400 and 409: the request got past the question who asks
         assert status < 300 or status in (400, 409), f"admin, {method} {path}: {status} {said}"
         table.row(f"{method} {path}", "refused, both tokens", f"{status} for an admin")
-
-
-OWN_LISTS: set[tuple[str, str, str]] = set()
 
 
 def test_a_student_cannot_give_herself_a_token_with_more_rights(room, table):
