@@ -18,6 +18,8 @@ GUARD = "unix:///run/guard/docker.sock"
 # A killed proxy comes back without routes; the hub puts them back when it next looks.
 CHECK_ROUTES_SECONDS = 15
 LOOK_SECONDS = 2
+# PostgreSQL that was killed is back in two seconds, on a busy machine in some more.
+DATABASE_SECONDS = 10
 
 
 def update_addresses(c: Any, place: Deployment) -> None:

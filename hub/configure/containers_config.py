@@ -9,11 +9,13 @@ from pathlib import Path
 
 from hub.configure import containers
 from hub.configure.deployment import deployment
+from hub.containers.database import wait_for_database
 from hub.course_folder import open_course
 
 c = get_config()  # type: ignore[name-defined]
 
 folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+wait_for_database(containers.DATABASE_SECONDS)
 containers.update(c, folder, deployment(os.environ))
 
 for extra in containers.extras(folder):

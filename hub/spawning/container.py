@@ -14,6 +14,8 @@ import docker.errors
 import requests
 from dockerspawner import DockerSpawner
 from jupyterhub.utils import wait_for_http_server
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Unicode, default
 
 from hub.configure.deployment import FIRST_STUDENT_UID, Deployment, deployment
@@ -194,6 +196,7 @@ class ContainerSpawner(DockerSpawner):
             self._check_firewall()
             self.prepare(placement)
             await self._remove_left_over()
+            path = self.server.base_url  # asked for now: the database may go away meanwhile
             try:
                 ip, port = await super().start()
             except docker.errors.ImageNotFound:
@@ -201,7 +204,8 @@ class ContainerSpawner(DockerSpawner):
                     f"The image {self.image} is not on this machine: the administrator runs "
                     "`make images`."
                 ) from None
-            await self._answers(f"http://{ip}:{port}{self.server.base_url}api")
+            await self._answers(f"http://{ip}:{port}{path}api")
+        await self._database_answers()
         return self.object_id, (ip, port)
 
     async def stop(self, now: bool = False) -> None:
@@ -254,6 +258,20 @@ class ContainerSpawner(DockerSpawner):
             await waiting
         finally:
             waiting.cancel()
+
+    async def _database_answers(self) -> None:
+        """Wait for a database that went away while the container started.
+
+        What JupyterHub writes next must not fail: it would neither finish the start nor undo it.
+        """
+        while True:
+            try:
+                self.db.execute(text("SELECT 1"))
+                return
+            except SQLAlchemyError as error:
+                self.db.rollback()
+                self.log.warning("%s: waiting for the database: %s", self.object_name, error)
+                await asyncio.sleep(1)
 
     def _check_firewall(self) -> None:
         if not self.firewall_heartbeat:

@@ -1,0 +1,42 @@
+"""Connections to the database that wait while it is started again."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+
+class Patience:
+    """Makes connections; where the database is away, waits for it, once an outage.
+
+    Whoever comes after that time is refused at once, until the database is back.
+
+    seconds: the longest wait. All else of the process stands still meanwhile, which is better
+    than starts of servers that fail half-way, as long as it is short.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._since: float | None = None
+
+    def connect(self, dialect: Any, _record: Any, arguments: Any, keywords: Any) -> Any:
+        """For SQLAlchemy's event `do_connect`. Raises the driver's OperationalError."""
+        while True:
+            try:
+                made = dialect.connect(*arguments, **keywords)
+            except dialect.loaded_dbapi.OperationalError:
+                now = time.monotonic()
+                self._since = self._since or now
+                if now - self._since > self.seconds:
+                    raise
+                time.sleep(0.2)
+            else:
+                self._since = None
+                return made
+
+
+def wait_for_database(seconds: float) -> None:
+    """Have every connection of this process made with that much patience."""
+    event.listen(Engine, "do_connect", Patience(seconds).connect)
