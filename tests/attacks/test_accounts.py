@@ -155,7 +155,7 @@ def test_a_wrong_login_says_and_takes_the_same_for_names_that_exist_and_others(p
 
 @pytest.mark.parametrize("password", ["x" * 73, "x" * 100_000, "a\0b", "ü" * 40, ""])
 def test_odd_passwords_at_the_login_are_wrong_and_nothing_else(people, browser, password):
-    assert browser.log_in("ghost2", password).status_code in (403, 429)
+    assert browser.log_in("ada", password).status_code == 403
     assert browser.log_in("ada").status_code == 200
 
 
