@@ -172,7 +172,9 @@ class Gpus(Section):
     students_per_device: Annotated[int, Field(ge=1, description="servers sharing one device")] = 4
     mib_per_student: Annotated[
         int | Literal["auto"],
-        Field(description="GPU memory of one place, MiB; auto: the device's, divided by its places"),
+        Field(
+            description="GPU memory of one place, MiB; auto: the device's, divided by its places"
+        ),
     ] = "auto"
     when_full: Annotated[
         Literal["cpu", "ask", "queue"],

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from course.models import models_folders
 from hub.grading.limits import Limits
 from hub.grading.processes import MARKER, Watch, descendants, end_tree
 
@@ -166,8 +167,10 @@ def students_environment(scratch: Path) -> dict[str, str]:
         "PLOTLY_RENDERER": "plotly_mimetype",
         "NBGRADER_EXECUTION": "autograde",
     }
-    if models := os.environ.get("COURSE_MODELS"):
-        environment["COURSE_MODELS"] = models
+    # Named, as a job's own data folder holds none.
+    environment["COURSE_MODELS"] = os.pathsep.join(map(str, models_folders()))
+    if device := os.environ.get("COURSE_DEVICE"):
+        environment["COURSE_DEVICE"] = device
     return environment
 
 

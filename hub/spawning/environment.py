@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
+from course.models import models_folders
 from hub.configure.jupyterlab import Part, config_path, part_of
 from hub.course_folder import CourseFolder
 from hub.settings import Settings
 
 # Of the hub's own environment only these reach a server that is a process of the same machine.
-KEPT = ["LANG", "LC_ALL", "TZ", "COURSE_MODELS", "CUDA_VISIBLE_DEVICES"]
+KEPT = ["LANG", "LC_ALL", "TZ", "COURSE_DEVICE", "CUDA_VISIBLE_DEVICES"]
 
 
 def home(user: str, folder: CourseFolder) -> Path:
@@ -40,6 +42,8 @@ def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str,
     part = part_of(user, folder.settings)
     variables = common(folder.settings, exchange_url) | {
         "JUPYTER_CONFIG_PATH": str(config_path(part, folder)),
+        # Named, as each person's data folder is their own.
+        "COURSE_MODELS": os.pathsep.join(map(str, models_folders())),
         # nbgrader starts `alembic` and `jupyter` by name.
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
     }

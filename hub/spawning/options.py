@@ -97,6 +97,8 @@ def _environment(user: str, part: Part, settings: Settings, place: Deployment) -
         variables["COURSE_MODELS"] = f"{MODELS_VOLUME}:{MODELS}"
     if part == "grader":
         variables |= {
+            "LOGITLAB_SHAPE": "containers",
+            "LOGITLAB_URL": place.url,
             "LOGITLAB_COURSE": COURSE,
             "LOGITLAB_PEOPLE": "/srv/people",
             "LOGITLAB_GRADEBOOK": "postgresql+psycopg:///gradebook?host=/run/postgresql",

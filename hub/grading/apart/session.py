@@ -41,6 +41,7 @@ START_SECONDS = 60.0
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV"),
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", "COURSE_MODELS"),
+    "COURSE_DEVICE",
     *("HF_HUB_OFFLINE", "HF_HOME", "CUDA_VISIBLE_DEVICES", "MPLCONFIGDIR"),
     *("NBGRADER_EXECUTION", "PLOTLY_RENDERER"),
     MARKER,  # by which they are found and ended when student code killed their parent
