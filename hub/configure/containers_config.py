@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hub.configure import containers
 from hub.configure.deployment import deployment
-from hub.containers.database import wait_for_database
 from hub.course_folder import open_course
+from hub.database import wait_for_database
 
 c = get_config()  # type: ignore[name-defined]
 

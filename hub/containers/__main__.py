@@ -15,6 +15,8 @@ from hub.settings import SettingsError, load_settings
 
 SETTINGS = Path("/srv/settings/course.yaml")
 EXCHANGE_PORT = 8102
+# An instructor's pages stand still so long while the database is started again.
+GRADEBOOK_SECONDS = 15
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,12 +87,18 @@ def exchange() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def formgrader(arguments: tuple[str, ...]) -> None:
     """The formgrader's server, after the students of the course were put into its gradebook."""
+    from jupyterhub.singleuser import main as serve
+
     from hub.contents import enrol
     from hub.course_folder import open_course
+    from hub.database import revive_sessions, wait_for_database
 
+    wait_for_database(GRADEBOOK_SECONDS)
+    revive_sessions()
     for line in enrol(open_course(Path(os.environ["LOGITLAB_COURSE"]))):
         click.echo(line)
-    _become([str(Path(sys.executable).parent / "jupyterhub-singleuser"), *arguments])
+    sys.argv = ["jupyterhub-singleuser", *arguments]
+    serve()
 
 
 def _become(command: list[str]) -> None:

@@ -15,9 +15,13 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config, PyFileConfigLoader
 
+from hub.database import wait_for_database
 from hub.grading.autograde import OURS, ExecuteSubmission, course_path, executed_folder
 from hub.grading.executed import ExecutedFolder, Job
 from hub.grading.remote import ExecutorAway
+
+# A batch may take hours; a database that is started again in the middle is waited for.
+DATABASE_SECONDS = 60
 
 
 class BatchError(Exception):
@@ -65,6 +69,7 @@ def autograde(
     Raises:
         BatchError: the assignment is not registered in the gradebook.
     """
+    wait_for_database(DATABASE_SECONDS)
     api = NbGraderAPI(config=course_config(root) if config is None else config)
     _check_registered(api.coursedir, assignment)
     chosen = _choose(api.coursedir, assignment, students, force)

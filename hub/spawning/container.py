@@ -227,7 +227,7 @@ class ContainerSpawner(DockerSpawner):
         while True:
             try:
                 return await super().poll()
-            except requests.RequestException as error:  # docker's own errors are such as well
+            except (requests.RequestException, docker.errors.DockerException) as error:
                 if not self._check_pending:
                     raise
                 self.log.warning("%s: waiting for the engine: %s", self._log_name, error)

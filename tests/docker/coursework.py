@@ -121,6 +121,20 @@ def scores(instructor: Person) -> dict[str, float]:
     return {one["student"]: one["score"] for one in found.json() if one["autograded"]}
 
 
+def open_for_grading(instructor: Person, student: str) -> list[dict[str, Any]]:
+    """What the page on which the instructor grades the student's work by hand asks for."""
+    listed = instructor.server(
+        "GET", f"/formgrader/api/submitted_notebooks/{ASSIGNMENT}/{NOTEBOOK}", owner=GRADER
+    )
+    listed.raise_for_status()
+    number = next(one["id"] for one in listed.json() if one["student"] == student)
+    grades = instructor.server(
+        "GET", f"/formgrader/api/grades?submission_id={number}", owner=GRADER
+    )
+    grades.raise_for_status()
+    return list(grades.json())
+
+
 @dataclass(frozen=True)
 class Receipt:
     """What a student has in hand for a submission."""

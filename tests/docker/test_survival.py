@@ -36,6 +36,8 @@ pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module")
 def course(stack) -> Iterator[Class]:
     gathered = gather(stack)
+    coursework.autograde(stack)
+    assert coursework.open_for_grading(gathered.instructor, "alice")
     yield gathered
     gathered.close()
 
@@ -64,6 +66,8 @@ def test_killed_while_a_kernel_computes_it_comes_back_and_the_kernel_goes_on(cou
         assert cell.result() == MEMORY
     assert course.memory() == MEMORY
     assert not course.lost()
+    page = "the page for grading by hand"
+    assert eventually(page, lambda: coursework.open_for_grading(course.instructor, "alice"), 20)
 
 
 @pytest.mark.parametrize("part", PARTS)
