@@ -13,7 +13,8 @@ RUN = "$(VENV)/bin/python" -m
 DEPLOY = "$(PYTHON)" -m hub.deploy
 
 .PHONY: help serve images up down status logs links roster doctor backup restore test \
-        test-containers release models prove bench lint format lock upgrade-lock check-locks clean
+        test-containers release models prove bench bench-containers lint format lock upgrade-lock \
+        check-locks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -76,6 +77,10 @@ prove: ## reference, stub, wrong and alternative answers of every exercise, grad
 bench: ## how long a user waits: server to login page, login to a running cell
 	@$(INSTALL) all
 	$(RUN) tests.bench
+
+bench-containers: ## a class that logs in together, against a plain hub in containers; STUDENTS=10
+	@$(INSTALL) all
+	LOGITLAB_TEST_DEPLOYMENTS=1 $(RUN) tests.bench.containers $(if $(STUDENTS),--students $(STUDENTS))
 
 lint: ## linter, format and types, changing nothing
 	@$(INSTALL) all

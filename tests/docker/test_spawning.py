@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 from hub.deploy.images import IMAGES
 from tests.day.hub_client import Person
 from tests.docker.stage import TAG, Deployed, deployed, docker, why_not
+from tests.docker.starts import Start, start, stop
 
 PROJECT, NUMBER = "lltspw", 6
 OWN_TAG = "lltspw"  # names of our own for the same images, so that one can be taken away
@@ -34,51 +34,6 @@ NAMES = (
 )
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@dataclass
-class Start:
-    """How one start went, as the person's page saw it."""
-
-    status: int = 0
-    page: str = ""
-    events: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def places(self) -> list[int]:
-        """The places in the queue that were shown, one after the other."""
-        shown = [re.search(r"number (\d+) in the queue", each) for each in self.messages]
-        return [int(found[1]) for found in shown if found]
-
-    @property
-    def messages(self) -> list[str]:
-        return [event["message"] for event in self.events if "message" in event]
-
-    @property
-    def ready(self) -> bool:
-        return bool(self.events) and bool(self.events[-1].get("ready"))
-
-
-def start(person: Person) -> Start:
-    """Open the spawn page as a browser does, and follow it until the server is there or is not."""
-    seen = Start()
-    page = person.http.get(f"/hub/spawn/{person.name}")
-    seen.status, seen.page = page.status_code, str(page.url)
-    path = f"/hub/api/users/{person.name}/server/progress"
-    with person.http.stream("GET", path, headers={"Referer": f"{person.url}/hub/home"}) as lines:
-        assert lines.status_code == 200, lines.read()
-        for line in lines.iter_lines():
-            if line.startswith("data:"):
-                seen.events.append(json.loads(line.removeprefix("data:")))
-    return seen
-
-
-def stop(person: Person) -> None:
-    path = f"/users/{person.name}/server"
-    began = time.monotonic()
-    while person.api("DELETE", path).status_code != 204:
-        assert time.monotonic() - began < 120, f"the server of {person.name} does not stop"
-        time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")
