@@ -40,6 +40,8 @@ FORBIDDEN_VARIABLES = re.compile(
 HARMLESS_VARIABLES = {"NVIDIA_VISIBLE_DEVICES=void"}
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 
+# Nobody is asked for names outside, or whom the engine says.
+RESOLVERS = ["127.0.0.1"]
 TMPFS_PLACES = {"/tmp", "/var/tmp", "/run"}
 TMPFS_OPTION = re.compile(
     r"rw|noexec|exec|nosuid|nodev|mode=[0-7]{3,4}|size=[0-9]{1,12}[kmg]?|uid=[0-9]{1,5}|gid=[0-9]{1,5}"
@@ -54,7 +56,7 @@ NOTHING_IN_CONFIG = [
 ]
 NOTHING_IN_HOST_CONFIG = [
     "Privileged", "PublishAllPorts", "PortBindings", "Links", "Mounts", "VolumesFrom", "CapAdd",
-    "Devices", "DeviceCgroupRules", "Dns", "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd",
+    "Devices", "DeviceCgroupRules", "DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd",
     "Cgroup", "CgroupParent", "PidMode", "UTSMode", "UsernsMode", "Runtime", "Sysctls", "Ulimits",
     "StorageOpt", "VolumeDriver", "OomKillDisable", "ContainerIDFile", "Isolation",
 ]
@@ -128,6 +130,7 @@ def _host_config(policy: Policy, user: str, image: str) -> dict[str, Check]:
             "AutoRemove": _is("HostConfig.AutoRemove", False),
             "RestartPolicy": _restart_policy,
             "LogConfig": _log_config,
+            "Dns": _dns,
             "Init": _is("HostConfig.Init", True),
             "CgroupnsMode": _is("HostConfig.CgroupnsMode", "private"),
             "IpcMode": _one_of("HostConfig.IpcMode", ("private", "none")),
@@ -300,6 +303,12 @@ def _restart_policy(value: Any) -> None:
     given = _mapping("HostConfig.RestartPolicy", value)
     if given not in ({}, {"Name": ""}, {"Name": "no"}, {"Name": "no", "MaximumRetryCount": 0}):
         raise _refuse("HostConfig.RestartPolicy", given, "none: the hub starts servers")
+
+
+def _dns(value: Any) -> list[str] | None:
+    if value is None or value == []:
+        return None
+    return _is("HostConfig.Dns", RESOLVERS)(value)
 
 
 def _log_config(value: Any) -> dict[str, Any]:

@@ -25,6 +25,10 @@ MODELS_VOLUME = "/srv/models"
 CPU_SHARES = 128
 LOG_MIB = 10
 TMP_MIB = 1024
+# Who is asked for names that no container has: nobody, by an address where nobody listens. Else an
+# engine before 26 takes questions to a resolver on the host's own loopback, as Ubuntu has one, and
+# with them whatever a student puts into a name (CVE-2024-29018).
+NO_RESOLVER = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ def options(user: str, part: Part, uid: int, settings: Settings, place: Deployme
             "security_opt": ["no-new-privileges:true"],
             "read_only": True,
             "tmpfs": {"/tmp": f"rw,nosuid,nodev,size={TMP_MIB}m"},
+            "dns": [] if place.internet else [NO_RESOLVER],
             "pids_limit": limits.pids,
             "cpu_shares": CPU_SHARES,
             "mem_limit": limits.memory_mib * 2**20,

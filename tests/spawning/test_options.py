@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hub.configure.deployment import Deployment
@@ -25,6 +27,12 @@ def test_a_student_has_no_right_over_the_machine():
     assert host["read_only"]
     assert host["pids_limit"] and host["mem_limit"] and host["cpu_quota"]
     assert made("alice").create["user"] == "20000:20000"
+
+
+def test_nobody_outside_is_asked_for_a_students_names_where_there_is_no_internet():
+    assert made("alice").host["dns"] == ["127.0.0.1"]
+    online = replace(PLACE, internet=True)
+    assert made("alice", place=online).host["dns"] == []
 
 
 def test_swap_is_not_a_way_around_the_memory_limit():
