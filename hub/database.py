@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import time
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -47,8 +48,19 @@ class Patience:
 
 
 def wait_for_database(seconds: float) -> None:
-    """Have every connection of this process made with that much patience."""
+    """Have every connection of this process made with that much patience, from now on."""
     event.listen(Engine, "do_connect", Patience(seconds).connect)
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Have every connection of this process made with that much patience, meanwhile."""
+    connect = Patience(seconds).connect
+    event.listen(Engine, "do_connect", connect)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "do_connect", connect)
 
 
 def revive_sessions() -> None:

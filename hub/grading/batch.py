@@ -15,7 +15,7 @@ from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config, PyFileConfigLoader
 
-from hub.database import wait_for_database
+from hub.database import patience
 from hub.grading.autograde import OURS, ExecuteSubmission, course_path, executed_folder
 from hub.grading.executed import ExecutedFolder, Job
 from hub.grading.remote import ExecutorAway
@@ -69,18 +69,18 @@ def autograde(
     Raises:
         BatchError: the assignment is not registered in the gradebook.
     """
-    wait_for_database(DATABASE_SECONDS)
     api = NbGraderAPI(config=course_config(root) if config is None else config)
-    _check_registered(api.coursedir, assignment)
-    chosen = _choose(api.coursedir, assignment, students, force)
-    if not chosen:
-        yield f"{assignment}: nothing new to grade"
-        return
-    yield from _execute_all(api, assignment, chosen, workers or os.cpu_count() or 1, force)
-    graded = []
-    for number, student in enumerate(chosen, 1):
-        graded.append(_score(api, assignment, student))
-        yield f"scored {number}/{len(chosen)}  {_line(graded[-1])}"
+    with patience(DATABASE_SECONDS):
+        _check_registered(api.coursedir, assignment)
+        chosen = _choose(api.coursedir, assignment, students, force)
+        if not chosen:
+            yield f"{assignment}: nothing new to grade"
+            return
+        yield from _execute_all(api, assignment, chosen, workers or os.cpu_count() or 1, force)
+        graded = []
+        for number, student in enumerate(chosen, 1):
+            graded.append(_score(api, assignment, student))
+            yield f"scored {number}/{len(chosen)}  {_line(graded[-1])}"
     yield from _summary(assignment, graded)
 
 

@@ -109,7 +109,9 @@ def begun_backup(made: Deployed, target: Path) -> subprocess.Popen[str]:
     raise RuntimeError("the backup ended before it wrote the gradebook")
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name
+)
 def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_whole(course, tmp_path, how):
     process = begun_backup(course.made, tmp_path)
     os.killpg(process.pid, how)

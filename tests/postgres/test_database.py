@@ -1,0 +1,88 @@
+"""Work that goes on while its database server is started again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import OperationalError, PendingRollbackError
+from sqlalchemy.orm import Session
+
+from hub import database
+from hub.database import patience, revive_sessions
+from tests.postgres.server import BINARIES, Postgres
+
+
+@pytest.fixture(scope="module", name="server")
+def _server() -> Iterator[Postgres]:
+    if not BINARIES:
+        pytest.skip("no PostgreSQL here: apt-get install postgresql")
+    server = Postgres()
+    yield server
+    server.remove()
+
+
+def answers(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return connection.execute(text("SELECT 1")).scalar() == 1
+
+
+def test_a_connection_waits_for_a_database_that_is_started_again(server):
+    engine = create_engine(server.new_database(), poolclass=NullPool)
+    server.kill()
+    back = threading.Timer(1, server.start)
+    back.start()
+    try:
+        with pytest.raises(OperationalError):
+            answers(engine)
+        with patience(30):
+            assert answers(engine)
+    finally:
+        back.join()
+
+
+def test_an_outage_is_waited_for_once(server):
+    engine = create_engine(server.new_database(), poolclass=NullPool)
+    server.kill()
+    try:
+        with patience(0.5):
+            waited = []
+            for _ in range(2):
+                began = time.monotonic()
+                with pytest.raises(OperationalError):
+                    answers(engine)
+                waited.append(time.monotonic() - began)
+            assert waited[0] > 0.5 > waited[1]
+            server.start()
+            assert answers(engine)
+    finally:
+        server.kill()
+        server.start()
+
+
+async def asked_over_a_restart(server: Postgres, session: Session) -> object:
+    """What a session answers that was in the middle of a transaction, the second time asked."""
+    session.execute(text("SELECT 1"))
+    server.kill()
+    server.start()
+    with pytest.raises(OperationalError):
+        session.execute(text("SELECT 1"))
+    await asyncio.sleep(0)
+    return session.execute(text("SELECT 1")).scalar()
+
+
+def test_a_session_that_is_never_rolled_back_works_again(server):
+    engine = create_engine(server.new_database())
+    with Session(engine) as session, pytest.raises(PendingRollbackError):
+        asyncio.run(asked_over_a_restart(server, session))
+    revive_sessions()
+    try:
+        with Session(engine) as session:
+            assert asyncio.run(asked_over_a_restart(server, session)) == 1
+    finally:
+        event.remove(Session, "after_begin", database._note_session)
+        event.remove(Engine, "handle_error", database._roll_back_later)
