@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -77,16 +76,14 @@ def drop_rights(users: Users | None) -> None:
         adopt_orphans()  # again: the kernel forgets it with the old user
 
 
-@contextmanager
-def most_expendable() -> Iterator[None]:
-    """What is started in the block is the first to go when the machine has no memory left."""
-    file = Path("/proc/self/oom_score_adj")
-    before = file.read_text()
-    file.write_text("1000")
-    try:
-        yield
-    finally:
-        file.write_text(before)
+def make_expendable(pid: int) -> None:
+    """Let process `pid` be the first to go when the machine has no memory left.
+
+    Asked of the process after its start: one that hides its memory from its user, as a worker
+    does, may not change its own. A wish only: a kernel that does not grant it stops nothing.
+    """
+    with suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
 
 class StudentProcess(Protocol):

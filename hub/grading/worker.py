@@ -28,7 +28,7 @@ from hub.grading.limits import Limits
 from hub.grading.outputs import Recorder
 from hub.grading.processes import MIB, adopt_orphans, end_tree
 from hub.grading.run import students_environment
-from hub.grading.users import OwnGroup, Users, drop_rights, most_expendable
+from hub.grading.users import OwnGroup, Users, drop_rights, make_expendable
 
 START_SECONDS = 60  # for the kernel to answer: a cold disk and a busy machine are slow
 INTERRUPT_SECONDS = 3  # between SIGINT and SIGKILL of a cell that is over its time
@@ -175,17 +175,17 @@ class Kernel:
         if self._users is not None:
             os.chown(file, self._users.student, self._users.student)
             options = self._users.as_student()
-        with most_expendable():
-            self._process = subprocess.Popen(
-                self._command(file),
-                cwd=SCRATCH / "work",
-                env=self._environment,
-                stdin=DEVNULL,
-                stdout=DEVNULL,
-                stderr=DEVNULL,
-                start_new_session=True,
-                **options,
-            )
+        self._process = subprocess.Popen(
+            self._command(file),
+            cwd=SCRATCH / "work",
+            env=self._environment,
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+            start_new_session=True,
+            **options,
+        )
+        make_expendable(self._process.pid)
         self._signals = OwnGroup(self._process.pid) if self._users is None else self._users.signals
         drop_rights(self._users)
         self._client = AsyncKernelClient()

@@ -40,6 +40,13 @@ def test_every_score_is_the_one_that_the_embedded_server_gives(day):
     assert day.scores["late"] == {"alice": 10, "bob": 9}
 
 
+def test_validation_runs_in_a_students_container(day):
+    assert "failed" in day.validation.lower()
+    assert "NotImplementedError" in day.validation
+    assert "ended early" not in day.validation
+    assert "prev_token_score(" not in day.validation
+
+
 def test_the_export_has_the_scores_of_the_gradebook(day):
     rows = {row["student_id"]: row for row in day.grades if row["assignment"] == ASSIGNMENT}
     assert (float(rows["alice"]["score"]), float(rows["bob"]["score"])) == (10, 9)

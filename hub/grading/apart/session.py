@@ -27,7 +27,7 @@ from hub.grading.apart.values import BadValue, Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut
 from hub.grading.processes import MARKER
 from hub.grading.roles import role
-from hub.grading.users import Users, drop_rights, most_expendable
+from hub.grading.users import Users, drop_rights, make_expendable
 
 __all__ = ["ManifestError", "MismatchError", "run_apart"]
 
@@ -240,14 +240,14 @@ def processes(places: Places) -> Iterator[Pair]:
     users = places.users
     to_student, to_trusted = socket.socketpair()
     parent_end, trusted_end = socket.socketpair()
-    with most_expendable():
-        student = start(
-            "student",
-            [to_trusted.fileno()],
-            places.student,
-            places.environment,
-            **(users.as_student() if users else {}),
-        )
+    student = start(
+        "student",
+        [to_trusted.fileno()],
+        places.student,
+        places.environment,
+        **(users.as_student() if users else {}),
+    )
+    make_expendable(student.pid)
     process = users.control if users else os.pidfd_open(student.pid)
     trusted = start(
         "trusted",
