@@ -46,13 +46,13 @@ links: ## one-time links to set a password, for who has none; NAMES="alice bob" 
 	@$(DEPLOY) links $(NAMES)
 
 roster: ## bring in the students of a CSV file: FILE=students.csv
-	@$(DEPLOY) roster "$(FILE)" $(if $(YES),--yes)
+	@$(DEPLOY) roster $(if $(YES),--yes) -- "$(or $(FILE),?)"
 
 backup: ## copy everything that cannot be made again, while it runs
 	@$(DEPLOY) backup $(if $(TO),--to "$(TO)")
 
 restore: ## bring a backup back: FROM=docker/backups/2027-01-31T040000Z
-	@$(DEPLOY) restore "$(FROM)"
+	@$(DEPLOY) restore -- "$(or $(FROM),?)"
 
 test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" chooses
 	@$(INSTALL) all

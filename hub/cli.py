@@ -347,7 +347,7 @@ def list_(folder: CourseFolder) -> None:
 
 @roster.command()
 @click.option("--new", "names", multiple=True, help="For this person; again for more.")
-@click.option("--missing", is_flag=True, help="For everybody who has no password yet.")
+@click.option("--missing", is_flag=True, help="For everybody without a password or an open link.")
 @click.option(
     "--to",
     "target",
@@ -365,7 +365,14 @@ def links(names: tuple[str, ...], missing: bool, target: Path | None, folder: Co
 
     if not names and not missing:
         raise Refused("For whom? Say --missing, or --new NAME.")
-    wanted = dict.fromkeys([*names, *(who_has_none(folder) if missing else [])])
+    without = who_has_none(folder, link_is_enough=True) if missing else []
+    if missing and (waiting := sorted(set(who_has_none(folder)) - {*without, *names})):
+        click.echo(
+            f"Have an open link already: {', '.join(waiting)}. --new NAME makes another, and the "
+            "first is void then.",
+            err=True,
+        )
+    wanted = dict.fromkeys([*names, *without])
     rows = new_links(folder, list(wanted))
     if target:
         write_links(target, rows)

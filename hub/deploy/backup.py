@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hub.deploy.folder import DeployError, folder
-from hub.deploy.stack import IMAGES, Stack, opened, parts
+from hub.deploy.stack import IMAGES, Stack, need_running, opened
 
 FORMAT = 1
 DATABASES = ("jupyterhub", "exchange", "gradebook")
@@ -42,7 +42,7 @@ def backup(stack: Stack, target: Path) -> Iterator[str]:
     Raises DeployError where the deployment does not run or a part cannot be read; what was
     written so far is removed then.
     """
-    _need_running(stack, "db")
+    need_running(stack, "db")
     name = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H%M%SZ}"
     partial = target / f"{name}.partial"
     try:
@@ -62,13 +62,7 @@ def backup(stack: Stack, target: Path) -> Iterator[str]:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     size = sum(path.stat().st_size for path in (target / name).iterdir())
-    yield f"{target / name}: {size / 2**20:.0f} MiB. It holds passwords' hashes, keys and grades."
-
-
-def _need_running(stack: Stack, *names: str) -> None:
-    running = {part.name for part in parts(stack) if part.state == "running"}
-    if missing := [name for name in names if name not in running]:
-        raise DeployError(f"{', '.join(missing)} does not run: `make up` first.")
+    yield f"{target / name}: {size / 2**20:.1f} MiB. It holds passwords' hashes, keys and grades."
 
 
 def _container(stack: Stack, service: str) -> str:
@@ -179,7 +173,10 @@ def check(source: Path) -> dict:
     try:
         manifest = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DeployError(f"{source} is not a backup: {MANIFEST}: {error}") from error
+        raise DeployError(
+            f"{source} is not a backup ({MANIFEST} cannot be read). Say which: `make restore "
+            "FROM=docker/backups/2027-01-31T040000Z`."
+        ) from error
     if manifest.get("format") != FORMAT:
         raise DeployError(f"{source}: format {manifest.get('format')}; this version reads {FORMAT}")
     for name, expected in manifest["sha256"].items():

@@ -21,7 +21,7 @@ from hub.deploy import gpus
 from hub.deploy.engine import choose, clients
 from hub.deploy.folder import DeployError
 from hub.deploy.gpus import Check
-from hub.deploy.stack import Stack, compose_command, opened, parts
+from hub.deploy.stack import Stack, check_course, compose_command, opened, parts
 
 Level = Literal["good", "advice", "stops"]
 SIGNS = {"good": "ok", "advice": "advice", "stops": "STOPS"}
@@ -63,6 +63,7 @@ class Facts:
     subnet: str = "172.30.0.0/16"
     running: bool = False
     missing_images: tuple[str, ...] = ()
+    course_error: str = ""
 
 
 def engine(facts: Facts) -> Iterator[Finding]:
@@ -190,6 +191,12 @@ def room(facts: Facts) -> Iterator[Finding]:
     yield Finding("good", f"{facts.memory_gib:.0f} GiB of memory: about {students} active students")
 
 
+def course(facts: Facts) -> Iterator[Finding]:
+    """Can course.yaml be used? The server's image says so, once it is there."""
+    if facts.course_error:
+        yield Finding("stops", facts.course_error, "Mend the line in course.yaml.")
+
+
 def images(facts: Facts) -> Iterator[Finding]:
     """Have the images been made?"""
     if facts.missing_images:
@@ -203,6 +210,7 @@ CHECKS: list[Callable[[Facts], Iterator[Finding]]] = [
     network,
     domain,
     room,
+    course,
     images,
 ]
 
@@ -228,6 +236,8 @@ def facts(stack: Stack) -> Facts:
     root = Path(str(here.get("DockerRootDir") or "/var/lib"))
     running = bool(here) and any(part.state == "running" for part in parts(stack))
     name = values["DOMAIN"]
+    missing = tuple(stack.missing_images()) if here else ()
+    server = f"logitlab/server:{values['LOGITLAB_TAG']}"
     return Facts(
         engine=here,
         engine_error=(about.stderr or str(info.get("ServerErrors", ""))).strip()[-300:],
@@ -243,7 +253,8 @@ def facts(stack: Stack) -> Facts:
         own_addresses=_own_addresses(),
         subnet=values["STUDENTS_SUBNET"],
         running=running,
-        missing_images=tuple(stack.missing_images()) if here else (),
+        missing_images=missing,
+        course_error=check_course(stack) if here and server not in missing else "",
     )
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from hub.deploy.folder import DeployError
-from hub.deploy.stack import Stack, opened
+from hub.deploy.stack import Stack, need_running, opened
 
 GRADEBOOK = "postgresql+psycopg:///gradebook?host=/run/postgresql"
 
@@ -52,18 +52,21 @@ def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("table", type=Path, help="CSV file: username, first_name, last_name…")
         parser.add_argument("--yes", action="store_true", help="do not ask")
     else:
-        parser.add_argument("names", nargs="*", help="for these; default: who has no password yet")
+        parser.add_argument(
+            "names", nargs="*", help="for these; default: who has neither password nor open link"
+        )
 
 
 def run(name: str, arguments: argparse.Namespace) -> int:
     """Run the subcommand `name`; returns the exit status. Raises DeployError."""
     stack = opened()
+    need_running(stack, "db" if name == "roster" else "hub")
     if name == "links":
         new = [f"--new={name}" for name in arguments.names]
         return hub_command(stack, "roster", "links", *(new or ["--missing"])).returncode
     table = arguments.table.resolve()
     if not table.is_file():
-        raise DeployError(f"{table} is not there.")
+        raise DeployError(f"{table} is not a file. Say which: `make roster FILE=students.csv`.")
     command = ["logitlab", "roster", "import", "/roster.csv", *(["--yes"] if arguments.yes else [])]
     made = course_command(stack, *command, mounts=(f"{table}:/roster.csv:ro",))
     return subprocess.run(made).returncode

@@ -120,6 +120,8 @@ def up(stack: Stack) -> Iterator[str]:
     """
     if missing := stack.missing_images():
         raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
+    if wrong := check_course(stack):
+        raise DeployError(wrong)
     yield f"starting {stack.project}"
     before = {part.id: part.restarts for part in parts(stack)}
     _checked(stack, ["up", "-d", "--remove-orphans"])
@@ -219,6 +221,29 @@ def parts(stack: Stack) -> list[Part]:
     )
 
 
+def need_running(stack: Stack, *names: str) -> None:
+    """Raises DeployError where one of these parts does not run."""
+    running = {part.name for part in parts(stack) if part.state == "running"}
+    if missing := [name for name in names if name not in running]:
+        raise DeployError(f"{', '.join(missing)} does not run: `make up` first.")
+
+
+def check_course(stack: Stack) -> str:
+    """What is wrong with course.yaml, as the server's image sees it; empty: nothing is."""
+    done = stack.docker(
+        *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", "--user=910:910"),
+        *("--cap-drop=ALL", "--env=LOGITLAB_SHAPE=containers"),
+        f"--env=LOGITLAB_URL={stack.url}",
+        f"--volume={stack.place / 'course.yaml'}:/srv/settings/course.yaml:ro",
+        f"logitlab/server:{stack.variables['LOGITLAB_TAG']}",
+        *("logitlab", "check", "--course", "/srv/settings"),
+    )
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.strip().removeprefix("Error: ")
+    return said.replace("/srv/settings/course.yaml", str(stack.place / "course.yaml"))
+
+
 def down(stack: Stack) -> Iterator[str]:
     """Stop everything, students' servers first. Volumes, and with them all work, stay."""
     if servers := stack.servers():
@@ -278,6 +303,10 @@ def run(name: str, arguments: argparse.Namespace) -> int:
     """Run the subcommand `name`; returns the exit status. Raises DeployError."""
     stack = opened()
     if name == "logs":
+        known = {part.name for part in parts(stack)}
+        if unknown := [service for service in arguments.service if service not in known]:
+            have = ", ".join(sorted(known)) or "none; `make up` starts them"
+            raise DeployError(f"{', '.join(unknown)}: no such part. There are: {have}")
         follow = ["--follow"] if arguments.follow else []
         return stack.compose("logs", "--tail=200", *follow, *arguments.service).returncode
     for line in {"up": up, "down": down, "status": status}[name](stack):

@@ -50,6 +50,10 @@ def variables(given: Mapping[str, str], host: Host, place: Path) -> dict[str, st
     for name, accepted in CHOICES.items():
         if values[name] not in accepted:
             raise DeployError(f"{name}={values[name]}: accepted: {' or '.join(accepted)}")
+    for name in ("HTTP_PORT", "HTTPS_PORT"):
+        port = values[name]
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise DeployError(f"{name}={port}: a number from 1 to 65535")
     project = values["LOGITLAB_PROJECT"]
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", project):
         raise DeployError(f"LOGITLAB_PROJECT={project}: small letters, digits and '-'")

@@ -45,6 +45,7 @@ def test_a_good_host_is_told_so():
         ({"routes": ("172.30.4.0/24",)}, "STUDENTS_SUBNET"),
         ({"used_ports": (8000,)}, "port 8000"),
         ({"domain": "course.example"}, "not known to the DNS"),
+        ({"course_error": "course.yaml, line 3: people.students"}, "line 3"),
         ({"free_gib": 3, "missing_images": ("logitlab/student:1",)}, "GiB free"),
     ],
 )

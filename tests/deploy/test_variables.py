@@ -59,6 +59,8 @@ def test_students_get_no_address_of_proxy_or_hub():
         {"STUDENTS_SUBNET": "172.30.0.0/28"},
         {"STUDENTS_SUBNET": "here"},
         {"LOGITLAB_PROJECT": "My Course"},
+        {"HTTP_PORT": "80a"},
+        {"HTTPS_PORT": "70000"},
     ],
 )
 def test_a_value_that_cannot_be_used_is_named(given):
