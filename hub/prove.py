@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,17 +22,17 @@ from hub.authoring.release import source_notebooks, student_version
 from hub.grading.execute import ApartError, Limits, Tests, execute, files_below
 from hub.grading.roles import role
 from hub.grading.trials import (
-    HIDDEN_HALF,
     Answer,
     AnswersError,
     Part,
+    Rounds,
     Trial,
     exercises,
-    in_turn,
     make_trials,
     read_answers,
     split_tests,
 )
+from hub.rounds import STOPPED, Outcome, Seen, Weighed, faults, weigh
 
 __all__ = ["AnswersError", "NotProved", "prove"]
 
@@ -43,16 +43,6 @@ LONGEST_NAME = 28  # in the table, so that its lines fit
 
 class NotProved(Exception):
     """Some answer got points that it should not, or lost some; the table said which."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What the tests said about an answer: why each failed one failed, by the test's name."""
-
-    answer: Answer
-    failed: dict[str, str]
-    passed: set[str]
-    seconds: float = 0.0  # an equal share of the time of its notebook
 
 
 @dataclass
@@ -81,7 +71,7 @@ def prove(
     source_folder: with the notebook's text and `answers.py`.
     tests: "together" or "apart", as in `execute`.
     workers: notebooks executed at once; one a core if None.
-    limits: of a notebook with one answer.
+    limits: of a notebook with one answer; the time of a notebook grows with its rounds.
 
     Raises:
         NotProved: after the table, if anything is not as it should be; before it, if the
@@ -95,23 +85,23 @@ def prove(
     run = Runner(
         files_below(source_folder, ["*.py"]), limits, tests, workers or os.cpu_count() or 1
     )
-    faults = 0
+    wrongs = 0
     for name, notebook in notebooks.items():
         stub = nbformat.reads(stubs[f"{name}.ipynb"].decode(), as_version=4)
         parts, found = split_tests(notebook)
         outcomes: list[Outcome] = []
         started = time.monotonic()
         try:
-            yield from run.all(list(make_trials(parts, stub, listed)), parts, outcomes)
+            yield from run.all(*make_trials(parts, stub, listed), found, outcomes)
         except ApartError as error:
             raise NotProved(f"{source_folder.name}: tests cannot run apart: {error}") from error
         rows = judge(exercises(notebook), found, outcomes)
         title = f"{name}, tests {tests}"
         yield from table(title, rows)
         yield total(title, rows, time.monotonic() - started)
-        faults += sum(len(row.faults) for row in rows)
-    if faults:
-        raise NotProved(f"{source_folder.name}: {faults} of the proofs failed (see the table)")
+        wrongs += sum(len(row.faults) for row in rows)
+    if wrongs:
+        raise NotProved(f"{source_folder.name}: {wrongs} of the proofs failed (see the table)")
 
 
 def _check_names(answers: list[Answer], notebooks: list[NotebookNode], folder: Path) -> None:
@@ -134,71 +124,61 @@ class Runner:
     workers: int
 
     def all(
-        self, trials: Sequence[Trial], parts: NotebookNode, outcomes: list[Outcome]
+        self,
+        rounds: Rounds,
+        trials: Sequence[Trial],
+        tests: Mapping[str, Part],
+        outcomes: list[Outcome],
     ) -> Iterator[str]:
         """Fill `outcomes`; yields a line an answer. What does not count is tried again."""
         with ThreadPoolExecutor(self.workers) as pool:
-            running = {pool.submit(self.one, trial): trial for trial in trials}
+            running = {pool.submit(self.one, trial, tests) for trial in trials}
             while running:
                 done = next(as_completed(running))
-                trial = running.pop(done)
-                counted, again = done.result()
-                outcomes += counted
-                yield from map(_progress, counted)
-                if again and trial.exercise is not None:
-                    last = counted[-1].answer.title
-                    yield f"{trial.exercise}: {last!r} left something behind, so a new notebook"
-                    rest = in_turn(parts, trial.exercise, again)
-                    running[pool.submit(self.one, rest)] = rest
+                running.remove(done)
+                weighed = done.result()
+                outcomes += weighed.counted
+                yield from map(_progress, weighed.counted)
+                yield from weighed.told
+                for again in weighed.again:
+                    trial = rounds.trial(again.groups, again.alone, again.cause)
+                    running.add(pool.submit(self.one, trial, tests))
 
-    def one(self, trial: Trial) -> tuple[list[Outcome], list[Answer]]:
-        """Execute a trial: what came out, and the answers that have to be tried again."""
+    def one(self, trial: Trial, tests: Mapping[str, Part]) -> Weighed:
+        """Execute a trial, and weigh what is seen."""
         execution = execute(
             trial.notebook,
             source=trial.source if self.tests == "apart" else None,
             files=self.files,
             limits=replace(
-                self.limits, total_seconds=self.limits.total_seconds * len(trial.answers)
+                self.limits,
+                total_seconds=self.limits.total_seconds * len(trial.rounds),
+                output_mib=self.limits.output_mib * len(trial.rounds),
             ),
             tests=self.tests,
         )
-        found = [Outcome(answer, {}, set()) for answer in trial.answers]
-        for cell, number in zip(execution.notebook.cells, trial.tries, strict=True):
+        seen = [Seen() for _ in trial.rounds]
+        for cell, place in zip(execution.notebook.cells, trial.places, strict=True):
             if cell.cell_type == "code" and role(cell) == "test":
-                _record(cell, found[number])
-        counted, again = counting(found)
-        share = execution.seconds / len(counted)
-        return [replace(outcome, seconds=share) for outcome in counted], again
+                _record(cell, seen[place])
+        weighed = weigh(trial, seen, tests)
+        share = execution.seconds / max(1, len(weighed.counted))
+        weighed.counted = [replace(outcome, seconds=share) for outcome in weighed.counted]
+        return weighed
 
 
-def counting(found: list[Outcome]) -> tuple[list[Outcome], list[Answer]]:
-    """The outcomes of a notebook that count, and the answers to try in another one. Pure.
-
-    After a control that fails nothing counts. Where the first one does, before any other answer,
-    the reference itself is wrong: that is an outcome too, and another notebook would not help.
-    """
-    controls = [n for n, outcome in enumerate(found) if outcome.answer.kind == "control"]
-    failing = [n for n in controls if found[n].failed]
-    end = failing[0] if failing else len(found)
-    if failing and end == controls[0]:
-        return [found[0], *_no_controls(found)], []
-    return _no_controls(found[:end]), [outcome.answer for outcome in _no_controls(found[end:])]
-
-
-def _no_controls(outcomes: list[Outcome]) -> list[Outcome]:
-    return [outcome for outcome in outcomes if outcome.answer.kind != "control"]
-
-
-def _record(cell: NotebookNode, outcome: Outcome) -> None:
+def _record(cell: NotebookNode, seen: Seen) -> None:
     name = cell.metadata.nbgrader.grade_id
     errors = [output for output in cell.outputs if output.output_type == "error"]
-    if errors:
-        outcome.failed[name] = f"{errors[0].ename}: {errors[0].evalue}"
-    else:
-        outcome.passed.add(name)
+    if not errors:
+        seen.passed.add(name)
+        return
+    seen.failed[name] = f"{errors[0].ename}: {errors[0].evalue}"
+    if any(error.ename in STOPPED for error in errors):
+        seen.stopped.add(name)
 
 
-def judge(names: list[str], tests: dict[str, Part], outcomes: list[Outcome]) -> list[Row]:
+def judge(names: list[str], tests: Mapping[str, Part], outcomes: list[Outcome]) -> list[Row]:
     """The rows of the table, one an exercise, and one for the notebook as a whole. Pure."""
     whole = Row("(whole notebook)")
     rows = {name: Row(name) for name in names}
@@ -207,7 +187,10 @@ def judge(names: list[str], tests: dict[str, Part], outcomes: list[Outcome]) -> 
     for outcome in outcomes:
         row = rows.get(outcome.answer.exercise or "", whole)
         row.seconds += outcome.seconds
-        row.faults += [f"{outcome.answer.title}: {fault}" for fault in _faults(outcome, tests)]
+        for fault in faults(outcome, tests):
+            text = f"{outcome.answer.title}: {fault}"
+            if text not in row.faults:  # the reference can be wrong in many notebooks
+                row.faults.append(text)
         if outcome.answer.kind == "wrong":
             row.wrong += 1
             row.caught_visibly += any(not tests[name].hidden for name in outcome.failed)
@@ -218,26 +201,13 @@ def judge(names: list[str], tests: dict[str, Part], outcomes: list[Outcome]) -> 
     return [*rows.values(), whole]
 
 
-def _faults(outcome: Outcome, tests: dict[str, Part]) -> Iterator[str]:
-    kind = outcome.answer.kind
-    if kind in ("reference", "control", "right"):
-        for name, why in outcome.failed.items():
-            yield f"fails {name} ({why[:200]})"
-    elif kind == "stub":
-        for name in sorted({name.removesuffix(HIDDEN_HALF) for name in outcome.passed}):
-            if not {name, f"{name}{HIDDEN_HALF}"} & outcome.failed.keys():
-                yield f"has the points of {name}"
-    elif kind == "broken":
-        for name, why in outcome.failed.items():
-            if tests[name].exercise not in (outcome.answer.exercise, None):
-                yield f"costs points of {name} ({why[:200]})"
-    elif not any(tests[name].hidden for name in outcome.failed):
-        yield "is not caught by a hidden test"
-
-
 def _progress(outcome: Outcome) -> str:
     answer = outcome.answer
-    about = answer.title if answer.text is None else f"{answer.exercise}: {answer.title}"
+    about = (
+        answer.title
+        if answer.kind not in ("wrong", "right")
+        else f"{answer.exercise}: {answer.title}"
+    )
     verdict = f"fails {', '.join(outcome.failed)}" if outcome.failed else "passes"
     return f"[{answer.kind}] {about}: {verdict}"
 

@@ -1,9 +1,10 @@
 """The notebooks that have to be executed to prove an assignment. Pure.
 
-The answers to one exercise are tried one after the other in one notebook, so that imports and
-given cells are paid once. Between them the reference is tried: where it no longer has full marks,
-the answer before it left something behind, nothing that was seen later in that notebook counts,
-and the answers from there on are tried in another one.
+Most of the time of a notebook goes into imports and given cells, so many answers share one. In a
+*round* about half of the exercises have one of their listed answers each and the others the
+reference, which must keep its points: a slip costs only its own exercise. The next round is the
+other half's, so every exercise has the reference again before its next answer. Several rounds
+follow each other in one notebook, each of them all cells from the first exercise to the last test.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
+from hub.grading.apart.manifest import names_of
 from hub.grading.hidden import split_hidden
 from hub.grading.roles import role
 
-Kind = Literal["reference", "stub", "broken", "wrong", "right", "control"]
+Kind = Literal["reference", "stub", "broken", "wrong", "right", "control", "combined"]
 
 HEADER = re.compile(r"^# %% \[(wrong|right)\] (\w+): (.+)$", re.MULTILINE)
 HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
-ANSWERS_OF_A_TRIAL = 20
+PAIRS_OF_A_TRIAL = 6  # of rounds: one half of the exercises, then the other
 
 
 class AnswersError(Exception):
@@ -55,22 +59,24 @@ class Part:
     hidden: bool
 
 
+Group = tuple[Answer, ...]  # tried in one round, of different exercises; () is the reference
+
+
 @dataclass(frozen=True)
 class Trial:
-    """One notebook to execute: several answers, and for each cell the answer that it tests.
+    """One notebook to execute: its rounds, and for each cell the round that it belongs to.
 
     source: what the notebook is checked against where tests run apart.
+    alone: there is one answer a round and a round of the reference after each.
+    cause: why these answers are tried alone: what was wrong where they were combined.
     """
 
-    answers: tuple[Answer, ...]
-    tries: tuple[int, ...]  # of each cell, a place in `answers`
+    rounds: tuple[Group, ...]
+    places: tuple[int, ...]  # of each cell, a place in `rounds`
     notebook: NotebookNode
     source: NotebookNode
-
-    @property
-    def exercise(self) -> str | None:
-        """The exercise whose answers are tried; None for a whole notebook."""
-        return self.answers[0].exercise
+    alone: bool = False
+    cause: str | None = None
 
 
 def read_answers(path: Path) -> list[Answer]:
@@ -164,51 +170,154 @@ def _exercise_of(test: str, names: list[str]) -> str | None:
     return next((name for name in names if test.startswith(f"{name}_test")), None)
 
 
+def groups(answers: Sequence[Answer]) -> list[list[Answer]]:
+    """The answers of each round. Pure, and the same for the same answers.
+
+    Each answer is in one group, and no two of a group are of one exercise. Groups come in pairs:
+    the n-th answers of one half of the exercises, then those of the other half, so no exercise is
+    in two groups that follow each other. A group can be empty. The first half is every second
+    exercise; after PAIRS_OF_A_TRIAL pairs it is every second two, and so on, so that exercises
+    that are in one half now are in different ones later.
+    """
+    listed: dict[str | None, list[Answer]] = {}
+    for answer in answers:
+        listed.setdefault(answer.exercise, []).append(answer)
+    splits = max(1, (len(listed) - 1).bit_length())
+    found: list[list[Answer]] = [[] for _ in range(2 * max(map(len, listed.values()), default=0))]
+    for place, of_one in enumerate(listed.values()):
+        for number, answer in enumerate(of_one):
+            half = place >> (number // PAIRS_OF_A_TRIAL % splits) & 1
+            found[2 * number + half].append(answer)
+    return found
+
+
 def make_trials(
     parts: NotebookNode, stub: NotebookNode, answers: Sequence[Answer]
-) -> Iterator[Trial]:
-    """Every notebook that has to be executed; `parts` as `split_tests` returned it."""
+) -> tuple[Rounds, list[Trial]]:
+    """Every notebook that has to be executed, and what more of them are made with.
+
+    parts: as `split_tests` returned it.
+    """
     stubs = {
         cell.metadata.nbgrader.grade_id: cell.source
         for cell in stub.cells
         if cell.cell_type == "code" and role(cell) == "solution"
     }
-    yield _whole(Answer("reference", None, "reference"), parts, {})
-    yield _whole(Answer("stub", None, "stub"), parts, stubs)
-    for name in exercises(parts):
-        broken = Answer("broken", name, f"{name}: only the stub")
-        yield _whole(broken, parts, {name: stubs[name]})
-        listed = [answer for answer in answers if answer.exercise == name]
-        for start in range(0, len(listed), ANSWERS_OF_A_TRIAL):
-            yield in_turn(parts, name, listed[start : start + ANSWERS_OF_A_TRIAL])
+    names = exercises(parts)
+    rounds = Rounds.of(parts, answers)
+    broken = [(Answer("broken", n, f"{n}: only the stub", stubs[n]),) for n in names]
+    combined = [
+        tuple(group)
+        for group in groups([answer for n in names for answer in answers if answer.exercise == n])
+    ]
+    trials = [
+        _whole(Answer("reference", None, "reference"), parts, {}),
+        _whole(Answer("stub", None, "stub"), parts, stubs),
+    ]
+    size = 2 * PAIRS_OF_A_TRIAL
+    for several in (broken, combined):
+        for start in range(0, len(several), size):
+            trials.append(rounds.trial(several[start : start + size]))
+    return rounds, trials
 
 
 def _whole(answer: Answer, parts: NotebookNode, texts: dict[str, str]) -> Trial:
     notebook = _with(parts, texts)
-    return Trial((answer,), (0,) * len(notebook.cells), notebook, parts)
+    return Trial(((answer,),), (0,) * len(notebook.cells), notebook, parts)
 
 
-def in_turn(parts: NotebookNode, exercise: str, answers: Sequence[Answer]) -> Trial:
-    """One notebook in which the answers to `exercise` are tried in turn, each with its tests.
+@dataclass(frozen=True)
+class Rounds:
+    """What notebooks of rounds are made of.
 
-    The reference, as the control, stands before each.
+    source: the code cells that decide about points.
+    start: the place of the first exercise, with which a round begins.
     """
-    control = Answer("control", exercise, "the reference before other answers")
-    answers = [tried for answer in answers for tried in (control, answer)]
-    needed = only_what_tests(parts, exercise)
-    start = next(i for i, cell in enumerate(needed.cells) if _name(cell) == exercise)
-    notebook = copy.deepcopy(needed)
-    block = notebook.cells[start:]
-    notebook.cells = notebook.cells[:start]
-    tries = [0] * start
-    for number, answer in enumerate(answers):
-        for cell in copy.deepcopy(block):
-            cell.id = f"{cell.id[:57]}-{number}"
-            if _name(cell) == exercise and answer.text is not None:
-                cell.source = answer.text
-            notebook.cells.append(cell)
-            tries.append(number)
-    return Trial(tuple(answers), tuple(tries), notebook, needed)
+
+    source: NotebookNode
+    start: int
+
+    @classmethod
+    def of(cls, parts: NotebookNode, answers: Sequence[Answer]) -> Rounds:
+        """Left out: text, cells to play with, tests of several exercises together, what stands
+        after the last test, and given cells that only show what the student's functions do."""
+        names = exercises(parts)
+        source = copy.deepcopy(parts)
+        source.cells = [cell for cell in source.cells if _decides(cell, names)]
+        tests = [place for place, cell in enumerate(source.cells) if role(cell) == "test"]
+        source.cells = source.cells[: max(tests, default=-1) + 1]
+        start = next((n for n, cell in enumerate(source.cells) if _name(cell) in names), 0)
+        rounds = _without_shows(source.cells[start:], [answer.text or "" for answer in answers])
+        source.cells = source.cells[:start] + rounds
+        return cls(source, start)
+
+    def trial(self, tried: Sequence[Group], alone: bool = False, cause: str | None = None) -> Trial:
+        """One notebook with a round a group, after a round of the reference and before another.
+
+        alone: with the reference between any two, too.
+        """
+        if alone:
+            tried = [group for answers in tried for group in (answers, ())][:-1]
+        rounds: tuple[Group, ...] = ((), *tried, ())
+        notebook = copy.deepcopy(self.source)
+        block = notebook.cells[self.start :]
+        notebook.cells = notebook.cells[: self.start]
+        places = [0] * self.start
+        for number, group in enumerate(rounds):
+            texts = {answer.exercise: answer.text for answer in group}
+            notebook.cells.append(new_code_cell(self._forget(), id=f"forget-{number}"))
+            for cell in copy.deepcopy(block):
+                cell.id = f"{cell.id[:57]}-{number}"
+                cell.source = texts.get(_name(cell)) or cell.source
+                notebook.cells.append(cell)
+            places += [number] * (1 + len(block))
+        return Trial(rounds, tuple(places), notebook, self.source, alone, cause)
+
+    def _forget(self) -> str:
+        """A cell that unbinds what a round binds: where a round does not, it is missed."""
+        before = {name for cell in self.source.cells[: self.start] for name in _names(cell)[1]}
+        bound = {name for cell in self.source.cells[self.start :] for name in _names(cell)[1]}
+        return f"for _name in {sorted(bound - before)}:\n    globals().pop(_name, None)"
+
+
+def _decides(cell: NotebookNode, names: list[str]) -> bool:
+    if cell.cell_type != "code" or role(cell) == "student":
+        return False
+    return role(cell) != "test" or _exercise_of(_name(cell) or "", names) is not None
+
+
+def _without_shows(cells: list[NotebookNode], answers: list[str]) -> list[NotebookNode]:
+    """Without given cells that use the student's functions and bind nothing that others use.
+
+    Such cells show a result, and can take longer than all tests.
+    """
+    facts = [(cell, *_names(cell)) for cell in cells]
+    students = {name for cell, _, stores in facts if role(cell) == "solution" for name in stores}
+    used = {name for text in answers for name in _names_of_text(text)[0]}
+    shows = []
+    for number, (cell, loads, stores) in enumerate(facts):
+        if role(cell) == "released" and loads & students:
+            shows.append(number)
+            students |= stores
+        else:
+            used |= loads
+    while needed := {number for number in shows if facts[number][2] & used}:
+        used |= {name for number in needed for name in facts[number][1]}
+        shows = [number for number in shows if number not in needed]
+    return [cell for number, cell in enumerate(cells) if number not in shows]
+
+
+def _names(cell: NotebookNode) -> tuple[frozenset[str], frozenset[str]]:
+    return _names_of_text(cell.source)
+
+
+def _names_of_text(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The global names that a cell loads and stores; none of what is no program."""
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    try:
+        return names_of(compile(TransformerManager().transform_cell(text), "", "exec", flags))
+    except (SyntaxError, ValueError):
+        return frozenset(), frozenset()
 
 
 def _name(cell: NotebookNode) -> str | None:
@@ -218,31 +327,5 @@ def _name(cell: NotebookNode) -> str | None:
 def _with(notebook: NotebookNode, texts: dict[str, str]) -> NotebookNode:
     changed = copy.deepcopy(notebook)
     for cell in changed.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if name in texts:
-            cell.source = texts[name]
+        cell.source = texts.get(_name(cell) or "", cell.source)
     return changed
-
-
-def only_what_tests(parts: NotebookNode, exercise: str) -> NotebookNode:
-    """The cells that decide about one exercise: what stands before its tests, and these tests.
-
-    Tests of other exercises, cells to play with and text are left out.
-    """
-    names = exercises(parts)
-    needed = copy.deepcopy(parts)
-    last = max(i for i, cell in enumerate(needed.cells) if _tests(cell, exercise, names))
-    needed.cells = [
-        cell
-        for cell in needed.cells[: last + 1]
-        if cell.cell_type == "code"
-        and (role(cell) in ("released", "solution") or _tests(cell, exercise, names))
-    ]
-    return needed
-
-
-def _tests(cell: NotebookNode, exercise: str, names: list[str]) -> bool:
-    name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-    return (
-        cell.cell_type == "code" and role(cell) == "test" and _exercise_of(name, names) == exercise
-    )

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from hub.authoring.notebook import notebook_to_text, text_to_notebook
-from hub.grading.execute import Limits
+from hub.grading.execute import Limits, Tests
 from hub.grading.trials import (
+    PAIRS_OF_A_TRIAL,
     Answer,
     AnswersError,
+    Group,
     Part,
-    in_turn,
-    only_what_tests,
+    Rounds,
+    Trial,
+    groups,
     read_answers,
     split_tests,
 )
-from hub.prove import NotProved, Outcome, Row, counting, judge, prove, table, total
+from hub.prove import NotProved, Row, judge, prove, table, total
+from hub.rounds import Again, Outcome, Seen, weigh
 from tests.grading.tiny_course import source_notebook
 
 ANSWERS = """# %% [wrong] double: adds two
@@ -34,7 +43,7 @@ def double(x):
 def double(x):
     return x + x
 """
-LIMITS = Limits(cell_seconds=5, total_seconds=60)
+LIMITS = Limits(cell_seconds=20, total_seconds=120)
 
 
 @pytest.fixture(name="source")
@@ -105,10 +114,31 @@ def test_test_cells_are_split_into_a_visible_and_a_hidden_half() -> None:
     assert all("assert" in source and "HIDDEN" not in source for source in hidden)
 
 
-def test_only_what_decides_about_an_exercise_is_run() -> None:
-    parts, _ = split_tests(source_notebook())
-    names = [c.metadata.nbgrader.grade_id for c in only_what_tests(parts, "square").cells]
-    assert names == ["released-1", "double", "square", "square_test", "square_test-hidden"]
+def _given(name: str, text: str) -> NotebookNode:
+    marks = {"schema_version": 3, "grade_id": name, "grade": False, "locked": True}
+    return new_code_cell(text, id=name, metadata={"nbgrader": {**marks, "solution": False}})
+
+
+def test_only_what_decides_about_points_is_in_a_round() -> None:
+    notebook = source_notebook()
+    shown, used, end = (
+        _given("shown", "six = double(SIZE)\nprint(six)"),
+        _given("used", "four = double(2)"),
+        _given("end", "print(square(9))"),
+    )
+    square_test = notebook.cells[6]
+    square_test.source = "assert square(four) == 16\n" + square_test.source
+    notebook.cells[5:5] = [shown, used, new_code_cell("double(9)", id="play")]
+    notebook.cells.append(end)
+    parts, _ = split_tests(notebook)
+    rounds = Rounds.of(parts, [])
+    names = [cell.metadata.nbgrader.grade_id for cell in rounds.source.cells]
+    double = ["double", "double_test", "double_test_2", "double_test_2-hidden"]
+    assert names == ["released-1", *double, "used", "square", "square_test", "square_test-hidden"]
+    assert rounds.start == 1
+    right = Answer("right", "square", "uses six", "def square(x):\n    return x * x * six / 6")
+    names = [cell.metadata.nbgrader.grade_id for cell in Rounds.of(parts, [right]).source.cells]
+    assert "shown" in names
 
 
 TESTS = {
@@ -164,53 +194,207 @@ def test_the_table_fits_a_terminal_of_100_columns() -> None:
     )
 
 
-def test_answers_are_tried_in_turn_each_after_the_reference() -> None:
+WRONG = {name: Answer("wrong", name[0], name, f"text {name}") for name in ("f1", "f2", "g1", "g2")}
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 30), max_size=20))
+def test_rounds_have_each_answer_once_and_mix_answers_with_the_reference(
+    sizes: list[int],
+) -> None:
+    answers = [
+        Answer("wrong", f"e{exercise}", f"{number}", "the same text")
+        for exercise, size in enumerate(sizes)
+        for number in range(size)
+    ]
+    found = groups(answers)
+    assert found == groups(answers)
+    assert len(found) == 2 * max(sizes, default=0)
+    key = lambda answer: (answer.exercise, int(answer.title))  # noqa: E731
+    assert sorted((a for group in found for a in group), key=key) == sorted(answers, key=key)
+    tried = [[answer.exercise for answer in group] for group in found]
+    for names in tried:
+        assert len(names) == len(set(names))
+        assert len(names) < len(sizes) or len(sizes) == 1
+    for number, (names, after) in enumerate(pairwise(tried), 1):
+        if number % (2 * PAIRS_OF_A_TRIAL):  # else they are not of one notebook
+            assert not set(names) & set(after)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(2, 20))
+def test_any_two_exercises_are_in_different_halves_at_some_time(count: int) -> None:
+    names = [f"e{number}" for number in range(count)]
+    answers = [
+        Answer("wrong", name, f"{number}")
+        for name in names
+        for number in range(PAIRS_OF_A_TRIAL * 5)
+    ]
+    tried = [{answer.exercise for answer in group} for group in groups(answers)]
+    assert all(
+        any(one in group and other not in group for group in tried)
+        for one in names
+        for other in names
+        if one != other
+    )
+
+
+def test_neighbours_are_mixed_in_the_first_rounds() -> None:
+    first, second = groups([Answer("wrong", name, name) for name in "abcde"])
+    assert [answer.title for answer in first] == ["a", "c", "e"]
+    assert [answer.title for answer in second] == ["b", "d"]
+
+
+def test_each_round_replaces_the_solutions_of_its_group_only() -> None:
     parts, _ = split_tests(source_notebook())
-    listed = [Answer("wrong", "square", "a", "A"), Answer("right", "square", "b", "B")]
-    trial = in_turn(parts, "square", listed)
-    block = ["square", "square_test", "square_test-hidden"]
-    names = [cell.metadata.nbgrader.grade_id for cell in trial.notebook.cells]
-    assert names == ["released-1", "double", *block, *block, *block, *block]
-    assert trial.tries == (0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3)
-    assert [answer.kind for answer in trial.answers] == ["control", "wrong", "control", "right"]
-    solutions = [c.source for c in trial.notebook.cells if c.id.startswith("square-")]
-    assert (solutions[1], solutions[3]) == ("A", "B")
-    assert "return x * x" in solutions[0] and solutions[0] == solutions[2]
+    rounds = Rounds.of(parts, [])
+    a, b = Answer("wrong", "square", "a", "A"), Answer("right", "double", "b", "B")
+    trial = rounds.trial([(a, b), (a,)])
+    assert trial.rounds == ((), (a, b), (a,), ())
+    assert trial.places == (0, *(number for number in range(4) for _ in range(8)))
+    texts = {cell.id: cell.source for cell in trial.notebook.cells}
+    assert (texts["square-1"], texts["square-2"], texts["double-1"]) == ("A", "A", "B")
+    assert "return x * x" in texts["square-0"] and texts["square-0"] == texts["square-3"]
+    assert "return 2 * x" in texts["double-2"]
+    assert "'double', 'secret_value', 'square'" in texts["forget-1"]
+    assert rounds.trial([(a,), (b,)], alone=True).rounds == ((), (a,), (), (b,), ())
+
+
+def _weigh(rounds: list[str], failed: list[str], stopped: str = "", **how: object):
+    """Rounds as names of answers; a failed test of each round as its name."""
+    made: tuple[Group, ...] = tuple(tuple(WRONG[name] for name in r.split()) for r in rounds)
+    empty = NotebookNode(cells=[])
+    seen = [Seen(dict.fromkeys(f.split(), "why"), set(), set(stopped.split())) for f in failed]
+    trial = Trial(made, (), empty, empty, **how)  # type: ignore[arg-type]
+    return weigh(trial, seen, TESTS)
+
+
+def _titles(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.answer.title for outcome in outcomes]
+
+
+def _again(again: list[Again]) -> list[tuple[list[list[str]], bool]]:
+    return [([[a.title for a in group] for group in one.groups], one.alone) for one in again]
+
+
+F, G = "f_test_2", "g_test"
 
 
 @pytest.mark.parametrize(
-    ("controls", "counted", "again"),
+    ("failed", "counted", "again"),
     [
-        ("passes passes passes", "a b c", ""),
-        ("passes passes fails", "a b", "c"),
-        ("passes fails fails", "a", "b c"),
-        ("passes fails passes", "a", "b c"),
-        ("fails fails fails", "control a b c", ""),
+        (["", F, G, F, ""], ["f1", "g1", "f2"], []),
+        # missed: repeated alone, the others count
+        (["", F, "", F, ""], ["f1", "f2"], [([["g1"]], True)]),
+        # a neighbour with the reference fails in the same round
+        (["", f"{F} {G}", G, F, ""], [], [([["f1"]], True), ([["g1"], ["f2"]], False)]),
+        # or in the next one, after something was left behind
+        (["", F, f"{F} {G}", F, ""], [], [([["f1"], ["g1"]], True), ([["f2"]], False)]),
+        (["", F, G, F, G], ["f1", "g1"], [([["f2"]], True)]),
+        # the reference is wrong from the start
+        ([G, F, G, F, G], ["the reference before other answers", "f1", "g1", "f2"], []),
     ],
 )
-def test_what_is_seen_after_a_failing_reference_does_not_count(
-    controls: str, counted: str, again: str
+def test_what_is_as_expected_counts_and_the_rest_is_tried_alone(
+    failed: list[str], counted: list[str], again: list[object]
 ) -> None:
-    found = []
-    for control, title in zip(controls.split(), "abc", strict=True):
-        failed = {"f_test": "why"} if control == "fails" else {}
-        found.append(Outcome(Answer("control", "f", "control"), failed, set()))
-        found.append(Outcome(Answer("wrong", "f", title, "the same text"), {}, set()))
-    outcomes, rest = counting(found)
-    assert [outcome.answer.title for outcome in outcomes] == counted.split()
-    assert [answer.title for answer in rest] == again.split()
+    weighed = _weigh(["", "f1", "g1", "f2", ""], failed)
+    assert _titles(weighed.counted) == counted
+    assert _again(weighed.again) == again
+
+
+def test_an_answer_whose_test_was_stopped_is_tried_alone_without_a_cause() -> None:
+    weighed = _weigh(["", "f1", ""], ["", F, ""], stopped=F)
+    assert _again(weighed.again) == [([["f1"]], True)]
+    assert weighed.again[0].cause is None
+
+
+@pytest.mark.parametrize(
+    ("failed", "counted", "faults"),
+    [
+        (["", F, "", F, ""], ["f1", "f2"], 0),
+        (["", F, "", "", ""], ["f1", "f2"], 1),  # missed
+        (["", f"{F} {G}", "", F, ""], ["f1", "f2"], 1),  # breaks its neighbour
+        (["", F, G, F, ""], ["f1"], 0),  # left something behind
+    ],
+)
+def test_the_run_alone_decides(failed: list[str], counted: list[str], faults: int) -> None:
+    weighed = _weigh(["", "f1", "", "f2", ""], failed, alone=True)
+    assert _titles(weighed.counted) == counted
+    assert sum(len(row.faults) for row in judge(["f", "g"], TESTS, weighed.counted)) == faults
+    assert _again(weighed.again) == ([([["f2"]], True)] if len(counted) == 1 else [])
+
+
+def test_what_goes_wrong_only_in_combination_is_a_fault_too() -> None:
+    rounds, failed = ["", "f1", "", "g1", ""], ["", F, "", G, ""]
+    weighed = _weigh(rounds, failed, alone=True, cause="fails h_test")
+    rows = judge(["f", "g"], TESTS, weighed.counted)
+    assert rows[-1].faults == [
+        "'f1' of f, 'g1' of g: each alone is in order, together: fails h_test"
+    ]
+
+
+def test_tests_that_an_ended_process_did_not_run_are_no_fault_of_their_exercise() -> None:
+    weighed = _weigh(["", "f1", ""], ["", f"{F} {G}", f"{F} {G}"], f"{F} {G}", alone=True)
+    assert weighed.counted[0].failed == {F: "why"}
+
+
+GLOBAL_SIZE = "def double(x):\n    global SIZE\n    SIZE = 4\n    return 6\n\n\n"
+
+
+def test_a_wrong_answer_that_costs_points_in_a_neighbour_is_reported(source: Path) -> None:
+    text = (source / "tiny.py").read_text()
+    (source / "tiny.py").write_text(
+        text.replace("assert square(3) == 9", "assert square(SIZE) == 9")
+    )
+    (source / "answers.py").write_text(
+        f"# %% [wrong] double: changes the size\n{GLOBAL_SIZE}"
+        "# %% [wrong] square: x\ndef square(x):\n    return x\n"
+    )
+    lines: list[str] = []
+    with pytest.raises(NotProved, match="1 of the proofs failed"):
+        for line in prove(source, workers=2, limits=LIMITS):
+            lines.append(line)
+    (fault,) = [n for n, line in enumerate(lines) if line.startswith("FAULT")]
+    said = "FAULT double: changes the size: costs points in square: fails square_test"
+    assert said in " ".join(" ".join(lines[fault : fault + 2]).split())
+    assert "2/2 wrong caught" in lines[-1]
+
+
+def test_what_a_round_binds_is_forgotten_before_the_next(source: Path) -> None:
+    (source / "answers.py").write_text(
+        "# %% [wrong] double: another name\ndef twice(x):\n    return 2 * x\n"
+    )
+    lines = list(prove(source, workers=2, limits=LIMITS))
+    assert "1/1 wrong caught" in lines[-1] and lines[-1].endswith("ok")
+
+
+@pytest.mark.parametrize("tests", ["together", "apart"])
+def test_answers_that_end_the_kernel_take_no_other_verdict_with_them(
+    source: Path, tests: Tests
+) -> None:
+    (source / "answers.py").write_text(
+        "# %% [wrong] double: ends it\ndef double(x):\n    import os\n\n    os._exit(0)\n\n\n"
+        "# %% [wrong] square: x\ndef square(x):\n    return x\n\n\n"
+        "# %% [right] double: a sum\ndef double(x):\n    return x + x\n"
+    )
+    lines = list(prove(source, tests=tests, workers=2, limits=LIMITS))
+    assert "2/2 wrong caught, 1/1 right kept" in lines[-1] and lines[-1].endswith("ok")
+    assert any("'ends it' of double: not as expected together" in line for line in lines)
 
 
 def test_answers_that_leave_something_behind_change_no_other_verdict(source: Path) -> None:
-    spoiler = "def double(x):\n    global SIZE\n    SIZE = 4\n    return 6\n\n\n"
     right = "# %% [right] double: a sum\ndef double(x):\n    return x + x\n\n\n"
     (source / "answers.py").write_text(
-        f"# %% [wrong] double: spoils the given size\n{spoiler}{right}"
-        f"# %% [wrong] double: spoils it again\n{spoiler}{right}"
+        f"# %% [wrong] double: spoils the given size\n{GLOBAL_SIZE}{right}"
+        f"# %% [wrong] double: spoils it again\n{GLOBAL_SIZE}{right}"
     )
     lines = list(prove(source, workers=2, limits=LIMITS))
     again = [line for line in lines if "left something behind" in line]
-    assert [line.split("'")[1] for line in again] == ["spoils the given size", "spoils it again"]
+    assert sorted(line.split("'")[1] for line in again) == [
+        "spoils it again",
+        "spoils the given size",
+    ]
     assert not [line for line in lines if line.startswith("FAULT")]
     assert "2/2 wrong caught, 2/2 right kept" in lines[-1]
 
@@ -223,7 +407,7 @@ def test_a_wrong_reference_is_a_fault_and_no_reason_to_try_again(source: Path) -
     with pytest.raises(NotProved):
         for line in prove(source, workers=2, limits=LIMITS):
             lines.append(line)
-    assert not [line for line in lines if "left something behind" in line]
+    assert not [line for line in lines if "alone" in line]
     assert any("FAULT  square: the reference before other answers: fails" in x for x in lines)
 
 
