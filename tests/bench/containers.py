@@ -3,8 +3,8 @@
 The baseline is DockerSpawner with the settings of JupyterHub's reference deployment in Docker
 (a bridge of its own, a home volume each, SQLite, no limits, no queue), with the same images for
 hub, proxy and students. Its NativeAuthenticator has a login page that JupyterHub 6 cannot show; the
-baseline has DummyAuthenticator instead, which spares it the hashing of passwords. Both are
-measured in one run:
+baseline has DummyAuthenticator instead, which spares it the hashing of passwords. Both hubs are up
+all the time and take turns, so that both see the same other load of the machine:
 a few people alone, then all together while the hub's health page is asked four times a second,
 then what an idle server holds in memory.
 """
@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import click
@@ -220,35 +220,54 @@ def memory_of(prefix: str) -> list[tuple[float, float]]:
     return found
 
 
-def measure(server: Server, names: list[str]) -> Figures:
-    """The figures of a running hub, with nobody's server running before."""
-    alone = []
-    for name in names[:ALONE]:
-        seconds, _, person = log_in_and_start(server, name)
-        alone.append(seconds)
-        stop(person)
-        person.close()
+@dataclass
+class Samples:
+    """What was seen of one hub, over all rounds."""
+
+    alone: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    refused: int = 0
+    health: list[float] = field(default_factory=list)
+    memory: list[tuple[float, float]] = field(default_factory=list)
+
+    def figures(self) -> Figures:
+        waits = sorted(self.waits)
+        return Figures(
+            alone=statistics.median(self.alone),
+            median=statistics.median(waits),
+            p95=waits[math.ceil(0.95 * len(waits)) - 1],
+            a_minute=statistics.median(self.rates),
+            refused=self.refused,
+            health_worst=max(self.health),
+            memory=statistics.median(private for private, _ in self.memory),
+            working_set=statistics.median(shown for _, shown in self.memory),
+        )
+
+
+def one_alone(server: Server, name: str, seen: Samples) -> None:
+    """One person comes and goes."""
+    seconds, _, person = log_in_and_start(server, name)
+    seen.alone.append(seconds)
+    stop(person)
+    person.close()
+
+
+def class_together(server: Server, names: list[str], seen: Samples) -> None:
+    """All come at once; when their servers have been idle for a while, all go."""
     watch = HealthWatch(server.url)
     watch.start()
     began = time.monotonic()
     found = together(server, names)
-    took = time.monotonic() - began
-    worst = watch.end()
-    for _, _, person in found:
-        person.close()
+    seen.rates.append(60 * len(names) / (time.monotonic() - began))
+    seen.health.append(watch.end())
+    seen.waits += [seconds for seconds, _, _ in found]
+    seen.refused += sum(times for _, times, _ in found)
     time.sleep(SETTLE_SECONDS)
-    memory = memory_of(server.containers)
-    waits = sorted(each for each, _, _ in found)
-    return Figures(
-        alone=statistics.median(alone),
-        median=statistics.median(waits),
-        p95=waits[math.ceil(0.95 * len(waits)) - 1],
-        a_minute=60 * len(names) / took,
-        refused=sum(times for _, times, _ in found),
-        health_worst=worst,
-        memory=statistics.median(private for private, _ in memory),
-        working_set=statistics.median(shown for _, shown in memory),
-    )
+    seen.memory += memory_of(server.containers)
+    for _, _, person in found:
+        stop(person)
+        person.close()
 
 
 TITLES = {
@@ -265,18 +284,28 @@ TITLES = {
 
 @click.command()
 @click.option("--students", default=10, show_default=True, help="That log in together.")
+@click.option("--rounds", default=2, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="JSON file for the figures.")
-def main(students: int, out: Path | None) -> None:
-    """Measure both hubs, one after the other, and print figures and ratios."""
+def main(students: int, rounds: int, out: Path | None) -> None:
+    """Measure both hubs in turn, and print figures and ratios."""
     if reason := why_not():
         raise click.ClickException(reason)
     names = [f"student{number:02}" for number in range(1, students + 1)]
-    figures: dict[str, Figures] = {}
-    for name, hub in (("plain", plain), ("ours", ours)):
-        with tempfile.TemporaryDirectory() as scratch, hub(names, Path(scratch)) as server:
-            click.echo(f"{name}: {students} students at {server.url}")
-            figures[name] = measure(server, names)
-    rows = {name: asdict(found) for name, found in figures.items()}
+    seen = {"plain": Samples(), "ours": Samples()}
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        plain(names, Path(scratch)) as a_plain_hub,
+        ours(names, Path(scratch)) as our_hub,
+    ):
+        hubs = {"plain": a_plain_hub, "ours": our_hub}
+        for turn in range(ALONE):
+            for name, server in hubs.items():
+                one_alone(server, names[turn % students], seen[name])
+        for turn in range(rounds):
+            for name, server in hubs.items():
+                class_together(server, names, seen[name])
+                click.echo(f"round {turn + 1}, {name}: {seen[name].rates[-1]:.1f} a minute")
+    rows = {name: asdict(found.figures()) for name, found in seen.items()}
     click.echo(f"{'':<54}{'plain':>9}{'ours':>9}{'ratio':>8}")
     for key, title in TITLES.items():
         a, b = rows["plain"][key], rows["ours"][key]
