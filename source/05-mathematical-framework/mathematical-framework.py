@@ -293,11 +293,12 @@ for name in ("induction-2l2h-noln", "tiny-gpt2", "induction-1l"):
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 m = model("tiny-gpt2")
+last = (m.cfg.n_layers - 1, m.cfg.n_heads - 1)
 at = torch.randint(0, m.cfg.d_vocab, (2, 9), generator=torch.Generator().manual_seed(seed))
-into = [[float(e) for e in (m.W_V[1, 2].T @ m.W_E[i])] for i in at[0].tolist()]
-out = [[float(e) for e in (m.W_U[:, i] @ m.W_O[1, 2].T)] for i in at[1].tolist()]
+into = [[float(e) for e in (m.W_V[last].T @ m.W_E[i])] for i in at[0].tolist()]
+out = [[float(e) for e in (m.W_U[:, i] @ m.W_O[last].T)] for i in at[1].tolist()]
 want = torch.tensor([[sum(a * b for a, b in zip(r, c, strict=True)) for c in out] for r in into])
-spent = cost(ov_circuit, m, 1, 2)
+spent = cost(ov_circuit, m, *last)
 got = torch.matmul(spent.result.A.cpu()[at[0]], spent.result.B.cpu()[:, at[1]])
 scale = float(want.abs().max())
 checks.check_close(got, want, f"entries of ov_circuit of tiny-gpt2, seed {seed}", atol=1e-4 * scale)
@@ -1141,8 +1142,8 @@ plots.contributions(
 # In the first copy there is nothing to know, and no path says anything of weight. In the second copy the
 # answer is written by the heads of layer 1, and two thirds of it **directly from the embedding** of the
 # symbol that they look at: paths through one head, not through two. The rest comes by the virtual heads
-# that begin with 0.0, the head of layer 0 with the high copying score: it has written symbols once more,
-# and layer 1 carries that along.
+# that begin with 0.0, the head of layer 0 with the high copying score: it looks mostly at its own place
+# and has written the symbol there once more, and layer 1 carries that along.
 #
 # And the previous-token head 0.1? On no path does it write anything worth a number. Yet without it the
 # model cannot do its work at all (in notebook 06 you switch such a head off, and see). So where is its
@@ -1482,7 +1483,7 @@ plots.head_grid(
 plots.composition(
     (composition_scores(net, "K", composition_score) - baseline).clamp(min=0),
     unit="above the baseline",
-    title="K-composition above the baseline: who makes whose keys",
+    title="K-composition above the baseline",
 )
 
 # %% [markdown]
@@ -1551,9 +1552,9 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name, layer, head in (
     ("induction-2l2h-noln", 1, 1),
-    ("tiny-gpt2", 0, 3),
+    ("tiny-gpt2", 0, 1),
     ("induction-2l2h-noln", 0, 1),
-    ("tiny-gpt2", 1, 2),
+    ("tiny-gpt2", 1, 0),
 ):
     m = model(name)
     pieces = torch.randn(4, 3, m.cfg.d_model, generator=g).to(m.cfg.device)
