@@ -262,6 +262,9 @@ def test_names_of_other_networks_mean_nothing_to_a_student(room, table):
     control = inside(room["hub"], look, names)
     assert control["exchange-control"] == room.address("exchange", "control")
     table.row("names of parts but the proxy", "unknown", "known to the hub")
+    # Nobody outside is asked (tests/attacks/test_name_lookups.py has what happens otherwise).
+    asked = json.loads(docker("inspect", room["alice"]))[0]["HostConfig"]["Dns"]
+    assert asked == ["127.0.0.1"]
 
 
 def test_no_address_of_the_host_and_no_metadata_service_answers_a_student(
