@@ -29,9 +29,14 @@ class Person:
             "/hub/login?next=/hub/home",
             data={"username": name, "password": password, "_xsrf": _xsrf(page.text)},
         )
+        self.load_page()
+
+    def load_page(self) -> None:
+        """Load the hub's page, also anew: the one from before an outage may press no buttons."""
         home = self.http.get("/hub/home")
+        home.raise_for_status()
         if "/hub/login" in str(home.url):
-            raise PermissionError(f"{name} cannot log in")
+            raise PermissionError(f"{self.name} cannot log in")
         self.xsrf = re.search(r'xsrf_token: "([^"]+)"', home.text)[1]  # type: ignore[index]
 
     def close(self) -> None:

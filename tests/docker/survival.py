@@ -128,7 +128,8 @@ def is_up(person: Person) -> bool:
 
 
 def press_start(person: Person) -> Any:
-    """What the Start button asks of the hub."""
+    """What the Start button asks of the hub, on a page that was just loaded."""
+    person.load_page()
     return person.api("POST", f"/users/{person.name}/server")
 
 
@@ -147,6 +148,7 @@ def start_again(person: Person) -> None:
 def stop_server(made: Deployed, person: Person, owner: str = "") -> None:
     """Stop the server of `owner`, by default the person's own; until its container is gone."""
     owner = owner or person.name
+    person.load_page()
     person.api("DELETE", f"/users/{owner}/server")
     eventually(f"{owner}'s container is gone", lambda: not made.server_of(owner))
 
