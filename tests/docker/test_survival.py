@@ -47,8 +47,9 @@ def table(artifacts) -> Iterator[dict[str, dict[str, float]]]:
     """Seconds until everything answered again, by part and moment."""
     seen: dict[str, dict[str, float]] = {part: {} for part in PARTS}
     yield seen
-    artifacts.mkdir(exist_ok=True)
-    (artifacts / "survival.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
+    if all(len(seconds) == 2 for seconds in seen.values()):  # not those of a part of the tests
+        artifacts.mkdir(exist_ok=True)
+        (artifacts / "survival.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
     for part, seconds in seen.items():
         print(f"{part:<10}", *(f"{moment} {value:5.1f} s" for moment, value in seconds.items()))
 
