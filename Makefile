@@ -5,7 +5,7 @@ TORCH_BACKEND ?=
 PORT ?=
 # Two test files at a time; PYTEST_ARGS="-k exchange" chooses, and runs one at a time.
 PYTEST_ARGS ?= -n 2 --dist loadfile
-CONTAINER_ARGS ?=
+CONTAINER_ARGS ?= tests/docker
 
 INSTALL = TORCH_BACKEND="$(TORCH_BACKEND)" "$(PYTHON)" -m hub.install --venv "$(VENV)"
 RUN = "$(VENV)/bin/python" -m
@@ -60,7 +60,7 @@ test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" chooses
 
 test-containers: ## the tests that put up whole deployments (Docker engine, root, `make images`)
 	@$(INSTALL) all
-	LOGITLAB_TEST_DEPLOYMENTS=1 $(RUN) pytest tests/docker $(CONTAINER_ARGS)
+	LOGITLAB_TEST_DEPLOYMENTS=1 $(RUN) pytest $(CONTAINER_ARGS)
 
 release: ## make release/, what students get, from source/
 	@$(INSTALL) all
