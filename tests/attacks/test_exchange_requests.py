@@ -20,6 +20,7 @@ from hub.exchange.page import page
 from tests.exchange.conftest import (  # noqa: F401 - fixtures
     LIMITS,
     clock,
+    database,
     service,
     shared_service,
     stand_in_hub,
