@@ -91,6 +91,7 @@ def update_spawner(c: Any, folder: CourseFolder) -> None:
     c.ContainerSpawner.course_root = str(folder.root)
     c.ContainerSpawner.firewall_heartbeat = FIREWALL_HEARTBEAT
     c.ContainerSpawner.client_kwargs = {"base_url": GUARD}
+    # Named servers would share a home and a place in the queue.
     c.JupyterHub.allow_named_servers = False
     # The spawner's own queue says who starts when, in place of refusals.
     c.JupyterHub.concurrent_spawn_limit = 0

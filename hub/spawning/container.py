@@ -91,8 +91,6 @@ class ContainerSpawner(DockerSpawner):
     remove = True
     pull_policy = "never"
     use_internal_ip = True
-    # Named servers would share a home and a place in the queue.
-    allow_named_servers = False
 
     @cached_property
     def folder(self) -> CourseFolder:
