@@ -1,7 +1,7 @@
 """A Docker engine of the tests' own, with a stand-in for NVIDIA's hook on its PATH.
 
-It shares nothing with the machine's engine: own folders, socket and containerd, no network of its
-own and no firewall rules, so that it can be started, stopped and broken at will.
+It shares nothing with the machine's engine: own folders, socket, containerd and bridge, and no
+firewall rules, so that it can be started, stopped and broken at will.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -65,8 +66,8 @@ class GpuEngine:
 def gpu_engine() -> Iterator[GpuEngine]:
     """Start the engine; skips the test where this account or machine cannot have one."""
     dockerd = shutil.which("dockerd")
-    if not dockerd or os.geteuid():
-        pytest.skip("an engine of its own needs dockerd, and root to start it")
+    if not dockerd or not shutil.which("ip") or os.geteuid():
+        pytest.skip("an engine of its own needs dockerd, iproute2, and root to start it")
     # Short: the path of a socket may have no more than 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="llgpu", dir="/tmp"))
     engine = GpuEngine(
@@ -75,11 +76,21 @@ def gpu_engine() -> Iterator[GpuEngine]:
         folder / "log",
     )
     engine.exist()
+    # A bridge that is there: with none, an engine takes away the other engine's.
+    mark = secrets.token_hex(3)
+    bridge = f"llg{mark}"
+    for words in (
+        ["link", "add", bridge, "type", "bridge"],
+        ["link", "set", bridge, "up"],
+        ["address", "add", f"10.203.{int(mark[:2], 16)}.1/24", "dev", bridge],
+    ):
+        subprocess.run(["ip", *words], check=True, timeout=20)
     with (folder / "dockerd.log").open("wb") as lines:
         process = subprocess.Popen(
             [
                 *(dockerd, f"--host=unix://{folder}/docker.sock", f"--data-root={folder}/data"),
-                *(f"--exec-root={folder}/exec", f"--pidfile={folder}/pid", "--bridge=none"),
+                *(f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"),
+                f"--bridge={bridge}",
                 *("--iptables=false", "--ip6tables=false", "--ip-forward=false"),
                 *("--containerd-namespace=llgpu", "--containerd-plugins-namespace=llgpup"),
                 "--shutdown-timeout=5",
@@ -101,6 +112,7 @@ def gpu_engine() -> Iterator[GpuEngine]:
     finally:
         engine.client.close()
         _end(process, folder)
+        subprocess.run(["ip", "link", "del", bridge], check=False, timeout=20)
 
 
 def _wait(client: APIClient, process: subprocess.Popen, log: Path) -> None:
