@@ -6,7 +6,6 @@ Each check is a pure function from facts to findings; `facts` looks at the host.
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import json
 import os
 import shutil
@@ -22,6 +21,7 @@ from hub.deploy.engine import choose, clients
 from hub.deploy.folder import DeployError
 from hub.deploy.gpus import Check
 from hub.deploy.stack import Stack, check_course, compose_command, opened, parts
+from hub.deploy.subnet import free_subnet, host_routes, overlapping
 
 Level = Literal["good", "advice", "stops"]
 SIGNS = {"good": "ok", "advice": "advice", "stops": "STOPS"}
@@ -144,13 +144,13 @@ def network(facts: Facts) -> Iterator[Finding]:
             "modprobe br_netfilter && sysctl net.bridge.bridge-nf-call-iptables=1, and keep both "
             "in /etc/modules-load.d and /etc/sysctl.d.",
         )
-    subnet = ipaddress.ip_network(facts.subnet)
-    clash = [route for route in facts.routes if ipaddress.ip_network(route).overlaps(subnet)]
+    clash = overlapping(facts.subnet, facts.routes)
     if clash and not facts.running:
+        free = free_subnet(facts.routes)
         yield Finding(
             "stops",
-            f"STUDENTS_SUBNET {subnet} overlaps {', '.join(clash)} of this host",
-            "Choose another private network in .env.",
+            f"STUDENTS_SUBNET {facts.subnet} overlaps {', '.join(clash)} of this host",
+            "Choose another private network in .env" + (f"; {free} is free." if free else "."),
         )
     if facts.used_ports and not facts.running:
         ports = ", ".join(map(str, facts.used_ports))
@@ -246,7 +246,7 @@ def facts(stack: Stack) -> Facts:
         free_gib=shutil.disk_usage(root if root.exists() else "/").free / 2**30,
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
         bridge_filter=_bridge_filter(),
-        routes=_routes(),
+        routes=host_routes(),
         used_ports=_used_ports(values),
         domain=name,
         domain_addresses=_addresses(name) if name else (),
@@ -277,19 +277,6 @@ def _bridge_filter() -> bool:
     path = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
     # Not there: the engine loads the module with its first network of this kind.
     return not path.exists() or path.read_text().strip() == "1"
-
-
-def _routes() -> tuple[str, ...]:
-    """Networks of this host's interfaces, from the kernel's table."""
-    found = []
-    table = Path("/proc/net/route")
-    for line in table.read_text().splitlines()[1:] if table.exists() else []:
-        _, destination, _, _, _, _, _, mask, *_ = line.split()
-        if mask != "00000000":
-            address = ipaddress.ip_address(int.from_bytes(bytes.fromhex(destination), "little"))
-            bits = int.from_bytes(bytes.fromhex(mask), "little").bit_count()
-            found.append(f"{address}/{bits}")
-    return tuple(found)
 
 
 def _used_ports(values: dict[str, str]) -> tuple[int, ...]:

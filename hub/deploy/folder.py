@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+from hub.deploy.subnet import CANDIDATES, free_subnet, host_routes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECRETS = {"proxy_token": 32, "exchange_token": 32, "crypt_key": 32}
@@ -32,17 +33,30 @@ def prepare(place: Path) -> Iterator[str]:
     """
     try:
         place.mkdir(parents=True, exist_ok=True)
-        for target, source in (
-            (place / ".env", CHECKOUT / "docker" / "env.example"),
-            (place / "course.yaml", CHECKOUT / "hub" / "course.example.yaml"),
+        for target, text in (
+            (place / ".env", example_env),
+            (place / "course.yaml", example_course),
         ):
             if not target.exists():
-                shutil.copyfile(source, target)
+                target.write_text(text(), encoding="utf-8")
                 yield f"{target}: written with defaults; edit it and run this again to apply"
         (place / "jupyterhub.d").mkdir(exist_ok=True)
         yield from _make_secrets(place / "secrets")
     except OSError as error:
         raise DeployError(f"{error.filename}: {error.strerror}: choose another folder") from error
+
+
+def example_env() -> str:
+    """The text of a new .env: the example, with a subnet that is free on this host."""
+    text = (CHECKOUT / "docker" / "env.example").read_text(encoding="utf-8")
+    first = CANDIDATES[0]
+    free = free_subnet(host_routes()) or first  # `doctor` then says what it clashes with
+    return text.replace(f"STUDENTS_SUBNET={first}", f"STUDENTS_SUBNET={free}")
+
+
+def example_course() -> str:
+    """The text of a new course.yaml."""
+    return (CHECKOUT / "hub" / "course.example.yaml").read_text(encoding="utf-8")
 
 
 def _make_secrets(place: Path) -> Iterator[str]:

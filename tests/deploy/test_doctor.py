@@ -32,6 +32,10 @@ def test_a_good_host_is_told_so():
     assert {finding.level for finding in findings(GOOD)} == {"good"}
 
 
+def findings_that_stop(facts):
+    return [finding for finding in findings(facts) if finding.level == "stops"]
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
@@ -50,10 +54,17 @@ def test_a_good_host_is_told_so():
     ],
 )
 def test_what_stops_the_server_is_named_with_its_remedy(changed, words):
-    stops = [f for f in findings(replace(GOOD, **changed)) if f.level == "stops"]
+    stops = findings_that_stop(replace(GOOD, **changed))
     assert len(stops) == 1
     assert words in stops[0].what
     assert stops[0].mend
+
+
+def test_a_subnet_that_clashes_comes_with_one_that_is_free():
+    (clash,) = findings_that_stop(replace(GOOD, routes=("172.30.4.0/24", "10.201.0.0/24")))
+    assert "10.202.0.0/16 is free" in clash.mend
+    (clash,) = findings_that_stop(replace(GOOD, routes=("172.16.0.0/12", "10.0.0.0/8")))
+    assert "free" not in clash.mend
 
 
 def test_what_uses_the_ports_of_a_running_deployment_is_the_deployment():

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from hub.deploy import folder
 from hub.deploy.folder import DeployError, prepare, read_env
 from hub.deploy.stack import compose_command
-from hub.deploy.variables import Host, variables
+from hub.deploy.subnet import CANDIDATES, host_routes
+from hub.deploy.variables import DEFAULTS, Host, variables
 
 COMPOSE = Path(__file__).parents[2] / "docker" / "compose.yaml"
 HOST = Host(docker_gid=999, settings_digest="abc")
@@ -100,6 +102,30 @@ def test_secrets_are_made_once_and_closed_to_others(tmp_path):
     assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
     assert list(prepare(tmp_path)) == []
     assert all(path.read_text() == text for path, text in secrets.items())
+
+
+def test_a_new_deployment_gets_a_subnet_that_this_host_does_not_use(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "host_routes", lambda: ("172.16.0.0/12", "10.201.7.0/24"))
+    list(prepare(tmp_path))
+    assert read_env(tmp_path / ".env")["STUDENTS_SUBNET"] == "10.202.0.0/16"
+
+
+def test_the_first_choice_of_subnet_is_what_the_example_shows(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "host_routes", lambda: ("172.17.0.0/16", "192.0.2.0/24"))
+    list(prepare(tmp_path))
+    example = folder.CHECKOUT / "docker" / "env.example"
+    assert (tmp_path / ".env").read_text() == example.read_text()
+    assert DEFAULTS["STUDENTS_SUBNET"] == read_env(example)["STUDENTS_SUBNET"] == CANDIDATES[0]
+
+
+def test_this_hosts_networks_are_read_from_the_kernels_table(tmp_path):
+    table = tmp_path / "route"
+    table.write_text(
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    )
+    assert host_routes(table) == ("172.17.0.0/16",)
 
 
 def test_no_secret_is_printed(tmp_path):

@@ -147,6 +147,7 @@ def deployed(
     (place / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (place / "course.yaml").write_text(course_yaml(settings), encoding="utf-8")
     made = Deployed(place, project, f"http://localhost:{port}")
+    remove(made)  # what a run that was cut off has left
     try:
         made.deploy("up")
         made.set_passwords()
