@@ -12,9 +12,9 @@ RUN = "$(VENV)/bin/python" -m
 
 DEPLOY = "$(PYTHON)" -m hub.deploy
 
-.PHONY: help serve images up down status logs links roster doctor backup restore test \
-        test-containers release models prove bench bench-containers lint format lock upgrade-lock \
-        check-locks clean
+.PHONY: help serve images add-model check-models doctor up down status logs links roster backup \
+        restore test test-containers release models prove bench bench-containers lint format lock \
+        upgrade-lock check-locks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -26,6 +26,12 @@ serve: ## install what is missing and start a demonstration course on localhost 
 
 images: ## build the images of the container shape; MODELS="gpt2" bakes models in
 	@$(DEPLOY) images $(if $(MODELS),--models "$(MODELS)")
+
+add-model: ## put weights where images and students find them: NAME=gpt2, or with FROM=a/folder
+	@$(DEPLOY) models add $(if $(FROM),--from "$(FROM)") -- "$(or $(NAME),?)"
+
+check-models: ## are those weights as they were when they were added?
+	@$(DEPLOY) models check
 
 doctor: ## what on this host would stop a server in containers, and how to mend it
 	@$(DEPLOY) doctor

@@ -16,6 +16,10 @@ EXCHANGE = "http://exchange-control:8102"
 # Where students' servers find hub and exchange: the one address that they reach.
 INSIDE = "http://proxy:8000"
 
+# In the containers that run notebooks: models of the image, and the deployment's folder of models.
+MODELS = "/opt/logitlab/models"
+MODELS_VOLUME = "/srv/models"
+
 GRADER_UID = 912
 FIRST_STUDENT_UID = 20000
 SECRETS = Path("/run/secrets")
@@ -73,6 +77,11 @@ def deployment(environ: Mapping[str, str], secrets: Path = SECRETS) -> Deploymen
         proxy_token=secret("proxy_token", secrets),
         exchange_token=secret("exchange_token", secrets),
     )
+
+
+def models_folders(volume: bool) -> str:
+    """`COURSE_MODELS` of a container. volume: does it have the deployment's folder of models?"""
+    return f"{MODELS_VOLUME}:{MODELS}" if volume else MODELS
 
 
 def secret(name: str, secrets: Path = SECRETS) -> str:

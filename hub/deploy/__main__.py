@@ -16,6 +16,7 @@ from hub.deploy.folder import DeployError
 # Command -> the module below hub.deploy that carries it out, and one line of help.
 COMMANDS = {
     "base": ("base", "make a Debian base image here, where none can be downloaded"),
+    "models": ("models", "put models into the deployment's folder, check those that are there"),
     "images": ("images", "build the images, resuming where a build stopped"),
     "up": ("stack", "start what does not run, apply changed settings"),
     "down": ("stack", "stop everything; all work is kept"),

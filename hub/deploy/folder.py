@@ -41,9 +41,19 @@ def prepare(place: Path) -> Iterator[str]:
                 target.write_text(text(), encoding="utf-8")
                 yield f"{target}: written with defaults; edit it and run this again to apply"
         (place / "jupyterhub.d").mkdir(exist_ok=True)
+        make_models_folder(place)
         yield from _make_secrets(place / "secrets")
     except OSError as error:
         raise DeployError(f"{error.filename}: {error.strerror}: choose another folder") from error
+
+
+def make_models_folder(place: Path) -> Path:
+    """`models/` of the deployment, which other accounts of this host and of containers read."""
+    models = place / "models"
+    if not models.exists():
+        models.mkdir(parents=True)
+        models.chmod(0o755)
+    return models
 
 
 def example_env() -> str:

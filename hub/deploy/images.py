@@ -19,6 +19,7 @@ from hub.deploy import disk
 from hub.deploy.engine import builder
 from hub.deploy.environment import Site, site_here
 from hub.deploy.folder import CHECKOUT, DeployError, folder, read_env
+from hub.deploy.models import need, size_mb
 
 IMAGES = ("server", "student", "grader", "proxy", "db", "gateway")
 DEFAULTS = {
@@ -120,8 +121,9 @@ def stage_inputs(plan: Plan, site: Site, models: Path, stage: Path = STAGE) -> N
     """Put what a build takes from outside of the checkout's files into `stage`: the site's
     settings, wheels and the models to bake in, linked where that is possible.
 
-    Raises DeployError where something that was asked for is not there.
+    Raises DeployError where something that was asked for is not there or is damaged.
     """
+    need(models, plan.models)
     for path in (site.bundle, site.extra):
         if path and not path.is_file():
             raise DeployError(f"{path}, named by the environment for certificates, is not there.")
@@ -145,11 +147,6 @@ def stage_inputs(plan: Plan, site: Site, models: Path, stage: Path = STAGE) -> N
         for name in wanted_wheels([wheel.name for wheel in place.glob("*.whl")], pins, plan.torch):
             _link(str(place / name), str(stage / "wheels" / name))
     for model in plan.models:
-        if not (models / model / "config.json").is_file():
-            raise DeployError(
-                f"{models / model} is not there, or is no model: `logitlab models add {model}` "
-                "puts it there."
-            )
         shutil.copytree(models / model, stage / "models" / model, copy_function=_link)
 
 
@@ -169,7 +166,8 @@ def build(plan: Plan, site: Site, client: str, models: Path) -> Iterator[str]:
     Raises DeployError where the disk is too small or a step fails; the same call resumes.
     """
     before = {image: _image(client, plan.name(image)) for image in plan.images}
-    _check_disk(client, plan, [image for image, (identity, _) in before.items() if not identity])
+    missing = [image for image, (identity, _) in before.items() if not identity]
+    _check_disk(client, plan, missing, size_mb(models / model for model in plan.models))
     stage_inputs(plan, site, models)
     taken = {}
     for number, image in enumerate(plan.images, 1):
@@ -206,17 +204,11 @@ def _forget(client: str, old: str, name: str) -> None:
         subprocess.run([client, "image", "rm", old], capture_output=True, timeout=300)
 
 
-def _check_disk(client: str, plan: Plan, missing: Sequence[str]) -> None:
+def _check_disk(client: str, plan: Plan, missing: Sequence[str], models_mb: int) -> None:
     there = [image for image in plan.images if image not in missing]
     if place := disk.engine_folder(client):
-        needed = disk.needed_mb(missing, there, plan.torch, _models_mb(plan))
+        needed = disk.needed_mb(missing, there, plan.torch, models_mb)
         disk.check(disk.free_mb(place), needed, str(place))
-
-
-def _models_mb(plan: Plan) -> int:
-    found = (folder() / "models" / model for model in plan.models)
-    files = (file for place in found for file in place.rglob("*") if file.is_file())
-    return sum(file.stat().st_size for file in files) // 1_000_000
 
 
 def _run(command: Sequence[str], log: Path) -> Iterator[str]:

@@ -19,6 +19,8 @@ from pathlib import Path
 from hub.deploy.folder import CHECKOUT, DeployError, folder, prepare, read_env
 from hub.deploy.gpus import discover
 from hub.deploy.images import IMAGES
+from hub.deploy.models import check as check_models
+from hub.deploy.models import settle_volume
 from hub.deploy.variables import Host, variables
 from hub.spawning.gpu.devices import to_variable
 
@@ -116,12 +118,15 @@ class Stack:
 def up(stack: Stack) -> Iterator[str]:
     """Start what does not run, change what changed, leave the rest. Yields progress.
 
-    Raises DeployError where images are missing or a part does not come up.
+    Raises DeployError where images are missing, a model is damaged or a part does not come up.
     """
     if missing := stack.missing_images():
         raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
     if wrong := check_course(stack):
         raise DeployError(wrong)
+    if stack.variables["MODELS_MODE"] == "volume":
+        yield from check_models(stack.place / "models")
+    settle_volume(stack.docker, f"{stack.project}_models", stack.place / "models")
     yield f"starting {stack.project}"
     before = {part.id: part.restarts for part in parts(stack)}
     _checked(stack, ["up", "-d", "--remove-orphans"])

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.configure.deployment import models_folders
 from hub.deploy.folder import DeployError
 
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
@@ -63,6 +64,8 @@ def variables(given: Mapping[str, str], host: Host, place: Path) -> dict[str, st
         **_addresses(values),
         "LOGITLAB_DEPLOYMENT": str(place),
         "LOGITLAB_SETTINGS_DIGEST": host.settings_digest,
+        "MODELS_FOLDER": str((place / "models").resolve()),
+        "COURSE_MODELS": models_folders(values["MODELS_MODE"] == "volume"),
         # Names of interfaces have 15 characters at most.
         "LOGITLAB_BRIDGE": values["LOGITLAB_BRIDGE"] or f"{project[:11]}-st",
         "LOGITLAB_GPUS": values["LOGITLAB_GPUS"] or host.gpus,

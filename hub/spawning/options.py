@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hub.configure.deployment import GRADER_UID, INSIDE, Deployment
+from hub.configure.deployment import (
+    GRADER_UID,
+    INSIDE,
+    MODELS_VOLUME,
+    Deployment,
+    models_folders,
+)
 from hub.configure.jupyterlab import Part
 from hub.configure.roles import EXCHANGE
 from hub.settings import Settings
@@ -18,8 +24,6 @@ from hub.spawning.names import container_name, home_volume
 HOME = "/home/student"
 COURSE = "/srv/course"
 CONFIG = "/srv/config"
-MODELS = "/opt/logitlab/models"
-MODELS_VOLUME = "/srv/models"
 # A share of the processor that leaves hub and proxy answering while a class computes; without
 # it the hub was seen to be silent for over a minute when twenty servers started.
 CPU_SHARES = 128
@@ -99,7 +103,7 @@ def _environment(user: str, part: Part, settings: Settings, place: Deployment) -
         "JUPYTER_CONFIG_PATH": CONFIG,
     }
     if place.models_volume:
-        variables["COURSE_MODELS"] = f"{MODELS_VOLUME}:{MODELS}"
+        variables["COURSE_MODELS"] = models_folders(volume=True)
     if part == "grader":
         variables |= {
             "LOGITLAB_SHAPE": "containers",

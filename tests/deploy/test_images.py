@@ -13,6 +13,7 @@ from hub.deploy.__main__ import COMMANDS, main
 from hub.deploy.engine import Client, choose
 from hub.deploy.environment import Site, pip_configuration, site
 from hub.deploy.folder import CHECKOUT, DeployError
+from tests.deploy.test_models import smallest
 
 STAGE = Path("/stage")
 DOCKERFILE = (CHECKOUT / "docker" / "Dockerfile").read_text()
@@ -206,8 +207,7 @@ def test_staging_gives_the_build_wheels_models_and_a_private_environment(tmp_pat
     wheels.mkdir()
     wheel = wheels / WHEELS[0]
     wheel.write_text("torch")
-    (models / "gpt2").mkdir(parents=True)
-    (models / "gpt2" / "config.json").write_text("{}")
+    smallest(models / "gpt2")
     (models / "other").mkdir()
     plan = images.plan({"MODELS": "gpt2"})
     here = Site({"PIP_INDEX_URL": "https://packages.example"}, wheels=(wheels,))
@@ -220,7 +220,7 @@ def test_staging_gives_the_build_wheels_models_and_a_private_environment(tmp_pat
 
 
 def test_a_model_that_is_not_there_is_named_before_anything_is_built(tmp_path):
-    with pytest.raises(DeployError, match="logitlab models add gpt2"):
+    with pytest.raises(DeployError, match="add-model NAME=gpt2"):
         images.stage_inputs(images.plan({"MODELS": "gpt2"}), Site({}), tmp_path, tmp_path / "s")
 
 

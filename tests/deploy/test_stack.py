@@ -20,6 +20,7 @@ class FakeStack(Stack):
         super().__init__(Path("/nowhere"))
         self.__dict__["counts"] = iter(counts)
         values = {"LOGITLAB_TAG": "t", "LOGITLAB_PROJECT": "p", "LOGITLAB_URL": "", "DOMAIN": "x"}
+        values["MODELS_MODE"] = "image"
         self.__dict__["variables"] = values
 
     def docker(self, *arguments, **options):
