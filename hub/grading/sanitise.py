@@ -1,7 +1,8 @@
 """Notebooks made safe to show: nothing a student wrote runs in a reader's browser. Pure.
 
 Markdown and HTML are reduced to a list of allowed elements (nh3, the Rust sanitiser ammonia);
-pictures are kept as data; scripts, widgets and everything else is named instead of shown.
+pictures are kept as data; TeX becomes MathML; scripts, widgets and everything else is named
+instead of shown.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import base64
 import html
 import re
+import secrets
 from typing import Any
 
 import nh3
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode, from_dict
+
+from hub.grading.mathematics import mathml
 
 MAX_MARKDOWN_CHARACTERS = 20_000  # math in deep nesting takes time with its square
 MAX_TEXT_CHARACTERS = 50_000
@@ -31,8 +35,12 @@ ATTRIBUTES = {
 }
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-# TeX commands by which MathJax would make links, styles or elements of its own.
+# TeX commands by which MathJax would make links, styles or elements of its own, in a page that
+# has it: ours have not.
 ACTIVE_TEX = re.compile(r"\\(href|style|class|cssId|require|html\w*|unicode)\b")
+# Stands for a formula while HTML is cleaned; nobody can write it beforehand.
+MARK = f"{secrets.token_hex(16)}-{{}}-"
+MARKS = re.compile(MARK.format(r"(\d+)"))
 
 
 def safe_html(text: str) -> str:
@@ -56,7 +64,7 @@ def _filter_attribute(tag: str, name: str, value: str) -> str | None:
         return value if PICTURE.fullmatch(value) or _is_relative(value) else None
     if name == "href" and value.strip().lower().startswith("data:"):
         return None
-    return value
+    return MARKS.sub("", value)
 
 
 def _is_relative(url: str) -> bool:
@@ -64,21 +72,47 @@ def _is_relative(url: str) -> bool:
     return re.fullmatch(r"\w[\w./ -]*", url) is not None and ".." not in url
 
 
+class _Renderer(IPythonRenderer):
+    """Markdown to HTML, with a mark in the place of each formula that can be read."""
+
+    def __init__(self, attachments: dict[str, dict[str, str]]) -> None:
+        super().__init__(escape=False, attachments=attachments, exclude_anchor_links=True)
+        self._formulas: list[str] = []
+
+    def inline_math(self, body: str) -> str:
+        return self._mark(mathml(body)) or super().inline_math(body)
+
+    def block_math(self, body: str) -> str:
+        return self._mark(mathml(body, block=True)) or super().block_math(body)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        tex = f"\\begin{{{name}}}{body}\\end{{{name}}}"
+        return self._mark(mathml(tex, block=True)) or super().latex_environment(name, body)
+
+    def _mark(self, formula: str | None) -> str:
+        if formula is None:
+            return ""
+        self._formulas.append(formula)
+        return MARK.format(len(self._formulas) - 1)
+
+    def with_formulas(self, cleaned: str) -> str:
+        """Cleaned HTML, which has marks in its text only, with the formulas in their places."""
+        return MARKS.sub(lambda mark: self._formulas[int(mark[1])], cleaned)
+
+
 def safe_markdown(text: str, attachments: dict[str, dict[str, str]] | None = None) -> str:
     """Markdown as one line of safe HTML, which any Markdown renderer passes through unchanged."""
+    renderer = _Renderer(attachments or {})
     if len(text) > MAX_MARKDOWN_CHARACTERS:
         rendered = f"<pre>{html.escape(text[:MAX_MARKDOWN_CHARACTERS])}</pre><p>(cut here)</p>"
     else:
         try:
-            renderer = IPythonRenderer(
-                escape=False, attachments=attachments or {}, exclude_anchor_links=True
-            )
             rendered = MarkdownWithMath(renderer=renderer).render(text)
         except Exception:
             # A reference to an attachment that is not there, and whatever else students write:
             # one cell that cannot be rendered must not cost its owner the page.
             rendered = f"<pre>{html.escape(text)}</pre>"
-    return _one_line(safe_html(rendered))
+    return _one_line(renderer.with_formulas(safe_html(rendered)))
 
 
 def _one_line(cleaned: str) -> str:

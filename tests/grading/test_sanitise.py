@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import copy
+import re
+from pathlib import Path
 from typing import Any
 
+import jupytext
 import pytest
 from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
@@ -26,6 +29,8 @@ ATTACKS = [
     "<meta http-equiv=refresh content='0;//evil'><base href='//evil'>",
     "<img src='https://evil.example/spy.png'>",
     "$\\href{javascript:alert(1)}{x}$",
+    "$\\text{<script>alert(1)</script><iframe src='//evil'>}$",
+    "$$\\class{a}{\\style{position:fixed}{\\text{<style>*{}</style>}}}$$",
     "```\n</code></pre><script>alert(1)</script>\n```",
     "<math><mtext></mtext><mglyph><style><!--</style><img src onerror=alert(1)>",
 ]
@@ -59,8 +64,48 @@ def test_formatting_tables_code_and_pasted_pictures_stay() -> None:
     assert "<code>1 &lt; 2</code>" in html
     assert "<td>1</td>" in html
     assert 'src="data:image/png;base64,aGk="' in html
-    assert "&#36;x_1&#36;" in html
+    assert "<msub><mi>x</mi><mn>1</mn></msub>" in html
     assert "\n" not in html
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("so $a < b$.", "<mrow><mi>a</mi><mo>&lt;</mo><mi>b</mi></mrow></math>."),
+        ("$$\\frac12$$", '<math display="block"><mrow><mfrac><mn>1</mn><mn>2</mn></mfrac>'),
+        ("\\begin{align}a&=b\\end{align}", "<mtd"),
+        ("$\\text{if } x$", "<mtext>if\xa0</mtext>"),
+    ],
+)
+def test_tex_is_drawn_by_the_browser_itself(text: str, shown: str) -> None:
+    assert shown in safe_markdown(text)
+
+
+@pytest.mark.parametrize("tex", ["\\frac", "{" * 5000, "x^1^2"])
+def test_tex_that_cannot_be_read_is_shown_as_it_was_written(tex: str) -> None:
+    shown = safe_markdown(f"${tex}$").replace("&#92;", "\\").replace("&#36;", "$")
+    assert f"${tex}$" in shown
+    assert "<math" not in shown
+
+
+def test_a_formula_in_an_attribute_is_left_out() -> None:
+    shown = safe_markdown(
+        '![so $x$](a.png "and $y$") <a href="https://a.example" title="$z$">a</a>'
+    )
+    assert re.findall('(?:alt|title)="([^"]*)"', shown) == ["so ", "and &#36;y&#36;", "&#36;z&#36;"]
+
+
+def test_a_formula_cannot_move_over_what_stands_beside_it() -> None:
+    assert "-30em" not in safe_markdown("$\\hspace{-30em}x$")
+
+
+def test_every_formula_of_our_assignments_can_be_drawn() -> None:
+    root = Path(__file__).parents[2] / "source"
+    for path in root.glob("*/*.py"):
+        for cell in jupytext.read(path).cells:
+            if cell.cell_type == "markdown":
+                shown = safe_markdown(cell.source)
+                assert "&#36;" not in shown, path
 
 
 def test_sanitised_markdown_survives_a_second_rendering() -> None:
