@@ -32,12 +32,12 @@ __all__ = [
     "as_hook",
     "call_keeping",
     "cost",
-    "hooks_left",
     "live",
     "obj",
     "plain",
     "raises",
     "read_file",
+    "remove_hooks",
     "seed",
     "set_params",
     "state",
@@ -106,9 +106,18 @@ def state(module: Any) -> dict[str, Tensor]:
     return backend.state(module)
 
 
-def hooks_left(model: Any) -> list[str]:
-    """Names of the hook points of a TransformerLens model that still carry a hook."""
-    return backend.hooks_left(model)
+def remove_hooks(model: Any) -> list[str]:
+    """Take the hooks off a TransformerLens model; the names of the points that carried one.
+
+    A test begins with it, so that a hook which another exercise has left costs nothing here, and
+    ends with it to see whether its own exercise has left one:
+
+        assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
+
+    Permanent hooks stay: some models are built with them.
+    """
+    return backend.remove_hooks(model)
+
 
 
 def seed(n: int) -> None:
@@ -202,7 +211,7 @@ class Backend(Protocol):
     def vjp(self, f: Callable, args: Sequence, cotangent: Any) -> tuple[Any, tuple]: ...
     def set_params(self, module: Any, values: Mapping[str, Tensor]) -> None: ...
     def state(self, module: Any) -> dict[str, Tensor]: ...
-    def hooks_left(self, model: Any) -> list[str]: ...
+    def remove_hooks(self, model: Any) -> list[str]: ...
     def seed(self, n: int) -> None: ...
     def read_file(self, path: str, limit: int) -> bytes: ...
     def theirs(self, cls: type) -> Any: ...
@@ -279,9 +288,11 @@ class InProcess:
     def state(self, module: Any) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in module.state_dict().items()}
 
-    def hooks_left(self, model: Any) -> list[str]:
+    def remove_hooks(self, model: Any) -> list[str]:
         points = model.hook_dict.items()
-        return sorted(name for name, hp in points if hp.has_hooks(including_permanent=False))
+        found = sorted(name for name, hp in points if hp.has_hooks(including_permanent=False))
+        model.reset_hooks()
+        return found
 
     def seed(self, n: int) -> None:
         random.seed(n)

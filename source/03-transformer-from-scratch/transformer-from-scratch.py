@@ -26,7 +26,7 @@ import time
 import torch
 
 from course import checks, plots
-from course.calls import call_keeping, state, theirs, vjp
+from course.calls import call_keeping, remove_hooks, state, theirs, vjp
 from course.models import available, model, weights
 
 net = model("tiny-gpt2")
@@ -830,6 +830,7 @@ for what, (n_query, n_key, heads, size), scale, hidden, kind in cases:
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 m = model("tiny-gpt2")
+remove_hooks(m)
 toks = torch.randint(0, m.cfg.d_vocab, (2, 7), generator=g).to(m.cfg.device)
 _, cached = m.run_with_cache(toks)
 
@@ -1757,6 +1758,7 @@ for checkpoint in ("tiny-gpt2", "gpt2"):
 # Everything together: your logits against the library's, on random tokens, to four decimals.
 seed = secrets.randbelow(1_000_000)
 m = model("tiny-gpt2")
+remove_hooks(m)
 for length in (1, 9, m.cfg.n_ctx):
     toks = torch.randint(
         0, m.cfg.d_vocab, (2, length), generator=torch.Generator().manual_seed(seed)

@@ -24,7 +24,7 @@ import secrets
 import torch
 
 from course import checks, plots
-from course.calls import call_keeping, hooks_left
+from course.calls import call_keeping, remove_hooks
 from course.models import model
 
 torch.set_grad_enabled(False)  # we look at a trained model; nothing is trained here
@@ -202,6 +202,7 @@ def token_report(model, text: str, prepend_bos: bool) -> list[tuple[int, str]]:
 
 
 # %% nbgrader={"grade": true, "grade_id": "token_report_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)  # each test begins with the model as it was loaded
 got = token_report(net, "A key in a box", True)
 assert type(got) is list, f"a list of pairs is asked for, not {type(got).__name__}"
 assert all(type(pair) is tuple and len(pair) == 2 for pair in got), (
@@ -222,6 +223,7 @@ assert got[0][0] != net.tokenizer.bos_token_id, "without prepend_bos there is no
 # %% nbgrader={"grade": true, "grade_id": "token_report_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: other texts, with BOS and without, against the tokenizer itself.
 ### BEGIN HIDDEN TESTS
+remove_hooks(net)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 pool = [" the", "The", " Mary", "Mary", ",", " (", "Zq", " 7", "\n", " went", "ing", "  ", " Paris"]
@@ -527,6 +529,7 @@ for name in NAMED[:7]:
 # %% nbgrader={"grade": true, "grade_id": "AXES_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # Hidden: the activations, in order.
 ### BEGIN HIDDEN TESTS
+remove_hooks(net)
 length_of = {"batch": 3, "pos": 5, "query": 5, "key": 5, "head": net.cfg.n_heads, "one": 1}
 length_of |= {"d_model": net.cfg.d_model, "d_head": net.cfg.d_head, "d_mlp": net.cfg.d_mlp}
 run = net.run_with_cache(ids_for(net, 3, 5))[1]
@@ -594,6 +597,7 @@ def cache_sizes(model, tokens: torch.Tensor, wanted) -> dict[str, int]:
 
 
 # %% nbgrader={"grade": true, "grade_id": "cache_sizes_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 got = cache_sizes(net, ids_for(net, 2, 5), lambda name: name == "blocks.1.hook_resid_post")
 assert type(got) is dict, f"a dict is asked for, not {type(got).__name__}"
 assert list(got) == ["blocks.1.hook_resid_post"], f"one activation was wanted; got {list(got)[:3]}"
@@ -610,6 +614,7 @@ assert size == want, (
 ### BEGIN HIDDEN TESTS
 for name in ("tiny-gpt2", "induction-2l2h"):
     m = model(name)
+    remove_hooks(m)
     n = 2 + secrets.randbelow(5)
     toks = ids_for(m, n, 7)
     heads, layers = m.cfg.n_heads, range(m.cfg.n_layers)
@@ -715,6 +720,7 @@ def mixed_pattern(
 
 
 # %% nbgrader={"grade": true, "grade_id": "mixed_pattern_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 toks = ids_for(net, 2, 6)
 got = mixed_pattern(net, toks, toks, 1)
 checks.check_tensor(got, "mixed_pattern", dtype=torch.float32)
@@ -737,7 +743,7 @@ checks.check_close(
     hint="Is it the right layer, and are the scores divided by the root of d_head?",
     atol=1e-4,
 )
-assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
+assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "mixed_pattern_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: two different texts, every layer of two models; the model itself says what is right.
@@ -746,6 +752,7 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name in ("induction-2l2h", "tiny-gpt2"):
     m = model(name)
+    remove_hooks(m)
     ask, found = ids_for(m, 2, 7, g), ids_for(m, 2, 7, g)
     for layer in range(m.cfg.n_layers):
         found_keys = m.run_with_cache(found)[1]["k", layer]
@@ -763,7 +770,7 @@ for name in ("induction-2l2h", "tiny-gpt2"):
             atol=1e-4,
         )
         assert torch.equal(kept[1], ask) and torch.equal(kept[2], found), "tokens were changed"
-assert not hooks_left(m), "hooks are still on the model"
+assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -848,6 +855,7 @@ def residual_parts(model, tokens: torch.Tensor) -> tuple[list[str], torch.Tensor
 
 
 # %% nbgrader={"grade": true, "grade_id": "residual_parts_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 toks = ids_for(net, 2, 5)
 got = residual_parts(net, toks)
 assert type(got) is tuple and len(got) == 2, "a pair is asked for: the names, and the parts"
@@ -867,7 +875,7 @@ checks.check_close(
     hint="Is something missing (the positions? the last layer?), or counted twice?",
     atol=1e-4,
 )
-assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
+assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "residual_parts_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every part on two models, one of them without MLPs.
@@ -876,6 +884,7 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name in ("tiny-gpt2", "induction-2l2h"):
     m = model(name)
+    remove_hooks(m)
     toks = ids_for(m, 2, 6, g)
     run = m.run_with_cache(toks)[1]
     stream = [run["resid_pre", 0]]  # what each layer adds is what the stream gains
@@ -939,6 +948,8 @@ plots.position_grid(
 #
 # And a fourth for later: hooks added with `model.add_hook` stay until `model.reset_hooks()`.
 # `model.run_with_hooks(…)` and `with model.hooks(…)` remove theirs by themselves, also after an error.
+# (The tests take off what they find, so that a forgotten hook costs one exercise and not the next.
+# They begin and end with `remove_hooks`. Your pictures have no such help.)
 #
 # Write `record(model, tokens, points, summary)`: run the model **once** on `tokens` `[batch pos]`, and
 # return a `dict` from each name in `points` (a list of full names) to `summary(activation)` at that
@@ -980,6 +991,7 @@ def record(model, tokens: torch.Tensor, points: list[str], summary) -> dict:
 
 
 # %% nbgrader={"grade": true, "grade_id": "record_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 spots = ["blocks.0.attn.hook_z", "blocks.1.hook_resid_pre"]
 looked = []
 
@@ -1002,7 +1014,7 @@ assert set(got) == set(spots), (
 assert got[spots[0]] == [2, 5, net.cfg.n_heads, net.cfg.d_head], f"{spots[0]}: got {got[spots[0]]}"
 assert got[spots[1]] == [2, 5, net.cfg.d_model], f"{spots[1]}: got {got[spots[1]]}"
 assert len(looked) == 2, f"one run, two points: summary is called twice, not {len(looked)} times"
-assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
+assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "record_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: summaries that return tensors; the run goes on undisturbed, and nothing is left behind.
@@ -1011,6 +1023,7 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name in ("tiny-gpt2", "induction-2l2h"):
     m = model(name)
+    remove_hooks(m)
     toks = ids_for(m, 2, 6, g)
     last = m.cfg.n_layers - 1
     spots = [f"blocks.{i}.attn.hook_{kind}" for kind in "zqv" for i in range(last + 1)]
@@ -1030,7 +1043,7 @@ for name in ("tiny-gpt2", "induction-2l2h"):
         )
     got = record(m, toks[:1], spots[:1], lambda a: int(a.numel()))
     assert got == {spots[0]: run[spots[0]].numel() // 2}, "a second call, with another summary"
-    assert not hooks_left(m), "hooks are still on the model"
+    assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1093,11 +1106,12 @@ def zero_head(model, tokens: torch.Tensor, layer: int, head: int) -> torch.Tenso
 
 # %% nbgrader={"grade": true, "grade_id": "zero_head_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 m = model("induction-2l2h")  # attention only: without its two heads a layer says just its bias
+remove_hooks(m)
 toks = ids_for(m, 2, 6)
 got = zero_head(m, toks, 1, 0)
 checks.check_tensor(got, "zero_head", dtype=torch.float32)
 checks.check_shape(got, (2, 6, m.cfg.d_vocab), "zero_head", axes="batch pos d_vocab")
-assert not hooks_left(m), f"hooks are still on the model: {hooks_left(m)}"
+assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 assert not torch.allclose(got, m(toks), atol=1e-5), (
     "nothing has changed: does the hook return the changed activation?"
 )
@@ -1119,6 +1133,7 @@ g = torch.Generator().manual_seed(seed)
 cases = []
 for name in ("tiny-gpt2", "induction-2l2h"):
     m = model(name)
+    remove_hooks(m)
     toks = ids_for(m, 2, 7, g)
     run = m.run_with_cache(toks)[1]
     for layer in range(m.cfg.n_layers):
@@ -1138,7 +1153,7 @@ for name, toks, layer, head, want in cases:
         rtol=1e-3,
     )
     assert torch.equal(kept[1], toks), "the tokens were changed"
-assert not hooks_left(model("tiny-gpt2")), "hooks are still on the model"
+assert not (left := remove_hooks(model("tiny-gpt2"))), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1228,12 +1243,13 @@ def mean_ablate_head(
 
 # %% nbgrader={"grade": true, "grade_id": "mean_ablate_head_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 m = model("induction-2l2h")
+remove_hooks(m)
 toks = ids_for(m, 2, 6)
 others = ids_for(m, 3, 4) + 1
 got = mean_ablate_head(m, toks, 1, 0, others % m.cfg.d_vocab)
 checks.check_tensor(got, "mean_ablate_head", dtype=torch.float32)
 checks.check_shape(got, (2, 6, m.cfg.d_vocab), "mean_ablate_head", axes="batch pos d_vocab")
-assert not hooks_left(m), f"hooks are still on the model: {hooks_left(m)}"
+assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 assert not torch.allclose(got, m(toks), atol=1e-5), "nothing has changed"
 again = mean_ablate_head(m, toks, 1, 0, torch.cat([others, others]) % m.cfg.d_vocab)
 checks.check_close(
@@ -1252,6 +1268,7 @@ g = torch.Generator().manual_seed(seed)
 cases = []
 for name in ("induction-2l2h", "tiny-gpt2"):
     m = model(name)
+    remove_hooks(m)
     for layer in range(m.cfg.n_layers):
         for head in range(m.cfg.n_heads):
             toks, others = ids_for(m, 2, 6, g), ids_for(m, 3 if head else 1, 4 + head, g)
@@ -1273,7 +1290,7 @@ for name, toks, layer, head, others, want in cases:
         rtol=1e-3,
     )
     assert torch.equal(kept[1], toks) and torch.equal(kept[4], others), "tokens were changed"
-assert not hooks_left(model("tiny-gpt2")), "hooks are still on the model"
+assert not (left := remove_hooks(model("tiny-gpt2"))), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1341,13 +1358,14 @@ def steer(
 
 
 # %% nbgrader={"grade": true, "grade_id": "steer_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 toks = ids_for(net, 2, 6)
 arrow = torch.ones(net.cfg.d_model, device=toks.device).cumsum(0).sin() * 3
 plain_logits = net(toks)
 got = steer(net, toks, 1, 3, arrow)
 checks.check_tensor(got, "steer", dtype=torch.float32)
 checks.check_shape(got, tuple(plain_logits.shape), "steer", axes="batch pos d_vocab")
-assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
+assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 checks.check_close(
     got[:, :3],
     plain_logits[:, :3],
@@ -1373,6 +1391,7 @@ g = torch.Generator().manual_seed(seed)
 cases = []
 for name in ("induction-2l2h", "tiny-gpt2"):
     m = model(name)
+    remove_hooks(m)
     for layer in range(m.cfg.n_layers):
         for position in (0, 4, -1, -3):
             toks = ids_for(m, 3, 6, g)
@@ -1399,7 +1418,7 @@ for name, toks, layer, position, arrow, want in cases:
         rtol=1e-3,
     )
     assert torch.equal(kept[1], toks) and torch.equal(kept[4], arrow), "an argument was changed"
-assert not hooks_left(model("tiny-gpt2")), "hooks are still on the model"
+assert not (left := remove_hooks(model("tiny-gpt2"))), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1502,6 +1521,7 @@ def direct_attribution(
 
 
 # %% nbgrader={"grade": true, "grade_id": "direct_attribution_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 toks = ids_for(net, 2, 5)
 yes, no = ids_for(net, 2, 2)
 end = net.run_with_cache(toks)[1]["resid_post", net.cfg.n_layers - 1]  # [batch pos d_model]
@@ -1540,6 +1560,7 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name in ("tiny-gpt2", "induction-2l2h"):
     m = model(name)
+    remove_hooks(m)
     width = m.cfg.d_model
     for size in (3.0, 0.004):  # with small parts eps counts
         pieces = torch.randn(4, 3, 2, width, generator=g) * size
@@ -1667,6 +1688,7 @@ def logit_lens(model, tokens: torch.Tensor) -> torch.Tensor:
 
 
 # %% nbgrader={"grade": true, "grade_id": "logit_lens_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 toks = ids_for(net, 2, 5)
 got = logit_lens(net, toks)
 checks.check_tensor(got, "logit_lens", dtype=torch.float32)
@@ -1693,6 +1715,7 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name in ("induction-2l2h", "tiny-gpt2"):
     m = model(name)
+    remove_hooks(m)
     toks = ids_for(m, 2, 6, g)
     outputs = ("hook_attn_out",) if m.cfg.attn_only else ("hook_attn_out", "hook_mlp_out")
     wants = []
@@ -1797,6 +1820,7 @@ def patch_resid(model, clean: torch.Tensor, corrupt: torch.Tensor, metric) -> to
 
 
 # %% nbgrader={"grade": true, "grade_id": "patch_resid_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 good = ids_for(net, 1, 5)
 bad = good.clone()
 bad[0, 2] = (bad[0, 2] + 5) % net.cfg.d_vocab  # the two texts differ at position 2
@@ -1811,7 +1835,7 @@ def likes_target(logits):
 got = patch_resid(net, good, bad, likes_target)
 checks.check_tensor(got, "patch_resid", dtype=torch.float32)
 checks.check_shape(got, (net.cfg.n_layers, 5), "patch_resid of tokens [1 5]", axes="layer pos")
-assert not hooks_left(net), f"hooks are still on the model: {hooks_left(net)}"
+assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 assert abs(float(got[0, 2]) - 1) < 1e-3, (
     "before layer 0 the two texts differ only at position 2, so putting that one back restores "
     f"everything: 1, not {float(got[0, 2]):.3f}. Does the model run on the corrupt text, and is 0 the "
@@ -1830,6 +1854,7 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name in ("induction-2l2h", "tiny-gpt2"):
     m = model(name)
+    remove_hooks(m)
     good, bad = ids_for(m, 2, 5, g), ids_for(m, 2, 5, g)
     mix = torch.randn(2, 5, m.cfg.d_vocab, generator=g).to(m.cfg.device)
 
@@ -1861,7 +1886,7 @@ for name in ("induction-2l2h", "tiny-gpt2"):
         rtol=2e-3,
     )
     assert torch.equal(kept[1], good) and torch.equal(kept[2], bad), "tokens were changed"
-    assert not hooks_left(m), "hooks are still on the model"
+    assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]

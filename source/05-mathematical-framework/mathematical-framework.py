@@ -26,7 +26,7 @@ import torch
 from transformer_lens import FactoredMatrix
 
 from course import checks, plots
-from course.calls import call_keeping, cost
+from course.calls import call_keeping, cost, remove_hooks
 from course.models import model
 
 torch.set_grad_enabled(False)  # we read a trained model; nothing is trained here
@@ -151,6 +151,7 @@ def direct_path(model, tokens: torch.Tensor) -> torch.Tensor:
 
 
 # %% nbgrader={"grade": true, "grade_id": "direct_path_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 got = direct_path(net, torch.tensor([BOS, 3, 3, 60, 3]))
 checks.check_tensor(got, "direct_path", dtype=torch.float32)
 checks.check_shape(got, (5, 65), "direct_path of 5 tokens", axes="pos vocab")
@@ -166,6 +167,7 @@ assert torch.allclose(got[4], swapped[4], atol=1e-5), (
 # %% nbgrader={"grade": true, "grade_id": "direct_path_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: other texts, against a run of the model in which no head says anything.
 ### BEGIN HIDDEN TESTS
+remove_hooks(net)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 mute = [(f"blocks.{n}.hook_attn_out", lambda out, hook: torch.zeros_like(out)) for n in (0, 1)]
@@ -251,6 +253,7 @@ def ov_circuit(model, layer: int, head: int) -> FactoredMatrix:
 
 
 # %% nbgrader={"grade": true, "grade_id": "ov_circuit_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 got = ov_circuit(net, 1, 0)
 assert type(got) is FactoredMatrix, f"a FactoredMatrix is asked for, not {type(got).__name__}"
 checks.check_shape(got.A, (65, 32), "the left factor of ov_circuit", axes="vocab d_head")
@@ -269,6 +272,7 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name in ("induction-2l2h-noln", "tiny-gpt2", "induction-1l"):
     m = model(name)
+    remove_hooks(m)
     v, d = m.cfg.d_vocab, m.cfg.d_model
     for layer in range(m.cfg.n_layers):
         for head in range(m.cfg.n_heads):
@@ -293,6 +297,7 @@ for name in ("induction-2l2h-noln", "tiny-gpt2", "induction-1l"):
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 m = model("tiny-gpt2")
+remove_hooks(m)
 last = (m.cfg.n_layers - 1, m.cfg.n_heads - 1)
 at = torch.randint(0, m.cfg.d_vocab, (2, 9), generator=torch.Generator().manual_seed(seed))
 into = [[float(e) for e in (m.W_V[last].T @ m.W_E[i])] for i in at[0].tolist()]
@@ -497,6 +502,7 @@ def qk_circuit(model, layer: int, head: int) -> FactoredMatrix:
 
 
 # %% nbgrader={"grade": true, "grade_id": "qk_circuit_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 got = qk_circuit(net, 0, 1)
 assert type(got) is FactoredMatrix, f"a FactoredMatrix is asked for, not {type(got).__name__}"
 checks.check_shape(got.A, (65, 32), "the left factor of qk_circuit", axes="vocab d_head")
@@ -519,6 +525,7 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name in ("tiny-gpt2", "induction-2l2h-noln", "induction-1l"):
     m = model(name)
+    remove_hooks(m)
     v = m.cfg.d_vocab
     for layer in range(m.cfg.n_layers):
         for head in range(m.cfg.n_heads):
@@ -910,6 +917,7 @@ def patterns_of(model, tokens):
 
 
 # %% nbgrader={"grade": true, "grade_id": "run_frozen_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 text = torch.tensor([BOS, 8, 2, 9, 8, 2])
 frozen = patterns_of(net, text)
 seed = secrets.randbelow(1_000_000)
@@ -931,6 +939,7 @@ assert torch.allclose(both, apart, atol=1e-2, rtol=1e-3), (
 # %% nbgrader={"grade": true, "grade_id": "run_frozen_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden: random patterns and streams, against the model run with hooks that put them in.
 ### BEGIN HIDDEN TESTS
+remove_hooks(net)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 
@@ -1046,6 +1055,7 @@ def path_expansion(model, tokens: torch.Tensor) -> dict:
 
 
 # %% nbgrader={"grade": true, "grade_id": "path_expansion_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 text = torch.tensor([BOS, 8, 2, 9, 40, 8, 2, 9])
 got = path_expansion(net, text)
 assert type(got) is dict, f"a dict is asked for, not {type(got).__name__}"
@@ -1063,6 +1073,7 @@ assert off < 1e-3, (
 # %% nbgrader={"grade": true, "grade_id": "path_expansion_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every path by itself, against what is missing when runs are cut by hooks.
 ### BEGIN HIDDEN TESTS
+remove_hooks(net)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 
@@ -1405,6 +1416,9 @@ def composition_scores(model, kind: str, score) -> torch.Tensor:
 
 
 # %% nbgrader={"grade": true, "grade_id": "composition_scores_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
+
+
 def gets_through(first, second):
     """The share of the earlier head's output that the later head reads, in Frobenius norms."""
     sizes = (first.pow(2).sum() * second.pow(2).sum()).sqrt()
@@ -1433,6 +1447,7 @@ seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for name in ("tiny-gpt2", "induction-2l2h-noln", "induction-2l2h"):
     m = model(name)
+    remove_hooks(m)
     heads = m.cfg.n_heads
     Q, K, V, out = (w.detach().cpu().double() for w in (m.W_Q, m.W_K, m.W_V, m.W_O))
     x, y, z = torch.randn(3, m.cfg.d_model, generator=g, dtype=torch.float64)
@@ -1530,6 +1545,7 @@ def score_terms(model, layer: int, head: int, parts: torch.Tensor) -> torch.Tens
 
 
 # %% nbgrader={"grade": true, "grade_id": "score_terms_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
 seed = secrets.randbelow(1_000_000)
 pieces = torch.randn(3, 5, 64, generator=torch.Generator().manual_seed(seed))
 got = score_terms(net, 1, 0, pieces)
@@ -1557,6 +1573,7 @@ for name, layer, head in (
     ("tiny-gpt2", 1, 0),
 ):
     m = model(name)
+    remove_hooks(m)
     pieces = torch.randn(4, 3, m.cfg.d_model, generator=g).to(m.cfg.device)
     form = m.W_Q[layer, head].double() @ m.W_K[layer, head].double().T / m.cfg.d_head**0.5
     want = torch.zeros(4, 4, 3, 3)

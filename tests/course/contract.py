@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,9 @@ FORBIDDEN_NAMES = frozenset(
     }
 )
 BROAD = {"Exception", "BaseException"}
+LOADER, CLEANER = "model", "remove_hooks"
+# What a model's attributes with such names give has not passed a hook point.
+UNHOOKED = ("cfg", "tokenizer", "to_", "W_", "b_")
 FEWEST_WRONG, FEWEST_RIGHT, FEWEST_HINTS = 4, 1, 2
 TOGETHER = "together_test"  # begins the name of a cell that tests all of a student's parts at once
 LARGEST_SHARE = 0.1  # of the points, for such cells: there a slip costs a second time
@@ -171,6 +174,19 @@ def tests_draw_fresh_inputs_and_say_the_seed(assignment: Assignment) -> Iterator
             yield f"{grade_id(cell)} does not show its seed in a message"
 
 
+def tests_begin_with_models_without_hooks(assignment: Assignment) -> Iterator[str]:
+    """A slip costs once: a hook that another exercise or a cell to play with left is taken off."""
+    given = {name for cell in assignment.cells("released") for name in _models(cell.source)}
+    for cell in assignment.cells("test"):
+        known, clean = _models(cell.source) | dict.fromkeys(given), set()
+        for use, text in _uses_of_models(ast.parse(cell.source), known):
+            if use == CLEANER:
+                clean |= {text, known.get(text)}
+            elif text not in clean:
+                yield f"{grade_id(cell)} uses {text} before {CLEANER}({text})"
+                break
+
+
 def names_are_bound_by_one_kind_of_cell(assignment: Assignment) -> Iterator[str]:
     """Given cells, solutions and tests share no name that they bind."""
     try:
@@ -209,6 +225,7 @@ RULES = (
     tests_use_nothing_forbidden,
     tests_end_with_an_assert,
     tests_draw_fresh_inputs_and_say_the_seed,
+    tests_begin_with_models_without_hooks,
     names_are_bound_by_one_kind_of_cell,
     at_most_one_question_is_marked_by_hand,
 )
@@ -235,6 +252,41 @@ def _bound(source: str) -> set[str]:
         elif isinstance(node, ast.Assign):
             bound |= {t.id for t in node.targets if isinstance(t, ast.Name)}
     return bound
+
+
+def _models(source: str) -> dict[str, str | None]:
+    """The names that a cell's statements give to a model, each with the text of the call."""
+    return {
+        target.id: ast.unparse(node.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign) and _loads_model(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _loads_model(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and _name(node.func) == LOADER
+
+
+def _uses_of_models(node: ast.AST, known: Collection[str]) -> Iterator[tuple[str, str]]:
+    """What is done with models, in order: CLEANER, or another use; and the text of the model.
+
+    Left out are functions that a test defines: they run later.
+    """
+    if isinstance(node, ast.FunctionDef | ast.Lambda):
+        return
+    if isinstance(node, ast.Assign) and _loads_model(node.value):
+        return
+    if isinstance(node, ast.Attribute) and node.attr.startswith(UNHOOKED):
+        return
+    if isinstance(node, ast.Call) and _name(node.func) == CLEANER:
+        yield CLEANER, ast.unparse(node.args[0])
+    elif _loads_model(node) or (isinstance(node, ast.Name) and node.id in known):
+        yield "use", ast.unparse(node)
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from _uses_of_models(child, known)
 
 
 def _name(node: ast.AST) -> str:

@@ -150,6 +150,18 @@ BROKEN = {
         contract.tests_draw_fresh_inputs_and_say_the_seed,
         parsed(GOOD.replace(" [seed {seed}]", "")),
     ),
+    "a_model_with_hooks_of_another_exercise": (
+        contract.tests_begin_with_models_without_hooks,
+        parsed(with_last_line('m = model("tiny-gpt2")\nassert m(raw) == 0')),
+    ),
+    "a_given_model_whose_hooks_come_off_too_late": (
+        contract.tests_begin_with_models_without_hooks,
+        parsed(
+            with_last_line("got = double(net)\nassert not remove_hooks(net)").replace(
+                "import torch", 'import torch\nnet = model("tiny-gpt2")'
+            )
+        ),
+    ),
     "a_test_that_rebinds_a_given_name": (
         contract.names_are_bound_by_one_kind_of_cell,
         parsed(with_last_line("torch = None\nassert seed >= 0")),

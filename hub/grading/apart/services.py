@@ -58,8 +58,11 @@ class AcrossProcesses:
             return self._conversation.service("state", module)
         return self._here.state(module)
 
-    def hooks_left(self, model: Any) -> list[str]:
-        return self._conversation.service("hooks_left", model)
+    def remove_hooks(self, model: Any) -> list[str]:
+        there = self._conversation.service("remove_hooks", model)
+        if type(there) is not list or any(type(name) is not str for name in there):
+            self._conversation.distrust("its hook points have no names")
+        return sorted({*self._here.remove_hooks(model), *there})
 
     def seed(self, n: int) -> None:
         self._here.seed(n)
