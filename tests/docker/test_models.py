@@ -253,6 +253,8 @@ def test_a_model_in_the_image_is_loaded_offline_by_name_and_once_for_all_contain
     finally:
         docker("rm", "-f", *names, check=False)
     assert MODEL in before["names"]
+    listed = docker("run", "--rm", *limits, baked, "logitlab", "models", "list")
+    assert f"{MODEL} " in listed and "/opt/logitlab/models" in listed
     assert after["answer"] == rows[f"{names[0]} with it"]["answer"]
     assert grew(before, after, "rss") > 0.9 * PARAMETERS_MIB
     assert grew(before, after, "private") < LITTLE_MIB
