@@ -431,13 +431,26 @@ def autograde(
 )
 @click.option("--source", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option("--workers", type=click.IntRange(1), help="Notebooks executed at once.")
+@click.option(
+    "--mutants",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Mutants of each reference at most, from all of its parts; 0 for none.",
+)
 def prove(
-    assignments: tuple[str, ...], tests: Any, source: Path | None, workers: int | None
+    assignments: tuple[str, ...],
+    tests: Any,
+    source: Path | None,
+    workers: int | None,
+    mutants: int,
 ) -> None:
     """Prove that the tests of ASSIGNMENTS (default: all) give and take the points they should.
 
     The reference has full marks, the stub none, every listed wrong answer loses points on a
-    hidden test, every listed right answer keeps them.
+    hidden test, every listed right answer keeps them. Mutants of the reference, with one small
+    slip each, fail some test, or answers.py says in a line why none can see it. They run in one
+    of the two ways of --tests only.
     """
     from hub.authoring import catalogue
     from hub.authoring.errors import AuthoringError
@@ -447,8 +460,9 @@ def prove(
     failures = []
     for name in assignments or catalogue.available(root):
         for mode in ("together", "apart") if tests == "both" else (tests,):
+            slips = mutants if mode == "together" or tests == "apart" else 0
             try:
-                say(prove(root / name, mode, workers))
+                say(prove(root / name, mode, workers, mutants=slips))
             except (NotProved, AnswersError, AuthoringError) as error:
                 failures.append(f"{error}")
     if failures:

@@ -3,6 +3,8 @@
 For every exercise the reference has full marks, the untouched stub none of the points, every
 listed wrong answer fails a hidden test, every listed right one passes all, and breaking one
 exercise costs only its own points. Every answer is really executed, as a submission would be.
+Mutants of the reference are executed too: each fails a test, or `answers.py` says why none can
+tell it from the reference.
 """
 
 from __future__ import annotations
@@ -20,16 +22,22 @@ from nbformat import NotebookNode
 
 from hub.authoring.release import source_notebooks, student_version
 from hub.grading.execute import ApartError, Limits, Tests, execute, files_below
+from hub.grading.mutants import Mutant
 from hub.grading.roles import role
 from hub.grading.trials import (
     Answer,
     AnswersError,
     Part,
     Rounds,
+    Same,
     Trial,
     exercises,
+    groups,
     make_trials,
+    mutant_answers,
+    mutants_of,
     read_answers,
+    read_same,
     split_tests,
 )
 from hub.rounds import STOPPED, Outcome, Seen, Weighed, faults, weigh
@@ -38,7 +46,8 @@ __all__ = ["AnswersError", "NotProved", "prove"]
 
 LIMITS = Limits(cell_seconds=120, total_seconds=600)
 COLUMNS = 100  # of the terminal that the table is for
-LONGEST_NAME = 28  # in the table, so that its lines fit
+LONGEST_NAME = 20  # in the table, so that its lines fit
+MUTANT_CELL_SECONDS = 60  # that an endless loop may cost; imports on a busy machine need many
 
 
 class NotProved(Exception):
@@ -56,8 +65,12 @@ class Row:
     caught_hidden: int = 0
     right: int = 0
     kept: int = 0
+    killed: int = 0
+    same: int = 0
+    survived: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def prove(
@@ -65,6 +78,7 @@ def prove(
     tests: Tests = "together",
     workers: int | None = None,
     limits: Limits = LIMITS,
+    mutants: int = 0,
 ) -> Iterator[str]:
     """Prove the notebooks of an assignment; yields progress and, at the end, a table of each.
 
@@ -72,6 +86,7 @@ def prove(
     tests: "together" or "apart", as in `execute`.
     workers: notebooks executed at once; one a core if None.
     limits: of a notebook with one answer; the time of a notebook grows with its rounds.
+    mutants: of each reference at most, chosen from all of its parts, always the same; 0 for none.
 
     Raises:
         NotProved: after the table, if anything is not as it should be; before it, if the
@@ -80,7 +95,8 @@ def prove(
     """
     notebooks = source_notebooks(source_folder)
     listed = read_answers(source_folder / "answers.py")
-    _check_names(listed, list(notebooks.values()), source_folder)
+    same = read_same(source_folder / "answers.py")
+    _check_names([*listed, *same], list(notebooks.values()), source_folder)
     stubs = student_version(source_folder).files
     run = Runner(
         files_below(source_folder, ["*.py"]), limits, tests, workers or os.cpu_count() or 1
@@ -92,10 +108,15 @@ def prove(
         outcomes: list[Outcome] = []
         started = time.monotonic()
         try:
-            yield from run.all(*make_trials(parts, stub, listed), found, outcomes)
+            rounds, trials = make_trials(parts, stub, listed)
+            yield from run.all(rounds, trials, found, outcomes)
+            if mutants:
+                yield from run.mutants(notebook, mutants, rounds, found, outcomes)
         except ApartError as error:
             raise NotProved(f"{source_folder.name}: tests cannot run apart: {error}") from error
-        rows = judge(exercises(notebook), found, outcomes)
+        rows = judge(exercises(notebook), found, outcomes, same)
+        if mutants:
+            add_unknown(rows, notebook, same)
         title = f"{name}, tests {tests}"
         yield from table(title, rows)
         yield total(title, rows, time.monotonic() - started)
@@ -104,7 +125,9 @@ def prove(
         raise NotProved(f"{source_folder.name}: {wrongs} of the proofs failed (see the table)")
 
 
-def _check_names(answers: list[Answer], notebooks: list[NotebookNode], folder: Path) -> None:
+def _check_names(
+    answers: Sequence[Answer | Same], notebooks: list[NotebookNode], folder: Path
+) -> None:
     known = [name for notebook in notebooks for name in exercises(notebook)]
     for answer in answers:
         if answer.exercise not in known:
@@ -144,6 +167,30 @@ class Runner:
                     trial = rounds.trial(again.groups, again.alone, again.cause)
                     running.add(pool.submit(self.one, trial, tests))
 
+    def mutants(
+        self,
+        notebook: NotebookNode,
+        most: int,
+        rounds: Rounds,
+        tests: Mapping[str, Part],
+        outcomes: list[Outcome],
+    ) -> Iterator[str]:
+        """Execute mutants of the references in rounds, once the references are in order.
+
+        A cell has less time than elsewhere, for a mutant can be an endless loop; but twice that
+        of the reference's whole notebook, if this machine is slow.
+        """
+        reference = next(one for one in outcomes if one.answer.kind == "reference")
+        if reference.failed:
+            yield "no mutants are tried, as the reference itself fails tests"
+            return
+        answers = mutant_answers(notebook, most)
+        yield f"{len(answers)} mutants of {len(exercises(notebook))} references"
+        seconds = min(self.limits.cell_seconds, max(MUTANT_CELL_SECONDS, 2 * reference.seconds))
+        bounded = replace(self, limits=replace(self.limits, cell_seconds=seconds))
+        trials = rounds.trials([tuple(group) for group in groups(answers) if group])
+        yield from bounded.all(rounds, trials, tests, outcomes)
+
     def one(self, trial: Trial, tests: Mapping[str, Part]) -> Weighed:
         """Execute a trial, and weigh what is seen."""
         execution = execute(
@@ -178,8 +225,14 @@ def _record(cell: NotebookNode, seen: Seen) -> None:
         seen.stopped.add(name)
 
 
-def judge(names: list[str], tests: Mapping[str, Part], outcomes: list[Outcome]) -> list[Row]:
+def judge(
+    names: list[str],
+    tests: Mapping[str, Part],
+    outcomes: list[Outcome],
+    same: Sequence[Same] = (),
+) -> list[Row]:
     """The rows of the table, one an exercise, and one for the notebook as a whole. Pure."""
+    justified = {(one.exercise, one.line) for one in same}
     whole = Row("(whole notebook)")
     rows = {name: Row(name) for name in names}
     for test in tests.values():
@@ -198,55 +251,101 @@ def judge(names: list[str], tests: Mapping[str, Part], outcomes: list[Outcome]) 
         elif outcome.answer.kind == "right":
             row.right += 1
             row.kept += not outcome.failed
+        elif mutant := outcome.answer.mutant:
+            _judge_mutant(row, outcome, mutant, (row.exercise, mutant.after) in justified)
     return [*rows.values(), whole]
+
+
+def _judge_mutant(row: Row, outcome: Outcome, mutant: Mutant, justified: bool) -> None:
+    if outcome.failed:
+        row.killed += 1
+        if justified:
+            row.notes.append(f"a test sees it, so answers.py need not justify: {mutant.after}")
+    elif justified:
+        row.same += 1
+    else:
+        row.survived += 1
+        row.faults.append(
+            f"no test sees a mutant: {outcome.answer.title}\n- {mutant.before}\n+ {mutant.after}"
+        )
+
+
+def add_unknown(rows: list[Row], notebook: NotebookNode, same: Sequence[Same]) -> None:
+    """Add to the faults what `answers.py` justifies and is no mutant of its reference."""
+    for row in rows:
+        lines = {mutant.after for mutant in mutants_of(notebook, row.exercise)}
+        row.faults += [
+            f"answers.py justifies what is no mutant: {one.line}"
+            for one in same
+            if one.exercise == row.exercise and one.line not in lines
+        ]
 
 
 def _progress(outcome: Outcome) -> str:
     answer = outcome.answer
     about = (
         answer.title
-        if answer.kind not in ("wrong", "right")
+        if answer.kind not in ("wrong", "right", "mutant")
         else f"{answer.exercise}: {answer.title}"
     )
     verdict = f"fails {', '.join(outcome.failed)}" if outcome.failed else "passes"
+    if answer.kind == "mutant":
+        verdict = "killed" if outcome.failed else "survives"
     return f"[{answer.kind}] {about}: {verdict}"
 
 
 def table(title: str, rows: list[Row]) -> Iterator[str]:
     """The rows as lines of text, with what is not as it should be below them.
 
-    by visible, by hidden: wrong answers that a visible or hidden test catches.
+    visible, hidden: wrong answers that a visible or hidden test catches. right: right ones that
+    keep their points, of all. killed, same, survived: mutants that a test catches, that are
+    justified, and that are neither.
     """
     width = min(LONGEST_NAME, max(len(row.exercise) for row in rows))
     yield ""
     yield title
+    yield f"{'':<{width}}          -- wrong answers --            ------ mutants -----"
     yield (
-        f"{'exercise':<{width}}  points  wrong  by visible  by hidden  missed  right    time"
-        "  verdict"
+        f"{'exercise':<{width}}  points  visible  hidden  missed  right  killed  same  survived"
+        "    time  faults"
     )
     for row in rows:
         name = row.exercise if len(row.exercise) <= width else f"{row.exercise[: width - 1]}…"
         missed = row.wrong - row.caught_hidden
         yield (
-            f"{name:<{width}}  {row.points:>6g}  {row.wrong:>5}  {row.caught_visibly:>10}"
-            f"  {row.caught_hidden:>9}  {missed:>6}  {f'{row.kept}/{row.right}':>5}"
-            f"  {row.seconds:>4.0f} s  {_verdict(len(row.faults))}"
+            f"{name:<{width}}  {row.points:>6g}  {row.caught_visibly:>7}  {row.caught_hidden:>6}"
+            f"  {missed:>6}  {f'{row.kept}/{row.right}':>5}  {row.killed:>6}  {row.same:>4}"
+            f"  {row.survived:>8}  {row.seconds:>4.0f} s  {len(row.faults) or 'none':>6}"
         )
     for row in rows:
-        for fault in row.faults:
-            text = f"FAULT  {row.exercise}: {fault}"
-            yield from textwrap.wrap(text, COLUMNS, subsequent_indent=" " * len("FAULT  "))
+        for kind, texts in (("FAULT", row.faults), ("note", row.notes)):
+            for text in texts:
+                yield from _below(f"{kind}  {row.exercise}: {text}", " " * (len(kind) + 2))
+
+
+def _below(text: str, indent: str) -> Iterator[str]:
+    """A text below the table: its first line wrapped, others (lines of programs) as they are."""
+    words, *lines = text.splitlines()
+    yield from textwrap.wrap(words, COLUMNS, subsequent_indent=indent)
+    yield from (f"{indent}{line}" for line in lines)
 
 
 def total(title: str, rows: list[Row], seconds: float) -> str:
     """One line about all rows; `seconds` of wall time."""
     caught, wrong = sum(row.caught_hidden for row in rows), sum(row.wrong for row in rows)
     kept, right = sum(row.kept for row in rows), sum(row.right for row in rows)
+    faults = sum(len(row.faults) for row in rows)
     return (
         f"{title}: {sum(row.points for row in rows):g} points, {caught}/{wrong} wrong caught, "
-        f"{kept}/{right} right kept, {seconds:.0f} s, {_verdict(sum(len(r.faults) for r in rows))}"
+        f"{kept}/{right} right kept, {_mutants(rows)}{seconds:.0f} s, "
+        f"{f'{faults} FAULTS' if faults else 'ok'}"
     )
 
 
-def _verdict(faults: int) -> str:
-    return f"{faults} FAULTS" if faults else "ok"
+def _mutants(rows: list[Row]) -> str:
+    killed, same, survived = (
+        sum(getattr(row, name) for row in rows) for name in ("killed", "same", "survived")
+    )
+    if not killed + same + survived:
+        return ""
+    return f"mutants: {killed} killed, {same} the same, {survived} survived, "

@@ -23,11 +23,12 @@ from nbformat.v4 import new_code_cell
 
 from hub.grading.apart.manifest import names_of
 from hub.grading.hidden import split_hidden
+from hub.grading.mutants import Mutant, mutants, one_line, sample
 from hub.grading.roles import role
 
-Kind = Literal["reference", "stub", "broken", "wrong", "right", "control", "combined"]
+Kind = Literal["reference", "stub", "broken", "wrong", "right", "mutant", "control", "combined"]
 
-HEADER = re.compile(r"^# %% \[(wrong|right)\] (\w+): (.+)$", re.MULTILINE)
+HEADER = re.compile(r"^# %% \[(wrong|right|same)\] (\w+): (.+)$", re.MULTILINE)
 HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
 PAIRS_OF_A_TRIAL = 6  # of rounds: one half of the exercises, then the other
 
@@ -41,12 +42,23 @@ class Answer:
     """One thing that is tried: a listed answer to an exercise, or a whole notebook.
 
     text replaces the solution cell of `exercise`; a whole notebook has none.
+    mutant: what was changed, where the text is a mutant of the reference.
     """
 
     kind: Kind
     exercise: str | None
     title: str
     text: str | None = None
+    mutant: Mutant | None = None
+
+
+@dataclass(frozen=True)
+class Same:
+    """A mutant that no test can tell from the reference: its changed lines, and why."""
+
+    exercise: str
+    line: str
+    why: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,26 @@ class Trial:
 
 def read_answers(path: Path) -> list[Answer]:
     """The answers of a percent text; none if there is no file."""
+    return [
+        Answer("wrong" if kind == "wrong" else "right", exercise, title, text)
+        for kind, exercise, title, text in _cells(path)
+        if kind != "same"
+    ]
+
+
+def read_same(path: Path) -> list[Same]:
+    """The mutants that a percent text justifies: comments, each a mutant's changed lines in one."""
+    return [
+        Same(exercise, one_line(line.strip().removeprefix("# ")), why)
+        for kind, exercise, why, text in _cells(path)
+        if kind == "same"
+        for line in text.splitlines()
+        if line.strip()
+    ]
+
+
+def _cells(path: Path) -> list[tuple[str, str, str, str]]:
+    """Of each cell of `answers.py`: kind, exercise, what the header says, and the text below."""
     if not path.is_file():
         return []
     text = path.read_text(encoding="utf-8")
@@ -89,16 +121,11 @@ def read_answers(path: Path) -> list[Answer]:
     if cells != len(headers):
         raise AnswersError(
             f"{path}: {cells - len(headers)} cell(s) do not begin with "
-            "'# %% [wrong] <exercise>: <what is wrong>' or '# %% [right] …'"
+            "'# %% [wrong] <exercise>: <what is wrong>', '# %% [right] …' or '# %% [same] …'"
         )
     ends = [header.start() for header in headers[1:]] + [len(text)]
     return [
-        Answer(
-            "wrong" if header[1] == "wrong" else "right",
-            header[2],
-            header[3].strip(),
-            text[header.end() : end].strip(),
-        )
+        (header[1], header[2], header[3].strip(), text[header.end() : end].strip())
         for header, end in zip(headers, ends, strict=True)
     ]
 
@@ -214,11 +241,22 @@ def make_trials(
         _whole(Answer("reference", None, "reference"), parts, {}),
         _whole(Answer("stub", None, "stub"), parts, stubs),
     ]
-    size = 2 * PAIRS_OF_A_TRIAL
-    for several in (broken, combined):
-        for start in range(0, len(several), size):
-            trials.append(rounds.trial(several[start : start + size]))
-    return rounds, trials
+    return rounds, [*trials, *rounds.trials(broken), *rounds.trials(combined)]
+
+
+def mutants_of(notebook: NotebookNode, exercise: str) -> list[Mutant]:
+    """Every mutant of the reference of an exercise; none if the notebook has no such exercise."""
+    cells = [cell for cell in notebook.cells if _name(cell) == exercise]
+    return [mutant for cell in cells for mutant in mutants(cell.source)]
+
+
+def mutant_answers(notebook: NotebookNode, most: int) -> list[Answer]:
+    """At most `most` mutants of each reference, as answers."""
+    return [
+        Answer("mutant", name, f"line {one.line}, {one.what}", one.source, one)
+        for name in exercises(notebook)
+        for one in sample(mutants_of(notebook, name), most, seed=name)
+    ]
 
 
 def _whole(answer: Answer, parts: NotebookNode, texts: dict[str, str]) -> Trial:
@@ -272,6 +310,11 @@ class Rounds:
                 notebook.cells.append(cell)
             places += [number] * (1 + len(block))
         return Trial(rounds, tuple(places), notebook, self.source, alone, cause)
+
+    def trials(self, tried: Sequence[Group]) -> list[Trial]:
+        """Notebooks with as many rounds as one may have."""
+        size = 2 * PAIRS_OF_A_TRIAL
+        return [self.trial(tried[start : start + size]) for start in range(0, len(tried), size)]
 
     def _forget(self) -> str:
         """A cell that unbinds what a round binds: where a round does not, it is missed."""
