@@ -31,10 +31,13 @@ def check(models: Path) -> Iterator[str]:
     Raises DeployError with all that is wrong, and what to do.
     """
     wrong = [] if _open_to_all(models) else [f"closed to others: `chmod a+rx {models}`"]
-    for path in sorted(models.iterdir()):
-        if not path.name.startswith(".") and (path.is_dir() or path.is_symlink()):
-            yield f"checking the model {path.name}, {size_mb([path])} MB"
-            wrong += [f"{path.name}: {fault}" for fault in faults(path)]
+    there = [path for path in sorted(models.iterdir()) if not path.name.startswith(".")]
+    there = [path for path in there if path.is_dir() or path.is_symlink()]
+    if not there:
+        yield f"no models in {models} yet: `make add-model NAME=gpt2`"
+    for path in there:
+        yield f"checking the model {path.name}, {size_mb([path])} MB"
+        wrong += [f"{path.name}: {fault}" for fault in faults(path)]
     if wrong:
         raise DeployError(
             f"{models} is not in order:\n"

@@ -90,7 +90,9 @@ def test_a_new_deployment_has_a_folder_that_others_can_read_whatever_the_admins_
     monkeypatch.setattr(folder, "host_routes", lambda: ())
     list(prepare(tmp_path))
     assert (tmp_path / "models").stat().st_mode & 0o777 == 0o755
-    assert list(check(tmp_path / "models")) == []
+    assert list(check(tmp_path / "models")) == [
+        f"no models in {tmp_path / 'models'} yet: `make add-model NAME=gpt2`"
+    ]
 
 
 # -- the volume that is this folder ---------------------------------------------------------------
@@ -147,7 +149,7 @@ def test_what_fetches_sees_the_folder_of_models_and_nothing_else_of_this_host(tm
 
 
 def test_before_the_images_are_made_nothing_fetches_and_it_says_so(tmp_path, monkeypatch):
-    gone = CompletedProcess((), 1)
+    gone: CompletedProcess[str] = CompletedProcess((), 1)
     monkeypatch.setattr(deployment_models.subprocess, "run", lambda *a, **k: gone)
     with pytest.raises(DeployError, match="make images"):
         list(deployment_models.fetch("gpt2", tmp_path, "dev"))

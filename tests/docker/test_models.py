@@ -16,14 +16,18 @@ from typing import Any
 
 import pytest
 
+from hub.deploy.images import IMAGES
 from tests.bench.models import gpt2_shaped
 from tests.course_package.test_models import own_checkpoint
 from tests.day.hub_client import Person
 from tests.docker.kernels import Kernel, KernelError
-from tests.docker.stage import Deployed, deployed, docker, why_not
+from tests.docker.stage import CHECKOUT, TAG, Deployed, deployed, docker, why_not
+from tests.docs.test_docs import commands
 
 PROJECT, NUMBER = "lltmod", 9
 BAKED_TAG = "lltmod"
+FOLDER = "/opt/logitlab/models"
+UNPRIVILEGED = ("--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL")
 MODEL = "gpt2"
 PARAMETERS_MIB = 124_439_808 * 4 / 2**20
 # Of a second copy of the weights, how much may be found: hardly any, and far from one.
@@ -77,6 +81,20 @@ def table(title: str, rows: dict[str, dict[str, Any]]) -> None:
         print(f"  {name:<28}{found}")
 
 
+def make(line: str, place: Path) -> str:
+    """What a command of a page said, for the deployment in `place`."""
+    done = subprocess.run(
+        ["bash", "-ec", line],
+        cwd=CHECKOUT,
+        env=os.environ | {"LOGITLAB_DEPLOYMENT": str(place)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, f"$ {line}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Iterator[Path]:
     """A folder that an admin brings."""
@@ -91,10 +109,12 @@ def weights(tmp_path_factory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, weights) -> Iterator[Path]:
-    """A deployment's folder with the model added to it."""
+    """A deployment's folder with the model added to it, by the commands of docs/deploy.md."""
     place = tmp_path_factory.mktemp("deployment")
-    said = Deployed(place, PROJECT, "").deploy("models", "add", MODEL, "--from", str(weights))
+    add, check, _ = commands("models")
+    said = make(add.replace("/media/gpt2", str(weights)), place)
     assert "not the published files" in said and f"{MODEL}: ready in" in said
+    assert "in order" in make(check, place)
     yield place
     shutil.rmtree(place / "models")
 
@@ -222,43 +242,62 @@ def test_up_refuses_a_damaged_model_in_words_and_running_servers_go_on(stack, ke
     assert "The course server is at" in stack.deploy("up")
 
 
+def test_a_fetch_that_does_not_reach_the_model_hub_says_what_to_do_and_leaves_nothing(tmp_path):
+    (tmp_path / ".env").write_text(f"LOGITLAB_TAG={TAG}\n", encoding="utf-8")
+    done = subprocess.run(
+        ["make", "add-model", "NAME=gpt2"],
+        cwd=CHECKOUT,
+        env=os.environ | {"LOGITLAB_DEPLOYMENT": str(tmp_path), "HF_ENDPOINT": "http://[::1]:9"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode and "the model hub cannot be reached" in done.stderr
+    assert "make add-model NAME=gpt2 FROM=FOLDER" in done.stderr
+    assert list((tmp_path / "models").iterdir()) == []
+
+
 # -- baked in --------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def baked(place) -> Iterator[str]:
-    """The students' image with the model in it, by the command that an admin gives."""
+def baked(place) -> Iterator[None]:
+    """Images with the model in them, by the command of docs/deploy.md."""
     base = os.environ.get("BASE_IMAGE", "logitlab/base:bookworm")
     (place / ".env").write_text(f"LOGITLAB_TAG={BAKED_TAG}\nBASE_IMAGE={base}\n", encoding="utf-8")
-    build = Deployed(place, PROJECT, "")
     try:
-        print(build.deploy("images", "--only", "student", "--models", MODEL))
-        yield f"logitlab/student:{BAKED_TAG}"
+        print(make(commands("models")[2], place))
+        yield
     finally:
-        docker("rmi", f"logitlab/student:{BAKED_TAG}", check=False)
+        docker("rmi", *(f"logitlab/{name}:{BAKED_TAG}" for name in IMAGES), check=False)
 
 
 def test_a_model_in_the_image_is_loaded_offline_by_name_and_once_for_all_containers(baked):
     names = [f"{PROJECT}-baked-{number}" for number in (1, 2)]
+    image = f"logitlab/student:{BAKED_TAG}"
     program = BEFORE + LOAD + "time.sleep(600)"
-    limits = ("--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--memory=3g")
+    rows: dict[str, dict[str, Any]] = {}
     try:
-        rows: dict[str, dict[str, Any]] = {}
-        for name in names:
-            user = f"--user={20001 + names.index(name)}"
-            docker("run", "-d", f"--name={name}", *limits, user, baked, "python", "-c", program)
+        for number, name in enumerate(names):
+            options = (*UNPRIVILEGED, "--memory=3g", f"--user={20001 + number}")
+            docker("run", "-d", f"--name={name}", *options, image, "python", "-c", program)
             before, after = (json.loads(line) for line in said_by(name, 2))
             rows |= {f"{name} before": before, f"{name} with it": after}
         table("two containers, weights from their image", rows)
     finally:
         docker("rm", "-f", *names, check=False)
     assert MODEL in before["names"]
-    listed = docker("run", "--rm", *limits, baked, "logitlab", "models", "list")
-    assert f"{MODEL} " in listed and "/opt/logitlab/models" in listed
     assert after["answer"] == rows[f"{names[0]} with it"]["answer"]
     assert grew(before, after, "rss") > 0.9 * PARAMETERS_MIB
     assert grew(before, after, "private") < LITTLE_MIB
     assert grew(before, after, "charged") < LITTLE_MIB
+
+
+@pytest.mark.parametrize("image", ["student", "grader"])
+def test_the_command_lists_it_in_the_images_that_run_notebooks(baked, image):
+    name = f"logitlab/{image}:{BAKED_TAG}"
+    listed = docker("run", "--rm", *UNPRIVILEGED, name, "logitlab", "models", "list")
+    assert any(line.split()[::3] == [MODEL, FOLDER] for line in listed.splitlines()), listed
 
 
 def said_by(container: str, lines: int) -> list[str]:
