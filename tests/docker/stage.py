@@ -23,6 +23,8 @@ TAG = os.environ.get("LOGITLAB_TEST_TAG", "dev")
 PEOPLE = ("admin", "instructor", "alice", "bob")
 ASSIGNMENTS = ("start", "06-induction-heads")
 UP_SECONDS = 400
+# The engine that `docker` talks to, where $DOCKER_HOST names another than the machine's.
+SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 
 
 @cache
@@ -141,6 +143,7 @@ def deployed(
         "LOGITLAB_TAG": TAG,
         "HTTP_PORT": str(port),
         "STUDENTS_SUBNET": f"10.{220 + number}.0.0/16",
+        "DOCKER_SOCKET": SOCKET,
         **env,
     }
     lines = [f"{name}={value}" for name, value in values.items()]
