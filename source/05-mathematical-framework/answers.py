@@ -1054,3 +1054,15 @@ def score_terms(model, layer, head, parts):
             q, k = parts[i] @ model.W_Q[layer, head], parts[j] @ model.W_K[layer, head]
             result[i, j] = q @ k.T / model.cfg.d_head**0.5
     return result
+
+
+# %% [same] copying_score: complex eigenvalues come in conjugate pairs, so their sum is real
+# return float(eigenvalues.sum() / eigenvalues.abs().sum())
+
+
+# %% [same] random_composition: a score is a number, and the mean of numbers is a float already
+# return sum(score(random_head(), random_head()) for _ in range(n)) / n
+
+
+# %% [same] composition_scores: every entry is overwritten
+# result = torch.ones(len(heads), len(heads))
