@@ -145,6 +145,11 @@ def start_again(person: Person) -> None:
     eventually(f"the server of {person.name}", up)
 
 
+def executes(made: Deployed) -> bool:
+    """Whether somebody's notebook is executed at this moment."""
+    return "ipykernel" in docker("top", made.container("executor"))
+
+
 def stop_server(made: Deployed, person: Person, owner: str = "") -> None:
     """Stop the server of `owner`, by default the person's own; until its container is gone."""
     owner = owner or person.name

@@ -17,6 +17,7 @@ from tests.docker.survival import (
     Class,
     Submitting,
     eventually,
+    executes,
     first_process,
     gather,
     kill,
@@ -77,7 +78,7 @@ def test_killed_amid_a_start_submissions_and_grading_nothing_is_lost(course, tab
     stop_server(made, course.bob)
     with ThreadPoolExecutor(2) as pool, Submitting(course) as submitting:
         grading = pool.submit(coursework.autograde, made, "--force")
-        eventually("a notebook is executed", lambda: _executes(made) or grading.done())
+        eventually("a notebook is executed", lambda: executes(made) or grading.done())
         starting = pool.submit(press_start, course.bob)
         eventually("bob's container is there", lambda: made.server_of("bob"))
         began, killed = time.monotonic(), kill(made, part)
@@ -93,10 +94,6 @@ def test_killed_amid_a_start_submissions_and_grading_nothing_is_lost(course, tab
     assert len(receipts_in_home(made, "alice")) >= submitting.acknowledged
     assert not course.lost()
     assert course.memory() == MEMORY
-
-
-def _executes(made) -> bool:
-    return "ipykernel" in docker("top", made.container("executor"))
 
 
 def test_a_hub_that_starts_before_the_engine_answers_forgets_no_server(course):

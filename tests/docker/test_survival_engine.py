@@ -11,27 +11,33 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.docker import coursework
 from tests.docker.coursework import receipts_in_home, submit
 from tests.docker.stage import docker
 from tests.docker.survival import (
     MEMORY,
     Class,
+    Submitting,
     eventually,
+    executes,
     first_process,
     gather,
     healthy,
+    press_start,
     start_again,
     stop_server,
     wait_until_back,
 )
 
 PROJECT, NUMBER = "lltsurve", 3
-PIDFILE = Path("/var/run/docker.pid")
+PIDFILE = Path(os.environ.get("LOGITLAB_TEST_ENGINE_PIDFILE", "/var/run/docker.pid"))
+GRADING = "/tmp/grading.log"
 ENGINE_SECONDS = 90
 
 pytestmark = [
@@ -103,19 +109,24 @@ def course(stack) -> Iterator[Class]:
     gathered.close()
 
 
-def test_servers_go_on_over_a_restart_of_the_engine_and_the_guard_finds_its_new_socket(course):
-    made = course.made
-    submit(course.alice)
-    acknowledged = receipts_in_home(made, "alice")
-    identity = "--format={{.Id}} {{.State.Pid}} {{.State.StartedAt}}"
-    before = docker("inspect", identity, made.server_of("alice"))
-    guard, engine = first_process(made, "guard"), Engine.found()
+def restart_engine(course: Class) -> None:
+    """Stop the engine and start it again; until everything answers."""
+    guard, engine = first_process(course.made, "guard"), Engine.found()
     engine.stop()
     try:
         time.sleep(1)
     finally:
         engine.start()
     wait_until_back(course, "guard", guard)
+
+
+def test_servers_go_on_over_a_restart_of_the_engine_and_the_guard_finds_its_new_socket(course):
+    made = course.made
+    submit(course.alice)
+    acknowledged = receipts_in_home(made, "alice")
+    identity = "--format={{.Id}} {{.State.Pid}} {{.State.StartedAt}}"
+    before = docker("inspect", identity, made.server_of("alice"))
+    restart_engine(course)
     assert docker("inspect", identity, made.server_of("alice")) == before
     assert course.memory() == MEMORY
     assert acknowledged and receipts_in_home(made, "alice") == acknowledged
@@ -123,3 +134,31 @@ def test_servers_go_on_over_a_restart_of_the_engine_and_the_guard_finds_its_new_
     eventually("the firewall stands", lambda: healthy(made, "firewall"))
     stop_server(made, course.bob)
     start_again(course.bob)
+
+
+def test_restarted_amid_a_start_submissions_and_grading_nothing_is_lost(course):
+    made = course.made
+    stop_server(made, course.bob)
+    server = made.server_of(coursework.GRADER)
+    # Detached, as in a terminal of the formgrader: who asks for it through the engine loses it.
+    command = f"logitlab autograde {coursework.ASSIGNMENT} --force > {GRADING} 2>&1"
+    docker("exec", "--detach", server, "sh", "-c", f"{command}; echo ended >> {GRADING}")
+    with ThreadPoolExecutor(1) as pool, Submitting(course) as submitting:
+        eventually("a notebook is executed", lambda: executes(made))
+        starting = pool.submit(press_start, course.bob)
+        eventually("bob's container is there", lambda: made.server_of("bob"))
+        amid = executes(made) and not starting.done()
+        restart_engine(course)
+        submitting.wait_for_one_more()
+        start_again(course.bob)
+        said = eventually("grading ended", lambda: _ended(made.exec(server, "cat", GRADING)))
+    assert amid, "the restart came too late to be in the middle of things"
+    assert "2 of 2 submissions graded" in said
+    assert coursework.scores(course.instructor) == coursework.SCORES, said
+    assert len(receipts_in_home(made, "alice")) >= submitting.acknowledged
+    assert not course.lost()
+    assert course.memory() == MEMORY
+
+
+def _ended(said: str) -> str:
+    return said if said.rstrip().endswith("ended") else ""
