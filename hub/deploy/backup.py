@@ -30,7 +30,7 @@ FORMAT = 1
 DATABASES = ("jupyterhub", "exchange", "gradebook")
 # Sockets, configuration and state that a start makes anew are not in it; nor is the database's
 # own folder, whose content is in the dumps.
-VOLUMES = ("hub", "course", "people", "exchange", "gateway", "models")
+VOLUMES = ("hub", "course", "people", "exchange", "gateway")
 MANIFEST = "manifest.json"
 DEPLOYMENT = "deployment.tar.gz"
 COPY_BYTES = 2**20
@@ -217,10 +217,11 @@ def _check_nothing_is_there(project: str, place: Path) -> None:
     if (place / "secrets").exists():
         raise DeployError(
             f"{place} holds a deployment already. Name an empty folder with LOGITLAB_DEPLOYMENT, "
-            f"or remove {place / '.env'}, {place / 'course.yaml'} and {place / 'secrets'}."
+            f"or, if that deployment is gone, remove {place / 'secrets'}: what else is there is "
+            "set aside."
         )
     label = f"label=com.docker.compose.project={project}"
-    there = [name for name in volumes(project) if name != f"{project}_models"]
+    there = volumes(project)
     there += _docker("ps", "-aq", f"--filter={label}").split()
     if there:
         raise DeployError(
