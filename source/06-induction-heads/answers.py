@@ -1103,3 +1103,536 @@ def cut_doors(model, tokens, head, doors, metric):
     cut = metric(model(tokens))
     model.reset_hooks()
     return cut - clean
+
+
+# %% [wrong] match_circuit: head 0 is taken for no head
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if not via:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    queries = seen(query_via) @ model.W_Q[1, head]
+    keys = seen(key_via) @ model.W_K[1, head]
+    return FactoredMatrix(queries / model.cfg.d_head**0.5, keys.T)
+
+
+# %% [wrong] match_circuit: the scale is missing
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    queries = seen(query_via) @ model.W_Q[1, head]
+    keys = seen(key_via) @ model.W_K[1, head]
+    return FactoredMatrix(queries, keys.T)
+
+
+# %% [wrong] match_circuit: the ways of query and key are exchanged
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    queries = seen(key_via) @ model.W_Q[1, head]
+    keys = seen(query_via) @ model.W_K[1, head]
+    return FactoredMatrix(queries / model.cfg.d_head**0.5, keys.T)
+
+
+# %% [wrong] match_circuit: rows are keys
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    queries = seen(query_via) @ model.W_Q[1, head]
+    keys = seen(key_via) @ model.W_K[1, head]
+    return FactoredMatrix(keys / model.cfg.d_head**0.5, queries.T)
+
+
+# %% [wrong] match_circuit: the notes are those of heads of layer 1
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[1, via] @ model.W_O[1, via]
+
+    queries = seen(query_via) @ model.W_Q[1, head]
+    keys = seen(key_via) @ model.W_K[1, head]
+    return FactoredMatrix(queries / model.cfg.d_head**0.5, keys.T)
+
+
+# %% [wrong] match_circuit: the embedding is added to the note
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E + model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    queries = seen(query_via) @ model.W_Q[1, head]
+    keys = seen(key_via) @ model.W_K[1, head]
+    return FactoredMatrix(queries / model.cfg.d_head**0.5, keys.T)
+
+
+# %% [wrong] match_circuit: always the same head of layer 1
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    queries = seen(query_via) @ model.W_Q[1, 0]
+    keys = seen(key_via) @ model.W_K[1, 0]
+    return FactoredMatrix(queries / model.cfg.d_head**0.5, keys.T)
+
+
+# %% [wrong] match_circuit: multiplied out
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    queries = seen(query_via) @ model.W_Q[1, head]
+    keys = seen(key_via) @ model.W_K[1, head]
+    return queries @ keys.T / model.cfg.d_head**0.5
+
+
+# %% [wrong] match_circuit: keys with the matrix of queries
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    queries = seen(query_via) @ model.W_Q[1, head]
+    keys = seen(key_via) @ model.W_Q[1, head]
+    return FactoredMatrix(queries / model.cfg.d_head**0.5, keys.T)
+
+
+# %% [right] match_circuit: loops over the two sides, the scale shared by both
+def match_circuit(model, head, query_via, key_via):
+    factors = []
+    for via, reader in ((query_via, model.W_Q), (key_via, model.W_K)):
+        stream = model.W_E
+        if via is not None:
+            stream = stream @ (model.W_V[0, via] @ model.W_O[0, via])
+        factors.append(stream @ reader[1, head] / model.cfg.d_head**0.25)
+    return FactoredMatrix(factors[0], factors[1].transpose(0, 1))
+
+
+# %% [right] match_circuit: the library's own products, the scale on the right
+def match_circuit(model, head, query_via, key_via):
+    def reads(via, weight):
+        if via is None:
+            return model.W_E @ weight
+        note = FactoredMatrix(model.W_V[0, via], model.W_O[0, via])
+        return (model.W_E @ note) @ weight
+
+    def dense(x):
+        return x.AB if isinstance(x, FactoredMatrix) else x
+
+    queries = dense(reads(query_via, model.W_Q[1, head]))
+    keys = dense(reads(key_via, model.W_K[1, head]))
+    return FactoredMatrix(queries, keys.T / model.cfg.d_head**0.5)
+
+
+# %% [wrong] diagonal_accuracy: columns are compared, not rows
+def diagonal_accuracy(circuit):
+    n = circuit.A.shape[0]
+    hits = 0
+    for start in range(0, n, 256):
+        columns = circuit.A @ circuit.B[:, start : start + 256]
+        own = torch.arange(start, start + columns.shape[1])
+        hits += int((columns.argmax(dim=0) == own).sum())
+    return hits / n
+
+
+# %% [wrong] diagonal_accuracy: every block begins to count at 0 again
+def diagonal_accuracy(circuit):
+    n = circuit.A.shape[0]
+    hits = 0
+    for start in range(0, n, 256):
+        rows = circuit.A[start : start + 256] @ circuit.B
+        hits += int((rows.argmax(dim=1) == torch.arange(len(rows))).sum())
+    return hits / n
+
+
+# %% [wrong] diagonal_accuracy: the mean of the shares of blocks
+def diagonal_accuracy(circuit):
+    shares = []
+    for start in range(0, circuit.A.shape[0], 256):
+        rows = circuit.A[start : start + 256] @ circuit.B
+        own = torch.arange(start, start + len(rows))
+        shares.append(float((rows.argmax(dim=1) == own).double().mean()))
+    return sum(shares) / len(shares)
+
+
+# %% [wrong] diagonal_accuracy: the last, shorter block is left out
+def diagonal_accuracy(circuit):
+    n = circuit.A.shape[0]
+    hits = 0
+    for block in range(max(n // 256, 1)):
+        rows = circuit.A[block * 256 : block * 256 + 256] @ circuit.B
+        own = torch.arange(block * 256, block * 256 + len(rows))
+        hits += int((rows.argmax(dim=1) == own).sum())
+    return hits / n
+
+
+# %% [wrong] diagonal_accuracy: the whole table at once
+def diagonal_accuracy(circuit):
+    table = circuit.A @ circuit.B
+    own = torch.arange(len(table))
+    return float((table.argmax(dim=1) == own).double().mean())
+
+
+# %% [wrong] diagonal_accuracy: the largest absolute value
+def diagonal_accuracy(circuit):
+    n = circuit.A.shape[0]
+    hits = 0
+    for start in range(0, n, 256):
+        rows = (circuit.A[start : start + 256] @ circuit.B).abs()
+        hits += int((rows.argmax(dim=1) == torch.arange(start, start + len(rows))).sum())
+    return hits / n
+
+
+# %% [wrong] diagonal_accuracy: only whether the diagonal is positive
+def diagonal_accuracy(circuit):
+    own = (circuit.A * circuit.B.T).sum(dim=1)
+    return float((own > 0).double().mean())
+
+
+# %% [right] diagonal_accuracy: split into blocks, compared by the largest entry
+def diagonal_accuracy(circuit):
+    own = (circuit.A * circuit.B.T).sum(dim=1)
+    best = torch.cat([(rows @ circuit.B).max(dim=1).values for rows in circuit.A.split(200)])
+    return int((own >= best - 1e-6 * best.abs()).sum()) / len(own)
+
+
+# %% [right] diagonal_accuracy: one row after the other
+def diagonal_accuracy(circuit):
+    right = 0
+    for i, row in enumerate(circuit.A):
+        right += int(torch.argmax(row @ circuit.B)) == i
+    return right / (i + 1)
+
+
+# %% [wrong] neighbour_in_key: the key of the exchanged token itself
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    _, before = model.run_with_cache(tokens)
+    _, after = model.run_with_cache(changed)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        key = before["k", layer][:, position]
+        moved = after["k", layer][:, position] - key
+        rows.append((moved.norm(dim=-1) / key.norm(dim=-1)).mean(dim=0))
+    return torch.stack(rows)
+
+
+# %% [wrong] neighbour_in_key: the key before the exchanged token
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    _, before = model.run_with_cache(tokens)
+    _, after = model.run_with_cache(changed)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        key = before["k", layer][:, position - 1]
+        moved = after["k", layer][:, position - 1] - key
+        rows.append((moved.norm(dim=-1) / key.norm(dim=-1)).mean(dim=0))
+    return torch.stack(rows)
+
+
+# %% [wrong] neighbour_in_key: queries instead of keys
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    _, before = model.run_with_cache(tokens)
+    _, after = model.run_with_cache(changed)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        key = before["q", layer][:, position + 1]
+        moved = after["q", layer][:, position + 1] - key
+        rows.append((moved.norm(dim=-1) / key.norm(dim=-1)).mean(dim=0))
+    return torch.stack(rows)
+
+
+# %% [wrong] neighbour_in_key: not divided by the length of the key
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    _, before = model.run_with_cache(tokens)
+    _, after = model.run_with_cache(changed)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        moved = after["k", layer][:, position + 1] - before["k", layer][:, position + 1]
+        rows.append(moved.norm(dim=-1).mean(dim=0))
+    return torch.stack(rows)
+
+
+# %% [wrong] neighbour_in_key: the quotient of the means instead of the mean of the quotients
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    _, before = model.run_with_cache(tokens)
+    _, after = model.run_with_cache(changed)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        key = before["k", layer][:, position + 1]
+        moved = after["k", layer][:, position + 1] - key
+        rows.append(moved.norm(dim=-1).mean(dim=0) / key.norm(dim=-1).mean(dim=0))
+    return torch.stack(rows)
+
+
+# %% [wrong] neighbour_in_key: the given tokens are changed
+def neighbour_in_key(model, tokens, position, other):
+    _, before = model.run_with_cache(tokens)
+    tokens[:, position] = other
+    _, after = model.run_with_cache(tokens)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        key = before["k", layer][:, position + 1]
+        moved = after["k", layer][:, position + 1] - key
+        rows.append((moved.norm(dim=-1) / key.norm(dim=-1)).mean(dim=0))
+    return torch.stack(rows)
+
+
+# %% [wrong] neighbour_in_key: a change of the length, not the length of the change
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    _, before = model.run_with_cache(tokens)
+    _, after = model.run_with_cache(changed)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        key = before["k", layer][:, position + 1].norm(dim=-1)
+        moved = after["k", layer][:, position + 1].norm(dim=-1)
+        rows.append(((moved - key).abs() / key).mean(dim=0))
+    return torch.stack(rows)
+
+
+# %% [wrong] neighbour_in_key: all lines get the first line's new token
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other[0]
+    _, before = model.run_with_cache(tokens)
+    _, after = model.run_with_cache(changed)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        key = before["k", layer][:, position + 1]
+        moved = after["k", layer][:, position + 1] - key
+        rows.append((moved.norm(dim=-1) / key.norm(dim=-1)).mean(dim=0))
+    return torch.stack(rows)
+
+
+# %% [wrong] neighbour_in_key: one norm over all heads
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    _, before = model.run_with_cache(tokens)
+    _, after = model.run_with_cache(changed)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        key = before["k", layer][:, position + 1].flatten(1)
+        moved = after["k", layer][:, position + 1].flatten(1) - key
+        share = (moved.norm(dim=-1) / key.norm(dim=-1)).mean(dim=0)
+        rows.append(share.expand(model.cfg.n_heads))
+    return torch.stack(rows)
+
+
+# %% [right] neighbour_in_key: both texts in one batch, keys caught by hooks
+def neighbour_in_key(model, tokens, position, other):
+    changed = torch.cat([tokens[:, :position], other[:, None], tokens[:, position + 1 :]], dim=1)
+    keys = []
+    model.run_with_hooks(
+        torch.cat([tokens, changed]),
+        fwd_hooks=[
+            (f"blocks.{n}.attn.hook_k", lambda k, hook: keys.append(k[:, position + 1].clone()))
+            for n in range(model.cfg.n_layers)
+        ],
+    )
+    before, after = torch.stack(keys).chunk(2, dim=1)  # [layer batch head d_head]
+    share = torch.linalg.vector_norm(after - before, dim=-1) / before.norm(dim=-1)
+    return share.mean(dim=1)
+
+
+# %% [right] neighbour_in_key: filled head by head
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    for line, token in enumerate(other.tolist()):
+        changed[line, position] = token
+    before = model.run_with_cache(tokens)[1]
+    after = model.run_with_cache(changed)[1]
+    result = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            name = f"blocks.{layer}.attn.hook_k"
+            k = before[name][:, position + 1, head]
+            k2 = after[name][:, position + 1, head]
+            shares = ((k2 - k) ** 2).sum(-1).sqrt() / (k**2).sum(-1).sqrt()
+            result[layer, head] = shares.mean()
+    return result
+
+
+# %% [wrong] context_gain: the first token of the second copy counts
+def context_gain(losses, period):
+    return float(losses[:period].mean() - losses[period:].mean())
+
+
+# %% [wrong] context_gain: entries are taken for positions
+def context_gain(losses, period):
+    return float(losses[1 : period + 1].mean() - losses[period + 2 :].mean())
+
+
+# %% [wrong] context_gain: second copy minus first
+def context_gain(losses, period):
+    return float(losses[period + 1 :].mean() - losses[:period].mean())
+
+
+# %% [wrong] context_gain: sums instead of means
+def context_gain(losses, period):
+    return float(losses[:period].sum() - losses[period + 1 :].sum())
+
+
+# %% [wrong] context_gain: the first token of the first copy is left out too
+def context_gain(losses, period):
+    return float(losses[1:period].mean() - losses[period + 1 :].mean())
+
+
+# %% [wrong] context_gain: the last token of the first copy is left out
+def context_gain(losses, period):
+    return float(losses[: period - 1].mean() - losses[period + 1 :].mean())
+
+
+# %% [wrong] context_gain: the loss of the last token compared with that of the first
+def context_gain(losses, period):
+    return float(losses[0] - losses[-1])
+
+
+# %% [wrong] context_gain: the whole text compared with the second copy
+def context_gain(losses, period):
+    return float(losses.mean() - losses[period + 1 :].mean())
+
+
+# %% [right] context_gain: sums, divided by how many there are
+def context_gain(losses, period):
+    first = sum(losses[i].item() for i in range(period)) / period
+    second = sum(losses[i].item() for i in range(period + 1, 2 * period)) / (period - 1)
+    return first - second
+
+
+# %% [right] context_gain: from the end
+def context_gain(losses, period):
+    first, second = losses.split(period)
+    return first.mean().item() - second[1:].mean().item()
+
+
+# %% [wrong] when_did_it_form: the first step above the threshold, dips forgotten
+def when_did_it_form(steps, values, share):
+    in_order = sorted(zip(steps, values))
+    final = in_order[-1][1]
+    return next(step for step, value in in_order if value >= share * final)
+
+
+# %% [wrong] when_did_it_form: steps taken in the order in which they are given
+def when_did_it_form(steps, values, share):
+    formed, final = steps[-1], values[-1]
+    for step, value in reversed(list(zip(steps, values))):
+        if value < share * final:
+            break
+        formed = step
+    return formed
+
+
+# %% [wrong] when_did_it_form: half of the largest value, not of the final one
+def when_did_it_form(steps, values, share):
+    in_order = sorted(zip(steps, values))
+    top = max(values)
+    formed = in_order[-1][0]
+    for step, value in reversed(in_order):
+        if value < share * top:
+            break
+        formed = step
+    return formed
+
+
+# %% [wrong] when_did_it_form: more than, not at least
+def when_did_it_form(steps, values, share):
+    in_order = sorted(zip(steps, values))
+    formed, final = in_order[-1]
+    for step, value in reversed(in_order):
+        if value <= share * final:
+            break
+        formed = step
+    return formed
+
+
+# %% [wrong] when_did_it_form: the last step that was too low
+def when_did_it_form(steps, values, share):
+    in_order = sorted(zip(steps, values))
+    final = in_order[-1][1]
+    low = [step for step, value in in_order if value < share * final]
+    return low[-1] if low else in_order[0][0]
+
+
+# %% [wrong] when_did_it_form: the index instead of the step
+def when_did_it_form(steps, values, share):
+    in_order = sorted(zip(steps, values))
+    final = in_order[-1][1]
+    for i in range(len(in_order)):
+        if all(value >= share * final for _, value in in_order[i:]):
+            return i
+    return len(in_order) - 1
+
+
+# %% [wrong] when_did_it_form: the step with the steepest rise
+def when_did_it_form(steps, values, share):
+    in_order = sorted(zip(steps, values))
+    if len(in_order) == 1:
+        return in_order[0][0]
+    rises = [in_order[i + 1][1] - in_order[i][1] for i in range(len(in_order) - 1)]
+    return in_order[rises.index(max(rises)) + 1][0]
+
+
+# %% [wrong] when_did_it_form: share taken as an absolute threshold
+def when_did_it_form(steps, values, share):
+    in_order = sorted(zip(steps, values))
+    formed = in_order[-1][0]
+    for step, value in reversed(in_order):
+        if value < share:
+            break
+        formed = step
+    return formed
+
+
+# %% [wrong] when_did_it_form: the given lists are sorted in place
+def when_did_it_form(steps, values, share):
+    pairs = sorted(zip(steps, values))
+    steps.sort()
+    values[:] = [value for _, value in pairs]
+    formed, final = steps[-1], values[-1]
+    for step, value in zip(reversed(steps), reversed(values)):
+        if value < share * final:
+            break
+        formed = step
+    return formed
+
+
+# %% [right] when_did_it_form: every step is tried
+def when_did_it_form(steps, values, share):
+    measured = dict(zip(steps, values))
+    least = share * measured[max(steps)]
+    return min(s for s in steps if all(measured[t] >= least for t in steps if t >= s))
+
+
+# %% [right] when_did_it_form: the step after the last one that is too low
+def when_did_it_form(steps, values, share):
+    order = sorted(range(len(steps)), key=lambda i: steps[i])
+    least = share * values[order[-1]]
+    too_low = [place for place, i in enumerate(order) if values[i] < least]
+    return steps[order[too_low[-1] + 1]] if too_low else steps[order[0]]

@@ -13,7 +13,7 @@
 # ---
 
 # %% [markdown]
-# # Induction heads: find them, prove them
+# # Induction heads: find them, prove them, watch them form
 #
 # Run the next cell (**Shift+Enter**). It loads a small trained transformer, lets it read a phrase
 # written twice, and draws where its attention goes. What it draws is the subject of this notebook.
@@ -22,10 +22,11 @@
 import secrets
 
 import torch
+from transformer_lens import FactoredMatrix
 
 from course import checks, plots
-from course.calls import call_keeping, remove_hooks
-from course.models import model
+from course.calls import call_keeping, cost, remove_hooks
+from course.models import model, snapshots
 
 torch.set_grad_enabled(False)  # we look at a trained model; nothing is trained here
 
@@ -71,7 +72,9 @@ plots.attention_heads(my_cache["pattern", 1][0], symbols(my_ids[0]), title="Laye
 # 1. build the input on which induction heads show themselves, and read the loss that gives them away;
 # 2. score every head of a model for what it does;
 # 3. tell a real induction head from an impostor with the same score;
-# 4. switch off one head and measure what the model has lost.
+# 4. switch off one head and measure what the model has lost;
+# 5. prove which head reads which, and by which door: from the weights and by intervention;
+# 6. say why one layer cannot do it, and at which step of training the circuit came into being.
 #
 # The method matters more than the model: *see a pattern, turn it into a number, try to break the
 # number with a control, then intervene.* You need to know what an attention pattern is, and how to
@@ -967,7 +970,7 @@ plots.head_grid(costs, title="Second copy: rise of the loss without the head", u
 # the work of the other when that one is gone: a small cost of one ablation does not show that a head
 # is idle.
 #
-# And now the picture to show to a friend. Same text, same model; what differs is one head of four.
+# And now a picture to show to a friend. Same text, same model; what differs is one head of four.
 
 # %%
 other_head = 1 - prev_head
@@ -1039,9 +1042,8 @@ def prefix_matching_score(pattern: torch.Tensor, tokens: torch.Tensor) -> torch.
     pattern: [batch head query key]. tokens: [batch pos]. Returns: [head].
     """
     ### BEGIN SOLUTION
-    answers = torch.zeros_like(pattern[:, 0], dtype=torch.bool)  # [batch query key]
-    answers[:, :, 1:] = tokens[:, :, None] == tokens[:, None, :-1]
-    answers = answers.tril()
+    before = torch.nn.functional.pad(tokens[:, :-1], (1, 0), value=-1)  # [batch pos]
+    answers = (tokens[:, :, None] == before[:, None, :]).tril()  # [batch query key]
     counted = answers.any(dim=-1).sum()  # the number of queries that have an answer
     attention = (pattern * answers[:, None]).sum(dim=(0, 2, 3))  # [head]
     return attention / counted.clamp(min=1)
@@ -1304,15 +1306,14 @@ noise_here = torch.randint(0, 64, (32, 40), generator=torch.Generator().manual_s
 for name in ("induction-2l2h", "induction-2l2h-noln"):
     m = model(name)
     remove_hooks(m)
-    _, cache = m.run_with_cache(noise_here.to(m.cfg.device))
+    cache = m.run_with_cache(noise_here.to(m.cfg.device))[1]
     back = [float(cache["pattern", 0][:, h].diagonal(-1, 1, 2).mean()) for h in range(2)]
     got = k_composition(m.W_V.detach(), m.W_O.detach(), m.W_Q.detach(), m.W_K.detach())
     checks.check_shape(got, (2, 2, 2, 2), f"k_composition of {name}", axes="layer head layer head")
-    first, writer, second, _ = (
-        int(i) for i in torch.unravel_index(torch.argmax(got), (2, 2, 2, 2))
-    )
-    assert (first, writer, second) == (0, back.index(max(back)), 1), (
-        f"the strongest pair of {name} must be the previous-token head and a head of layer 1"
+    place = [int(i) for i in torch.unravel_index(torch.argmax(got), (2, 2, 2, 2))]
+    assert tuple(place[:3]) == (0, back.index(max(back)), 1), (
+        f"the strongest pair of {name} must be the previous-token head and a head of layer 1 "
+        f"[seed {seed}]"
     )
 ### END HIDDEN TESTS
 
@@ -1322,8 +1323,8 @@ for name in ("induction-2l2h", "induction-2l2h-noln"):
 
 # %%
 dice = torch.Generator().manual_seed(7)
-drawn = [torch.randn(w.shape, generator=dice) for w in (net.W_V, net.W_O, net.W_Q, net.W_K)]
-chance = float(k_composition(*drawn)[0, :, 1].mean())
+strangers = [torch.randn(w.shape, generator=dice) for w in (net.W_V, net.W_O, net.W_Q, net.W_K)]
+chance = float(k_composition(*strangers)[0, :, 1].mean())
 read_by_key = k_composition(net.W_V, net.W_O, net.W_Q, net.W_K)[0, :, 1]  # [head of 0, head of 1]
 plots.composition(
     (read_by_key - chance).clamp(min=0),
@@ -1493,7 +1494,7 @@ m = model("induction-2l2h-noln")
 remove_hooks(m)
 block = torch.randint(0, 64, (16, 15), generator=g)
 toks = torch.cat([torch.full((16, 1), 64), block, block], 1).to(m.cfg.device)
-_, cache = m.run_with_cache(toks)
+cache = m.run_with_cache(toks)[1]
 back = [float(cache["pattern", 0][:, h].diagonal(-1, 1, 2).mean()) for h in range(2)]
 looks_back = back.index(max(back))
 
@@ -1521,7 +1522,7 @@ assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 
 # %%
 plain_net = model("induction-2l2h-noln")
-_, plain_cache = plain_net.run_with_cache(noise)
+plain_cache = plain_net.run_with_cache(noise)[1]
 plain_prev = int(prev_token_score(plain_cache["pattern", 0]).argmax())
 DOORS = ["v", "q", "k", "qk", "qkv"]
 plots.contributions(
@@ -1549,7 +1550,668 @@ plots.contributions(
 
 # %% [markdown]
 # ---
-# ## 7 · In your own words
+# ## 10 · What is matched with what: the full K circuit
+#
+# Difficulty ●●●●○ · Importance ●●●●○ · 25 minutes
+#
+# The weights can say what a head of layer 1 is looking for, symbol by symbol. At a position that holds the
+# token *a*, the residual stream before layer 1 holds the embedding of *a*, and besides it the notes of the
+# heads of layer 0. A note of head *h* about the token *a* is `W_E[a] @ W_V[0, h] @ W_O[0, h]`: what the head
+# writes if it looks at an *a*. So a head of layer 1 can see *a* in several ways, and each of them can be in the
+# query or in the key:
+#
+# | way | what the stream holds `[d_model]` | which tells it |
+# | --- | --- | --- |
+# | `None` | `W_E[a]` | *a* stands here |
+# | `h`, a head of layer 0 | `W_E[a] @ W_V[0, h] @ W_O[0, h]` | *a* stands where head *h* looks from here |
+#
+# Choose one way for the query and one for the key, and there is a table over the vocabulary: **row *a*,
+# column *b* is the score if the query sees *a* and the key sees *b*, each in its way**, divided by the root
+# of `d_head`. With `None` for the query and the previous-token head for the key it is the *full K circuit*
+# of the story: "I am *a*; the token before you was *b*". (Elhage et al. 2021, section "Two-Layer Attention-Only
+# Transformers", on how induction heads work.)
+#
+# Write `match_circuit(model, head, query_via, key_via)` for head `head` of layer 1. The result is a
+# `FactoredMatrix(left, right)` of TransformerLens, which keeps a product as its factors:
+# `left` `[d_vocab d_head]` belongs to the queries, `right` `[d_head d_vocab]` to the keys. No `d_vocab` ×
+# `d_vocab` table is made. Biases, positions and LayerNorm are left out.
+#
+# <details><summary>Hint 1: one small function</summary>
+#
+# What the stream holds of every token in one way is `[d_vocab d_model]`. Write that as a function of the
+# way, and call it twice.
+# </details>
+# <details><summary>Hint 2: from the stream to the score</summary>
+#
+# The queries are that matrix times `model.W_Q[1, head]`, the keys the other times `model.W_K[1, head]`, each
+# `[d_vocab d_head]`. The score of two of them is a product over `d_head`: one of the two must be turned over.
+# </details>
+# <details><summary>Hint 3: head 0 is a head</summary>
+#
+# `if via:` is false for `None`, and for 0 as well. Ask `via is None`.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "match_circuit", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def match_circuit(model, head: int, query_via, key_via) -> FactoredMatrix:
+    """The scores of a head of layer 1 if query and key see a token in the given ways.
+
+    query_via, key_via: None for the embedding, or a head of layer 0 whose note is read.
+    Rows: the token seen by the query. Columns: the token seen by the key. [d_vocab d_vocab],
+    of inner size d_head.
+    """
+
+    ### BEGIN SOLUTION
+    def seen(via):  # [d_vocab d_model]
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    queries = seen(query_via) @ model.W_Q[1, head]  # [d_vocab d_head]
+    keys = seen(key_via) @ model.W_K[1, head]  # [d_vocab d_head]
+    return FactoredMatrix(queries / model.cfg.d_head**0.5, keys.T)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "match_circuit_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+m = model("induction-2l2h-noln")
+remove_hooks(m)
+tables = {}
+for ways in ((None, None), (None, 0), (None, 1), (0, None), (1, 0)):
+    got = match_circuit(m, 0, *ways)
+    assert type(got) is FactoredMatrix, f"a FactoredMatrix is asked for, not {type(got).__name__}"
+    checks.check_shape(got.A, (65, 32), "the left factor of match_circuit", axes="vocab d_head")
+    checks.check_shape(got.B, (32, 65), "the right factor of match_circuit", axes="d_head vocab")
+    tables[ways] = torch.matmul(got.A, got.B)
+assert not torch.allclose(tables[None, None], tables[None, 0], atol=1e-3), (
+    "a key that reads the note of head 0 is not the same as a key that reads the embedding"
+)
+assert not torch.allclose(tables[None, 0], tables[0, None], atol=1e-3), (
+    "a note in the key is not the same as a note in the query"
+)
+asks = m.W_E[7] @ m.W_Q[1, 0]
+offers = m.W_E[9] @ m.W_K[1, 0]
+seen_score, want = float(tables[None, None][7, 9]), float(torch.dot(asks, offers)) / 32**0.5
+assert abs(seen_score / want - 32**0.5) > 1e-3, "the scores are not divided by the root of d_head"
+assert abs(seen_score - want) < 1e-3, (
+    f"with embeddings on both sides, row 7, column 9 is the score of 7 looking at 9; off by "
+    f"{abs(seen_score - want):.2g}: are rows the queries?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "match_circuit_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every head and way of three models, by random vectors from both sides in float64.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name in ("tiny-gpt2", "induction-2l2h", "induction-2l2h-noln"):
+    m = model(name)
+    remove_hooks(m)
+    v, heads = m.cfg.d_vocab, m.cfg.n_heads
+    embed = m.W_E.detach().cpu().double()
+    V, out = m.W_V[0].detach().cpu().double(), m.W_O[0].detach().cpu().double()
+    Q, K = m.W_Q[1].detach().cpu().double(), m.W_K[1].detach().cpu().double()
+    for head in range(heads):
+        for query_way in (None, *range(heads)):
+            for key_way in (None, *range(heads)):
+                x = torch.randn(2, v, generator=g, dtype=torch.float64)
+                y = torch.randn(3, v, generator=g, dtype=torch.float64)
+                sides = []
+                for side, way in ((x, query_way), (y, key_way)):
+                    stream = side @ embed  # [n d_model]
+                    if way is not None:
+                        stream = (stream @ V[way]) @ out[way]
+                    sides.append(stream)
+                form = Q[head] @ K[head].T / m.cfg.d_head**0.5  # [d_model d_model]
+                want = torch.einsum("nd,dc,mc->nm", sides[0], form, sides[1])
+                got = match_circuit(m, head, query_way, key_way)
+                what = f"match_circuit({name}, {head}, {query_way}, {key_way})"
+                assert type(got) is FactoredMatrix, f"{what}: got {type(got).__name__}"
+                checks.check_shape(got.A, (v, m.cfg.d_head), f"the left factor of {what}")
+                checks.check_shape(got.B, (m.cfg.d_head, v), f"the right factor of {what}")
+                left = torch.matmul(x, got.A.detach().cpu().double())
+                right = torch.matmul(y, got.B.detach().cpu().double().T)
+                gap = float(torch.abs(torch.matmul(left, right.T) - want).max())
+                assert gap < 1e-3 * float(want.abs().max()), (
+                    f"x @ {what} @ y is off by {gap:.2g} [seed {seed}]"
+                )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The table of the story, for the first 24 symbols: the query sees the symbol itself, the key sees the
+# symbol *before* its position.
+
+# %%
+best_head = int(stripe_scores[1].argmax())  # the best induction head of layer 1
+story = match_circuit(net, best_head, None, prev_head)
+plots.matrix(
+    story.A[:24] @ story.B[:, :24],
+    axes=("symbol that looks", "symbol before the one that is looked at"),
+    unit="score",
+    labels=(ALPHABET[:24], ALPHABET[:24]),
+    title=f"Head 1.{best_head}: it looks where its own symbol was just before",
+)
+
+# %% [markdown]
+# A diagonal: whatever symbol stands here, the head is drawn to the place whose note says the same symbol.
+# (The numbers are small because LayerNorm, left out here, blows the stream up before the head reads it. It
+# stretches rows and columns, and a diagonal stays a diagonal.)
+
+# %% [markdown]
+# ---
+# ## 11 · How often is the diagonal the largest?
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 15 minutes
+#
+# "A diagonal", says the eye about 24 symbols. For all of them a number is needed: the **share of rows whose
+# largest entry is the one on the diagonal**. A table of chance gets 1 in `d_vocab`; a perfect matcher gets 1.
+#
+# Write `diagonal_accuracy(circuit)` for a `FactoredMatrix` of `[n n]` (its factors are `circuit.A` `[n r]` and
+# `circuit.B` `[r n]`). It returns a Python `float`. For the vocabulary of GPT-2 the whole table would be
+# 50,257² numbers, 10 GB. So **never hold it at once**: work through blocks of at most 256 rows.
+#
+# <details><summary>Hint 1: a block of rows</summary>
+#
+# `circuit.A[i : i + 256] @ circuit.B` is up to 256 rows of the table. `argmax` along the columns gives one
+# column for each row. Which column is the right one for row `i + j`?
+# </details>
+# <details><summary>Hint 2: counting</summary>
+#
+# Add up the hits of all blocks and divide once, by `n`. The mean of the blocks' shares is something else
+# if the last block is shorter.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "diagonal_accuracy", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def diagonal_accuracy(circuit: FactoredMatrix) -> float:
+    """The share of rows whose largest entry is on the diagonal.
+
+    circuit: [n n], of inner size r. At most 256 rows of it are made at a time.
+    """
+    ### BEGIN SOLUTION
+    n = circuit.A.shape[0]
+    hits = 0
+    for start in range(0, n, 256):
+        rows = circuit.A[start : start + 256] @ circuit.B  # [block n]
+        own = torch.arange(start, start + len(rows), device=rows.device)
+        hits += int((rows.argmax(dim=1) == own).sum())
+    return hits / n
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "diagonal_accuracy_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+table = torch.tensor(
+    [[3.0, 1, 0, 0, 0], [0, 1, 4, 0, 0], [0, 0, 2, 1, 0], [5, 0, 0, 4, 0], [-9, -9, -9, -9, -8]]
+)
+got = diagonal_accuracy(FactoredMatrix(table, torch.eye(5)))
+assert type(got) is float, f"a Python float is asked for, not {type(got).__name__}"
+assert abs(got - 0.6) < 1e-6, (
+    f"the diagonal is the largest entry in rows 0, 2 and 4 of 5, so 0.6, not {got:.3f}: are rows compared, "
+    "and not columns? Are negative entries compared by size and not by their absolute value?"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "diagonal_accuracy_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random tables of several sizes, also longer than a block, counted in loops.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for n, r in ((7, 3), (300, 6), (256, 5), (520, 8), (1, 1)):
+    A = torch.nn.functional.normalize(torch.randn(n, r, generator=g), dim=1)
+    loud = torch.rand(n, generator=g) * 1.5
+    loud[n - n % 256 :] = 3.0  # the rows of a last, shorter block all have a large diagonal
+    B = A.T * loud
+    table = (A.double() @ B.double()).tolist()
+    hits = sum(1 for i, row in enumerate(table) if max(row) == row[i])
+    got = diagonal_accuracy(FactoredMatrix(A, B))
+    assert type(got) is float, f"got {type(got).__name__}, a float is asked for"
+    assert abs(got - hits / n) < 1.5 / n * (n > 50) + 1e-6, (
+        f"a table of {n} rows: {got:.4f} is not the share of its rows [seed {seed}]"
+    )
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "diagonal_accuracy_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: a table of 6000 rows, of which no more than 256 may be made at a time.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+angle = torch.rand(6000, generator=g, dtype=torch.float64).sort().values * 6.28
+A = torch.stack([angle.cos(), angle.sin()], 1)  # [6000 2]: points on a circle, each nearest itself
+B = A.T.clone()
+lost = torch.randperm(6000, generator=g)[:1500]
+B[:, lost] = -B[:, lost]  # these columns point away from their rows
+spent = cost(diagonal_accuracy, FactoredMatrix(A, B))
+assert type(spent.result) is float and abs(spent.result - 0.75) < 0.01, (
+    f"three rows in four of a table of 6000 are right, not {spent.result} [seed {seed}]"
+)
+assert spent.largest <= 256 * 6000, (
+    f"a tensor of {spent.largest} entries was made; 256 rows have {256 * 6000}"
+)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# And now all ways of seeing a symbol, in the query and in the key, for that head of layer 1. Which of them does
+# it match?
+
+# %%
+WAYS = [None, 0, 1]
+WAY_NAMES = ["the symbol here", "note of 0.0", "note of 0.1"]
+
+
+def matches(model, head):
+    """The diagonal accuracy for each way in the query and each way in the key: [3 3]."""
+    table = [[diagonal_accuracy(match_circuit(model, head, q, k)) for k in WAYS] for q in WAYS]
+    return torch.tensor(table)
+
+
+plots.matrix(
+    matches(net, best_head),
+    axes=("the query sees", "the key sees"),
+    unit="accuracy",
+    labels=(WAY_NAMES, WAY_NAMES),
+    limit=1.0,
+    title=f"induction-2l2h, head 1.{best_head}: what is matched with what",
+)
+
+# %% [markdown]
+# There are **two** ways with almost all rows right. One is the story: the symbol here, against the note of the
+# previous-token head there. The other one nobody had told us: the note of the previous-token head *here*,
+# against the note of the **other** head of layer 0 *there*. So what does that other head look at? One line
+# of text shows how far back each head of layer 0 looks:
+
+# %%
+offsets = torch.arange(8)
+steps_back = {
+    f"head 0.{h}": [
+        float(noise_cache["pattern", 0][:, h].diagonal(-int(o), 1, 2).mean()) for o in offsets
+    ]
+    for h in (0, 1)
+}
+plots.curves(
+    offsets,
+    steps_back,
+    x_title="steps back",
+    y_title="mean attention",
+    title="How far back the heads of layer 0 look, on text that does not repeat",
+)
+
+# %% [markdown]
+# **Two** steps back, more than anywhere else. Put it together. You stand on the second `A` of `… X A B … X A`,
+# and your left neighbour was `X`. The place you want is the one of `B`, and *two* steps before it stood `X`. So
+# "who has noted that `X` stood two before?" leads to the same place as "who has noted that `A` stood just
+# before?". The model does both, by two doors, and adds the scores. That is why closing one door costs little,
+# and it makes the model more certain where one symbol alone could mislead it: with both, it matches *two*
+# symbols in a row.
+#
+# The single clue was a number that did not fit (1.4 and 1.2, and then more than 5). Redundancy like this is the rule in
+# trained networks. Whoever ablates one thing at a time, and finds that little happens, has not shown that it
+# does nothing.
+
+# %% [markdown]
+# ---
+# ## 12 · Why one layer is not enough
+#
+# Difficulty ●●●○○ · Importance ●●●●○ · 20 minutes
+#
+# At the beginning we claimed that in layer 0 no position knows its left neighbour. The impostor got caught
+# by this, and the whole story of two layers hangs on it. It is a claim about *every* transformer of this
+# kind, trained in whatever way, and you can test it without knowing anything about its weights: **exchange
+# one token, and see whether the key right after it moves.** The keys of a layer are all that others can find
+# there.
+#
+# Write `neighbour_in_key(model, tokens, position, other)`.
+#
+# * `tokens` is `[batch pos]`; `position` is an int, less than `pos - 1`; `other` is `[batch]`, the ids that
+#   are put at `position`, one for each line. The rest of the line stays.
+# * Let $k$ be the key at position `position + 1` of one head on the line as it is, and $k'$ the key at the same
+#   place on the changed line. Return for every head the **mean over the batch of** $\lVert k' - k \rVert / \lVert k \rVert$,
+#   `[layer head]`. Zero means: this key knows nothing about its left neighbour.
+# * Keys are `[batch pos head d_head]`, at `blocks.{layer}.attn.hook_k`. The tokens that were given stay as they
+#   are.
+#
+# <details><summary>Hint 1: two runs</summary>
+#
+# Copy the tokens, write `other` into one column of the copy, and run both with a cache. `cache["k", layer]` are the
+# keys of a layer.
+# </details>
+# <details><summary>Hint 2: the right place</summary>
+#
+# The token at `position` changes; of course the key *at* `position` changes with it. The question is about the
+# position after.
+# </details>
+# <details><summary>Hint 3: which norm, which mean</summary>
+#
+# `.norm(dim=-1)` of `[batch head d_head]` is `[batch head]`. Divide first, and then take the mean over the batch.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "neighbour_in_key", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def neighbour_in_key(
+    model, tokens: torch.Tensor, position: int, other: torch.Tensor
+) -> torch.Tensor:
+    """How much the key after a position moves when the token at the position is exchanged.
+
+    tokens: [batch pos]. other: [batch]. Returns: [layer head], the mean of |k' - k| / |k|.
+    """
+    ### BEGIN SOLUTION
+    changed = tokens.clone()
+    changed[:, position] = other
+    _, before = model.run_with_cache(tokens)
+    _, after = model.run_with_cache(changed)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        key = before["k", layer][:, position + 1]  # [batch head d_head]
+        moved = after["k", layer][:, position + 1] - key
+        rows.append((moved.norm(dim=-1) / key.norm(dim=-1)).mean(dim=0))  # [head]
+    return torch.stack(rows)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "neighbour_in_key_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+m = model("induction-2l2h")
+remove_hooks(m)
+toks = torch.tensor([[64, 7, 1, 30, 7, 9, 12], [64, 50, 2, 5, 11, 40, 3], [64, 0, 63, 5, 8, 6, 2]])
+got = neighbour_in_key(m, toks, 3, torch.tensor([4, 60, 21]))
+checks.check_tensor(got, "neighbour_in_key", dtype=torch.float32)
+checks.check_shape(
+    got, (2, 2), "neighbour_in_key of a model of 2 layers and 2 heads", axes="layer head"
+)
+assert float(got[0].abs().max()) < 1e-4, (
+    f"in layer 0 a key knows its own token and place only, so nothing may move; yours moves by "
+    f"{float(got[0].abs().max()):.2f}: is it the key *after* the exchanged token?"
+)
+assert float(got[1].min()) > 0.05, "in layer 1 the keys after the exchanged token do move"
+same = neighbour_in_key(m, toks, 3, toks[:, 3])
+assert float(same.abs().max()) < 1e-5, "a token exchanged for itself moves nothing"
+
+# %% nbgrader={"grade": true, "grade_id": "neighbour_in_key_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+# Hidden: four models, several places, against runs line by line and sums in float64.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+
+
+def keys_after(m, line, place):
+    """The keys of all layers at one place of one line, seen by hooks: [layer head d_head]."""
+    keys = {}
+
+    def keep(value, hook, layer):
+        keys[layer] = value[0, place].double().reshape(m.cfg.n_heads, -1) + 0
+
+    layers = range(m.cfg.n_layers)
+    m.run_with_hooks(
+        line[None],
+        fwd_hooks=[
+            (f"blocks.{n}.attn.hook_k", lambda value, hook, n=n: keep(value, hook, n))
+            for n in layers
+        ],
+    )
+    return [keys[n].tolist() for n in layers]
+
+
+for name, at in (("induction-2l2h", 2), ("tiny-gpt2", 4), ("induction-1l", 0), ("impostor", 5)):
+    m = model(name)
+    remove_hooks(m)
+    toks = torch.randint(0, 64, (3, 8), generator=g).to(m.cfg.device)
+    new = torch.randint(0, 64, (3,), generator=g).to(m.cfg.device)
+    want = torch.zeros(m.cfg.n_layers, m.cfg.n_heads)
+    for b in range(3):
+        line = toks[b].clone()
+        plain_keys = keys_after(m, line, at + 1)
+        line[at] = new[b]
+        moved_keys = keys_after(m, line, at + 1)
+        for n in range(m.cfg.n_layers):
+            for h in range(m.cfg.n_heads):
+                k, k2 = plain_keys[n][h], moved_keys[n][h]
+                gap = sum((x - y) ** 2 for x, y in zip(k, k2, strict=True)) ** 0.5
+                want[n, h] += gap / sum(x * x for x in k) ** 0.5 / 3
+    got, kept = call_keeping(neighbour_in_key, m, toks, at, new)
+    what = f"neighbour_in_key of {name} at position {at}, seed {seed}"
+    checks.check_tensor(got, what, dtype=torch.float32)
+    checks.check_close(got, want, what, axes="layer head", atol=1e-4, rtol=1e-3)
+    assert torch.equal(kept[1], toks), f"the tokens that were given were changed [seed {seed}]"
+    assert float(got[0].abs().max()) < 1e-3, f"{what}: a key of layer 0 moved"
+### END HIDDEN TESTS
+
+# %%
+others = torch.randint(0, 64, (64,), generator=torch.Generator().manual_seed(8))
+lone = model("induction-1l")  # one layer, trained on the same text
+plots.head_grid(
+    {which.course_name: neighbour_in_key(which, repeats, 5, others) for which in (lone, twin, net)},
+    title="How much a key moves with its left neighbour",
+    unit="|k' − k| / |k|",
+)
+
+# %% [markdown]
+# Zero in layer 0, and not "small": exactly zero, in every model there is. What is not in the keys cannot be
+# found by looking, however long one trains. In layer 1 of the real model a key moves about as much as it is
+# long; in the impostor layer 1 *could* know its neighbours, and does not care to.
+#
+# What does a model do that has one layer only? It was trained on the same text as ours, for as many steps:
+
+# %%
+plots.position_losses(
+    {"one layer": loss_by_position(lone, repeats), "two layers": loss_by_position(net, repeats)},
+    vocab=64,
+    repeat_at=PERIOD,
+    title="The same training, one layer or two",
+)
+
+# %% [markdown]
+# It gets down to about 3 nats, not to 4.16: it has learnt that what stood 12 to 24 places back is more likely
+# than other symbols, and bets on all of those at once. That is what can be known without knowing neighbours.
+# The rest of the way needs a second layer, which reads what the first has written.
+
+# %% [markdown]
+# ---
+# ## 13 · What the context is worth
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
+#
+# The last question is *when*. Was the circuit there from the beginning and grew, or did it appear? The training
+# of `induction-2l2h` was recorded: after 0, 20, 40, … of its 1000 steps its weights were kept. To see how much
+# such a half-trained model gains from the context, one number is enough: **how much cheaper is the second copy
+# than the first?** (Olsson et al. 2022 measure large language models by the same idea: the loss late in a text
+# compared with the loss early in it. They call it the in-context learning score.)
+#
+# Write `context_gain(losses, period)`.
+#
+# * `losses` `[pos-1]` is what `loss_by_position` returns on lines `[bos, block, block]` of that period: entry *i*
+#   is the loss of predicting the token at position *i + 1*. So there are `2*period` entries.
+# * The result is the mean loss of the tokens of the **first copy** minus the mean loss of those tokens of the
+#   **second copy that can be known**: all but its first, which nobody can look up. In nats; positive if
+#   context helps. A Python `float`.
+#
+# <details><summary>Hint 1: which entries are the first copy?</summary>
+#
+# The first copy stands at positions 1 to `period`. Entry *i* is about position *i + 1*. So which entries are
+# about positions 1 to `period`?
+# </details>
+# <details><summary>Hint 2: and the second?</summary>
+#
+# It stands at positions `period + 1` to `2*period`, and its first token does not count. One entry of `losses`
+# belongs to neither mean.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "context_gain", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def context_gain(losses: torch.Tensor, period: int) -> float:
+    """By how many nats the second copy is cheaper than the first, without its first token.
+
+    losses: [2*period], entry i for the token at position i + 1 of [bos, block, block].
+    """
+    ### BEGIN SOLUTION
+    return float(losses[:period].mean() - losses[period + 1 :].mean())
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "context_gain_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+got = context_gain(torch.tensor([4.0, 4, 4, 100, 1, 1]), 3)
+assert type(got) is float, f"a Python float is asked for, not {type(got).__name__}"
+assert abs(got - 3) < 1e-5, (
+    "in ⊢ a b c a b c the losses of a, b, c are 4 each, that of the second a is 100 and counts nowhere, and those "
+    f"of the second b and c are 1: the gain is 3, yours is {got:.2f}"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "context_gain_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random losses of several periods, against sums in a loop.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for lag in (2, 5, 11, 24):
+    given = torch.rand(2 * lag, generator=g, dtype=torch.float64) * 5
+    numbers = given.tolist()
+    early = sum(numbers[at - 1] for at in range(1, lag + 1)) / lag
+    late = sum(numbers[at - 1] for at in range(lag + 2, 2 * lag + 1)) / (lag - 1)
+    got, kept = call_keeping(context_gain, given, lag)
+    assert type(got) is float, f"got {type(got).__name__}, a float is asked for"
+    assert abs(got - (early - late)) < 1e-5, f"period {lag}: {got:.4f} is wrong [seed {seed}]"
+    assert torch.equal(kept[0], given), "the losses were changed"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
+# ## 14 · When did it form?
+#
+# Difficulty ●●●○○ · Importance ●●●●● · 20 minutes
+#
+# You have a number at each of some steps of training, and want to say *when* the thing was there. "At its
+# highest" is no answer: that may be anywhere on a long plateau. "When it first passed a half" is better, and
+# fails if the curve dips again. Here is a definition that takes both into account:
+#
+# > it formed at the **earliest of the given steps from which on the value never again falls below `share`
+# > times its final value.**
+#
+# "Final" is the value at the largest step. "From which on" includes that step itself.
+#
+# Write `when_did_it_form(steps, values, share)`.
+#
+# * `steps` is a list of different ints, `values` a list of as many floats: `values[i]` was measured at step
+#   `steps[i]`. **The steps may come in any order.** The final value is positive, and `share` is between 0 and 1.
+# * The result is an int, one of `steps`. The lists stay as they are.
+#
+# <details><summary>Hint 1: in order</summary>
+#
+# `sorted(zip(steps, values))` is a list of pairs in the order of their steps. Which of its entries has the final
+# value?
+# </details>
+# <details><summary>Hint 2: from the end</summary>
+#
+# Walk backwards from the last step, for as long as values are large enough. The last one at which you are still
+# satisfied is the answer. Walking forwards, you would have to look ahead.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "when_did_it_form", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def when_did_it_form(steps: list, values: list, share: float) -> int:
+    """The earliest step from which on the value stays at or above share times its final value."""
+    ### BEGIN SOLUTION
+    in_order = sorted(zip(steps, values, strict=True))
+    formed, final = in_order[-1]
+    for step, value in reversed(in_order):
+        if value < share * final:
+            break
+        formed = step
+    return formed
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "when_did_it_form_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+got = when_did_it_form([0, 10, 20, 30, 40], [0.0, 0.1, 0.6, 0.9, 0.8], 0.5)
+assert type(got) is int, f"an int is asked for, not {type(got).__name__}"
+assert got == 20, f"0.6 at step 20 is the first value of 0.4 or more, so 20, not {got}"
+got = when_did_it_form([0, 10, 20, 30, 40], [0.0, 0.7, 0.2, 0.9, 0.8], 0.5)
+assert got == 30, f"at step 20 the value falls to 0.2 again, so it formed at 30, not at {got}"
+got = when_did_it_form([30, 0, 40, 10, 20], [0.9, 0.0, 0.8, 0.7, 0.2], 0.5)
+assert got == 30, f"the same in another order of the steps: 30, not {got}"
+
+# %% nbgrader={"grade": true, "grade_id": "when_did_it_form_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random curves in random order, with dips and equal values, against trying every step.
+### BEGIN HIDDEN TESTS
+import random
+
+seed = secrets.randbelow(1_000_000)
+dice_6 = random.Random(seed)
+for attempt in range(200):
+    n = dice_6.randint(1, 9)
+    given = dice_6.sample(range(0, 2000, 10), n)
+    curve = [dice_6.choice([-0.2, 0.0, 0.1, 0.2, 0.4, 0.5, 0.8]) for _ in given]
+    end = given.index(max(given))
+    curve[end] = dice_6.choice([0.4, 0.8, 1.6])
+    part = dice_6.choice([0.25, 0.5, 0.75])
+    fits = [
+        step
+        for step in given
+        if all(v >= part * curve[end] for s, v in zip(given, curve, strict=True) if s >= step)
+    ]
+    got, kept = call_keeping(when_did_it_form, given, curve, part)
+    assert type(got) is int, f"got {type(got).__name__}, an int is asked for"
+    assert got == min(fits), (
+        f"curve {attempt}, steps {given}, values {curve}, share {part}: {got} is not the step "
+        f"[seed {seed}]"
+    )
+    assert kept[0] == given and kept[1] == curve, f"a list was changed [seed {seed}]"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# And now the film of it. For every snapshot, four numbers: does a head of layer 0 look back (exercise 3)? Is
+# there a head in layer 1 with the stripe, minus its control (exercise 5)? How strongly can it read what layer
+# 0 writes (exercise 8)? And what is the context worth (exercise 13)? It takes a few seconds.
+
+# %%
+history = {
+    "looks one step back": [],
+    "stripe − control": [],
+    "K-composition": [],
+    "context gain": [],
+}
+record = snapshots("induction-2l2h")
+for step in record:
+    then = model(f"induction-2l2h@{step}")
+    seen = then.run_with_cache(noise)[1]
+    history["looks one step back"].append(float(prev_token_score(seen["pattern", 0]).max()))
+    stripes = controlled_induction_score(then, repeats, noise, PERIOD, induction_score)
+    history["stripe − control"].append(float(stripes[1].max()))
+    doors_open = k_composition(then.W_V, then.W_O, then.W_Q, then.W_K)
+    history["K-composition"].append(float(doors_open[0, :, 1].max()))
+    history["context gain"].append(context_gain(loss_by_position(then, repeats), PERIOD))
+
+{name: when_did_it_form(record, values, 0.5) for name, values in history.items()}
+
+# %% [markdown]
+# Before you believe the four numbers, look at the curves they come from. Each is drawn as a share of its final
+# value, for the first 400 steps of 1000.
+
+# %%
+shown = sum(step <= 400 for step in record)
+plots.curves(
+    record[:shown],
+    {name: [v / values[-1] for v in values[:shown]] for name, values in history.items()},
+    x_title="training step",
+    y_title="share of the final value",
+    levels={"half": 0.5},
+    title="An induction head forms: almost nothing for 80 steps, and then all at once",
+)
+
+# %% [markdown]
+# For 80 steps next to nothing can be seen. Then, within 30 steps of a thousand, the stripe appears and the
+# context becomes worth something, *both at the same time*. Olsson et al. (2022, "Argument 1: macroscopic
+# co-occurrence") found this jump in transformers of all sizes, and it is one of their reasons to think that
+# induction heads are behind much of what large models learn from their context.
+#
+# Look at the previous-token head, though. At half of its final value it arrives *later* than the induction head
+# that lives on it! No magic: at step 110 its attention to the previous place has only doubled, but so has that of
+# the other head of layer 0, and the two together are enough to start with. Only after that does one of them make the
+# job its own, and goes on improving for 800 steps. "Half of the final value" is a convention, and a curve that
+# keeps growing makes it late. K-composition shows the opposite trap. By the same rule it was there at step 0,
+# before any training, because strangers score more than half of its final value. What it is worth begins at
+# chance, not at zero.
+#
+# The jump is so sudden because the two heads are worth little without each other. A note that nobody reads
+# earns nothing, and a reader finds nothing where nobody has written. Only when both are there by half does
+# every step that improves one improve what the other is worth.
+
+# %% [markdown]
+# ---
+# ## 15 · In your own words
 #
 # Importance ●●●●○ · 15 minutes · read and marked by a person
 #
@@ -1583,6 +2245,16 @@ plots.contributions(
 
 # %% [markdown]
 # ---
-# You have found a circuit of two heads, told it from its double, and shown by intervention that the
-# model runs on it. The same four steps carry over to models of any size: a pattern, a number, a
-# control, an intervention.
+# You have found a circuit of two heads, told it from its double, shown by intervention that the model
+# runs on it and by which door, found a second circuit beside it that nobody had told you of, and seen
+# both come into being within 30 steps. The same steps carry over to models of any size: a pattern, a
+# number, a control, an intervention.
+#
+# **Sources.** Olsson, Elhage, Nanda et al., *In-context Learning and Induction Heads* (2022): prefix
+# matching, the in-context learning score, and the jump in training (exercises 7, 13 and 14). Elhage,
+# Nanda, Olsson et al., *A Mathematical Framework for Transformer Circuits* (2021), "Two-Layer
+# Attention-Only Transformers": how induction heads work, composition scores, the full K circuit
+# (exercises 8 and 10). Wang et al., *Interpretability in the Wild* (2022), section 3, and Goldowsky-Dill
+# et al., *Localizing Model Behavior with Path Patching* (2023): interventions on a path (exercise 9).
+# Singh et al., *What needs to go right for an induction head?* (2024): several heads that do the same
+# work, and what makes the jump. The library: Nanda and Bloom, *TransformerLens* (2022).

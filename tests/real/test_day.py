@@ -59,7 +59,7 @@ def test_the_late_submission_is_late_by_the_servers_clock(day):
 def test_the_export_has_the_scores_of_the_gradebook(day):
     assert float(row(day, "alice")["score"]) == 10
     assert float(row(day, "bob")["score"]) == 9
-    assert float(row(day, "alice")["max_score"]) == 24
+    assert float(row(day, "alice")["max_score"]) == 54
 
 
 def test_feedback_shows_points_and_comments_and_no_hidden_test(day):
