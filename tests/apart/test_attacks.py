@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.apart.notebooks import answered, apart, failed, notebook, together
+from tests.apart.notebooks import answered, apart, failed, failures, notebook, together
 
 SOURCE = notebook(
     ("solution", "def f(x):\n    return x * 3"),
@@ -82,6 +82,17 @@ def test_an_opaque_result_with_methods_of_its_own_earns_nothing():
     )
     sly = "class Box:\n    def equal(self, other): return True\ndef f(x):\n    return Box()"
     assert failed(apart(source, answered(source, sly))) == ["test-2"]
+
+
+def test_an_answer_about_hooks_that_is_no_list_of_names_ends_the_student():
+    source = notebook(
+        ("released", "from course.calls import remove_hooks"),
+        ("solution", "def f(x):\n    return x"),
+        ("test", "assert f(1) == 1 and not remove_hooks('net')"),
+    )
+    liar = "from course import calls\ncalls.InProcess.remove_hooks = lambda self, model: [0]\n"
+    told = failures(apart(source, answered(source, liar + source.cells[1].source)))
+    assert [words.partition(":")[0] for words in told] == ["StudentProcessDied"]
 
 
 def test_stop_iteration_does_not_end_a_tests_loop():
