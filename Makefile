@@ -78,7 +78,7 @@ models: ## train the checkpoints that notebooks load, from their seeds
 
 prove: ## reference, stub, wrong and alternative answers of every exercise, graded
 	@$(INSTALL) all
-	"$(VENV)/bin/logitlab" prove
+	"$(VENV)/bin/logitlab" prove --copies
 
 bench: ## how long a user waits: server to login page, login to a running cell
 	@$(INSTALL) all

@@ -321,6 +321,7 @@ def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
 
     @refusing()
     def run() -> None:
+        from hub.accounts.login import in_containers
         from hub.roster.changes import described
 
         proposal = propose(folder, table)
@@ -328,7 +329,8 @@ def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
         say(described(proposal.changes))
         if proposal.changes and not yes:
             if not sys.stdin.isatty():
-                raise Refused("Nothing was changed: nobody is there to ask. Say --yes.")
+                how = "`make roster … YES=1`" if in_containers(os.environ) else "--yes"
+                raise Refused(f"Nothing was changed: nobody is there to ask. Say {how}.")
             click.confirm("Change the roster so?", abort=True)
         say(take_in(folder, proposal))
 
@@ -438,12 +440,19 @@ def autograde(
     show_default=True,
     help="Mutants of each reference at most, from all of its parts; 0 for none.",
 )
+@click.option(
+    "--copies",
+    is_flag=True,
+    help="Also with symmetric copies of the models that come with LogitLab, and with a GPT-2 of "
+    "random weights: the reference keeps its points. Needs the repository.",
+)
 def prove(
     assignments: tuple[str, ...],
     tests: Any,
     source: Path | None,
     workers: int | None,
     mutants: int,
+    copies: bool,
 ) -> None:
     """Prove that the tests of ASSIGNMENTS (default: all) give and take the points they should.
 
@@ -452,18 +461,27 @@ def prove(
     slip each, fail some test, or answers.py says in a line why none can see it. They run in one
     of the two ways of --tests only.
     """
+    import tempfile
+
     from hub.authoring import catalogue
     from hub.authoring.errors import AuthoringError
+    from hub.copies import NoTraining, other_models
     from hub.prove import AnswersError, NotProved, prove
 
     root = source or catalogue.shipped_sources()
     failures = []
-    for name in assignments or catalogue.available(root):
-        for mode in ("together", "apart") if tests == "both" else (tests,):
-            slips = mutants if mode == "together" or tests == "apart" else 0
-            try:
-                say(prove(root / name, mode, workers, mutants=slips))
-            except (NotProved, AnswersError, AuthoringError) as error:
-                failures.append(f"{error}")
+    with tempfile.TemporaryDirectory(prefix="logitlab-") as folder:
+        try:
+            others = other_models(Path(folder)) if copies else []
+        except NoTraining as error:
+            raise Refused(f"{error}") from error
+        for name in assignments or catalogue.available(root):
+            for mode in ("together", "apart") if tests == "both" else (tests,):
+                first = mode == "together" or tests == "apart"
+                slips, models = (mutants, others) if first else (0, [])
+                try:
+                    say(prove(root / name, mode, workers, mutants=slips, others=models))
+                except (NotProved, AnswersError, AuthoringError) as error:
+                    failures.append(f"{error}")
     if failures:
         raise Refused("\n".join(failures))

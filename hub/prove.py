@@ -21,6 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from hub.authoring.release import source_notebooks, student_version
+from hub.copies import OtherModels, concerns
 from hub.grading.execute import ApartError, Limits, Tests, execute, files_below
 from hub.grading.mutants import Mutant
 from hub.grading.roles import role
@@ -30,6 +31,7 @@ from hub.grading.trials import (
     Part,
     Rounds,
     Same,
+    Trained,
     Trial,
     exercises,
     groups,
@@ -38,7 +40,9 @@ from hub.grading.trials import (
     mutants_of,
     read_answers,
     read_same,
+    read_trained,
     split_tests,
+    whole,
 )
 from hub.rounds import STOPPED, Outcome, Seen, Weighed, faults, weigh
 
@@ -79,6 +83,7 @@ def prove(
     workers: int | None = None,
     limits: Limits = LIMITS,
     mutants: int = 0,
+    others: Sequence[OtherModels] = (),
 ) -> Iterator[str]:
     """Prove the notebooks of an assignment; yields progress and, at the end, a table of each.
 
@@ -87,6 +92,7 @@ def prove(
     workers: notebooks executed at once; one a core if None.
     limits: of a notebook with one answer; the time of a notebook grows with its rounds.
     mutants: of each reference at most, chosen from all of its parts, always the same; 0 for none.
+    others: other models, on which the reference must keep its points too.
 
     Raises:
         NotProved: after the table, if anything is not as it should be; before it, if the
@@ -96,7 +102,8 @@ def prove(
     notebooks = source_notebooks(source_folder)
     listed = read_answers(source_folder / "answers.py")
     same = read_same(source_folder / "answers.py")
-    _check_names([*listed, *same], list(notebooks.values()), source_folder)
+    trained = read_trained(source_folder / "answers.py")
+    _check_names([*listed, *same, *trained], list(notebooks.values()), source_folder)
     stubs = student_version(source_folder).files
     run = Runner(
         files_below(source_folder, ["*.py"]), limits, tests, workers or os.cpu_count() or 1
@@ -106,10 +113,13 @@ def prove(
         stub = nbformat.reads(stubs[f"{name}.ipynb"].decode(), as_version=4)
         parts, found = split_tests(notebook)
         outcomes: list[Outcome] = []
+        excused = {one.exercise for one in trained} & {*exercises(notebook)}
         started = time.monotonic()
         try:
             rounds, trials = make_trials(parts, stub, listed)
             yield from run.all(rounds, trials, found, outcomes)
+            for other in (other for other in others if concerns(other, parts)):
+                yield from run.on(other, excused, parts, found, outcomes)
             if mutants:
                 yield from run.mutants(notebook, mutants, rounds, found, outcomes)
         except ApartError as error:
@@ -126,7 +136,7 @@ def prove(
 
 
 def _check_names(
-    answers: Sequence[Answer | Same], notebooks: list[NotebookNode], folder: Path
+    answers: Sequence[Answer | Same | Trained], notebooks: list[NotebookNode], folder: Path
 ) -> None:
     known = [name for notebook in notebooks for name in exercises(notebook)]
     for answer in answers:
@@ -145,6 +155,7 @@ class Runner:
     limits: Limits
     tests: Tests
     workers: int
+    models: Path | None = None
 
     def all(
         self,
@@ -166,6 +177,29 @@ class Runner:
                 for again in weighed.again:
                     trial = rounds.trial(again.groups, again.alone, again.cause)
                     running.add(pool.submit(self.one, trial, tests))
+
+    def on(
+        self,
+        other: OtherModels,
+        excused: set[str],
+        parts: NotebookNode,
+        tests: Mapping[str, Part],
+        outcomes: list[Outcome],
+    ) -> Iterator[str]:
+        """Execute the reference with other models.
+
+        excused: exercises whose tests may fail on models that are not trained.
+        """
+        answer = Answer("reference", None, f"reference on {other.title}")
+        (outcome,) = replace(self, models=other.folder).one(whole(answer, parts, {}), tests).counted
+        if not other.trained:
+            needed = {name for name in outcome.failed if tests[name].exercise in excused}
+            for exercise in sorted({*excused} - {tests[name].exercise for name in needed}):
+                yield f"{exercise} keeps its points on {other.title}: [trained] can go"
+            kept = {name: why for name, why in outcome.failed.items() if name not in needed}
+            outcome = replace(outcome, failed=kept)
+        outcomes.append(outcome)
+        yield _progress(outcome)
 
     def mutants(
         self,
@@ -203,6 +237,7 @@ class Runner:
                 output_mib=self.limits.output_mib * len(trial.rounds),
             ),
             tests=self.tests,
+            models=self.models,
         )
         seen = [Seen() for _ in trial.rounds]
         for cell, place in zip(execution.notebook.cells, trial.places, strict=True):

@@ -64,6 +64,7 @@ def execute(
     files: Mapping[str, Path] | None = None,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
     tests: Tests = "together",
+    models: Path | None = None,
 ) -> Execution:
     """Execute `notebook` and return a copy of it with outputs.
 
@@ -72,12 +73,13 @@ def execute(
     files: copied into the scratch folder in which the cells run, by relative name; what is
         not a regular file is left out.
     tests: "together" runs test cells in the student's interpreter, "apart" in a second process.
+    models: a folder of checkpoints that is tried before all others; not with an executor.
 
     A cell that fails, is too slow or never runs gets an error output in words; this function
     does not raise for anything that student code does.
 
     Raises:
-        ValueError: tests="apart" without `source`.
+        ValueError: tests="apart" without `source`, or `models` where there is an executor.
         ApartError: `source` breaks the rules for tests apart, or `notebook` does not fit it.
         ExecutorAway: there is an executor and it did not answer, or broke off again and again.
     """
@@ -91,9 +93,11 @@ def execute(
     }
     executor = os.environ.get(EXECUTOR)
     if executor:
+        if models is not None:
+            raise ValueError("the executor has its own models")
         answer = run_there(Path(executor), request, files or {})
     else:
-        answer = run_here(request, files or {}, limits)
+        answer = run_here(request, files or {}, limits, models)
     results = _read(answer, len(notebook.cells))
     if results.refused is not None:
         raise ApartError(results.refused)

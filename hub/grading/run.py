@@ -47,15 +47,27 @@ class Answer:
     seconds: float
 
 
-def run_here(request: Mapping[str, Any], files: Mapping[str, Path], limits: Limits) -> Answer:
-    """Run a request (see `worker`) as the user who calls, in a temporary folder."""
+def run_here(
+    request: Mapping[str, Any],
+    files: Mapping[str, Path],
+    limits: Limits,
+    models: Path | None = None,
+) -> Answer:
+    """Run a request (see `worker`) as the user who calls, in a temporary folder.
+
+    models: a folder of checkpoints that is tried before all others.
+    """
     with tempfile.TemporaryDirectory(prefix="logitlab-", ignore_cleanup_errors=True) as scratch:
         make_folders(Path(scratch))
         for name, path in files.items():
             if not path.is_symlink() and path.is_file() and (target := inside(scratch, name)):
                 shutil.copyfile(path, target)
         marker = secrets.token_hex(16)
-        with worker(json.dumps(request).encode(), Path(scratch), {MARKER: marker}) as running:
+        environment = {MARKER: marker}
+        if models is not None:
+            folders = [models.resolve(), *models_folders()]
+            environment["COURSE_MODELS"] = os.pathsep.join(map(str, folders))
+        with worker(json.dumps(request).encode(), Path(scratch), environment) as running:
             try:
                 running.wait(limits, lambda: [one.pid for one in descendants(running.process.pid)])
             finally:

@@ -28,7 +28,7 @@ from hub.grading.roles import role
 
 Kind = Literal["reference", "stub", "broken", "wrong", "right", "mutant", "control", "combined"]
 
-HEADER = re.compile(r"^# %% \[(wrong|right|same)\] (\w+): (.+)$", re.MULTILINE)
+HEADER = re.compile(r"^# %% \[(wrong|right|same|trained)\] (\w+): (.+)$", re.MULTILINE)
 HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
 PAIRS_OF_A_TRIAL = 6  # of rounds: one half of the exercises, then the other
 
@@ -91,13 +91,26 @@ class Trial:
     cause: str | None = None
 
 
+@dataclass(frozen=True)
+class Trained:
+    """An exercise whose tests hold for trained models only, and why."""
+
+    exercise: str
+    why: str
+
+
 def read_answers(path: Path) -> list[Answer]:
     """The answers of a percent text; none if there is no file."""
     return [
         Answer("wrong" if kind == "wrong" else "right", exercise, title, text)
         for kind, exercise, title, text in _cells(path)
-        if kind != "same"
+        if kind in ("wrong", "right")
     ]
+
+
+def read_trained(path: Path) -> list[Trained]:
+    """The exercises that a percent text says to be about what only a trained model does."""
+    return [Trained(exercise, why) for kind, exercise, why, _ in _cells(path) if kind == "trained"]
 
 
 def read_same(path: Path) -> list[Same]:
@@ -121,7 +134,7 @@ def _cells(path: Path) -> list[tuple[str, str, str, str]]:
     if cells != len(headers):
         raise AnswersError(
             f"{path}: {cells - len(headers)} cell(s) do not begin with "
-            "'# %% [wrong] <exercise>: <what is wrong>', '# %% [right] …' or '# %% [same] …'"
+            "'# %% [wrong] <exercise>: <what is wrong>', or [right], [same] or [trained]"
         )
     ends = [header.start() for header in headers[1:]] + [len(text)]
     return [
@@ -238,8 +251,8 @@ def make_trials(
         for group in groups([answer for n in names for answer in answers if answer.exercise == n])
     ]
     trials = [
-        _whole(Answer("reference", None, "reference"), parts, {}),
-        _whole(Answer("stub", None, "stub"), parts, stubs),
+        whole(Answer("reference", None, "reference"), parts, {}),
+        whole(Answer("stub", None, "stub"), parts, stubs),
     ]
     return rounds, [*trials, *rounds.trials(broken), *rounds.trials(combined)]
 
@@ -259,7 +272,8 @@ def mutant_answers(notebook: NotebookNode, most: int) -> list[Answer]:
     ]
 
 
-def _whole(answer: Answer, parts: NotebookNode, texts: dict[str, str]) -> Trial:
+def whole(answer: Answer, parts: NotebookNode, texts: dict[str, str]) -> Trial:
+    """One notebook as it stands, with other texts of some solutions."""
     notebook = _with(parts, texts)
     return Trial(((answer,),), (0,) * len(notebook.cells), notebook, parts)
 

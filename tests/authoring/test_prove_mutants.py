@@ -75,6 +75,7 @@ def test_a_justification_of_no_exercise_is_refused(source: Path) -> None:
         proved(source)
 
 
+@pytest.mark.slow
 def test_an_endless_mutant_is_killed_and_takes_no_other_verdict_with_it(source: Path) -> None:
     change(
         source,
