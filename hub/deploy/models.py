@@ -103,7 +103,11 @@ def settle_volume(
             f"{models}; then `make down` and `docker volume rm {volume}`."
         )
     if docker("volume", "rm", volume).returncode:
-        raise DeployError(f"Containers still use the models in {there}: `make down` first.")
+        # An engine that was restarted while containers ran goes on counting them as users.
+        raise DeployError(
+            f"Containers still use the models in {there}: `make down` first. If nothing runs, "
+            f"restart the engine, and then `docker volume rm {volume}`."
+        )
 
 
 def fetch_command(
