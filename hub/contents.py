@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from hub.authoring import catalogue
 from hub.authoring.gradebook import open_gradebook
@@ -49,12 +48,10 @@ def enrol(folder: CourseFolder) -> Iterator[str]:
 
 
 def _gradebook_row(listed: Student | None, name: str) -> dict[str, str | None]:
-    if listed is None or not listed.full_name:
-        # Without a name the formgrader calls everybody "None, None".
-        listed = replace(listed or Student(name), last_name=name)
+    listed = listed or Student(name)
     return {
-        "last_name": listed.last_name,
-        "first_name": listed.first_name,
+        "last_name": listed.last_name or None,
+        "first_name": listed.first_name or None,
         "email": listed.email or None,
         "lms_user_id": listed.lms_id or None,
     }

@@ -161,6 +161,14 @@ class Containers(Section):
         int, Field(ge=0, description="a kernel unused for so long is stopped; 0: never")
     ] = 60
 
+    @model_validator(mode="after")
+    def _kernels_go_before_servers(self) -> Containers:
+        if 0 < self.idle_minutes <= self.kernel_idle_minutes:
+            raise ValueError(
+                "kernel_idle_minutes < idle_minutes: an idle server's kernels go first"
+            )
+        return self
+
 
 class Gpus(Section):
     """GPUs shared by students, in places: so many servers a device, each with a memory budget."""

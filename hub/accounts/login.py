@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -86,16 +85,6 @@ def oauth_secret(environ: Mapping[str, str]) -> str:
     return secret
 
 
-def check_installed(kind: Kind) -> None:
-    """Raises AccountsError where the packages for this way to log in are not installed."""
-    package = {"native": "nativeauthenticator", "oauth": "oauthenticator"}.get(kind)
-    if package and importlib.util.find_spec(package) is None:
-        raise AccountsError(
-            f"accounts.login: {kind} needs packages that are not installed here: "
-            "`python3 -m hub.install all` in the checkout installs them."
-        )
-
-
 def configuration(folder: CourseFolder, environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """JupyterHub's configuration of logging in: class -> trait -> value.
 
@@ -103,7 +92,6 @@ def configuration(folder: CourseFolder, environ: Mapping[str, str]) -> dict[str,
     """
     settings = folder.settings
     kind = login_kind(settings, environ)
-    check_installed(kind)
     name = CLASSES[kind].rpartition(".")[2]
     own: dict[str, Any] = {"course_root": str(folder.root)}
     if kind == "demo":

@@ -103,8 +103,8 @@ def server_config(part: Part, kernel_idle_minutes: int = 0) -> dict[str, Any]:
     """
     grader = part == "grader"
     # The formgrader shows students' work under an instructor's session: no script of another
-    # site runs there, which nbconvert's pages would load for mathematics. (The hub adds this
-    # header itself where nothing is set, so that its own part is repeated here.)
+    # site runs there. (The hub adds this header itself where nothing is set, so that its own
+    # part is repeated here.)
     headers = {"Content-Security-Policy": GRADER_CSP} if grader else {}
     return {
         "ServerApp": {
@@ -117,13 +117,15 @@ def server_config(part: Part, kernel_idle_minutes: int = 0) -> dict[str, Any]:
                 "jupyter_lsp": False,
                 "notebook": False,
                 "notebook_shim": False,
-                "nbgrader.server_extensions.formgrader": grader,
+                # In its place the grader has ours, see hub/formgrader.py.
+                "nbgrader.server_extensions.formgrader": False,
                 "nbgrader.server_extensions.course_list": False,
                 "nbgrader.server_extensions.assignment_list": not grader,
                 # Ours answers its route, see hub/validation.py.
                 "nbgrader.server_extensions.validate_assignment": False,
                 "hub.validation": True,
                 "hub.gpuwatch.extension": True,
+                **({"hub.formgrader": True} if grader else {}),
             },
         },
         "MappingKernelManager": {

@@ -217,8 +217,7 @@ def _check_nothing_is_there(project: str, place: Path) -> None:
     if (place / "secrets").exists():
         raise DeployError(
             f"{place} holds a deployment already. Name an empty folder with LOGITLAB_DEPLOYMENT, "
-            f"or, if that deployment is gone, remove {place / 'secrets'}: what else is there is "
-            "set aside."
+            f"or, if that deployment is gone for good, remove {place / 'secrets'}."
         )
     label = f"label=com.docker.compose.project={project}"
     there = volumes(project)

@@ -11,7 +11,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from hub.deploy import gpus
 from hub.deploy.engine import choose, clients
 from hub.deploy.folder import DeployError
 from hub.deploy.gpus import Check
-from hub.deploy.stack import Stack, check_course, compose_command, opened, parts
+from hub.deploy.stack import Stack, check_course, compose_command, gpu_devices, opened, parts
 from hub.deploy.subnet import free_subnet, host_routes, overlapping
 
 Level = Literal["good", "advice", "stops"]
@@ -64,6 +64,8 @@ class Facts:
     running: bool = False
     missing_images: tuple[str, ...] = ()
     course_error: str = ""
+    gpu_devices: str | Sequence[str] = "auto"  # as course.yaml says, where that can be told
+    trial_image: str | None = None  # of students' servers, where it is here
 
 
 def engine(facts: Facts) -> Iterator[Finding]:
@@ -237,7 +239,11 @@ def facts(stack: Stack) -> Facts:
     running = bool(here) and any(part.state == "running" for part in parts(stack))
     name = values["DOMAIN"]
     missing = tuple(stack.missing_images()) if here else ()
-    server = f"logitlab/server:{values['LOGITLAB_TAG']}"
+    server, student = (
+        f"logitlab/{name}:{values['LOGITLAB_TAG']}" for name in ("server", "student")
+    )
+    readable = bool(here) and server not in missing
+    course_error = check_course(stack) if readable else ""
     return Facts(
         engine=here,
         engine_error=(about.stderr or str(info.get("ServerErrors", ""))).strip()[-300:],
@@ -254,7 +260,9 @@ def facts(stack: Stack) -> Facts:
         subnet=values["STUDENTS_SUBNET"],
         running=running,
         missing_images=missing,
-        course_error=check_course(stack) if here and server not in missing else "",
+        course_error=course_error,
+        gpu_devices=gpu_devices(stack) if readable and not course_error else "auto",
+        trial_image=student if here and student not in missing else None,
     )
 
 
@@ -315,7 +323,9 @@ def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
 
 def run(name: str, arguments: argparse.Namespace) -> int:
     """Print the findings; 1 where one stops the server. Raises DeployError."""
-    found = [*findings(facts(opened())), *gpu_findings(gpus.doctor())]
+    seen = facts(opened())
+    about_gpus = gpus.doctor(seen.gpu_devices, seen.trial_image)
+    found = [*findings(seen), *gpu_findings(about_gpus)]
     for finding in found:
         print(finding, flush=True)
     return int(any(finding.level == "stops" for finding in found))

@@ -13,7 +13,9 @@ from hub.deploy.stack import Stack, need_running, opened
 GRADEBOOK = "postgresql+psycopg:///gradebook?host=/run/postgresql"
 
 
-def course_command(stack: Stack, *arguments: str, mounts: tuple[str, ...] = ()) -> list[str]:
+def course_command(
+    stack: Stack, *arguments: str, mounts: tuple[str, ...] = (), folder: str = "/tmp"
+) -> list[str]:
     """A command in a container of its own that sees the course and its gradebook."""
     project, tag = stack.project, stack.variables["LOGITLAB_TAG"]
     volumes = {
@@ -32,6 +34,7 @@ def course_command(stack: Stack, *arguments: str, mounts: tuple[str, ...] = ()) 
     return [
         *("docker", "run", "--rm", "-i", "--network=none", "--user=912:912", "--read-only"),
         *("--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--tmpfs=/tmp"),
+        f"--workdir={folder}",
         *(f"--volume={project}_{name}:{place}" for name, place in volumes.items()),
         *(f"--volume={mount}" for mount in mounts),
         *(f"--env={name}={value}" for name, value in environment.items()),
@@ -44,6 +47,13 @@ def course_command(stack: Stack, *arguments: str, mounts: tuple[str, ...] = ()) 
 def hub_command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess:
     """`logitlab …` in the hub's container."""
     return stack.compose("exec", "-T", "hub", "logitlab", *arguments)
+
+
+def roster_command(stack: Stack, table: Path, yes: bool) -> list[str]:
+    """The import of `table`, by which name it is called in all that is said about it."""
+    command = ["logitlab", "roster", "import", table.name, *(["--yes"] if yes else [])]
+    mount = f"{table}:/tables/{table.name}:ro"
+    return course_command(stack, *command, mounts=(mount,), folder="/tables")
 
 
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
@@ -67,6 +77,4 @@ def run(name: str, arguments: argparse.Namespace) -> int:
     table = arguments.table.resolve()
     if not table.is_file():
         raise DeployError(f"{table} is not a file. Say which: `make roster FILE=students.csv`.")
-    command = ["logitlab", "roster", "import", "/roster.csv", *(["--yes"] if arguments.yes else [])]
-    made = course_command(stack, *command, mounts=(f"{table}:/roster.csv:ro",))
-    return subprocess.run(made).returncode
+    return subprocess.run(roster_command(stack, table, arguments.yes)).returncode

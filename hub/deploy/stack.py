@@ -233,20 +233,39 @@ def need_running(stack: Stack, *names: str) -> None:
         raise DeployError(f"{', '.join(missing)} does not run: `make up` first.")
 
 
-def check_course(stack: Stack) -> str:
-    """What is wrong with course.yaml, as the server's image sees it; empty: nothing is."""
-    done = stack.docker(
+def _with_course(stack: Stack, *command: str) -> subprocess.CompletedProcess:
+    """A command of the server's image that sees course.yaml, in /srv/settings, and nothing else."""
+    return stack.docker(
         *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", "--user=910:910"),
         *("--cap-drop=ALL", "--env=LOGITLAB_SHAPE=containers"),
         f"--env=LOGITLAB_URL={stack.url}",
         f"--volume={stack.place / 'course.yaml'}:/srv/settings/course.yaml:ro",
         f"logitlab/server:{stack.variables['LOGITLAB_TAG']}",
-        *("logitlab", "check", "--course", "/srv/settings"),
+        *command,
     )
+
+
+def check_course(stack: Stack) -> str:
+    """What is wrong with course.yaml, as the server's image sees it; empty: nothing is."""
+    done = _with_course(stack, "logitlab", "check", "--course", "/srv/settings")
     if done.returncode == 0:
         return ""
     said = done.stderr.strip().removeprefix("Error: ")
     return said.replace("/srv/settings/course.yaml", str(stack.place / "course.yaml"))
+
+
+def gpu_devices(stack: Stack) -> str | list[str]:
+    """`gpus.devices` of a course.yaml in which nothing is wrong, as the server's image reads it."""
+    done = _with_course(
+        stack,
+        *("python", "-c"),
+        "import json, pathlib, hub.settings\n"
+        "path = pathlib.Path('/srv/settings/course.yaml')\n"
+        "print(json.dumps(hub.settings.load_settings(path).gpus.devices))",
+    )
+    if done.returncode:
+        raise DeployError(done.stderr.strip()[-3000:])
+    return json.loads(done.stdout)
 
 
 def down(stack: Stack) -> Iterator[str]:

@@ -51,7 +51,7 @@ def _update_pages(c: Config) -> None:
     c.GenerateFeedback.exporter_class = f"{FEEDBACK}.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [
         # Again, now that points have been given by hand.
-        "nbgrader.preprocessors.AssignLatePenalties",
+        f"{FEEDBACK}.LatePenalties",
         "nbgrader.preprocessors.GetGrades",
         f"{FEEDBACK}.HideTests",
         f"{FEEDBACK}.Sanitise",

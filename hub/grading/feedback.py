@@ -8,7 +8,8 @@ from typing import Any
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
-from traitlets import Bool
+from nbgrader.preprocessors import AssignLatePenalties
+from traitlets import Bool, List, Unicode
 
 from hub.grading.autograde import OURS
 from hub.grading.hidden import hide_tests
@@ -23,6 +24,12 @@ class FeedbackExporter(HTMLExporter):
 
 class _Step(Preprocessor):
     enabled = Bool(True, help="Whether to use this step.").tag(config=True)
+
+
+class LatePenalties(AssignLatePenalties):
+    """nbgrader's, in a page: HTMLExporter sets an option there that nbgrader's does not know."""
+
+    display_data_priority = List(Unicode(), help="Kinds of output, best first.").tag(config=True)
 
 
 class HideTests(_Step):

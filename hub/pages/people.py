@@ -12,7 +12,7 @@ from jupyterhub import orm
 from tornado import web
 
 from hub.accounts import links
-from hub.accounts.login import login_kind, public_url
+from hub.accounts.login import in_containers, login_kind, public_url
 from hub.accounts.rules import may_issue_link, may_see_people, part
 from hub.course_folder import CourseFolder
 from hub.pages.guarded import AccountPage
@@ -117,6 +117,9 @@ class People(AccountPage):
             new_for=new_for,
             link=link,
             days=folder.settings.accounts.link_days,
+            roster_command="make roster FILE=students.csv"
+            if in_containers(os.environ)
+            else "logitlab roster import students.csv",
         )
 
     def _state(self, native: bool) -> State:

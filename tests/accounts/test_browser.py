@@ -29,7 +29,8 @@ def test_from_a_link_to_ones_own_password(tmp_path):
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
 
-        page.goto(link(hub, "prof"))
+        first = link(hub, "prof")
+        page.goto(first)
         assert page.inner_text("#account") == "prof"
         for password in ("1234567890", PASSWORD):
             page.fill("#password", password)
@@ -50,6 +51,11 @@ def test_from_a_link_to_ones_own_password(tmp_path):
         assert "/hub/set-password?key=" in page.input_value("#new-link")
         assert page.locator("#people img").count() == 0
 
+        page.goto(first)
+        assert "This link is not good any more" in page.inner_text("main, .error")
+        page.screenshot(path=PICTURES / "void-link.png")
+        page.go_back()
+        page.locator("tr", has_text="evil").get_by_role("button", name="New link").click()
         page.goto(page.input_value("#new-link"))
         assert "prof is logged in, and stays so" in page.inner_text("#other-account")
         page.goto(f"{hub.url}/hub/home")

@@ -92,7 +92,8 @@ def test_only_the_grader_runs_the_formgrader(folder):
     parts: dict[jupyterlab.Part, bool] = {"student": False, "instructor": False, "grader": True}
     for part, expected in parts.items():
         extensions = jupyterlab.server_config(part)["ServerApp"]["jpserver_extensions"]
-        assert extensions["nbgrader.server_extensions.formgrader"] is expected
+        assert extensions.get("hub.formgrader", False) is expected
+        assert extensions["nbgrader.server_extensions.formgrader"] is False
 
 
 def test_demo_passwords_are_random_kept_and_private(folder):

@@ -48,6 +48,8 @@ class Desk:
         self.context = browser.new_context(viewport={"width": 1400, "height": 900})
         self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
+        self.errors: list[str] = []  # of scripts on the pages that were open
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.url, self.name, self.pictures = url.rstrip("/"), name, pictures
         pictures.mkdir(parents=True, exist_ok=True)
 
@@ -192,11 +194,14 @@ class InstructorDesk(Desk):
     def collect(self, assignment: str) -> str:
         return self.press("collect", assignment)
 
-    def autograde(self, assignment: str, student: str) -> None:
+    def autograde(self, assignment: str, student: str) -> tuple[str, str]:
+        """Press the button; returns the name that the student goes by, and the log shown."""
         self.go(f"/manage_submissions/{assignment}")
         self.page.wait_for_selector(f"td.student-id >> text={student}")
-        self.press("autograde", student)
+        name = self.page.locator("tr", has_text=student).locator("td.student-name").inner_text()
+        log = self.press("autograde", student)
         self.picture("autograded")
+        return name, log
 
     def grade_by_hand(
         self,

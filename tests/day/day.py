@@ -47,6 +47,10 @@ class Day:
     validation: str = ""
     feedback: dict[str, str] = field(default_factory=dict)
     grades: list[dict[str, str]] = field(default_factory=list)
+    # Of the formgrader's pages: names of students, logs of its buttons, errors of scripts.
+    names: dict[str, str] = field(default_factory=dict)
+    logs: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
 
 def answers_of_alice() -> dict[str, str]:
@@ -88,6 +92,7 @@ def play(day: Day) -> Iterator[str]:
         yield from _instructor_gives_feedback(day, teacher)
         yield from _students_read_feedback(day, alice, bob)
         yield from _grades_are_exported(day)
+        day.errors = teacher.errors
         for desk in (alice, teacher):
             desk.close()
         bob.close()
@@ -158,7 +163,8 @@ def _instructor_grades(day: Day, teacher: InstructorDesk, *, late: bool) -> Iter
     yield f"the instructor collects: {teacher.collect(ASSIGNMENT)[:80]!r}"
     students = ("bob",) if late else ("alice", "bob")
     for student in students:
-        teacher.autograde(ASSIGNMENT, student)
+        day.names[student], log = teacher.autograde(ASSIGNMENT, student)
+        day.logs.append(log)
         yield f"the instructor autograded {student}"
     if not late:
         teacher.grade_by_hand(ASSIGNMENT, NOTEBOOK, "alice", OPEN_QUESTION, 3, "Well said.")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from hub.deploy import doctor
 from hub.deploy.doctor import Facts, findings
+from hub.deploy.people import roster_command
+from hub.deploy.stack import Stack, gpu_devices
 
 ENGINE = {
     "ServerVersion": "26.1.5",
@@ -83,3 +89,42 @@ def test_advice_does_not_stop():
     )
     levels = [finding.level for finding in findings(host)]
     assert levels.count("advice") == 3 and "stops" not in levels
+
+
+class FakeStack(Stack):
+    """A deployment whose containers say `said`."""
+
+    def __init__(self, said: str = "") -> None:
+        super().__init__(Path("/nowhere"))
+        values = {"LOGITLAB_TAG": "t", "LOGITLAB_PROJECT": "p", "LOGITLAB_URL": "", "DOMAIN": ""}
+        self.__dict__ |= {"said": said, "variables": values}
+
+    def docker(self, *arguments, **options):
+        assert "--network=none" in arguments and "logitlab/server:t" in arguments
+        return SimpleNamespace(returncode=0, stdout=self.__dict__["said"], stderr="")
+
+
+def test_the_gpus_that_course_yaml_names_are_those_looked_for():
+    assert gpu_devices(FakeStack('["GPU-0a1b"]\n')) == ["GPU-0a1b"]
+
+
+def test_gpus_are_tried_with_the_image_of_students_servers(monkeypatch):
+    seen = replace(GOOD, gpu_devices=["GPU-0a1b"], trial_image="logitlab/student:t")
+    asked: list[tuple] = []
+
+    def doctor_of_gpus(*how):
+        asked.append(how)
+        return []
+
+    monkeypatch.setattr(doctor, "opened", FakeStack)
+    monkeypatch.setattr(doctor, "facts", lambda stack: seen)
+    monkeypatch.setattr(doctor.gpus, "doctor", doctor_of_gpus)
+    assert doctor.run("doctor", Namespace()) == 0
+    assert asked == [(["GPU-0a1b"], "logitlab/student:t")]
+
+
+def test_a_list_of_students_goes_by_its_own_name():
+    command = roster_command(FakeStack(), Path("/home/admin/students.csv"), yes=True)
+    assert command[-5:] == ["logitlab", "roster", "import", "students.csv", "--yes"]
+    assert "--workdir=/tables" in command
+    assert "--volume=/home/admin/students.csv:/tables/students.csv:ro" in command

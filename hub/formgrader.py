@@ -1,0 +1,50 @@
+"""nbgrader's formgrader with what it shows put right: its own extension, at its own hooks.
+
+Formulas are MathML already (`hub.grading.sanitise`), so its pages get no MathJax; students without
+a name go by their user name; and its logs are for people who grade.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
+from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
+from nbgrader.server_extensions.formgrader.handlers import template_path
+from traitlets.config import Config
+
+PAGES = Path(__file__).parent / "grading" / "pages"
+
+
+class CourseFormgrader(FormgradeExtension):
+    """The formgrader, with our templates before nbgrader's."""
+
+    def build_extra_config(self) -> Config:
+        config = super().build_extra_config()
+        config.HTMLExporter.extra_template_basedirs = [str(PAGES), template_path]
+        return config
+
+    def init_tornado_settings(self, webapp: Any) -> None:
+        super().init_tornado_settings(webapp)
+        theirs = FileSystemLoader(template_path)
+        ours = FileSystemLoader(PAGES / "formgrader")
+        # A page of ours extends "nbgrader/…", the page whose name it has.
+        loader = ChoiceLoader([ours, theirs, PrefixLoader({"nbgrader": theirs})])
+        webapp.settings["nbgrader_jinja2_env"].loader = loader
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "hub.formgrader"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    formgrader = CourseFormgrader(parent=server)
+    formgrader.root_dir = server.root_dir
+    formgrader.log = server.log
+    # The dialogs show everything that is logged while a button works. The server's logger passes
+    # everything on, and leaves it to its own handlers what is for debugging only.
+    server.log.setLevel(server.log_level)
+    formgrader.initialize([])
+    formgrader.init_tornado_settings(server.web_app)
+    formgrader.init_handlers(server.web_app)
