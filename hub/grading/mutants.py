@@ -12,9 +12,10 @@ import ast
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from hub.grading.slips import Edit, Text, slips
+
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,17 @@ def mutants(source: str) -> list[Mutant]:
 
 
 def sample(found: Sequence[Mutant], most: int, seed: str) -> list[Mutant]:
-    """At most `most` of `found`, from all of its parts alike; the same for the same seed."""
-    if len(found) <= most:
-        return list(found)
-    chance = random.Random(seed)
-    bounds = [number * len(found) // most for number in range(most + 1)]
-    return [found[chance.randrange(a, b)] for a, b in pairwise(bounds)]
+    """At most `most` of `found`, from all of its parts alike; the same for the same seed.
+
+    A smaller sample is a part of a larger one: steps of the golden ratio, from a random place,
+    leave gaps of three lengths at most, however many there are.
+    """
+    places: set[int] = set()
+    place = random.Random(seed).random()
+    while len(places) < min(most, len(found)):
+        places.add(int(place * len(found)))
+        place = (place + GOLDEN) % 1
+    return [found[number] for number in sorted(places)]
 
 
 def _solution(source: str) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -149,13 +150,13 @@ def test_all_mutants_parse_and_all_are_different_programs(expression: str) -> No
 
 
 def test_a_sample_is_the_same_each_time_and_from_all_parts() -> None:
-    found = mutants("\n".join(f"y{n} = a{n} + b{n}" for n in range(50)))
+    found = mutants("\n".join(f"y{n} = -a{n}" for n in range(50)))
     chosen = sample(found, 10, "name")
     assert chosen == sample(found, 10, "name")
     assert chosen != sample(found, 10, "another")
-    assert [number * 5 < mutant.line <= number * 5 + 5 for number, mutant in enumerate(chosen)] == [
-        True
-    ] * 10
+    lines = [mutant.line for mutant in chosen]
+    assert all(1 <= after - before <= 12 for before, after in pairwise([0, *lines, 51]))
+    assert {*lines} > {mutant.line for mutant in sample(found, 4, "name")}
     assert sample(found, 1000, "name") == found
 
 
