@@ -1155,7 +1155,8 @@ plots.head_grid(
 # last time? (If GPT-2 has been installed here, put `"gpt2"` in the place of the name.)
 
 # %% tags=["play"]
-talker = model("tiny-gpt2")
+my_model = "tiny-gpt2"
+talker = model(my_model)
 my_text = "Mr Dofilako said that Mrs Tuvezin met Mr Dofilako, and Mrs Tuvezin was here."
 my_words = talker.to_tokens(my_text)  # [1 pos]
 my_grid = matching_scores(talker, my_words)
@@ -1164,7 +1165,7 @@ my_layer, my_head = divmod(int(my_grid.argmax()), talker.cfg.n_heads)
 plots.attention_heatmap(
     talker.run_with_cache(my_words)[1]["pattern", my_layer][0, my_head],
     talker.to_str_tokens(my_text),
-    title=f"Head {my_layer}.{my_head} of {talker.course_name}",
+    title=f"Head {my_layer}.{my_head} of {my_model}",
 )
 
 # %% [markdown]
@@ -1527,10 +1528,13 @@ plain_prev = int(prev_token_score(plain_cache["pattern", 0]).argmax())
 DOORS = ["v", "q", "k", "qk", "qkv"]
 plots.contributions(
     {
-        f"{which.course_name}, head 0.{writer}": [
+        f"{kind}, head 0.{writer}": [
             cut_doors(which, repeats, writer, doors, knowable_loss) for doors in DOORS
         ]
-        for which, writer in ((plain_net, plain_prev), (net, prev_head))
+        for kind, which, writer in (
+            ("without LayerNorm", plain_net, plain_prev),
+            ("induction-2l2h", net, prev_head),
+        )
     },
     [" + ".join(doors) for doors in DOORS],
     unit="nats",
@@ -1755,15 +1759,16 @@ assert abs(got - 0.6) < 1e-6, (
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for n, r in ((7, 3), (300, 6), (256, 5), (520, 8), (1, 1)):
-    A = torch.nn.functional.normalize(torch.randn(n, r, generator=g), dim=1)
-    loud = torch.rand(n, generator=g) * 1.5
+    A = torch.nn.functional.normalize(torch.randn(n, r, generator=g, dtype=torch.float64), dim=1)
+    loud = torch.rand(n, generator=g, dtype=torch.float64) * 1.5
     loud[n - n % 256 :] = 3.0  # the rows of a last, shorter block all have a large diagonal
+    loud[255:257] = 3.0  # and those at the edge of the first
     B = A.T * loud
-    table = (A.double() @ B.double()).tolist()
+    table = (A @ B).tolist()
     hits = sum(1 for i, row in enumerate(table) if max(row) == row[i])
     got = diagonal_accuracy(FactoredMatrix(A, B))
     assert type(got) is float, f"got {type(got).__name__}, a float is asked for"
-    assert abs(got - hits / n) < 1.5 / n * (n > 50) + 1e-6, (
+    assert abs(got - hits / n) < 1e-9, (
         f"a table of {n} rows: {got:.4f} is not the share of its rows [seed {seed}]"
     )
 ### END HIDDEN TESTS
@@ -1975,7 +1980,11 @@ for name, at in (("induction-2l2h", 2), ("tiny-gpt2", 4), ("induction-1l", 0), (
 others = torch.randint(0, 64, (64,), generator=torch.Generator().manual_seed(8))
 lone = model("induction-1l")  # one layer, trained on the same text
 plots.head_grid(
-    {which.course_name: neighbour_in_key(which, repeats, 5, others) for which in (lone, twin, net)},
+    {
+        "induction-1l": neighbour_in_key(lone, repeats, 5, others),
+        "impostor": neighbour_in_key(twin, repeats, 5, others),
+        "induction-2l2h": neighbour_in_key(net, repeats, 5, others),
+    },
     title="How much a key moves with its left neighbour",
     unit="|k' − k| / |k|",
 )
