@@ -1001,28 +1001,29 @@ plots.position_losses(
 #
 # Difficulty ●●●○○ · Importance ●●●●○ · 20 minutes
 #
-# So far the text did us a favour: the earlier occurrence was always `period` places back. In a text as
-# people write it, a name comes back after five words, then after thirty. Here is the definition that
-# needs no period. (Olsson et al. 2022 call it *prefix matching*: the head looks where what comes before
-# matches what you stand on.)
+# So far the text did us a favour: the earlier occurrence was always `period` places back. In a text
+# as people write it, a name comes back after five words, then after thirty. Here is the definition
+# that needs no period. (Olsson et al. 2022 call it *prefix matching*: the head looks where what
+# comes before matches what you stand on.)
 #
-# Take a query at position *q*. A key *k* **answers** it if the token just before *k* is the token at
-# *q*: `tokens[k - 1] == tokens[q]`, for 1 ≤ *k* ≤ *q*. In `⊢ a b a c a`, the query 5 (the third `a`)
-# has the answers 2 and 4 (the `b` and the `c` that came after the first two).
+# Take a query at position *q*. A key *k* **answers** it if the token just before *k* is the token
+# at *q*: `tokens[k - 1] == tokens[q]`, for 1 ≤ *k* ≤ *q*. In `⊢ a b a c a`, the query 5 (the third
+# `a`) has the answers 2 and 4 (the `b` and the `c` that came after the first two).
 #
 # Write `prefix_matching_score(pattern, tokens)`.
 #
 # * `pattern` is `[batch head query key]`, the patterns of one layer on `tokens` `[batch pos]`.
-# * For each query that has at least one answer, add up the attention that goes to **all its answers**.
-#   The score of a head is the mean of these sums **over all queries of all lines that have an answer**;
-#   queries without an answer do not count at all. The shape is `[head]`, the dtype that of the pattern.
+# * For each query that has at least one answer, add up the attention that goes to **all its
+#   answers**. The score of a head is the mean of these sums **over all queries of all lines that
+#   have an answer**; queries without an answer do not count at all. The shape is `[head]`, the
+#   dtype that of the pattern.
 # * If no query has an answer, every head scores 0.
 #
 # <details><summary>Hint 1: a mask from comparing</summary>
 #
-# `tokens[:, :, None] == tokens[:, None, :]` is `[batch pos pos]` and says which tokens are the same. You
-# want to compare the query's token not with the token at *k*, but with the one before *k*. What has to
-# be moved, along which axis, and by how much? What about key 0?
+# `tokens[:, :, None] == tokens[:, None, :]` is `[batch pos pos]` and says which tokens are the
+# same. You want to compare the query's token not with the token at *k*, but with the one before
+# *k*. What has to be moved, along which axis, and by how much? What about key 0?
 # </details>
 # <details><summary>Hint 2: what lies ahead does not count</summary>
 #
@@ -1030,8 +1031,8 @@ plots.position_losses(
 # </details>
 # <details><summary>Hint 3: which queries count</summary>
 #
-# `mask.any(dim=-1)` is `[batch query]`: has this query an answer? Its sum is the number to divide by. It
-# is the same number for all heads.
+# `mask.any(dim=-1)` is `[batch query]`: has this query an answer? Its sum is the number to divide
+# by. It is the same number for all heads.
 # </details>
 
 
@@ -1122,9 +1123,9 @@ assert got.shape == (1,) and abs(float(got[0]) - 1 / 3) < 1e-6, (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# This score carries its control with it. Write random text of only six symbols: every symbol comes back
-# all the time, at distances that chance decides. A head that counts places has nothing to count. For
-# comparison, a head that looks everywhere alike scores what the grey line says.
+# This score carries its control with it. Write random text of only six symbols: every symbol comes
+# back all the time, at distances that chance decides. A head that counts places has nothing to
+# count. For comparison, the title says what a head scores that looks everywhere alike.
 
 # %%
 few = torch.randint(0, 6, (64, 49), generator=torch.Generator().manual_seed(6))
@@ -1150,9 +1151,10 @@ plots.head_grid(
 # The impostor falls to the level of a head that looks everywhere, and neither period nor second
 # measurement was needed.
 #
-# And now a text in words. `tiny-gpt2` is a small language model in the format of GPT-2, with two layers of
-# four heads; the names below were invented for this sentence. Which heads look for what came after the
-# last time? (If GPT-2 has been installed here, put `"gpt2"` in the place of the name.)
+# And now a text in words. `tiny-gpt2` is a small language model in the format of GPT-2, with two
+# layers of four heads; the names below were invented for this sentence. Which heads look for what
+# came after the last time? (If GPT-2 has been installed here, put `"gpt2"` in the place of the
+# name.)
 
 # %% tags=["play"]
 my_model = "tiny-gpt2"
@@ -1169,9 +1171,9 @@ plots.attention_heatmap(
 )
 
 # %% [markdown]
-# The same stripe, wherever a name is spelt for the second time, and a model that has never seen the name
-# writes its end without hesitation. Induction is not a peculiarity of texts made of random symbols. It is
-# how a transformer deals with anything that it could not have learnt beforehand.
+# The same stripe, wherever a name is spelt for the second time, and a model that has never seen the
+# name writes its end without hesitation. Induction is not a peculiarity of texts made of random
+# symbols. It is how a transformer deals with anything that it could not have learnt beforehand.
 
 # %% [markdown]
 # ---
@@ -1179,21 +1181,21 @@ plots.attention_heatmap(
 #
 # Difficulty ●●●○○ · Importance ●●●●○ · 20 minutes
 #
-# You know which head looks one step back, and which heads copy. That they *work together* is still a
-# story. Here begins the proof of it, in three steps: weights, an intervention, and the table that says
-# what is matched.
+# You know which head looks one step back, and which heads copy. That they *work together* is still
+# a story. Here begins the proof of it, in three steps: weights, an intervention, and the table that
+# says what is matched.
 #
 # All that one layer tells the next passes through the residual stream, `d_model` numbers at each
-# position. A head of an earlier layer **writes** into it: if it looks at a position that holds the row
-# vector `x` `[d_model]`, it adds `x @ W_OV`, with `W_OV = W_V @ W_O`. A head of a later layer **reads** from it,
-# and compares what it reads: a position that holds `y` is asked by one that holds `x` with the score
-# `x @ W_Q @ W_K.T @ y` (biases and the scale left out).
+# position. A head of an earlier layer **writes** into it: if it looks at a position that holds the
+# row vector `x` `[d_model]`, it adds `x @ W_OV`, with `W_OV = W_V @ W_O`. A head of a later layer
+# **reads** from it, and compares what it reads: a position that holds `y` is asked by one that
+# holds `x` with the score `x @ W_Q @ W_K.T @ y` (biases and the scale left out).
 #
-# Suppose `y`, at the position that is looked at, was written by the earlier head. Follow it from where
-# it came: through `W_OV`, and then into the score **from the side of the key**, which is
-# `W_K @ W_Q.T`. The product of the two `[d_model d_model]` matrices says how much gets through, and the
-# paper by Elhage et al. (2021, section "Two-Layer Attention-Only Transformers: Composition scores")
-# makes it a number from 0 to 1:
+# Suppose `y`, at the position that is looked at, was written by the earlier head. Follow it from
+# where it came: through `W_OV`, and then into the score **from the side of the key**, which is
+# `W_K @ W_Q.T`. The product of the two `[d_model d_model]` matrices says how much gets through, and
+# the paper by Elhage et al. (2021, section "Two-Layer Attention-Only Transformers: Composition
+# scores") makes it a number from 0 to 1:
 #
 # $$\frac{\lVert W_V W_O \; W_K W_Q^\top \rVert_F}{\lVert W_V W_O \rVert_F \; \lVert W_K W_Q^\top \rVert_F}$$
 #
@@ -1203,22 +1205,23 @@ plots.attention_heatmap(
 # Write `k_composition(W_V, W_O, W_Q, W_K)` for a model with any number of layers.
 #
 # * `W_V`, `W_Q`, `W_K` are `[layer head d_model d_head]`, `W_O` is `[layer head d_head d_model]`.
-# * The result is `[layer head layer head]`: entry `[l, h, m, g]` is how much head *g* of layer *m* reads
-#   head *h* of layer *l* by its keys. It is 0 unless *m* > *l*, since nobody reads what is not written yet.
+# * The result is `[layer head layer head]`: entry `[l, h, m, g]` is how much head *g* of layer *m*
+#   reads head *h* of layer *l* by its keys. It is 0 unless *m* > *l*, since nobody reads what is
+#   not written yet.
 #
 # (Notebook 05 looks at all three doors and at chance; you do not need it here.)
 #
 # <details><summary>Hint 1: one pair</summary>
 #
-# Take four matrices `V`, `O`, `Q`, `K` of one pair of heads and write the formula for them. `.norm()` of a
-# matrix in torch is the Frobenius norm. Check the shapes: `[d_model d_head]`, `[d_head d_model]`,
-# `[d_model d_head]`, `[d_head d_model]`.
+# Take four matrices `V`, `O`, `Q`, `K` of one pair of heads and write the formula for them.
+# `.norm()` of a matrix in torch is the Frobenius norm. Check the shapes: `[d_model d_head]`,
+# `[d_head d_model]`, `[d_model d_head]`, `[d_head d_model]`.
 # </details>
 # <details><summary>Hint 2: all pairs</summary>
 #
-# Four loops will do: the later layer's begins at `l + 1`. Or let `@` do the loops over heads: it works on
-# the last two axes and broadcasts over the others. Then `.norm(dim=(-2, -1))`, and `transpose(-1, -2)`
-# instead of `.T`.
+# Four loops will do: the later layer's begins at `l + 1`. Or let `@` do the loops over heads: it
+# works on the last two axes and broadcasts over the others. Then `.norm(dim=(-2, -1))`, and
+# `transpose(-1, -2)` instead of `.T`.
 # </details>
 
 
@@ -1319,8 +1322,8 @@ for name in ("induction-2l2h", "induction-2l2h-noln"):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Two heads that were never trained together do not score 0, because random subspaces overlap. So compare
-# with weights of the same shapes, drawn by chance:
+# Two heads that were never trained together do not score 0, because random subspaces overlap. So
+# compare with weights of the same shapes, drawn by chance:
 
 # %%
 dice = torch.Generator().manual_seed(7)
@@ -1330,13 +1333,13 @@ read_by_key = k_composition(net.W_V, net.W_O, net.W_Q, net.W_K)[0, :, 1]  # [hea
 plots.composition(
     (read_by_key - chance).clamp(min=0),
     unit=f"above chance, {chance:.3f}",
-    title="Which head of layer 1 reads which head of layer 0 by its keys",
+    title="Who reads whom, by key",
 )
 
 # %% [markdown]
-# Both induction heads read the previous-token head, well above chance. It is the pair that the story
-# asks for, and no text was needed to find it. But a score of weights says what *can* be read. What is
-# read, and whether anything hangs on it, takes an intervention.
+# Both induction heads read the previous-token head, well above chance. It is the pair that the
+# story asks for, and no text was needed to find it. But a score of weights says what *can* be read.
+# What is read, and whether anything hangs on it, takes an intervention.
 
 # %% [markdown]
 # ---
@@ -1344,44 +1347,45 @@ plots.composition(
 #
 # Difficulty ●●●●○ · Importance ●●●●● · 30 minutes
 #
-# Exercise 6 switched off the previous-token head for everybody. That proved that the model needs it, not
-# *how*. A head of layer 1 can read its note in three ways: by the **query** (it changes who asks), by the
-# **key** (it changes what is found), by the **value** (it changes what is carried away). The story says:
-# by the key, and by nothing else. So close one door at a time and leave the other two open. Interventions
-# of this kind, on one path instead of one head, are called *path patching* (Wang et al. 2022, section 3;
-# Goldowsky-Dill et al. 2023).
+# Exercise 6 switched off the previous-token head for everybody. That proved that the model needs
+# it, not *how*. A head of layer 1 can read its note in three ways: by the **query** (it changes who
+# asks), by the **key** (it changes what is found), by the **value** (it changes what is carried
+# away). The story says: by the key, and by nothing else. So close one door at a time and leave the
+# other two open. Interventions of this kind, on one path instead of one head, are called *path
+# patching* (Wang et al. 2022, section 3; Goldowsky-Dill et al. 2023).
 #
 # It takes two runs.
 #
-# 1. **A run to record**: head `head` of layer 0 is mean-ablated, exactly as in exercise 6 (its `z` is
-#    replaced by its mean over batch and positions). Write down what layer 1 makes of the crippled stream: its
-#    queries, keys and values. They are at the hook points `blocks.1.attn.hook_q`, `hook_k`, `hook_v`,
-#    `[batch pos head d_head]`.
-# 2. **A run to measure**: the whole model with all its heads, except that *some* of these three tensors
-#    of layer 1 are replaced by the recorded ones. For instance only the keys: then queries and values know
-#    the note, and keys do not.
+# 1. **A run to record**: head `head` of layer 0 is mean-ablated, exactly as in exercise 6 (its `z`
+#    is replaced by its mean over batch and positions). Write down what layer 1 makes of the
+#    crippled stream: its queries, keys and values. They are at the hook points
+#    `blocks.1.attn.hook_q`, `hook_k`, `hook_v`, `[batch pos head d_head]`.
+# 2. **A run to measure**: the whole model with all its heads, except that *some* of these three
+#    tensors of layer 1 are replaced by the recorded ones. For instance only the keys: then queries
+#    and values know the note, and keys do not.
 #
 # Write `cut_doors(model, tokens, head, doors, metric)`.
 #
-# * `doors` is a string of the doors that are closed: `"k"`, `"q"`, `"v"`, or several, such as `"qk"`. With
-#   `""` nothing is closed. All heads of layer 1 are treated alike.
-# * As in exercise 6 the result is `metric(logits)` of the run to measure minus `metric(logits)` of the
-#   model as it is, on `tokens` `[batch pos]`. No hook is left on the model.
+# * `doors` is a string of the doors that are closed: `"k"`, `"q"`, `"v"`, or several, such as
+#   `"qk"`. With `""` nothing is closed. All heads of layer 1 are treated alike.
+# * As in exercise 6 the result is `metric(logits)` of the run to measure minus `metric(logits)` of
+#   the model as it is, on `tokens` `[batch pos]`. No hook is left on the model.
 #
 # <details><summary>Hint 1: recording under a hook</summary>
 #
-# `with model.hooks(fwd_hooks=[(name, f)]):` keeps a hook for as long as the block lasts; inside it, call
-# `model.run_with_cache(tokens)`. Afterwards `cache["k", 1]` is what stood at `blocks.1.attn.hook_k`.
+# `with model.hooks(fwd_hooks=[(name, f)]):` keeps a hook for as long as the block lasts; inside it,
+# call `model.run_with_cache(tokens)`. Afterwards `cache["k", 1]` is what stood at
+# `blocks.1.attn.hook_k`.
 # </details>
 # <details><summary>Hint 2: putting it in</summary>
 #
-# A hook that returns a recorded tensor, whatever it is given: `lambda old, hook: recorded`. One hook for
-# each letter of `doors`.
+# A hook that returns a recorded tensor, whatever it is given: `lambda old, hook: recorded`. One
+# hook for each letter of `doors`.
 # </details>
 # <details><summary>Hint 3: if "qk" does the same as "k"</summary>
 #
-# A `lambda` made in a loop looks up the loop's variable when it is *called*, and by then it holds the
-# last letter. Give it the value at once: `lambda old, hook, door=door: …`.
+# A `lambda` made in a loop looks up the loop's variable when it is *called*, and by then it holds
+# the last letter. Give it the value at once: `lambda old, hook, door=door: …`.
 # </details>
 
 
@@ -1518,8 +1522,8 @@ assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The previous-token heads of two models: the one you know, and `induction-2l2h-noln`, trained in the same
-# way, but without LayerNorm.
+# The previous-token heads of two models: the one you know, and `induction-2l2h-noln`, trained in
+# the same way, but without LayerNorm.
 
 # %%
 plain_net = model("induction-2l2h-noln")
@@ -1542,15 +1546,15 @@ plots.contributions(
 )
 
 # %% [markdown]
-# Without LayerNorm it is as the story says. With the values or the queries cut off from the previous-token
-# head next to nothing happens. Without its notes in the **keys**, the model is lost. That is a proof of
-# K-composition, and it did not need a single picture of attention.
+# Without LayerNorm it is as the story says. With the values or the queries cut off from the
+# previous-token head little happens, or nothing. Without its notes in the **keys**, the model is
+# lost. That is a proof of K-composition, and it did not need a single picture of attention.
 #
-# And then the other model, the one that this notebook began with. Keys cut off: 1.4 nats. Queries cut off: 1.2.
-# Both: more than 5! So each door *alone* can nearly be done without, and the story, as it stands, does not
-# explain this model. Something reads the note of the previous-token head in the **query**, and it can keep
-# up the work when the keys are blind. Do not read on at once. What could a head do with "my left neighbour
-# is *X*" in its query?
+# And then the other model, the one that this notebook began with. Keys cut off: 1.4 nats. Queries
+# cut off: 1.2. Both: more than 5! So each door *alone* can nearly be done without, and the story,
+# as it stands, does not explain this model. Something reads the note of the previous-token head in
+# the **query**, and it can keep up the work when the keys are blind. Do not read on at once. What
+# could a head do with "my left neighbour is *X*" in its query?
 
 # %% [markdown]
 # ---
@@ -1558,37 +1562,38 @@ plots.contributions(
 #
 # Difficulty ●●●●○ · Importance ●●●●○ · 25 minutes
 #
-# The weights can say what a head of layer 1 is looking for, symbol by symbol. At a position that holds the
-# token *a*, the residual stream before layer 1 holds the embedding of *a*, and besides it the notes of the
-# heads of layer 0. A note of head *h* about the token *a* is `W_E[a] @ W_V[0, h] @ W_O[0, h]`: what the head
-# writes if it looks at an *a*. So a head of layer 1 can see *a* in several ways, and each of them can be in the
-# query or in the key:
+# The weights can say what a head of layer 1 is looking for, symbol by symbol. At a position that
+# holds the token *a*, the residual stream before layer 1 holds the embedding of *a*, and besides it
+# the notes of the heads of layer 0. A note of head *h* about the token *a* is
+# `W_E[a] @ W_V[0, h] @ W_O[0, h]`: what the head writes if it looks at an *a*. So a head of layer 1
+# can see *a* in several ways, and each of them can be in the query or in the key:
 #
 # | way | what the stream holds `[d_model]` | which tells it |
 # | --- | --- | --- |
 # | `None` | `W_E[a]` | *a* stands here |
 # | `h`, a head of layer 0 | `W_E[a] @ W_V[0, h] @ W_O[0, h]` | *a* stands where head *h* looks from here |
 #
-# Choose one way for the query and one for the key, and there is a table over the vocabulary: **row *a*,
-# column *b* is the score if the query sees *a* and the key sees *b*, each in its way**, divided by the root
-# of `d_head`. With `None` for the query and the previous-token head for the key it is the *full K circuit*
-# of the story: "I am *a*; the token before you was *b*". (Elhage et al. 2021, section "Two-Layer Attention-Only
-# Transformers", on how induction heads work.)
+# Choose one way for the query and one for the key, and there is a table over the vocabulary: **row
+# *a*, column *b* is the score if the query sees *a* and the key sees *b*, each in its way**,
+# divided by the root of `d_head`. With `None` for the query and the previous-token head for the key
+# it is the *full K circuit* of the story: "I am *a*; the token before you was *b*". (Elhage et al.
+# 2021, section "Two-Layer Attention-Only Transformers", on how induction heads work.)
 #
 # Write `match_circuit(model, head, query_via, key_via)` for head `head` of layer 1. The result is a
-# `FactoredMatrix(left, right)` of TransformerLens, which keeps a product as its factors:
-# `left` `[d_vocab d_head]` belongs to the queries, `right` `[d_head d_vocab]` to the keys. No `d_vocab` ×
+# `FactoredMatrix(left, right)` of TransformerLens, which keeps a product as its factors: `left`
+# `[d_vocab d_head]` belongs to the queries, `right` `[d_head d_vocab]` to the keys. No `d_vocab` ×
 # `d_vocab` table is made. Biases, positions and LayerNorm are left out.
 #
 # <details><summary>Hint 1: one small function</summary>
 #
-# What the stream holds of every token in one way is `[d_vocab d_model]`. Write that as a function of the
-# way, and call it twice.
+# What the stream holds of every token in one way is `[d_vocab d_model]`. Write that as a function
+# of the way, and call it twice.
 # </details>
 # <details><summary>Hint 2: from the stream to the score</summary>
 #
-# The queries are that matrix times `model.W_Q[1, head]`, the keys the other times `model.W_K[1, head]`, each
-# `[d_vocab d_head]`. The score of two of them is a product over `d_head`: one of the two must be turned over.
+# The queries are that matrix times `model.W_Q[1, head]`, the keys the other times
+# `model.W_K[1, head]`, each `[d_vocab d_head]`. The score of two of them is a product over
+# `d_head`: one of the two must be turned over.
 # </details>
 # <details><summary>Hint 3: head 0 is a head</summary>
 #
@@ -1681,8 +1686,8 @@ for name in ("tiny-gpt2", "induction-2l2h", "induction-2l2h-noln"):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The table of the story, for the first 24 symbols: the query sees the symbol itself, the key sees the
-# symbol *before* its position.
+# The table of the story, for the first 24 symbols: the query sees the symbol itself, the key sees
+# the symbol *before* its position.
 
 # %%
 best_head = int(stripe_scores[1].argmax())  # the best induction head of layer 1
@@ -1696,9 +1701,9 @@ plots.matrix(
 )
 
 # %% [markdown]
-# A diagonal: whatever symbol stands here, the head is drawn to the place whose note says the same symbol.
-# (The numbers are small because LayerNorm, left out here, blows the stream up before the head reads it. It
-# stretches rows and columns, and a diagonal stays a diagonal.)
+# A diagonal: whatever symbol stands here, the head is drawn to the place whose note says the same
+# symbol. (The numbers are small because LayerNorm, left out here, blows the stream up before the
+# head reads it. It stretches rows and columns, and a diagonal stays a diagonal.)
 
 # %% [markdown]
 # ---
@@ -1706,22 +1711,24 @@ plots.matrix(
 #
 # Difficulty ●●○○○ · Importance ●●●○○ · 15 minutes
 #
-# "A diagonal", says the eye about 24 symbols. For all of them a number is needed: the **share of rows whose
-# largest entry is the one on the diagonal**. A table of chance gets 1 in `d_vocab`; a perfect matcher gets 1.
+# "A diagonal", says the eye about 24 symbols. For all of them a number is needed: the **share of
+# rows whose largest entry is the one on the diagonal**. A table of chance gets 1 in `d_vocab`; a
+# perfect matcher gets 1.
 #
-# Write `diagonal_accuracy(circuit)` for a `FactoredMatrix` of `[n n]` (its factors are `circuit.A` `[n r]` and
-# `circuit.B` `[r n]`). It returns a Python `float`. For the vocabulary of GPT-2 the whole table would be
-# 50,257² numbers, 10 GB. So **never hold it at once**: work through blocks of at most 256 rows.
+# Write `diagonal_accuracy(circuit)` for a `FactoredMatrix` of `[n n]` (its factors are `circuit.A`
+# `[n r]` and `circuit.B` `[r n]`). It returns a Python `float`. For the vocabulary of GPT-2 the
+# whole table would be 50,257² numbers, 10 GB. So **never hold it at once**: work through blocks of
+# at most 256 rows.
 #
 # <details><summary>Hint 1: a block of rows</summary>
 #
-# `circuit.A[i : i + 256] @ circuit.B` is up to 256 rows of the table. `argmax` along the columns gives one
-# column for each row. Which column is the right one for row `i + j`?
+# `circuit.A[i : i + 256] @ circuit.B` is up to 256 rows of the table. `argmax` along the columns
+# gives one column for each row. Which column is the right one for row `i + j`?
 # </details>
 # <details><summary>Hint 2: counting</summary>
 #
-# Add up the hits of all blocks and divide once, by `n`. The mean of the blocks' shares is something else
-# if the last block is shorter.
+# Add up the hits of all blocks and divide once, by `n`. The mean of the blocks' shares is something
+# else if the last block is shorter.
 # </details>
 
 
@@ -1793,12 +1800,12 @@ assert spent.largest <= 256 * 6000, (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# And now all ways of seeing a symbol, in the query and in the key, for that head of layer 1. Which of them does
-# it match?
+# And now all ways of seeing a symbol, in the query and in the key, for that head of layer 1. Which
+# of them does it match?
 
 # %%
 WAYS = [None, 0, 1]
-WAY_NAMES = ["the symbol here", "note of 0.0", "note of 0.1"]
+WAY_NAMES = ["symbol", "note:0.0", "note:0.1"]  # the symbol itself, or what a head noted
 
 
 def matches(model, head):
@@ -1817,10 +1824,10 @@ plots.matrix(
 )
 
 # %% [markdown]
-# There are **two** ways with almost all rows right. One is the story: the symbol here, against the note of the
-# previous-token head there. The other one nobody had told us: the note of the previous-token head *here*,
-# against the note of the **other** head of layer 0 *there*. So what does that other head look at? One line
-# of text shows how far back each head of layer 0 looks:
+# There are **two** ways with almost all rows right. One is the story: the symbol here, against the
+# note of the previous-token head there. The other one nobody had told us: the note of the
+# previous-token head *here*, against the note of the **other** head of layer 0 *there*. So what
+# does that other head look at? One line of text shows how far back each head of layer 0 looks:
 
 # %%
 offsets = torch.arange(8)
@@ -1839,16 +1846,16 @@ plots.curves(
 )
 
 # %% [markdown]
-# **Two** steps back, more than anywhere else. Put it together. You stand on the second `A` of `… X A B … X A`,
-# and your left neighbour was `X`. The place you want is the one of `B`, and *two* steps before it stood `X`. So
-# "who has noted that `X` stood two before?" leads to the same place as "who has noted that `A` stood just
-# before?". The model does both, by two doors, and adds the scores. That is why closing one door costs little,
-# and it makes the model more certain where one symbol alone could mislead it: with both, it matches *two*
-# symbols in a row.
+# **Two** steps back, more than anywhere else. Put it together. You stand on the second `A` of
+# `… X A B … X A`, and your left neighbour was `X`. The place you want is the one of `B`, and *two*
+# steps before it stood `X`. So "who has noted that `X` stood two before?" leads to the same place
+# as "who has noted that `A` stood just before?". The model does both, by two doors, and adds the
+# scores. That is why closing one door costs little, and it makes the model more certain where one
+# symbol alone could mislead it: with both, it matches *two* symbols in a row.
 #
-# The single clue was a number that did not fit (1.4 and 1.2, and then more than 5). Redundancy like this is the rule in
-# trained networks. Whoever ablates one thing at a time, and finds that little happens, has not shown that it
-# does nothing.
+# The single clue was a number that did not fit (1.4 and 1.2, and then more than 5). Redundancy like
+# this is the rule in trained networks. Whoever ablates one thing at a time, and finds that little
+# happens, has not shown that it does nothing.
 
 # %% [markdown]
 # ---
@@ -1856,35 +1863,37 @@ plots.curves(
 #
 # Difficulty ●●●○○ · Importance ●●●●○ · 20 minutes
 #
-# At the beginning we claimed that in layer 0 no position knows its left neighbour. The impostor got caught
-# by this, and the whole story of two layers hangs on it. It is a claim about *every* transformer of this
-# kind, trained in whatever way, and you can test it without knowing anything about its weights: **exchange
-# one token, and see whether the key right after it moves.** The keys of a layer are all that others can find
-# there.
+# At the beginning we claimed that in layer 0 no position knows its left neighbour. The impostor got
+# caught by this, and the whole story of two layers hangs on it. It is a claim about *every*
+# transformer of this kind, trained in whatever way, and you can test it without knowing anything
+# about its weights: **exchange one token, and see whether the key right after it moves.** The keys
+# of a layer are all that others can find there.
 #
 # Write `neighbour_in_key(model, tokens, position, other)`.
 #
-# * `tokens` is `[batch pos]`; `position` is an int, less than `pos - 1`; `other` is `[batch]`, the ids that
-#   are put at `position`, one for each line. The rest of the line stays.
-# * Let $k$ be the key at position `position + 1` of one head on the line as it is, and $k'$ the key at the same
-#   place on the changed line. Return for every head the **mean over the batch of** $\lVert k' - k \rVert / \lVert k \rVert$,
-#   `[layer head]`. Zero means: this key knows nothing about its left neighbour.
-# * Keys are `[batch pos head d_head]`, at `blocks.{layer}.attn.hook_k`. The tokens that were given stay as they
-#   are.
+# * `tokens` is `[batch pos]`; `position` is an int, less than `pos - 1`; `other` is `[batch]`, the
+#   ids that are put at `position`, one for each line. The rest of the line stays.
+# * Let $k$ be the key at position `position + 1` of one head on the line as it is, and $k'$ the key
+#   at the same place on the changed line. Return for every head the **mean over the batch of**
+#   $\lVert k' - k \rVert / \lVert k \rVert$, `[layer head]`. Zero means: this key knows nothing
+#   about its left neighbour.
+# * Keys are `[batch pos head d_head]`, at `blocks.{layer}.attn.hook_k`. The tokens that were given
+#   stay as they are.
 #
 # <details><summary>Hint 1: two runs</summary>
 #
-# Copy the tokens, write `other` into one column of the copy, and run both with a cache. `cache["k", layer]` are the
-# keys of a layer.
+# Copy the tokens, write `other` into one column of the copy, and run both with a cache.
+# `cache["k", layer]` are the keys of a layer.
 # </details>
 # <details><summary>Hint 2: the right place</summary>
 #
-# The token at `position` changes; of course the key *at* `position` changes with it. The question is about the
-# position after.
+# The token at `position` changes; of course the key *at* `position` changes with it. The question
+# is about the position after.
 # </details>
 # <details><summary>Hint 3: which norm, which mean</summary>
 #
-# `.norm(dim=-1)` of `[batch head d_head]` is `[batch head]`. Divide first, and then take the mean over the batch.
+# `.norm(dim=-1)` of `[batch head d_head]` is `[batch head]`. Divide first, and then take the mean
+# over the batch.
 # </details>
 
 
@@ -1990,11 +1999,13 @@ plots.head_grid(
 )
 
 # %% [markdown]
-# Zero in layer 0, and not "small": exactly zero, in every model there is. What is not in the keys cannot be
-# found by looking, however long one trains. In layer 1 of the real model a key moves about as much as it is
-# long; in the impostor layer 1 *could* know its neighbours, and does not care to.
+# Zero in layer 0, and not "small": exactly zero, in every model there is. What is not in the keys
+# cannot be found by looking, however long one trains. In layer 1 of the real model a key moves
+# about as much as it is long; in the impostor layer 1 *could* know its neighbours, and does not
+# care to.
 #
-# What does a model do that has one layer only? It was trained on the same text as ours, for as many steps:
+# What does a model do that has one layer only? It was trained on the same text as ours, for as many
+# steps:
 
 # %%
 plots.position_losses(
@@ -2005,9 +2016,10 @@ plots.position_losses(
 )
 
 # %% [markdown]
-# It gets down to about 3 nats, not to 4.16: it has learnt that what stood 12 to 24 places back is more likely
-# than other symbols, and bets on all of those at once. That is what can be known without knowing neighbours.
-# The rest of the way needs a second layer, which reads what the first has written.
+# It gets down to about 3 nats, not to 4.16: it has learnt that what stood 12 to 24 places back is
+# more likely than other symbols, and bets on all of those at once. That is what can be known
+# without knowing neighbours. The rest of the way needs a second layer, which reads what the first
+# has written.
 
 # %% [markdown]
 # ---
@@ -2015,29 +2027,31 @@ plots.position_losses(
 #
 # Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
 #
-# The last question is *when*. Was the circuit there from the beginning and grew, or did it appear? The training
-# of `induction-2l2h` was recorded: after 0, 20, 40, … of its 1000 steps its weights were kept. To see how much
-# such a half-trained model gains from the context, one number is enough: **how much cheaper is the second copy
-# than the first?** (Olsson et al. 2022 measure large language models by the same idea: the loss late in a text
-# compared with the loss early in it. They call it the in-context learning score.)
+# The last question is *when*. Was the circuit there from the beginning and grew, or did it appear?
+# The training of `induction-2l2h` was recorded: after 0, 20, 40, … of its 1000 steps its weights
+# were kept. To see how much such a half-trained model gains from the context, one number is enough:
+# **how much cheaper is the second copy than the first?** (Olsson et al. 2022 measure large language
+# models by the same idea: the loss late in a text compared with the loss early in it. They call it
+# the in-context learning score.)
 #
 # Write `context_gain(losses, period)`.
 #
-# * `losses` `[pos-1]` is what `loss_by_position` returns on lines `[bos, block, block]` of that period: entry *i*
-#   is the loss of predicting the token at position *i + 1*. So there are `2*period` entries.
-# * The result is the mean loss of the tokens of the **first copy** minus the mean loss of those tokens of the
-#   **second copy that can be known**: all but its first, which nobody can look up. In nats; positive if
-#   context helps. A Python `float`.
+# * `losses` `[pos-1]` is what `loss_by_position` returns on lines `[bos, block, block]` of that
+#   period: entry *i* is the loss of predicting the token at position *i + 1*. So there are
+#   `2*period` entries.
+# * The result is the mean loss of the tokens of the **first copy** minus the mean loss of those
+#   tokens of the **second copy that can be known**: all but its first, which nobody can look up. In
+#   nats; positive if context helps. A Python `float`.
 #
 # <details><summary>Hint 1: which entries are the first copy?</summary>
 #
-# The first copy stands at positions 1 to `period`. Entry *i* is about position *i + 1*. So which entries are
-# about positions 1 to `period`?
+# The first copy stands at positions 1 to `period`. Entry *i* is about position *i + 1*. So which
+# entries are about positions 1 to `period`?
 # </details>
 # <details><summary>Hint 2: and the second?</summary>
 #
-# It stands at positions `period + 1` to `2*period`, and its first token does not count. One entry of `losses`
-# belongs to neither mean.
+# It stands at positions `period + 1` to `2*period`, and its first token does not count. One entry
+# of `losses` belongs to neither mean.
 # </details>
 
 
@@ -2082,30 +2096,32 @@ for lag in (2, 5, 11, 24):
 #
 # Difficulty ●●●○○ · Importance ●●●●● · 20 minutes
 #
-# You have a number at each of some steps of training, and want to say *when* the thing was there. "At its
-# highest" is no answer: that may be anywhere on a long plateau. "When it first passed a half" is better, and
-# fails if the curve dips again. Here is a definition that takes both into account:
+# You have a number at each of some steps of training, and want to say *when* the thing was there.
+# "At its highest" is no answer: that may be anywhere on a long plateau. "When it first passed a
+# half" is better, and fails if the curve dips again. Here is a definition that takes both into
+# account:
 #
-# > it formed at the **earliest of the given steps from which on the value never again falls below `share`
-# > times its final value.**
+# > it formed at the **earliest of the given steps from which on the value never again falls below
+# > `share` times its final value.**
 #
 # "Final" is the value at the largest step. "From which on" includes that step itself.
 #
 # Write `when_did_it_form(steps, values, share)`.
 #
-# * `steps` is a list of different ints, `values` a list of as many floats: `values[i]` was measured at step
-#   `steps[i]`. **The steps may come in any order.** The final value is positive, and `share` is between 0 and 1.
+# * `steps` is a list of different ints, `values` a list of as many floats: `values[i]` was measured
+#   at step `steps[i]`. **The steps may come in any order.** The final value is positive, and
+#   `share` is between 0 and 1.
 # * The result is an int, one of `steps`. The lists stay as they are.
 #
 # <details><summary>Hint 1: in order</summary>
 #
-# `sorted(zip(steps, values))` is a list of pairs in the order of their steps. Which of its entries has the final
-# value?
+# `sorted(zip(steps, values))` is a list of pairs in the order of their steps. Which of its entries
+# has the final value?
 # </details>
 # <details><summary>Hint 2: from the end</summary>
 #
-# Walk backwards from the last step, for as long as values are large enough. The last one at which you are still
-# satisfied is the answer. Walking forwards, you would have to look ahead.
+# Walk backwards from the last step, for as long as values are large enough. The last one at which
+# you are still satisfied is the answer. Walking forwards, you would have to look ahead.
 # </details>
 
 
@@ -2161,9 +2177,10 @@ for attempt in range(200):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# And now the film of it. For every snapshot, four numbers: does a head of layer 0 look back (exercise 3)? Is
-# there a head in layer 1 with the stripe, minus its control (exercise 5)? How strongly can it read what layer
-# 0 writes (exercise 8)? And what is the context worth (exercise 13)? It takes a few seconds.
+# And now the film of it. For every snapshot, four numbers: does a head of layer 0 look back
+# (exercise 3)? Is there a head in layer 1 with the stripe, minus its control (exercise 5)? How
+# strongly can it read what layer 0 writes (exercise 8)? And what is the context worth (exercise
+# 13)? It takes a few seconds.
 
 # %%
 history = {
@@ -2186,8 +2203,8 @@ for step in record:
 {name: when_did_it_form(record, values, 0.5) for name, values in history.items()}
 
 # %% [markdown]
-# Before you believe the four numbers, look at the curves they come from. Each is drawn as a share of its final
-# value, for the first 400 steps of 1000.
+# Before you believe the four numbers, look at the curves they come from. Each is drawn as a share
+# of its final value, for the first 400 steps of 1000.
 
 # %%
 shown = sum(step <= 400 for step in record)
@@ -2201,22 +2218,24 @@ plots.curves(
 )
 
 # %% [markdown]
-# For 80 steps next to nothing can be seen. Then, within 30 steps of a thousand, the stripe appears and the
-# context becomes worth something, *both at the same time*. Olsson et al. (2022, "Argument 1: macroscopic
-# co-occurrence") found this jump in transformers of all sizes, and it is one of their reasons to think that
-# induction heads are behind much of what large models learn from their context.
+# For 80 steps next to nothing can be seen (the little that context gains is what one layer can do).
+# Then, within 30 steps of a thousand, the stripe appears and the context becomes worth something,
+# *both at the same time*. Olsson et al. (2022, "Argument 1: macroscopic co-occurrence") found this
+# jump in transformers of all sizes, and it is one of their reasons to think that induction heads
+# are behind much of what large models learn from their context.
 #
-# Look at the previous-token head, though. At half of its final value it arrives *later* than the induction head
-# that lives on it! No magic: at step 110 its attention to the previous place has only doubled, but so has that of
-# the other head of layer 0, and the two together are enough to start with. Only after that does one of them make the
-# job its own, and goes on improving for 800 steps. "Half of the final value" is a convention, and a curve that
-# keeps growing makes it late. K-composition shows the opposite trap. By the same rule it was there at step 0,
-# before any training, because strangers score more than half of its final value. What it is worth begins at
+# Look at the previous-token head, though. At half of its final value it arrives *later* than the
+# induction head that lives on it! No magic: at step 110 its attention to the previous place has
+# only doubled, but so has that of the other head of layer 0, and the two together are enough to
+# start with. Only after that does one of them make the job its own, and goes on improving for 800
+# steps. "Half of the final value" is a convention, and a curve that keeps growing makes it late.
+# K-composition shows the opposite trap. By the same rule it was there at step 0, before any
+# training, because strangers score more than half of its final value. What it is worth begins at
 # chance, not at zero.
 #
-# The jump is so sudden because the two heads are worth little without each other. A note that nobody reads
-# earns nothing, and a reader finds nothing where nobody has written. Only when both are there by half does
-# every step that improves one improve what the other is worth.
+# The jump is so sudden because the two heads are worth little without each other. A note that
+# nobody reads earns nothing, and a reader finds nothing where nobody has written. Only when both
+# are there by half does every step that improves one improve what the other is worth.
 
 # %% [markdown]
 # ---
@@ -2224,13 +2243,13 @@ plots.curves(
 #
 # Importance ●●●●○ · 15 minutes · read and marked by a person
 #
-# A colleague shows you a model that you do not know: "Head 0.3 has an induction score of 0.92, and the
-# model predicts the second copy with 100 % accuracy. I have found an induction head." Answer in six
-# to twelve sentences.
+# A colleague shows you a model that you do not know: "Head 0.3 has an induction score of 0.92, and
+# the model predicts the second copy with 100 % accuracy. I have found an induction head." Answer in
+# six to twelve sentences.
 #
 # 1. Why do these two numbers together not show it? Say what else could have produced both.
-# 2. Which **two** measurements would you ask for? Say for each which result would make you reject the
-#    claim.
+# 2. Which **two** measurements would you ask for? Say for each which result would make you reject
+#    the claim.
 # 3. Your colleague offers to ablate head 0.3 and to show you how the loss of the second copy rises.
 #    Would that settle it?
 # 4. Why would the layer of the head have made you suspicious anyway?
@@ -2254,16 +2273,17 @@ plots.curves(
 
 # %% [markdown]
 # ---
-# You have found a circuit of two heads, told it from its double, shown by intervention that the model
-# runs on it and by which door, found a second circuit beside it that nobody had told you of, and seen
-# both come into being within 30 steps. The same steps carry over to models of any size: a pattern, a
-# number, a control, an intervention.
+# You have found a circuit of two heads, told it from its double, shown by intervention that the
+# model runs on it and by which door, found a second circuit beside it that nobody had told you of,
+# and seen both come into being within 30 steps. The same steps carry over to models of any size: a
+# pattern, a number, a control, an intervention.
 #
-# **Sources.** Olsson, Elhage, Nanda et al., *In-context Learning and Induction Heads* (2022): prefix
-# matching, the in-context learning score, and the jump in training (exercises 7, 13 and 14). Elhage,
-# Nanda, Olsson et al., *A Mathematical Framework for Transformer Circuits* (2021), "Two-Layer
-# Attention-Only Transformers": how induction heads work, composition scores, the full K circuit
-# (exercises 8 and 10). Wang et al., *Interpretability in the Wild* (2022), section 3, and Goldowsky-Dill
-# et al., *Localizing Model Behavior with Path Patching* (2023): interventions on a path (exercise 9).
-# Singh et al., *What needs to go right for an induction head?* (2024): several heads that do the same
-# work, and what makes the jump. The library: Nanda and Bloom, *TransformerLens* (2022).
+# **Sources.** Olsson, Elhage, Nanda et al., *In-context Learning and Induction Heads* (2022):
+# prefix matching, the in-context learning score, and the jump in training (exercises 7, 13 and 14).
+# Elhage, Nanda, Olsson et al., *A Mathematical Framework for Transformer Circuits* (2021),
+# "Two-Layer Attention-Only Transformers": how induction heads work, composition scores, the full K
+# circuit (exercises 8 and 10). Wang et al., *Interpretability in the Wild* (2022), section 3, and
+# Goldowsky-Dill et al., *Localizing Model Behavior with Path Patching* (2023): interventions on a
+# path (exercise 9). Singh et al., *What needs to go right for an induction head?* (2024): several
+# heads that do the same work, and what makes the jump. The library: Nanda and Bloom,
+# *TransformerLens* (2022).
