@@ -1537,3 +1537,16 @@ def patch_resid(model, clean, corrupt, metric):
             model.add_hook(f"blocks.{layer}.hook_resid_pre", put)
             effect[layer, position] = (float(metric(model(corrupt))) - worst) / (best - worst)
     return effect
+
+
+# %% [same] token_report: one text is a batch of one, whose first row is its last
+# ids = model.to_tokens(text, prepend_bos=prepend_bos)[-1].tolist()
+
+
+# %% [same] mean_ablate_head: a mean over two axes, in either order; the filter only saves memory
+# mean = cache[point][:, :, head].mean(dim=(1, 0)) # [d_head]
+# _, cache = model.run_with_cache(reference)
+
+
+# %% [same] patch_resid: a tensor with one number becomes that number where it is stored
+# best, worst = metric(clean_logits), float(metric(model(corrupt)))
