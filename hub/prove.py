@@ -22,25 +22,27 @@ from nbformat import NotebookNode
 
 from hub.authoring.release import source_notebooks, student_version
 from hub.copies import OtherModels, concerns
+from hub.grading.answers import (
+    Answer,
+    AnswersError,
+    Same,
+    Trained,
+    read_answers,
+    read_same,
+    read_trained,
+)
 from hub.grading.execute import ApartError, Limits, Tests, execute, files_below
 from hub.grading.mutants import Mutant
 from hub.grading.roles import role
 from hub.grading.trials import (
-    Answer,
-    AnswersError,
     Part,
     Rounds,
-    Same,
-    Trained,
     Trial,
     exercises,
     groups,
     make_trials,
     mutant_answers,
     mutants_of,
-    read_answers,
-    read_same,
-    read_trained,
     split_tests,
     whole,
 )
@@ -222,7 +224,7 @@ class Runner:
         yield f"{len(answers)} mutants of {len(exercises(notebook))} references"
         seconds = min(self.limits.cell_seconds, max(MUTANT_CELL_SECONDS, 2 * reference.seconds))
         bounded = replace(self, limits=replace(self.limits, cell_seconds=seconds))
-        trials = rounds.trials([tuple(group) for group in groups(answers) if group])
+        trials = rounds.narrow_trials([tuple(group) for group in groups(answers) if group])
         yield from bounded.all(rounds, trials, tests, outcomes)
 
     def one(self, trial: Trial, tests: Mapping[str, Part]) -> Weighed:

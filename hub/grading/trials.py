@@ -11,54 +11,21 @@ from __future__ import annotations
 
 import ast
 import copy
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from hub.grading.answers import Answer
 from hub.grading.apart.manifest import names_of
 from hub.grading.hidden import split_hidden
-from hub.grading.mutants import Mutant, mutants, one_line, sample
+from hub.grading.mutants import Mutant, mutants, sample
 from hub.grading.roles import role
 
-Kind = Literal["reference", "stub", "broken", "wrong", "right", "mutant", "control", "combined"]
-
-HEADER = re.compile(r"^# %% \[(wrong|right|same|trained)\] (\w+): (.+)$", re.MULTILINE)
 HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
 PAIRS_OF_A_TRIAL = 6  # of rounds: one half of the exercises, then the other
-
-
-class AnswersError(Exception):
-    """`answers.py` cannot be read; the message says where."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One thing that is tried: a listed answer to an exercise, or a whole notebook.
-
-    text replaces the solution cell of `exercise`; a whole notebook has none.
-    mutant: what was changed, where the text is a mutant of the reference.
-    """
-
-    kind: Kind
-    exercise: str | None
-    title: str
-    text: str | None = None
-    mutant: Mutant | None = None
-
-
-@dataclass(frozen=True)
-class Same:
-    """A mutant that no test can tell from the reference: its changed lines, and why."""
-
-    exercise: str
-    line: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -89,58 +56,6 @@ class Trial:
     source: NotebookNode
     alone: bool = False
     cause: str | None = None
-
-
-@dataclass(frozen=True)
-class Trained:
-    """An exercise whose tests hold for trained models only, and why."""
-
-    exercise: str
-    why: str
-
-
-def read_answers(path: Path) -> list[Answer]:
-    """The answers of a percent text; none if there is no file."""
-    return [
-        Answer("wrong" if kind == "wrong" else "right", exercise, title, text)
-        for kind, exercise, title, text in _cells(path)
-        if kind in ("wrong", "right")
-    ]
-
-
-def read_trained(path: Path) -> list[Trained]:
-    """The exercises that a percent text says to be about what only a trained model does."""
-    return [Trained(exercise, why) for kind, exercise, why, _ in _cells(path) if kind == "trained"]
-
-
-def read_same(path: Path) -> list[Same]:
-    """The mutants that a percent text justifies: comments, each a mutant's changed lines in one."""
-    return [
-        Same(exercise, one_line(line.strip().removeprefix("# ")), why)
-        for kind, exercise, why, text in _cells(path)
-        if kind == "same"
-        for line in text.splitlines()
-        if line.strip()
-    ]
-
-
-def _cells(path: Path) -> list[tuple[str, str, str, str]]:
-    """Of each cell of `answers.py`: kind, exercise, what the header says, and the text below."""
-    if not path.is_file():
-        return []
-    text = path.read_text(encoding="utf-8")
-    headers = list(HEADER.finditer(text))
-    cells = len(re.findall(r"^# %%", text, re.MULTILINE))
-    if cells != len(headers):
-        raise AnswersError(
-            f"{path}: {cells - len(headers)} cell(s) do not begin with "
-            "'# %% [wrong] <exercise>: <what is wrong>', or [right], [same] or [trained]"
-        )
-    ends = [header.start() for header in headers[1:]] + [len(text)]
-    return [
-        (header[1], header[2], header[3].strip(), text[header.end() : end].strip())
-        for header, end in zip(headers, ends, strict=True)
-    ]
 
 
 def split_tests(notebook: NotebookNode) -> tuple[NotebookNode, dict[str, Part]]:
@@ -327,14 +242,38 @@ class Rounds:
 
     def trials(self, tried: Sequence[Group]) -> list[Trial]:
         """Notebooks with as many rounds as one may have."""
-        size = 2 * PAIRS_OF_A_TRIAL
-        return [self.trial(tried[start : start + size]) for start in range(0, len(tried), size)]
+        return [self.trial(batch) for batch in _batches(tried)]
+
+    def narrow_trials(self, tried: Sequence[Group]) -> list[Trial]:
+        """The same without the tests of exercises that a notebook has no answer to: they would
+        only say once more that a slip costs nothing elsewhere."""
+        return [
+            self._only({answer.exercise for group in batch for answer in group}).trial(batch)
+            for batch in _batches(tried)
+        ]
+
+    def _only(self, tested: set[str | None]) -> Rounds:
+        names = exercises(self.source)
+        source = copy.deepcopy(self.source)
+        source.cells = [
+            cell
+            for cell in source.cells
+            if role(cell) != "test" or _exercise_of(_name(cell) or "", names) in tested
+        ]
+        return Rounds(source, self.start)
 
     def _forget(self) -> str:
         """A cell that unbinds what a round binds: where a round does not, it is missed."""
         before = {name for cell in self.source.cells[: self.start] for name in _names(cell)[1]}
         bound = {name for cell in self.source.cells[self.start :] for name in _names(cell)[1]}
         return f"for _name in {sorted(bound - before)}:\n    globals().pop(_name, None)"
+
+
+def _batches(tried: Sequence[Group]) -> Iterator[Sequence[Group]]:
+    """The groups of one notebook after the other."""
+    size = 2 * PAIRS_OF_A_TRIAL
+    for start in range(0, len(tried), size):
+        yield tried[start : start + size]
 
 
 def _decides(cell: NotebookNode, names: list[str]) -> bool:

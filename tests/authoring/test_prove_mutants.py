@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hub.authoring.notebook import notebook_to_text
+from hub.grading.answers import AnswersError, Same, read_answers, read_same
 from hub.grading.execute import Limits
-from hub.grading.trials import AnswersError, Same, read_answers, read_same
 from hub.prove import NotProved, prove
 from tests.grading.tiny_course import source_notebook
 

@@ -12,17 +12,15 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from hub.authoring.notebook import notebook_to_text, text_to_notebook
+from hub.grading.answers import Answer, AnswersError, read_answers
 from hub.grading.execute import Limits, Tests
 from hub.grading.trials import (
     PAIRS_OF_A_TRIAL,
-    Answer,
-    AnswersError,
     Group,
     Part,
     Rounds,
     Trial,
     groups,
-    read_answers,
     split_tests,
 )
 from hub.prove import NotProved, Row, judge, prove, table, total
@@ -258,6 +256,16 @@ def test_each_round_replaces_the_solutions_of_its_group_only() -> None:
     assert "return 2 * x" in texts["double-2"]
     assert "'double', 'secret_value', 'square'" in texts["forget-1"]
     assert rounds.trial([(a,), (b,)], alone=True).rounds == ((), (a,), (), (b,), ())
+
+
+def test_narrow_trials_run_the_tests_of_exercises_that_are_tried_only() -> None:
+    parts, _ = split_tests(source_notebook())
+    rounds = Rounds.of(parts, [])
+    (trial,) = rounds.narrow_trials([(Answer("mutant", "square", "a", "A"),)])
+    names = [cell.metadata.nbgrader.grade_id for cell in trial.source.cells]
+    assert names == ["released-1", "double", "square", "square_test", "square_test-hidden"]
+    assert len(trial.places) == len(trial.notebook.cells) == 1 + 3 * 5
+    assert rounds.trials([()])[0].source == rounds.source
 
 
 def _weigh(rounds: list[str], failed: list[str], stopped: str = "", **how: object):
