@@ -80,9 +80,11 @@ prove: ## reference, stub, wrong and alternative answers of every exercise, grad
 	@$(INSTALL) all
 	"$(VENV)/bin/logitlab" prove --copies
 
-bench: ## how long a user waits: server to login page, login to a running cell
+bench: ## how long a user waits: for the server, a cell, each step of the library, a model's weights
 	@$(INSTALL) all
 	$(RUN) tests.bench
+	$(RUN) tests.bench.library
+	$(RUN) tests.bench.models
 
 bench-containers: ## a class that logs in together, against a plain hub in containers; STUDENTS=10
 	@$(INSTALL) all
