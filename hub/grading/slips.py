@@ -142,7 +142,8 @@ def slips(tree: ast.AST, text: Text) -> Iterator[Edit]:
                 continue  # a loop over a few names, in another order, is mostly the same loop
             for edit in kind(node, text):
                 yield _in_place(edit, node, parents, text)
-        yield from _statements(node, text)
+        if not any(isinstance(parent, ast.While) for parent in parents):
+            yield from _statements(node, text)  # in a `while` it would mostly never end
 
 
 def _nodes(
@@ -365,7 +366,7 @@ def _orders(node: ast.AST, text: Text) -> Iterator[Edit]:
         elements = node.values
     for a, b in pairwise(elements):
         if a is not None and b is not None:
-            yield from text.swap(a, b, f"{text.of(a)} and {text.of(b)} swapped")
+            yield from text.swap(a, b, "neighbours swapped")
 
 
 def _statements(node: ast.AST, text: Text) -> Iterator[Edit]:

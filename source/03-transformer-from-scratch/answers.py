@@ -2526,3 +2526,7 @@ def train_step(net, optimizer, tokens, loss_of):
         p.grad = grad
     optimizer.step()
     return loss.item()
+
+
+# %% [same] sample: the last dimension is what sort takes anyway
+# ranked, ids = (logits / temperature).softmax(dim=-1).sort(descending=True)

@@ -162,3 +162,8 @@ def test_a_sample_is_the_same_each_time_and_from_all_parts() -> None:
 
 def test_lines_are_compared_without_their_spaces() -> None:
     assert one_line("    a  =\n        1") == "a = 1"
+
+
+def test_no_statement_of_a_while_loop_is_left_out() -> None:
+    assert "pass" in after("if a < b:\n    a += 1")
+    assert "pass" not in after("while a < b:\n    a += 1")

@@ -85,7 +85,7 @@ def test_an_endless_mutant_is_killed_and_takes_no_other_verdict_with_it(source: 
     )
     lines, _ = proved(source, Limits(cell_seconds=5, total_seconds=120))
     assert row(lines, "square") == ["2", "0", "0"]
-    assert "[mutant] double: line 5, left out: killed" in lines
+    assert "[mutant] double: line 5, - for +: killed" in lines
 
 
 def test_mutants_of_a_wrong_reference_are_not_tried(source: Path) -> None:
