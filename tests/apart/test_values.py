@@ -85,6 +85,12 @@ def test_views_and_conjugates_cross_as_what_they_show():
     assert torch.equal(crossed(wave), wave)
 
 
+def test_one_number_cut_out_of_a_large_tensor_crosses_in_spite_of_its_stride():
+    large = torch.arange(50.0).reshape(2, 5, 5)
+    for one in (large[1:, 0, 0], torch.zeros_like(large[:1, 0, 0]), large[:1, 2:3, 4:]):
+        assert torch.equal(crossed(one), one)
+
+
 def test_leaves_keep_requires_grad_and_results_lose_it():
     parameter = torch.nn.Parameter(torch.ones(2))
     assert type(crossed(parameter)) is torch.Tensor and crossed(parameter).requires_grad

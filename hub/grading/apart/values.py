@@ -178,6 +178,7 @@ class Encoder:
         if value.layout is not torch.strided or dtype not in TENSOR_TYPES:
             raise Unsendable(f"a tensor of type {dtype} and layout {value.layout}")
         flat = value.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
+        flat = flat.as_strided((flat.numel(),), (1,))  # a single number may have any stride
         blob = self._blob(flat.view(torch.uint8).numpy())
         return ["T", dtype, list(value.shape), bool(value.requires_grad and value.is_leaf), blob]
 
