@@ -138,8 +138,8 @@ def slips(tree: ast.AST, text: Text) -> Iterator[Edit]:
     """Every edit of a program that is a slip; some may not parse, some may come twice."""
     for node, parents in _nodes(tree, ()):
         for kind in (_patterns, _numbers, _slices, _terms, _comparisons, _calls, _orders):
-            if kind is _orders and parents and _any_order(node, parents[-1]):
-                continue
+            if kind is _orders and parents and getattr(parents[-1], "iter", None) is node:
+                continue  # a loop over a few names, in another order, is mostly the same loop
             for edit in kind(node, text):
                 yield _in_place(edit, node, parents, text)
         if not any(isinstance(parent, ast.While) for parent in parents):
@@ -165,13 +165,6 @@ def _is_words(node: ast.AST) -> bool:
     docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     unseen = isinstance(node, ast.keyword) and node.arg in UNSEEN
     return docstring or unseen or isinstance(node, ast.Raise | ast.Import | ast.ImportFrom)
-
-
-def _any_order(node: ast.AST, parent: ast.AST) -> bool:
-    """Whether the order of a tuple is of no account: axes that are summed over together, and, in
-    most cases, what a loop runs over."""
-    axes = isinstance(parent, ast.keyword) and parent.arg in ("dim", "axis")
-    return axes or getattr(parent, "iter", None) is node
 
 
 def _in_place(edit: Edit, node: ast.AST, parents: Sequence[ast.AST], text: Text) -> Edit:

@@ -167,8 +167,3 @@ def test_lines_are_compared_without_their_spaces() -> None:
 def test_no_statement_of_a_while_loop_is_left_out() -> None:
     assert "pass" in after("if a < b:\n    a += 1")
     assert "pass" not in after("while a < b:\n    a += 1")
-
-
-def test_axes_that_are_summed_over_together_keep_their_order() -> None:
-    assert "y = f(x, dim=(b, a))" not in after("y = f(x, dim=(a, b))")
-    assert "y = f(x, (b, a))" in after("y = f(x, (a, b))")
