@@ -1,7 +1,8 @@
 """nbgrader's formgrader with what it shows put right: its own extension, at its own hooks.
 
 Formulas are MathML already (`hub.grading.sanitise`), so its pages get no MathJax; students without
-a name go by their user name; and its logs are for people who grade.
+a name go by their user name; its logs are for people who grade; and no file that a student handed
+in runs anything.
 """
 
 from __future__ import annotations
@@ -11,10 +12,19 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
-from nbgrader.server_extensions.formgrader.handlers import template_path
+from nbgrader.server_extensions.formgrader.handlers import SubmissionFilesHandler, template_path
 from traitlets.config import Config
 
 PAGES = Path(__file__).parent / "grading" / "pages"
+
+
+class SubmittedFile(SubmissionFilesHandler):
+    """A file that a student handed in, to which the student's notebook may link: shown, but a page
+    among them is of no origin and has no scripts."""
+
+    @property
+    def content_security_policy(self) -> str:
+        return "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
 
 
 class CourseFormgrader(FormgradeExtension):
@@ -32,6 +42,27 @@ class CourseFormgrader(FormgradeExtension):
         # A page of ours extends "nbgrader/…", the page whose name it has.
         loader = ChoiceLoader([ours, theirs, PrefixLoader({"nbgrader": theirs})])
         webapp.settings["nbgrader_jinja2_env"].loader = loader
+
+    def init_handlers(self, webapp: Any) -> None:
+        super().init_handlers(webapp)
+        replace_handler(webapp, SubmissionFilesHandler, SubmittedFile)
+
+
+def replace_handler(webapp: Any, theirs: type, ours: type) -> None:
+    """Let `ours` answer where `theirs` is routed to.
+
+    Raises LookupError where it is nowhere: then a newer nbgrader has it under another name.
+    """
+    found = [
+        rule
+        for host in webapp.default_router.rules
+        for rule in getattr(host.target, "rules", [])
+        if rule.target is theirs
+    ]
+    if not found:
+        raise LookupError(f"nbgrader's formgrader has no {theirs.__name__}")
+    for rule in found:
+        rule.target = ours
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
