@@ -14,9 +14,11 @@ import secrets
 from typing import Any
 
 import nh3
+from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode, from_dict
 
+from hub.grading.autograde import OURS
 from hub.grading.mathematics import mathml
 
 MAX_MARKDOWN_CHARACTERS = 20_000  # math in deep nesting takes time with its square
@@ -37,7 +39,17 @@ PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 # TeX commands by which MathJax would make links, styles or elements of its own, in a page that
 # has it: ours have not.
-ACTIVE_TEX = re.compile(r"\\(href|style|class|cssId|require|html\w*|unicode)\b")
+ACTIVE_TEX = re.compile(r"(?<!\\)\\+(href|style|class|cssId|require|html\w*|unicode)\b")
+# What showing one notebook may cost, in seconds at the worst. Text of a certain kind takes the
+# parsers of Markdown and of HTML time with the square of its length, and a page is made while all
+# who grade wait for it.
+PATIENCE_SECONDS = 6.0
+MARKDOWN_SECONDS = 1e-8  # a squared character
+HTML_SECONDS = 4e-8  # a squared tag
+CODE_SECONDS = 2e-5  # a character, where nothing is SLOW_CODE
+# Pygments takes time with the square or the cube of their length.
+SLOW_CODE = re.compile(r"\s{40}|[\w.*]{100}")
+PLAIN = "plain"  # in a code cell's metadata, under our name: shown without colours
 # Stands for a formula while HTML is cleaned; nobody can write it beforehand.
 MARK = f"{secrets.token_hex(16)}-{{}}-"
 MARKS = re.compile(MARK.format(r"(\d+)"))
@@ -54,9 +66,7 @@ def safe_html(text: str) -> str:
         url_schemes={"http", "https", "mailto", "data"},
         link_rel="noopener noreferrer",
     )
-    while ACTIVE_TEX.search(cleaned):  # what is left after one pass may join to another
-        cleaned = ACTIVE_TEX.sub(r"\1", cleaned)
-    return cleaned
+    return ACTIVE_TEX.sub(r"\1", cleaned)
 
 
 def _filter_attribute(tag: str, name: str, value: str) -> str | None:
@@ -72,12 +82,31 @@ def _is_relative(url: str) -> bool:
     return re.fullmatch(r"\w[\w./ -]*", url) is not None and ".." not in url
 
 
+class Patience:
+    """What is left of the time for one notebook; counted by what is known of its text, so that the
+    same notebook is always shown in the same way."""
+
+    def __init__(self) -> None:
+        self._left = PATIENCE_SECONDS
+
+    def lasts(self, seconds: float) -> bool:
+        """Whether there is time for something that takes so long at the worst; it is spent then."""
+        if seconds > self._left:
+            return False
+        self._left -= seconds
+        return True
+
+
 class _Renderer(IPythonRenderer):
     """Markdown to HTML, with a mark in the place of each formula that can be read."""
 
     def __init__(self, attachments: dict[str, dict[str, str]]) -> None:
         super().__init__(escape=False, attachments=attachments, exclude_anchor_links=True)
         self._formulas: list[str] = []
+
+    def block_code(self, code: str, info: str | None = None) -> str:
+        # Colours would be cleaned away again, and pygments can be made to take hours.
+        return f"<pre><code>{html.escape(code)}</code></pre>\n"
 
     def inline_math(self, body: str) -> str:
         return self._mark(mathml(body)) or super().inline_math(body)
@@ -100,11 +129,21 @@ class _Renderer(IPythonRenderer):
         return MARKS.sub(lambda mark: self._formulas[int(mark[1])], cleaned)
 
 
-def safe_markdown(text: str, attachments: dict[str, dict[str, str]] | None = None) -> str:
-    """Markdown as one line of safe HTML, which any Markdown renderer passes through unchanged."""
+def safe_markdown(
+    text: str,
+    attachments: dict[str, dict[str, str]] | None = None,
+    patience: Patience | None = None,
+) -> str:
+    """Markdown as one line of safe HTML, which any Markdown renderer passes through unchanged.
+
+    Where `patience` is at its end, the text itself is shown.
+    """
     renderer = _Renderer(attachments or {})
+    patience = patience or Patience()
     if len(text) > MAX_MARKDOWN_CHARACTERS:
         rendered = f"<pre>{html.escape(text[:MAX_MARKDOWN_CHARACTERS])}</pre><p>(cut here)</p>"
+    elif not patience.lasts(MARKDOWN_SECONDS * len(text) ** 2):
+        rendered = f"<pre>{html.escape(text)}</pre>"
     else:
         try:
             rendered = MarkdownWithMath(renderer=renderer).render(text)
@@ -116,42 +155,59 @@ def safe_markdown(text: str, attachments: dict[str, dict[str, str]] | None = Non
 
 
 def _one_line(cleaned: str) -> str:
-    """Character references keep a second rendering from seeing line ends, TeX or math."""
-    for character in "\\$\n":
+    """Character references keep a second rendering from seeing line ends, TeX or math, and links,
+    for which it looks in time with the square of their number."""
+    for character in "\\$\n[":
         cleaned = cleaned.replace(character, f"&#{ord(character)};")
     return f"<div>{cleaned}</div>"
 
 
 def sanitise(notebook: NotebookNode) -> NotebookNode:
     """Make `notebook` safe to render to HTML, in place, and return it."""
+    patience = Patience()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [safe_output(output) for output in cell.outputs]
+            if SLOW_CODE.search(cell.source) or not patience.lasts(CODE_SECONDS * len(cell.source)):
+                cell.metadata.setdefault(OURS, {})[PLAIN] = True
+            cell.outputs = [safe_output(output, patience) for output in cell.outputs]
         else:
-            _sanitise_text_cell(cell)
+            _sanitise_text_cell(cell, patience)
     return notebook
 
 
-def _sanitise_text_cell(cell: NotebookNode) -> None:
+def highlighted(source: str, metadata: Any = None) -> str:
+    """A sanitised code cell in colours: nbconvert's filter `highlight_code`. Always as Python: a
+    student may name another language in the first line, and with it a parser to exhaust."""
+    if (metadata or {}).get(OURS, {}).get(PLAIN):
+        return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
+    return _HIGHLIGHT(source)
+
+
+_HIGHLIGHT = Highlight2HTML(pygments_lexer="ipython3")
+
+
+def _sanitise_text_cell(cell: NotebookNode, patience: Patience) -> None:
     if cell.cell_type == "raw":
         # nbconvert copies raw cells into the page as they are.
         cell.source = _one_line(f"<pre>{html.escape(cell.source[:MAX_TEXT_CHARACTERS])}</pre>")
         cell.cell_type = "markdown"
         cell.metadata.pop("raw_mimetype", None)
     else:
-        cell.source = safe_markdown(cell.source, cell.pop("attachments", None))
+        cell.source = safe_markdown(cell.source, cell.pop("attachments", None), patience)
 
 
-def safe_output(output: NotebookNode) -> NotebookNode:
+def safe_output(output: NotebookNode, patience: Patience | None = None) -> NotebookNode:
     """The output with what runs left out; pictures, tables and text stay."""
     if output.output_type == "stream":
         return from_dict({**output, "text": _cut(output.text)})
     if output.output_type == "error":
         return from_dict({**output, "traceback": [_cut(str(line)) for line in output.traceback]})
-    return from_dict({**output, "data": _safe_bundle(output.data), "metadata": {}})
+    return from_dict(
+        {**output, "data": _safe_bundle(output.data, patience or Patience()), "metadata": {}}
+    )
 
 
-def _safe_bundle(data: dict[str, Any]) -> dict[str, str]:
+def _safe_bundle(data: dict[str, Any], patience: Patience) -> dict[str, str]:
     text = _cut(str(data.get("text/plain", "")))
     if figure := data.get("application/vnd.plotly.v1+json"):
         return {"text/html": describe_figure(figure), "text/plain": text}
@@ -164,9 +220,11 @@ def _safe_bundle(data: dict[str, Any]) -> dict[str, str]:
         encoded = base64.b64encode(drawing.encode()).decode()
         return {"text/html": f'<img src="data:image/svg+xml;base64,{encoded}">', "text/plain": text}
     if page := str(data.get("text/html", ""))[:MAX_HTML_CHARACTERS]:
+        if not patience.lasts(HTML_SECONDS * page.count("<") ** 2):
+            return {"text/plain": text or _cut(page)}
         return {"text/html": safe_html(page), "text/plain": text}
     if source := str(data.get("text/markdown", ""))[:MAX_MARKDOWN_CHARACTERS]:
-        return {"text/html": safe_markdown(source), "text/plain": text}
+        return {"text/html": safe_markdown(source, patience=patience), "text/plain": text}
     if text:
         return {"text/plain": text}
     kinds = ", ".join(sorted(data)) or "nothing"
