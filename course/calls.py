@@ -119,7 +119,6 @@ def remove_hooks(model: Any) -> list[str]:
     return backend.remove_hooks(model)
 
 
-
 def seed(n: int) -> None:
     """Seed the global random states (random, and numpy and torch where they are in use)."""
     backend.seed(n)
