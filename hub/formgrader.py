@@ -13,8 +13,10 @@ from typing import Any
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
 from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 from nbgrader.server_extensions.formgrader.handlers import SubmissionFilesHandler, template_path
+from tornado.ioloop import PeriodicCallback
 from traitlets.config import Config
 
+IDLE_SECONDS = 60
 PAGES = Path(__file__).parent / "grading" / "pages"
 
 
@@ -48,6 +50,16 @@ class CourseFormgrader(FormgradeExtension):
         replace_handler(webapp, SubmissionFilesHandler, SubmittedFile)
 
 
+def end_transaction(settings: dict[str, Any]) -> None:
+    """End the transaction that the last page has left open in the gradebook.
+
+    nbgrader's handlers save all they change at once, and end nothing that they read; PostgreSQL
+    closes a connection that stays so for long, and the page after it would fail.
+    """
+    if gradebook := settings["nbgrader_gradebook"]:
+        gradebook.db.rollback()
+
+
 def replace_handler(webapp: Any, theirs: type, ours: type) -> None:
     """Let `ours` answer where `theirs` is routed to.
 
@@ -79,3 +91,6 @@ def _load_jupyter_server_extension(server: Any) -> None:
     formgrader.initialize([])
     formgrader.init_tornado_settings(server.web_app)
     formgrader.init_handlers(server.web_app)
+    settings = server.web_app.settings
+    # Between pages: their handlers do not wait for anything while they use the gradebook.
+    PeriodicCallback(lambda: end_transaction(settings), 1000 * IDLE_SECONDS).start()

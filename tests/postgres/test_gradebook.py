@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -12,9 +13,11 @@ from nbgrader import dbutil
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from sqlalchemy import make_url
+from sqlalchemy.exc import InternalError
 from traitlets.config import Config
 
 from hub.authoring.gradebook import open_gradebook
+from hub.formgrader import end_transaction
 from hub.grading.batch import autograde
 from tests.grading.tiny_course import (
     ASSIGNMENT,
@@ -145,3 +148,24 @@ def test_the_gradebook_is_upgraded_in_place(course: Path, url: str) -> None:
     done = subprocess.run(upgrade, cwd=course, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert scores(url) == before
+
+
+def test_the_formgraders_pages_work_after_a_break_of_the_one_who_grades(course, url):
+    """The database closes a connection that did nothing for long in an open transaction."""
+    timeout = {"options": "-c idle_in_transaction_session_timeout=300"}
+    short = make_url(url).update_query_dict(timeout).render_as_string(hide_password=False)
+    with Gradebook(short, "tiny") as gradebook:
+        settings = {"nbgrader_gradebook": gradebook}
+        for _ in range(2):
+            assert len(gradebook.students) == 2
+            end_transaction(settings)
+            time.sleep(0.6)
+        assert len(gradebook.students) == 2
+        time.sleep(0.6)
+        with pytest.raises(InternalError, match="idle-in-transaction"):
+            gradebook.find_student("alice")
+        gradebook.db.rollback()
+
+
+def test_before_the_first_page_there_is_no_transaction_to_end():
+    end_transaction({"nbgrader_gradebook": None})
