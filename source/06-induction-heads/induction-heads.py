@@ -1194,8 +1194,8 @@ plots.attention_heatmap(
 # Suppose `y`, at the position that is looked at, was written by the earlier head. Follow it from
 # where it came: through `W_OV`, and then into the score **from the side of the key**, which is
 # `W_K @ W_Q.T`. The product of the two `[d_model d_model]` matrices says how much gets through, and
-# the paper by Elhage et al. (2021, section "Two-Layer Attention-Only Transformers: Composition
-# scores") makes it a number from 0 to 1:
+# the paper by Elhage et al. (2021, section "Two-Layer Attention-Only Transformers") makes it a
+# number from 0 to 1:
 #
 # $$\frac{\lVert W_V W_O \; W_K W_Q^\top \rVert_F}{\lVert W_V W_O \rVert_F \; \lVert W_K W_Q^\top \rVert_F}$$
 #
