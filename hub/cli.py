@@ -465,8 +465,8 @@ def prove(
 
     from hub.authoring import catalogue
     from hub.authoring.errors import AuthoringError
-    from hub.copies import NoTraining, other_models
-    from hub.prove import AnswersError, NotProved, prove
+    from hub.proving.copies import NoTraining, other_models
+    from hub.proving.prove import AnswersError, NotProved, prove
 
     root = source or catalogue.shipped_sources()
     failures = []

@@ -9,9 +9,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course.models import SHIPPED
-from hub.copies import OtherModels, concerns, other_models
 from hub.grading.execute import Limits, execute
-from hub.prove import NotProved, prove
+from hub.proving.copies import OtherModels, concerns, other_models
+from hub.proving.prove import NotProved, prove
 
 LIMITS = Limits(cell_seconds=60, total_seconds=200)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hub.authoring.notebook import notebook_to_text
-from hub.grading.answers import AnswersError, Same, read_answers, read_same
 from hub.grading.execute import Limits
-from hub.prove import NotProved, prove
+from hub.proving.answers import AnswersError, Same, read_answers, read_same
+from hub.proving.prove import NotProved, prove
 from tests.grading.tiny_course import source_notebook
 
 LIMITS = Limits(cell_seconds=20, total_seconds=120)

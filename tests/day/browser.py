@@ -106,6 +106,19 @@ class StudentDesk(Desk):
             begun = cell.locator(".jp-InputPrompt").get_by_text(re.compile(r"\[(\*|\d+)\]"))
             begun.wait_for()
 
+    def run_through(self, count: int) -> None:
+        """Press Shift-Enter through the first `count` cells, texts too; until the last has drawn
+        its Plotly figure."""
+        self.page.locator(".jp-Notebook .jp-Cell").first.click(position={"x": 4, "y": 4})
+        active = self.page.locator(".jp-Notebook .jp-Cell.jp-mod-active")
+        for _ in range(count):
+            active.wait_for()
+            self.page.keyboard.press("Shift+Enter")
+            self.page.wait_for_timeout(100)
+        before = active.locator("xpath=preceding-sibling::*[contains(@class,'jp-Cell')][1]")
+        before.locator(".js-plotly-plot .main-svg").first.wait_for(state="attached")
+        before.scroll_into_view_if_needed()
+
     def wait_for_figure(self) -> None:
         """Until a Plotly figure has been drawn."""
         figure = self.page.locator(".jp-OutputArea .js-plotly-plot .main-svg").first

@@ -18,7 +18,7 @@ OURS = {"course", "hub", "tests"}
 RUNS_WITH = {
     "hub/grading/apart": "notebook",  # executes notebooks
     "hub/models.py": "notebook",  # fetches weights
-    "hub/copies.py": "notebook",  # proves with models
+    "hub/proving/copies.py": "notebook",  # proves with models
     "hub/spawning/container.py": "containers",
 }
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hub.grading.answers import Answer
-from hub.grading.trials import HIDDEN_HALF, Group, Part, Trial
+from hub.proving.answers import Answer
+from hub.proving.trials import HIDDEN_HALF, Group, Part, Trial
 
 # Errors that say nothing about an answer: a test was not run, or not to its end.
 STOPPED = frozenset(

@@ -12,9 +12,11 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from hub.authoring.notebook import notebook_to_text, text_to_notebook
-from hub.grading.answers import Answer, AnswersError, read_answers
 from hub.grading.execute import Limits, Tests
-from hub.grading.trials import (
+from hub.proving.answers import Answer, AnswersError, read_answers
+from hub.proving.prove import NotProved, Row, judge, prove, table, total
+from hub.proving.rounds import Again, Outcome, Seen, weigh
+from hub.proving.trials import (
     PAIRS_OF_A_TRIAL,
     Group,
     Part,
@@ -23,8 +25,6 @@ from hub.grading.trials import (
     groups,
     split_tests,
 )
-from hub.prove import NotProved, Row, judge, prove, table, total
-from hub.rounds import Again, Outcome, Seen, weigh
 from tests.grading.tiny_course import source_notebook
 
 ANSWERS = """# %% [wrong] double: adds two

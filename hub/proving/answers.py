@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hub.grading.mutants import Mutant, one_line
+from hub.proving.mutants import Mutant, one_line
 
 Kind = Literal["reference", "stub", "broken", "wrong", "right", "mutant", "control", "combined"]
 

@@ -13,7 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.grading.slips import Edit, Text, slips
+from hub.proving.slips import Edit, Text, slips
 
 GOLDEN = (5**0.5 - 1) / 2
 

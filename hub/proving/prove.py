@@ -21,8 +21,9 @@ import nbformat
 from nbformat import NotebookNode
 
 from hub.authoring.release import source_notebooks, student_version
-from hub.copies import OtherModels, concerns
-from hub.grading.answers import (
+from hub.grading.execute import ApartError, Limits, Tests, execute, files_below
+from hub.grading.roles import role
+from hub.proving.answers import (
     Answer,
     AnswersError,
     Same,
@@ -31,10 +32,10 @@ from hub.grading.answers import (
     read_same,
     read_trained,
 )
-from hub.grading.execute import ApartError, Limits, Tests, execute, files_below
-from hub.grading.mutants import Mutant
-from hub.grading.roles import role
-from hub.grading.trials import (
+from hub.proving.copies import OtherModels, concerns
+from hub.proving.mutants import Mutant
+from hub.proving.rounds import STOPPED, Outcome, Seen, Weighed, faults, weigh
+from hub.proving.trials import (
     Part,
     Rounds,
     Trial,
@@ -46,7 +47,6 @@ from hub.grading.trials import (
     split_tests,
     whole,
 )
-from hub.rounds import STOPPED, Outcome, Seen, Weighed, faults, weigh
 
 __all__ = ["AnswersError", "NotProved", "prove"]
 

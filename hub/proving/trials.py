@@ -18,11 +18,11 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from hub.grading.answers import Answer
 from hub.grading.apart.manifest import names_of
 from hub.grading.hidden import split_hidden
-from hub.grading.mutants import Mutant, mutants, sample
 from hub.grading.roles import role
+from hub.proving.answers import Answer
+from hub.proving.mutants import Mutant, mutants, sample
 
 HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
 PAIRS_OF_A_TRIAL = 6  # of rounds: one half of the exercises, then the other

@@ -1,0 +1,1 @@
+"""Proofs that the tests of an assignment give and take the points they should."""
