@@ -264,11 +264,14 @@ def test_a_fetch_that_does_not_reach_the_model_hub_says_what_to_do_and_leaves_no
 def baked(place) -> Iterator[None]:
     """Images with the model in them, by the command of docs/deploy.md."""
     base = os.environ.get("BASE_IMAGE", "logitlab/base:bookworm")
-    (place / ".env").write_text(f"LOGITLAB_TAG={BAKED_TAG}\nBASE_IMAGE={base}\n", encoding="utf-8")
+    settings = place / ".env"
+    before = settings.read_text(encoding="utf-8") if settings.exists() else ""
+    settings.write_text(f"LOGITLAB_TAG={BAKED_TAG}\nBASE_IMAGE={base}\n", encoding="utf-8")
     try:
         print(make(commands("models")[2], place))
         yield
     finally:
+        settings.write_text(before, encoding="utf-8")  # by which `down` knows its deployment
         docker("rmi", *(f"logitlab/{name}:{BAKED_TAG}" for name in IMAGES), check=False)
 
 
