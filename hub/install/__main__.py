@@ -24,7 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = tuple(dict.fromkeys(step for target in options.targets for step in TARGETS[target]))
     if not state.outstanding(wanted, place):
         return 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the running command as well
+    # Both end the running command as well, also in the background of a script, which starts its
+    # children deaf to Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         with _only_one(place) as lock:
             began = time.monotonic()

@@ -258,6 +258,8 @@ def test_no_container_is_created_that_has_more_than_a_students(guard, attack):
     assert "refused by the guard" in answer["message"]
     assert guard.engine.containers(all=True, filters={"name": name_of(guard)}) == []
 
+    if str(body["HostConfig"]["NetworkMode"]).startswith("container:"):
+        del body["HostConfig"]["Dns"]  # the engine allows none where the network is another's
     status, answer = try_create(guard, ENGINE, body)
     assert status == 201, answer
     assert attack.shown(guard.engine.inspect_container(answer["Id"]))

@@ -157,10 +157,10 @@ def test_the_formgraders_pages_work_after_a_break_of_the_one_who_grades(course, 
     with Gradebook(short, "tiny") as gradebook:
         settings = {"nbgrader_gradebook": gradebook}
         for _ in range(2):
-            assert len(gradebook.students) == 2
+            assert gradebook.find_student("alice")
             end_transaction(settings)
             time.sleep(0.6)
-        assert len(gradebook.students) == 2
+        assert gradebook.find_student("alice")
         time.sleep(0.6)
         with pytest.raises(InternalError, match="idle-in-transaction"):
             gradebook.find_student("alice")
