@@ -152,7 +152,8 @@ class Guarded:
         """Remove all containers of this run, whoever made them."""
         for container in self.engine.containers(all=True):
             names = [name.lstrip("/") for name in container["Names"]]
-            if any(name.startswith(self.policy.project) for name in names):
+            ours = container["Image"] in self.policy.images  # also those that were given no name
+            if ours or any(name.startswith(self.policy.project) for name in names):
                 with contextlib.suppress(APIError):
                     self.engine.remove_container(container["Id"], force=True, v=True)
 
@@ -193,7 +194,7 @@ def guarded() -> Iterator[Guarded]:
         place.clear()
         engine.remove_network(policy.network)
         for volume in engine.volumes()["Volumes"] or []:
-            if volume["Name"].startswith(project):
+            if volume["Name"].startswith((project, "xx")):  # xx: a volume of nobody's
                 engine.remove_volume(volume["Name"], force=True)
         for image in policy.images:
             engine.remove_image(image, force=True)
