@@ -39,15 +39,8 @@ pytestmark = [
 ]
 
 
-def logitlab(server: Running, command: str, *names: str) -> None:
-    where = f"--course={server.course}"
-    subprocess.run([LOGITLAB, *command.split(), where, *names], check=True, timeout=200)
-
-
 @pytest.fixture(scope="module")
 def desk(server: Running, artifacts: Path) -> Iterator[StudentDesk]:
-    logitlab(server, "course add", *EXERCISES)
-    press(server, "release", *EXERCISES)
     with launched() as browser:
         at_work = StudentDesk(browser, server.url, "alice", artifacts / "exercises")
         at_work.log_in(server.passwords["alice"])
@@ -63,15 +56,15 @@ def alice(server: Running, desk: StudentDesk) -> Iterator[Person]:
     person.close()
 
 
-def press(server: Running, button: str, *assignments: str) -> None:
-    """A button of the formgrader: release, collect."""
+def grade(server: Running, assignment: str) -> None:
+    """The formgrader's button *Collect*, and the command that grades what it brought."""
     teacher = Person(server.url, "instructor", server.passwords["instructor"])
     teacher.start_server(GRADER)
-    for name in assignments:
-        path = f"/formgrader/api/assignment/{name}/{button}"
-        done = teacher.server("POST", path, owner=GRADER)
-        assert done.is_success and done.json()["success"], done.text
+    done = teacher.server("POST", f"/formgrader/api/assignment/{assignment}/collect", owner=GRADER)
+    assert done.is_success and done.json()["success"], done.text
     teacher.close()
+    command = [str(LOGITLAB), "autograde", f"--course={server.course}", assignment]
+    subprocess.run(command, check=True, timeout=200)
 
 
 def figure_after(cells: list[dict[str, Any]], exercise: str) -> int:
@@ -111,8 +104,7 @@ def test_a_first_exercise_from_the_list_to_its_points(server, desk, alice, assig
     assert "application/vnd.plotly.v1+json" in kinds(ran[-1])
     desk.open_assignments()
     desk.submit(assignment)
-    press(server, "collect", assignment)
-    logitlab(server, "autograde", assignment)
+    grade(server, assignment)
     rows = csv.DictReader(io.StringIO(exported_grades(server.course)))
     score = {(row["assignment"], row["student_id"]): row["score"] for row in rows}
     assert float(score[assignment, "alice"]) == points
