@@ -289,6 +289,7 @@ def test_who_may_read_the_answers_can(running):
 
 def test_nothing_is_left_of_the_attacker(running, both):
     assert "left" in text(both[0].notebook.cells[list(PROBES).index("leftovers")])  # the control
+    running.cleared()
     assert running.job_processes() == []
     assert running.inside("ls", "-A", "/scratch", "/dev/shm", "/dev/mqueue").split() == [
         *("/dev/mqueue:", "/dev/shm:", "/scratch:")
@@ -325,6 +326,7 @@ def test_filling_the_disk_ends_who_does_it(running, fill):
     execution = execute(notebook("n = 0", fill), limits=Limits(cell_seconds=20, files_mib=64))
     reason = " ".join(execution.problems) + text(execution.notebook.cells[1])
     assert "more than 64 MiB" in reason or "more than 50000 files" in reason or "space" in reason
+    running.cleared()
     size = running.inside("df", "--output=pcent", "/scratch", "/dev/shm").split()
     assert size[1:] in (["Use%", "0%", "0%"], ["0%", "0%"], ["1%", "0%"])
 

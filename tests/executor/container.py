@@ -66,6 +66,14 @@ class Executor:
                 time.sleep(0.1)
         raise TimeoutError(self.log())
 
+    def cleared(self, seconds: float = 30) -> None:
+        """Wait until it has put away what executions left: it does so after it has answered."""
+        deadline = time.monotonic() + seconds
+        while status(self.socket)["running"]:
+            if time.monotonic() > deadline:
+                raise TimeoutError(self.log())
+            time.sleep(0.1)
+
     def log(self) -> str:
         return docker("logs", self.name)
 
