@@ -4,7 +4,15 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 # The proxy, `alembic` and `jupyter` are started by name, also where the venv is not activated.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 # Two BLAS threads a process on a busy machine are slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no process is left with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
