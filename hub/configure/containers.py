@@ -9,6 +9,7 @@ from typing import Any
 from hub.configure import jupyterhub, roles
 from hub.configure.deployment import EXCHANGE, HUB_API, INSIDE, PROXY_API, Deployment
 from hub.course_folder import CourseFolder
+from hub.pages import visits
 from hub.settings import Settings
 
 CULLER = "idle-culler"
@@ -97,6 +98,13 @@ def update_spawner(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.concurrent_spawn_limit = 0
 
 
+def update_visits(c: Any, folder: CourseFolder, place: Deployment) -> None:
+    """Who opens whose server in a browser: the gateway asks for what the hub gives here."""
+    pages = visits.handlers(folder.settings.course.grader, place.url)
+    c.JupyterHub.extra_handlers = [*c.JupyterHub.extra_handlers, *pages]
+    c.Authenticator.post_auth_hook = visits.forget_visits
+
+
 def update(c: Any, folder: CourseFolder, place: Deployment) -> None:
     """The whole configuration of the container shape."""
     update_addresses(c, place)
@@ -107,6 +115,7 @@ def update(c: Any, folder: CourseFolder, place: Deployment) -> None:
     jupyterhub.update_confirmation(c, folder)
     update_spawner(c, folder)
     jupyterhub.update_pages(c, folder)
+    update_visits(c, folder, place)
 
 
 def extras(folder: CourseFolder) -> list[Path]:

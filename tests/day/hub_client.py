@@ -22,7 +22,12 @@ class Person:
     def __init__(self, url: str, name: str, password: str) -> None:
         self.url = url.rstrip("/")
         self.name = name
-        self.http = httpx.Client(base_url=self.url, follow_redirects=True, timeout=120)
+        self.http = httpx.Client(
+            base_url=self.url,
+            follow_redirects=True,
+            timeout=120,
+            headers={"Accept": "text/html,*/*;q=0.8"},
+        )
         self._tokens: dict[str, str] = {}
         page = self.http.get("/hub/login")
         self.http.post(
