@@ -254,8 +254,21 @@ def release(
                 due=settings.due_utc(name),
             )
             say(lines)
+            if settings.tests_of(name) == "apart":
+                say(_rules_broken(folder.source / name))
 
     run()
+
+
+def _rules_broken(source: Path) -> Iterable[str]:
+    """What would keep submissions from being graded, where tests run apart."""
+    import nbformat
+
+    from hub.grading.reference import WAY_OUT, broken_rules
+
+    for path in sorted(source.glob("*.ipynb")):
+        if broken := broken_rules(nbformat.read(path, as_version=4)):
+            yield f"warning: {path.name} cannot be graded with its tests apart: {broken}. {WAY_OUT}"
 
 
 def _fresh(found: list[str]) -> None:

@@ -20,6 +20,8 @@ from ruamel.yaml.error import MarkedYAMLError
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?")
 
+Tests = Literal["apart", "together"]
+
 
 class SettingsError(Exception):
     """`course.yaml` cannot be used; the message names the file, the line and what is accepted."""
@@ -101,6 +103,10 @@ class Assignment(Section):
         dt.datetime | None,
         Field(description="date and time in the course's time zone, e.g. 2027-02-01 23:59"),
     ] = None
+    tests: Annotated[
+        Tests | None,
+        Field(description="where this assignment's test cells run, if not as in grading.tests"),
+    ] = None
 
 
 class Late(Section):
@@ -133,9 +139,12 @@ class Exchange(Section):
 
 class Grading(Section):
     tests: Annotated[
-        Literal["together", "apart"],
-        Field(description="where test cells run: in the student's interpreter, or apart from it"),
-    ] = "together"
+        Tests,
+        Field(
+            description="where test cells run: apart from the student's interpreter, or together "
+            "with the student's code in it, which can then fake its score"
+        ),
+    ] = "apart"
     cell_seconds: Annotated[int, Field(ge=1, description="time limit of one cell, seconds")] = 60
     notebook_seconds: Annotated[int, Field(ge=1, description="of one notebook, seconds")] = 600
     memory_mib: Annotated[int, Field(ge=256, description="memory limit of one kernel, MiB")] = 4096
@@ -282,6 +291,10 @@ class Settings(Section):
         if self.course.grader in people:
             raise ValueError(f"{self.course.grader} is the course's own account, not a person's")
         return self
+
+    def tests_of(self, assignment: str) -> Tests:
+        """Where the test cells of `assignment` run."""
+        return self.assignments.get(assignment, Assignment()).tests or self.grading.tests
 
     def due_utc(self, assignment: str) -> dt.datetime | None:
         """The due moment of `assignment` in UTC, or None where it has none."""

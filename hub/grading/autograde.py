@@ -17,11 +17,12 @@ from nbformat.v4 import new_markdown_cell
 from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Enum, Float, Integer
+from traitlets import Dict, Enum, Float, Integer, Unicode
 
 from hub.grading.execute import Limits, Tests, files_below
 from hub.grading.executed import ExecutedFolder, Job
 from hub.grading.rebuild import rebuild
+from hub.grading.reference import Reference, can_fake
 from hub.grading.verdict import judged_outputs
 
 OURS = "logitlab"  # key of our own data in a notebook's metadata and in nbconvert's resources
@@ -41,15 +42,9 @@ class SubmissionExporter(NotebookExporter):
         self, filename: str, resources: Resources | None = None, **kw: Any
     ) -> tuple[Any, Resources]:
         resources = {} if resources is None else resources
-        names = resources["nbgrader"]
         coursedir = cast(BaseConverter, self.parent).coursedir
-        assignment, student, notebook = (names[k] for k in ("assignment", "student", "notebook"))
-        source = course_path(coursedir, "source", assignment, notebook)
-        resources[OURS] = {
-            "root": str(coursedir.root),
-            "source": str(source),
-            "files": submission_files(coursedir, assignment, student),
-        }
+        assignment, student, notebook = _names(resources)
+        resources[OURS] = {"files": submission_files(coursedir, assignment, student)}
         submitted = course_path(coursedir, "submitted", assignment, notebook, student)
         if Path(filename).resolve() != submitted.resolve():
             return super().from_filename(filename, resources=resources, **kw)
@@ -87,9 +82,14 @@ def submission_files(coursedir: CourseDirectory, assignment: str, student: str) 
     the answers live there.
     """
     submitted = course_path(coursedir, "submitted", assignment, "x", student).parent
-    released = course_path(coursedir, "release", assignment, "x").parent
     ignore = [*coursedir.ignore, *NOT_FOR_CELLS]
-    return {**files_below(submitted, ignore), **files_below(released, ignore)}
+    return {**files_below(submitted, ignore), **released_files(coursedir, assignment)}
+
+
+def released_files(coursedir: CourseDirectory, assignment: str) -> dict[str, Path]:
+    """What students are given beside the notebooks, by relative name."""
+    released = course_path(coursedir, "release", assignment, "x").parent
+    return files_below(released, [*coursedir.ignore, *NOT_FOR_CELLS])
 
 
 def withhold_source_files(coursedir: CourseDirectory, assignment: str, student: str) -> None:
@@ -110,9 +110,15 @@ class ExecuteSubmission(NbGraderPreprocessor):
     """Executes a notebook in a process tree of its own, or takes what the batch has executed."""
 
     tests = Enum(
-        ("together", "apart"),
-        default_value="together",
-        help="Where test cells run: in the student's interpreter, or apart from it.",
+        ("apart", "together"),
+        default_value="apart",
+        help="Where test cells run: apart from the student's interpreter, or in it, together with "
+        "the student's code, which can then fake its score.",
+    ).tag(config=True)
+    tests_of = Dict(
+        value_trait=Enum(("apart", "together")),
+        key_trait=Unicode(),
+        help="The same for single assignments, by name.",
     ).tag(config=True)
     cell_seconds = Float(60, help="Time limit of one cell, seconds.").tag(config=True)
     total_seconds = Float(600, help="Time limit of one notebook, seconds.").tag(config=True)
@@ -130,26 +136,57 @@ class ExecuteSubmission(NbGraderPreprocessor):
             processes=self.processes,
         )
 
+    def where(self, assignment: str) -> Tests:
+        """Where the test cells of an assignment run."""
+        return cast(Tests, self.tests_of.get(assignment, self.tests))
+
+    @property
+    def coursedir(self) -> CourseDirectory:
+        exporter = cast(NotebookExporter, self.parent)
+        return cast(BaseConverter, exporter.parent).coursedir
+
+    def reference(self, assignment: str, notebook: str) -> Reference:
+        """The instructor's notebook, for an assignment whose tests run apart."""
+        return Reference(
+            assignment=assignment,
+            path=course_path(self.coursedir, "source", assignment, notebook),
+            files=released_files(self.coursedir, assignment),
+            limits=self.limits,
+            passed=Path(self.coursedir.root) / "server" / "references",
+        )
+
     def job(self, nb: NotebookNode, resources: Resources) -> Job:
-        ours, source = resources[OURS], None
-        if self.tests == "apart":
-            source = nbformat.read(ours["source"], as_version=4)
+        """The execution of a submission. Raises ApartError where it is to run apart and cannot."""
+        assignment, student, name = _names(resources)
+        tests = self.where(assignment)
         return Job(
             notebook=nb,
-            source=source,
-            files=ours["files"],
+            source=self.reference(assignment, name).fitting(nb) if tests == "apart" else None,
+            files=resources[OURS]["files"],
             limits=self.limits,
-            tests=cast(Tests, self.tests),
-            owner=resources["nbgrader"]["student"],
+            tests=tests,
+            owner=student,
         )
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        assignment, _, name = _names(resources)
         job = self.job(nb, resources)
-        execution = executed_folder(Path(resources[OURS]["root"])).take(job.key()) or job.run()
+        if job.tests == "together":
+            self.log.warning(can_fake(assignment))
+        else:
+            for problem in self.reference(assignment, name).check():
+                self.log.warning(problem)
+        execution = executed_folder(Path(self.coursedir.root)).take(job.key()) or job.run()
         told = nb.metadata.get(OURS, {}).get("problems", [])
         executed = execution.notebook
         executed.metadata[OURS] = {"problems": [*told, *execution.problems]}
         return executed, resources
+
+
+def _names(resources: Resources) -> tuple[str, str, str]:
+    """Assignment, student and notebook."""
+    names = resources["nbgrader"]
+    return names["assignment"], names["student"], names["notebook"]
 
 
 def executed_folder(root: Path) -> ExecutedFolder:

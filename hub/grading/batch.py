@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
+from nbconvert.exporters import NotebookExporter
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
@@ -17,7 +18,9 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from hub.database import patience
 from hub.grading.autograde import OURS, ExecuteSubmission, course_path, executed_folder
+from hub.grading.execute import ApartError
 from hub.grading.executed import ExecutedFolder, Job
+from hub.grading.reference import can_fake
 from hub.grading.remote import ExecutorAway
 
 # A batch may take hours; a database that is started again in the middle is waited for.
@@ -67,7 +70,8 @@ def autograde(
     others are graded. Manual grades are kept.
 
     Raises:
-        BatchError: the assignment is not registered in the gradebook.
+        BatchError: the assignment is not registered in the gradebook, or its tests are to run
+            apart and cannot; nobody is scored then.
     """
     api = NbGraderAPI(config=course_config(root) if config is None else config)
     with patience(DATABASE_SECONDS):
@@ -76,7 +80,11 @@ def autograde(
         if not chosen:
             yield f"{assignment}: nothing new to grade"
             return
-        yield from _execute_all(api, assignment, chosen, workers or os.cpu_count() or 1, force)
+        try:
+            yield from _check_tests(api, assignment)
+            yield from _execute_all(api, assignment, chosen, workers or os.cpu_count() or 1, force)
+        except ApartError as error:
+            raise BatchError(str(error)) from error
         graded = []
         for number, student in enumerate(chosen, 1):
             graded.append(_score(api, assignment, student))
@@ -117,6 +125,19 @@ def _is_new(coursedir: CourseDirectory, assignment: str, student: str) -> bool:
     return new is not None and (old is None or new > old)
 
 
+def _check_tests(api: NbGraderAPI, assignment: str) -> Iterator[str]:
+    """Say what to know about where the tests run. Raises ApartError where they cannot."""
+    step = _steps(api)[-1]
+    if step.where(assignment) == "together":
+        yield can_fake(assignment)
+        return
+    for name in _notebooks(api.coursedir, assignment):
+        try:
+            yield from step.reference(assignment, name).check()
+        except ExecutorAway as error:
+            yield f"the reference of {name} was not executed: {error}"
+
+
 def _execute_all(
     api: NbGraderAPI, assignment: str, students: Sequence[str], workers: int, force: bool
 ) -> Iterator[str]:
@@ -128,6 +149,8 @@ def _execute_all(
             try:
                 for job in _jobs(api, assignment, student):
                     running[pool.submit(_execute, job, folder, force)] = student
+            except ApartError:
+                raise  # not this student's matter
             except Exception as error:
                 # The scoring pass meets the same error and tells it in the student's line.
                 yield f"not executed  {student}: {error}"
@@ -156,19 +179,27 @@ def _jobs(api: NbGraderAPI, assignment: str, student: str) -> Iterator[Job]:
 
     The notebook goes through the very steps that Autograde takes before it executes.
     """
-    converter = Autograde(coursedir=api.coursedir, parent=api)
-    exporter = converter.exporter_class(parent=converter, config=converter.config)
-    for step in converter.sanitize_preprocessors:
-        exporter.register_preprocessor(step)
-    step = ExecuteSubmission(parent=exporter)
-    with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as gradebook:
-        names = [notebook.name for notebook in gradebook.find_assignment(assignment).notebooks]
-    for name in names:
+    converter, exporter, step = _steps(api)
+    for name in _notebooks(api.coursedir, assignment):
         path = course_path(api.coursedir, "submitted", assignment, name, student)
         if path.is_file():
             resources = converter.init_single_notebook_resources(str(path))
             text, resources = exporter.from_filename(str(path), resources=resources)
             yield step.job(nbformat.reads(text, as_version=4), resources)
+
+
+def _steps(api: NbGraderAPI) -> tuple[Autograde, NotebookExporter, ExecuteSubmission]:
+    """Autograde, its exporter with all that comes before executing, and what executes."""
+    converter = Autograde(coursedir=api.coursedir, parent=api)
+    exporter = converter.exporter_class(parent=converter, config=converter.config)
+    for step in converter.sanitize_preprocessors:
+        exporter.register_preprocessor(step)
+    return converter, exporter, ExecuteSubmission(parent=exporter)
+
+
+def _notebooks(coursedir: CourseDirectory, assignment: str) -> list[str]:
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        return [notebook.name for notebook in gradebook.find_assignment(assignment).notebooks]
 
 
 def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:

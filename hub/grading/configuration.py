@@ -36,6 +36,7 @@ def _update_autograde(c: Config, settings: Settings) -> None:
         "nbgrader.preprocessors.CheckCellMetadata",
     ]
     c.ExecuteSubmission.tests = grading.tests
+    c.ExecuteSubmission.tests_of = {name: settings.tests_of(name) for name in settings.assignments}
     c.ExecuteSubmission.cell_seconds = float(grading.cell_seconds)
     c.ExecuteSubmission.total_seconds = float(grading.notebook_seconds)
     c.ExecuteSubmission.memory_mib = grading.memory_mib

@@ -25,7 +25,7 @@ from hub.grading.run import Answer, run_here
 
 __all__ = ["ApartError", "Execution", "ExecutorAway", "Limits", "Tests", "execute"]
 
-Tests = Literal["together", "apart"]
+Tests = Literal["apart", "together"]
 
 
 class ApartError(ValueError):

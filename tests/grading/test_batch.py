@@ -113,12 +113,13 @@ def test_what_was_executed_is_used_once_and_only_for_the_same_work(tmp_path: Pat
 
 
 def test_the_settings_reach_every_part_of_grading() -> None:
-    given = {"tests": "apart", "cell_seconds": 7, "notebook_seconds": 70, "memory_mib": 300}
+    given = {"tests": "together", "cell_seconds": 7, "notebook_seconds": 70, "memory_mib": 300}
     chosen = Settings.model_validate(
         {
             "course": {"id": "x"},
             "grading": {**given, "output_mib": 2},
             "late": {"policy": "zero"},
+            "assignments": {"a": {"tests": "apart"}, "b": {}},
         }
     )
     config = Config()
@@ -127,7 +128,8 @@ def test_the_settings_reach_every_part_of_grading() -> None:
     update_grading(config, chosen)
     assert config == once
     assert config.ExecuteSubmission == {
-        "tests": "apart",
+        "tests": "together",
+        "tests_of": {"a": "apart", "b": "together"},
         "cell_seconds": 7.0,
         "total_seconds": 70.0,
         "memory_mib": 300,

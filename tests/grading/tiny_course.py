@@ -87,10 +87,12 @@ def course_config(root: Path, chosen: Settings | None = None) -> Config:
     return config
 
 
-def make_course(root: Path, database: str | None = None) -> None:
+def make_course(
+    root: Path, database: str | None = None, source: NotebookNode | None = None
+) -> None:
     folder = root / "source" / ASSIGNMENT
     folder.mkdir(parents=True)
-    nbformat.write(source_notebook(), folder / f"{NOTEBOOK}.ipynb")
+    nbformat.write(source or source_notebook(), folder / f"{NOTEBOOK}.ipynb")
     (folder / "data.txt").write_text("given data\n")
     config = course_config(root)
     config.CourseDirectory.db_url = database or config.CourseDirectory.db_url

@@ -51,7 +51,8 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_accepted_ones(tmp_path)
         ("course:\n  id: Big\n", 2, "small letters"),
         ("course:\n  id: m\n  timezone: Berlin\n", 3, "IANA"),
         ("course:\n  id: m\npeople:\n  students: [a/b]\n", 4, "user names are"),
-        ("course:\n  id: m\nassignments:\n  x:\n    deu: 1\n", 5, "accepted: due"),
+        ("course:\n  id: m\nassignments:\n  x:\n    deu: 1\n", 5, "accepted: due, tests"),
+        ("course:\n  id: m\nassignments:\n  x:\n    tests: up\n", 5, "'apart' or 'together'"),
         ("course:\n  id: m\nexchange:\n  file_mib: 900\n", 3, "file_mib <= submission_mib"),
         ("course:\n  id: m\ncontainers:\n  idle_minutes: 60\n", 3, "kernel_idle_minutes < idle"),
         ("course:\n  title: x\n", 1, "required"),
@@ -92,6 +93,17 @@ def test_due_dates_are_read_in_the_courses_time_zone():
     assert settings.due_utc("a") == dt.datetime(2027, 7, 1, 21, 59, tzinfo=dt.UTC)
     assert settings.due_utc("b") == dt.datetime(2027, 1, 1, 11, 0, tzinfo=dt.UTC)
     assert settings.due_utc("another") is None
+
+
+def test_tests_run_apart_unless_the_course_or_the_assignment_says_otherwise():
+    plain = {"course": {"id": "m"}, "assignments": {"a": {"tests": "together"}, "b": {}}}
+    settings = Settings.model_validate(plain)
+    assert [settings.tests_of(name) for name in "abc"] == ["together", "apart", "apart"]
+    settings = Settings.model_validate(plain | {"grading": {"tests": "together"}})
+    assert [settings.tests_of(name) for name in "abc"] == ["together"] * 3
+    plain["assignments"]["a"]["tests"] = "apart"
+    settings = Settings.model_validate(plain | {"grading": {"tests": "together"}})
+    assert [settings.tests_of(name) for name in "abc"] == ["apart", "together", "together"]
 
 
 def test_making_a_course_folder_twice_keeps_what_was_written(tmp_path):
