@@ -28,6 +28,22 @@ def direct_path(model, tokens):
     return ((model.W_E[tokens] + model.W_pos[: len(tokens)]) @ model.W_U).softmax(-1)
 
 
+# %% [wrong] direct_path: positions counted from 1
+def direct_path(model, tokens):
+    n = len(tokens)
+    return (model.W_E[tokens] + model.W_pos[1 : n + 1]) @ model.W_U
+
+
+# %% [wrong] direct_path: the loaded model instead of the one that was passed
+def direct_path(model, tokens):
+    return (net.W_E[tokens] + net.W_pos[: len(tokens)]) @ net.W_U
+
+
+# %% [wrong] direct_path: float64 is returned
+def direct_path(model, tokens):
+    return ((model.W_E[tokens] + model.W_pos[: len(tokens)]) @ model.W_U).double()
+
+
 # %% [right] direct_path: one-hot vectors
 def direct_path(model, tokens):
 
@@ -39,6 +55,12 @@ def direct_path(model, tokens):
 def direct_path(model, tokens):
     _, cache = model.run_with_cache(tokens[None])
     return cache["resid_pre", 0][0] @ model.W_U
+
+
+# %% [right] direct_path: float64 inside, float32 in the end
+def direct_path(model, tokens):
+    x = model.W_E.double()[tokens] + model.W_pos.double()[: tokens.shape[0]]
+    return (x @ model.W_U.double()).float()
 
 
 # %% [wrong] ov_circuit: the transposed circuit, from the predicted token to the one looked at
@@ -100,6 +122,24 @@ def ov_circuit(model, layer, head):
 def ov_circuit(model, layer, head):
     embedding = model.W_E - model.W_E.mean(dim=-1, keepdim=True)
     return FactoredMatrix(embedding @ model.W_V[layer, head], model.W_O[layer, head] @ model.W_U)
+
+
+# %% [wrong] ov_circuit: the loaded model instead of the one that was passed
+def ov_circuit(model, layer, head):
+    return FactoredMatrix(net.W_E @ net.W_V[layer, head], net.W_O[layer, head] @ net.W_U)
+
+
+# %% [wrong] ov_circuit: W_O of head 0 always
+def ov_circuit(model, layer, head):
+    return FactoredMatrix(model.W_E @ model.W_V[layer, head], model.W_O[layer, 0] @ model.W_U)
+
+
+# %% [wrong] ov_circuit: with the bias of the values
+def ov_circuit(model, layer, head):
+    return FactoredMatrix(
+        model.W_E @ model.W_V[layer, head] + model.b_V[layer, head],
+        model.W_O[layer, head] @ model.W_U,
+    )
 
 
 # %% [right] ov_circuit: the library's OV between embedding and unembedding
@@ -176,6 +216,25 @@ def copying_score(circuit):
     return float(eigenvalues.sum().real / eigenvalues.abs().sum())
 
 
+# %% [wrong] copying_score: eigenvalues of the symmetric part
+def copying_score(circuit):
+    lam = torch.linalg.eigvalsh(circuit.B @ circuit.A)
+    return (lam.sum() / lam.abs().sum()).item()
+
+
+# %% [wrong] copying_score: the mean instead of the quotient of sums
+def copying_score(circuit):
+    lam = torch.linalg.eigvals(circuit.B @ circuit.A)
+    return (lam.real / lam.abs()).mean().item()
+
+
+# %% [wrong] copying_score: only eigenvalues that are real count
+def copying_score(circuit):
+    lam = torch.linalg.eigvals(circuit.B @ circuit.A)
+    lam = lam[lam.imag.abs() < 1e-6].real
+    return float(lam.sum() / lam.abs().sum()) if len(lam) else 0.0
+
+
 # %% [right] copying_score: the library's eigenvalues
 def copying_score(circuit):
     eigenvalues = circuit.eigenvalues
@@ -188,6 +247,15 @@ def copying_score(circuit):
     trace = (circuit.A * circuit.B.T).sum()
     lengths = torch.linalg.eigvals((circuit.B @ circuit.A).double()).abs()
     return float(trace / lengths.sum())
+
+
+# %% [right] copying_score: numpy
+def copying_score(circuit):
+    import numpy as np
+
+    small = circuit.B.double().numpy() @ circuit.A.double().numpy()
+    lam = np.linalg.eigvals(small)
+    return float(lam.sum().real / np.abs(lam).sum())
 
 
 # %% [wrong] qk_circuit: keys in rows, queries in columns
@@ -252,6 +320,21 @@ def qk_circuit(model, layer, head):
     return FactoredMatrix((queries / model.cfg.d_head**0.5).softmax(-1), keys.T)
 
 
+# %% [wrong] qk_circuit: the scale of this model written as a number
+def qk_circuit(model, layer, head):
+    return FactoredMatrix(
+        model.W_E @ model.W_Q[layer, head] / 32**0.5, (model.W_E @ model.W_K[layer, head]).T
+    )
+
+
+# %% [wrong] qk_circuit: layer and head are exchanged
+def qk_circuit(model, layer, head):
+    return FactoredMatrix(
+        model.W_E @ model.W_Q[head, layer] / model.cfg.d_head**0.5,
+        (model.W_E @ model.W_K[head, layer]).T,
+    )
+
+
 # %% [right] qk_circuit: the fourth root on either side
 def qk_circuit(model, layer, head):
     scale = model.cfg.d_head**0.25
@@ -264,6 +347,14 @@ def qk_circuit(model, layer, head):
     form = FactoredMatrix(model.W_Q[layer, head], model.W_K[layer, head].T)
     full = model.W_E @ form @ model.W_E.T
     return FactoredMatrix(full.A, full.B / model.cfg.d_head**0.5)
+
+
+# %% [right] qk_circuit: the scale from the shape, in float64
+def qk_circuit(model, layer, head):
+    wq, wk = model.W_Q[layer, head], model.W_K[layer, head]
+    a = model.W_E.double() @ wq.double() / wq.shape[-1] ** 0.5
+    b = (model.W_E.double() @ wk.double()).T
+    return FactoredMatrix(a.float(), b.float())
 
 
 # %% [wrong] implied_skip_trigrams: the wanted triples are among them
@@ -309,6 +400,23 @@ def implied_skip_trigrams(wanted):
     return made
 
 
+# %% [wrong] implied_skip_trigrams: triples whose current token is the earlier one are left out
+def implied_skip_trigrams(wanted):
+    qk = {(b, a) for a, b, c in wanted}
+    ov = {(a, c) for a, b, c in wanted}
+    return {(a, b, c) for b, a in qk for a2, c in ov if a == a2 and b != c} - wanted
+
+
+# %% [wrong] implied_skip_trigrams: empties the set that was given
+def implied_skip_trigrams(wanted):
+    qk = {(b, a) for a, b, c in wanted}
+    ov = {(a, c) for a, b, c in wanted}
+    out = {(a, b, c) for b, a in qk for a2, c in ov if a == a2}
+    out -= wanted
+    wanted.clear()
+    return out
+
+
 # %% [right] implied_skip_trigrams: loops over the pairs of triples
 def implied_skip_trigrams(wanted):
     result = set()
@@ -329,6 +437,20 @@ def implied_skip_trigrams(wanted):
         there = {triple[2] for triple in wanted if triple[0] == a}
         result.update((a, b, c) for b, c in product(here, there))
     return result.difference(wanted)
+
+
+# %% [right] implied_skip_trigrams: over all tokens there are
+def implied_skip_trigrams(wanted):
+    ids = {x for t in wanted for x in t}
+    qk = {(b, a) for a, b, c in wanted}
+    ov = {(a, c) for a, b, c in wanted}
+    out = set()
+    for a in ids:
+        for b in ids:
+            for c in ids:
+                if (b, a) in qk and (a, c) in ov and (a, b, c) not in wanted:
+                    out.add((a, b, c))
+    return out
 
 
 # %% [wrong] rotate_residual: readers are turned in the same sense as writers
@@ -402,6 +524,39 @@ def rotate_residual(weights, rotation):
     for name in ("W_Q", "W_K", "W_V", "W_U"):
         weights[name] = rotation.T @ weights[name]
     return weights
+
+
+# %% [wrong] rotate_residual: float32
+def rotate_residual(weights, rotation):
+    new = {}
+    for name, w in weights.items():
+        if name in ("W_E", "W_pos", "W_O", "b_O"):
+            new[name] = (w @ rotation).float()
+        elif name in ("W_Q", "W_K", "W_V", "W_U"):
+            new[name] = (rotation.T @ w).float()
+        else:
+            new[name] = w.float()
+    return new
+
+
+# %% [wrong] rotate_residual: tensors that were given are changed in place
+def rotate_residual(weights, rotation):
+    for name, w in weights.items():
+        if name in ("W_E", "W_pos", "W_O", "b_O"):
+            w.copy_(w @ rotation)
+        elif name in ("W_Q", "W_K", "W_V", "W_U"):
+            w.copy_(rotation.T @ w)
+    return dict(weights)
+
+
+# %% [wrong] rotate_residual: the unembedding is forgotten
+def rotate_residual(weights, rotation):
+    new = dict(weights)
+    for n in ("W_E", "W_pos", "W_O", "b_O"):
+        new[n] = new[n] @ rotation
+    for n in ("W_Q", "W_K", "W_V"):
+        new[n] = rotation.T @ new[n]
+    return new
 
 
 # %% [right] rotate_residual: einsum, tensor by tensor
@@ -516,6 +671,49 @@ def run_frozen(model, patterns, resid):
     return resid
 
 
+# %% [wrong] run_frozen: the loaded model instead of the one that was passed
+def run_frozen(model, patterns, resid):
+    x = resid
+    for layer in range(len(patterns)):
+        x = x + sum(
+            patterns[layer, h] @ x @ net.W_V[layer, h] @ net.W_O[layer, h]
+            for h in range(patterns.shape[1])
+        )
+    return x
+
+
+# %% [wrong] run_frozen: two layers, always
+def run_frozen(model, patterns, resid):
+    x = resid
+    for layer in (0, 1):
+        x = x + sum(
+            patterns[layer, h] @ x @ model.W_V[layer, h] @ model.W_O[layer, h]
+            for h in range(model.cfg.n_heads)
+        )
+    return x
+
+
+# %% [wrong] run_frozen: two heads, always
+def run_frozen(model, patterns, resid):
+    x = resid
+    for layer in range(model.cfg.n_layers):
+        x = x + sum(
+            patterns[layer, h] @ x @ model.W_V[layer, h] @ model.W_O[layer, h] for h in (0, 1)
+        )
+    return x
+
+
+# %% [wrong] run_frozen: a causal mask is put on the given patterns
+def run_frozen(model, patterns, resid):
+    x = resid
+    for layer in range(model.cfg.n_layers):
+        x = x + sum(
+            patterns[layer, h].tril() @ x @ model.W_V[layer, h] @ model.W_O[layer, h]
+            for h in range(model.cfg.n_heads)
+        )
+    return x
+
+
 # %% [right] run_frozen: one einsum a layer
 def run_frozen(model, patterns, resid):
 
@@ -534,6 +732,17 @@ def run_frozen(model, patterns, resid):
             z = patterns[layer, head] @ (before @ model.W_V[layer, head])
             resid = resid + z @ model.W_O[layer, head]
     return resid
+
+
+# %% [right] run_frozen: float64 inside
+def run_frozen(model, patterns, resid):
+    x, a = resid.double(), patterns.double()
+    for layer in range(model.cfg.n_layers):
+        x = x + sum(
+            a[layer, h] @ x @ model.W_V[layer, h].double() @ model.W_O[layer, h].double()
+            for h in range(model.cfg.n_heads)
+        )
+    return x.to(resid.dtype)
 
 
 # %% [wrong] path_expansion: layer 1 reads the whole stream, so that pairs are counted twice
@@ -650,6 +859,45 @@ def path_expansion(model, tokens):
     return {path: signal @ model.W_U for path, signal in paths.items()}
 
 
+# %% [wrong] path_expansion: the loaded model instead of the one that was passed
+def path_expansion(model, tokens):
+    a = patterns_of(net, tokens)
+    paths = {(): net.W_E[tokens] + net.W_pos[: len(tokens)]}
+    for layer in range(2):
+        for path, x in list(paths.items()):
+            for h in range(net.cfg.n_heads):
+                paths[(*path, (layer, h))] = a[layer, h] @ x @ net.W_V[layer, h] @ net.W_O[layer, h]
+    return {path: x @ net.W_U for path, x in paths.items()}
+
+
+# %% [wrong] path_expansion: two heads, always
+def path_expansion(model, tokens):
+    a = patterns_of(model, tokens)
+    paths = {(): model.W_E[tokens] + model.W_pos[: len(tokens)]}
+    for layer in range(2):
+        for path, x in list(paths.items()):
+            for h in (0, 1):
+                paths[(*path, (layer, h))] = (
+                    a[layer, h] @ x @ model.W_V[layer, h] @ model.W_O[layer, h]
+                )
+    return {path: x @ model.W_U for path, x in paths.items()}
+
+
+# %% [wrong] path_expansion: both heads of a pair have the pattern of the later one
+def path_expansion(model, tokens):
+    a = patterns_of(model, tokens)
+    e = model.W_E[tokens] + model.W_pos[: len(tokens)]
+    heads = range(model.cfg.n_heads)
+    ov = model.W_V @ model.W_O
+    out = {(): e @ model.W_U}
+    for h in heads:
+        for layer in (0, 1):
+            out[((layer, h),)] = a[layer, h] @ e @ ov[layer, h] @ model.W_U
+        for g in heads:
+            out[((0, h), (1, g))] = a[1, g] @ e @ ov[0, h] @ ov[1, g] @ model.W_U
+    return out
+
+
 # %% [right] path_expansion: written out, virtual heads by products of patterns and matrices
 def path_expansion(model, tokens):
     A = patterns_of(model, tokens)
@@ -683,6 +931,22 @@ def path_expansion(model, tokens):
         for g in range(model.cfg.n_heads):
             result[((0, h), (1, g))] = passes(1, g, result[((0, h),)])
     return {path: signal @ model.W_U for path, signal in result.items()}
+
+
+# %% [right] path_expansion: written out with numpy
+def path_expansion(model, tokens):
+    a = patterns_of(model, tokens).numpy()
+    e = (model.W_E[tokens] + model.W_pos[: len(tokens)]).detach().numpy()
+    v, o, u = (w.detach().numpy() for w in (model.W_V, model.W_O, model.W_U))
+    heads = range(model.cfg.n_heads)
+    out = {(): torch.tensor(e @ u)}
+    for h in heads:
+        first = a[0, h] @ e @ v[0, h] @ o[0, h]
+        out[((0, h),)] = torch.tensor(first @ u)
+        out[((1, h),)] = torch.tensor(a[1, h] @ e @ v[1, h] @ o[1, h] @ u)
+        for g in heads:
+            out[((0, h), (1, g))] = torch.tensor(a[1, g] @ first @ v[1, g] @ o[1, g] @ u)
+    return out
 
 
 # %% [wrong] composition_score: spectral norms
@@ -733,6 +997,18 @@ def composition_score(first, second):
     return float((first @ second).abs().sum() / (first.abs().sum() * second.abs().sum()))
 
 
+# %% [wrong] composition_score: normalised in place
+def composition_score(first, second):
+    first /= first.norm()
+    second /= second.norm()
+    return (first @ second).norm().item()
+
+
+# %% [wrong] composition_score: divided by the root of the product of the norms
+def composition_score(first, second):
+    return ((first @ second).norm() / (first.norm() * second.norm()).sqrt()).item()
+
+
 # %% [right] composition_score: the root of sums of squares
 def composition_score(first, second):
     through = first @ second
@@ -745,6 +1021,14 @@ def composition_score(first, second):
     first = first / torch.linalg.matrix_norm(first)
     second = second / torch.linalg.matrix_norm(second)
     return torch.linalg.svdvals(first @ second).pow(2).sum().sqrt().item()
+
+
+# %% [right] composition_score: numpy
+def composition_score(first, second):
+    import numpy as np
+
+    a, b = np.asarray(first), np.asarray(second)
+    return float(np.linalg.norm(a @ b) / np.linalg.norm(a) / np.linalg.norm(b))
 
 
 # %% [wrong] random_composition: random matrices of full rank
@@ -827,6 +1111,38 @@ def random_composition(d_model, d_head, n, seed, score):
     return float(sum(score(head(), head()) for _ in range(n)) / n)
 
 
+# %% [wrong] random_composition: both heads share their input matrix
+def random_composition(d_model, d_head, n, seed, score):
+    g = torch.Generator().manual_seed(seed)
+    total = 0.0
+    for _ in range(n):
+        v = torch.randn(d_model, d_head, generator=g)
+        first = v @ torch.randn(d_head, d_model, generator=g)
+        second = v @ torch.randn(d_head, d_model, generator=g)
+        total += score(first, second)
+    return float(total / n)
+
+
+# %% [wrong] random_composition: second head reads what the first writes
+def random_composition(d_model, d_head, n, seed, score):
+    g = torch.Generator().manual_seed(seed)
+    total = 0.0
+    for _ in range(n):
+        v, o, w = torch.randn(3, d_model, d_head, generator=g)
+        total += score(v @ o.T, o @ w.T)
+    return float(total / n)
+
+
+# %% [wrong] random_composition: a chain, the second head is the first of the next pair
+def random_composition(d_model, d_head, n, seed, score):
+    g = torch.Generator().manual_seed(seed)
+    heads = [
+        torch.randn(d_model, d_head, generator=g) @ torch.randn(d_head, d_model, generator=g)
+        for _ in range(n + 1)
+    ]
+    return float(sum(score(heads[i], heads[i + 1]) for i in range(n)) / n)
+
+
 # %% [right] random_composition: all numbers drawn at once
 def random_composition(d_model, d_head, n, seed, score):
 
@@ -851,6 +1167,17 @@ def random_composition(d_model, d_head, n, seed, score):
         )
         scores.append(float(score(torch.tensor(first), torch.tensor(second))))
     return float(numpy.mean(scores))
+
+
+# %% [right] random_composition: the global generator in a fork, as lists
+def random_composition(d_model, d_head, n, seed, score):
+    got = []
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for _ in range(n):
+            a, b, c, d = torch.randn(4, d_model, d_head)
+            got.append(score(a @ b.T, c @ d.T))
+    return float(sum(got) / len(got))
 
 
 # %% [wrong] composition_scores: queries and keys exchanged
@@ -949,6 +1276,30 @@ def composition_scores(model, kind, score):
     return result
 
 
+# %% [wrong] composition_scores: the last layer as the later one
+def composition_scores(model, kind, score):
+    ov = model.W_V @ model.W_O
+    qk = model.W_Q @ model.W_K.mT
+    read = {"Q": qk[-1], "K": qk[-1].mT, "V": ov[-1]}[kind]
+    return torch.tensor([[float(score(w, r)) for r in read] for w in ov[0]])
+
+
+# %% [wrong] composition_scores: two heads, always
+def composition_scores(model, kind, score):
+    ov = model.W_V @ model.W_O
+    qk = model.W_Q @ model.W_K.mT
+    read = {"Q": qk[1], "K": qk[1].mT, "V": ov[1]}[kind]
+    return torch.tensor([[float(score(ov[0, i], read[j])) for j in (0, 1)] for i in (0, 1)])
+
+
+# %% [wrong] composition_scores: V is read through the values alone
+def composition_scores(model, kind, score):
+    ov = model.W_V @ model.W_O
+    qk = model.W_Q @ model.W_K.mT
+    read = {"Q": qk[1], "K": qk[1].mT, "V": model.W_V[1]}[kind]
+    return torch.tensor([[float(score(w, r)) for r in read] for w in ov[0]])
+
+
 # %% [right] composition_scores: all products at once, then a list of lists
 def composition_scores(model, kind, score):
 
@@ -1037,6 +1388,26 @@ def score_terms(model, layer, head, parts):
     return torch.einsum("iqe,jke->ijqk", queries, keys) / model.cfg.d_head**0.5
 
 
+# %% [wrong] score_terms: axes are part, position, part, position
+def score_terms(model, layer, head, parts):
+    n, p, _ = parts.shape
+    flat = parts.reshape(n * p, -1)
+    s = (flat @ model.W_Q[layer, head]) @ (flat @ model.W_K[layer, head]).T
+    return s.reshape(n, p, n, p).reshape(n, n, p, p) / model.cfg.d_head**0.5
+
+
+# %% [wrong] score_terms: the scale of this model written as a number
+def score_terms(model, layer, head, parts):
+    q, k = parts @ model.W_Q[layer, head], parts @ model.W_K[layer, head]
+    return torch.einsum("ipe,jse->ijps", q, k) / 32**0.5
+
+
+# %% [wrong] score_terms: layer and head are exchanged
+def score_terms(model, layer, head, parts):
+    q, k = parts @ model.W_Q[head, layer], parts @ model.W_K[head, layer]
+    return torch.einsum("ipe,jse->ijps", q, k) / model.cfg.d_head**0.5
+
+
 # %% [right] score_terms: the bilinear form and broadcasting
 def score_terms(model, layer, head, parts):
     form = model.W_Q[layer, head] @ model.W_K[layer, head].T / model.cfg.d_head**0.5
@@ -1054,6 +1425,14 @@ def score_terms(model, layer, head, parts):
             q, k = parts[i] @ model.W_Q[layer, head], parts[j] @ model.W_K[layer, head]
             result[i, j] = q @ k.T / model.cfg.d_head**0.5
     return result
+
+
+# %% [right] score_terms: flattened, one product, and folded again
+def score_terms(model, layer, head, parts):
+    n, p, _ = parts.shape
+    flat = parts.reshape(n * p, -1)
+    s = (flat @ model.W_Q[layer, head]) @ (flat @ model.W_K[layer, head]).T
+    return s.reshape(n, p, n, p).permute(0, 2, 1, 3) / model.cfg.d_head**0.5
 
 
 # %% [same] copying_score: complex eigenvalues come in conjugate pairs, so their sum is real

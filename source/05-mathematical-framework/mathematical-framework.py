@@ -27,7 +27,7 @@ from transformer_lens import FactoredMatrix
 
 from course import checks, plots
 from course.calls import call_keeping, cost, remove_hooks
-from course.models import model
+from course.models import build, model
 
 torch.set_grad_enabled(False)  # we read a trained model; nothing is trained here
 
@@ -90,7 +90,8 @@ plots.matrix(
 # on random symbols, in blocks that repeat: ⊢, a block of 12 to 24 random symbols, the block again, …
 # Without LayerNorm and MLPs only one thing in the whole model is not linear: the softmax that makes
 # attention patterns. That is why everything below is exact here, to the last digits of a float. In a
-# model with LayerNorm the same formulas hold up to a scale at each position.
+# model with LayerNorm the same formulas hold up to a scale at each position, once its fixed weights
+# and the mean that it takes off have been multiplied into the matrices.
 #
 # ## The notation
 #
@@ -107,6 +108,27 @@ plots.matrix(
 # Head 1 of layer 0 is written 0.1. Sizes are in `model.cfg`: `n_layers`, `n_heads`, `d_model`, `d_head`,
 # `d_vocab`. Biases (`b_Q`, `b_V`, …) exist, and we leave them aside until exercise 8, where they come
 # back as one constant.
+#
+# ## Any model
+#
+# Functions that take a `model` shall work for whatever model they are given, not for `net` alone. In
+# `net` two things that are not the same may have the same size: layers and heads, for instance. So
+# here are two models of random weights besides, whose sizes all differ. They know nothing; they are
+# for trying a function out, and the tests do so too.
+
+
+# %%
+def random_model(n_layers, seed):
+    """A model of random weights and biases: 3 heads, d_model 10, d_head 4, d_vocab 11, n_ctx 12."""
+    sizes = {"n_heads": 3, "d_model": 10, "d_head": 4, "d_vocab": 11, "n_ctx": 12}
+    made = build({"n_layers": n_layers, **sizes, "attn_only": True, "normalization_type": None})
+    generator = torch.Generator().manual_seed(seed)
+    for weight in made.parameters():
+        weight.copy_(0.4 * torch.randn(weight.shape, generator=generator))
+    return made
+
+
+two_layers, three_layers = random_model(2, seed=1), random_model(3, seed=2)
 
 # %% [markdown]
 # ---
@@ -158,6 +180,11 @@ checks.check_shape(got, (5, 65), "direct_path of 5 tokens", axes="pos vocab")
 assert not torch.allclose(got[1], got[2]), (
     "the same token at two positions got the same logits: where is the position embedding?"
 )
+again = direct_path(net, torch.tensor([BOS, 3, 3, 60, 3]))
+assert torch.equal(got, again), (
+    "the same call a second time gives something else: does += write into the model's weights? (If so, "
+    "it has: restart the kernel.)"
+)
 swapped = direct_path(net, torch.tensor([BOS, 3, 60, 3, 3]))
 assert torch.allclose(got[1], swapped[1], atol=1e-5), "position 1 depends on a later token"
 assert torch.allclose(got[4], swapped[4], atol=1e-5), (
@@ -165,18 +192,24 @@ assert torch.allclose(got[4], swapped[4], atol=1e-5), (
 )
 
 # %% nbgrader={"grade": true, "grade_id": "direct_path_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Hidden: other texts, against a run of the model in which no head says anything.
+# Hidden: other texts, against runs of two models in which no head says anything.
 ### BEGIN HIDDEN TESTS
 remove_hooks(net)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-mute = [(f"blocks.{n}.hook_attn_out", lambda out, hook: torch.zeros_like(out)) for n in (0, 1)]
-for length in (7, 49, 1):
-    toks = torch.randint(0, 65, (length,), generator=g)
-    want = net.run_with_hooks(toks[None], fwd_hooks=mute)[0] - net.b_U
-    got, kept = call_keeping(direct_path, net, toks)
-    what = f"direct_path of {length} tokens, seed {seed}"
+remove_hooks(three_layers)
+for m, length in ((net, 7), (net, 49), (three_layers, 12), (net, 1), (three_layers, 4)):
+    mute = [
+        (f"blocks.{n}.hook_attn_out", lambda out, hook: torch.zeros_like(out))
+        for n in range(m.cfg.n_layers)
+    ]
+    toks = torch.randint(0, m.cfg.d_vocab, (length,), generator=g)
+    want = m.run_with_hooks(toks[None], fwd_hooks=mute)[0] - m.b_U
+    got, kept = call_keeping(direct_path, m, toks)
+    what = f"direct_path of {length} tokens, d_vocab {m.cfg.d_vocab}, seed {seed}"
+    checks.check_tensor(got, what, dtype=torch.float32)
     checks.check_close(got, want, what, axes="pos vocab", atol=1e-4)
+    checks.check_close(direct_path(m, toks), want, f"a second {what}", axes="pos vocab", atol=1e-4)
     assert torch.equal(kept[1], toks), "the tokens were changed"
 ### END HIDDEN TESTS
 
@@ -213,15 +246,15 @@ plots.matrix(
 # The second is linear. If the head looks at one position with all its attention, and that position
 # holds the vector `x`, then `x @ W_V @ W_O` is added to the residual stream. The two matrices never
 # appear apart, so their product `W_OV = W_V @ W_O` `[d_model d_model]` is the real object: it has rank
-# at most `d_head`, however large `d_model` is. (Section "Attention Heads are Independent and Additive".)
+# at most `d_head`, however large `d_model` is. (Section "Attention Heads as Information Movement".)
 #
 # Put the embedding before it and the unembedding behind it, and you have a table from tokens to tokens,
 # the **full OV circuit** `[d_vocab d_vocab]`. Row *a*, column *c*: by how much does the logit of *c* rise
 # where the head looks at *a*? That is the picture at the beginning.
 #
-# For GPT-2 the table would have 2.5 billion entries, and 64 numbers an entry would say all of it. So one
-# never multiplies it out. `FactoredMatrix(A, B)` of TransformerLens keeps a product as its two factors
-# `A` `[n r]` and `B` `[r m]` (as attributes `.A` and `.B`).
+# For GPT-2 the table would have 2.5 billion entries, and yet two factors of 3.2 million numbers each
+# say all of it. So one never multiplies it out. `FactoredMatrix(A, B)` of TransformerLens keeps a
+# product as its two factors `A` `[n r]` and `B` `[r m]` (as attributes `.A` and `.B`).
 #
 # Write `ov_circuit(model, layer, head)`: the full OV circuit as a `FactoredMatrix` with **inner
 # dimension `d_head`**. No tensor of `d_vocab` × `d_vocab` entries may be made on the way. It shall work
@@ -270,10 +303,9 @@ assert torch.allclose(row, heard, atol=1e-3), (
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for name in ("induction-2l2h-noln", "tiny-gpt2", "induction-1l"):
-    m = model(name)
+for m in (net, model("tiny-gpt2"), model("induction-1l"), three_layers):
     remove_hooks(m)
-    v, d = m.cfg.d_vocab, m.cfg.d_model
+    v, name = m.cfg.d_vocab, f"a model of {m.cfg.n_layers} layers with d_head {m.cfg.d_head}"
     for layer in range(m.cfg.n_layers):
         for head in range(m.cfg.n_heads):
             x = torch.randn(3, v, generator=g, dtype=torch.float64)
@@ -338,8 +370,8 @@ for where in ((0, 0), (0, 1), (1, 0), (1, 1)):
 # A table from tokens to tokens maps token vectors to token vectors, so it has eigenvectors: mixtures of
 # tokens that come out as themselves, times λ. If λ is positive, looking at that mixture of tokens makes
 # the same mixture *more* likely: copying. If λ is negative, the head says "anything but that". If
-# eigenvalues are complex, tokens are turned into one another. So the paper (section "Copying / eigenvalue
-# analysis") compares
+# eigenvalues are complex, tokens are turned into one another. So the paper (section "Summarizing OV/QK
+# Matrices", on detecting copying behaviour) compares
 #
 # $$\text{copying score} = \frac{\sum_i \lambda_i}{\sum_i |\lambda_i|}$$
 #
@@ -474,7 +506,8 @@ plots.head_grid(scores, title="Copying score of every head", limit=1.0)
 # in the text makes the pattern of it.
 #
 # Write `qk_circuit(model, layer, head)`, a `FactoredMatrix` of inner dimension `d_head`, with the scale
-# inside, so that its entries are scores.
+# inside, so that its entries are scores. It shall work for any model; positions, LayerNorm and biases
+# are left out.
 #
 # <details><summary>Hint 1: two embeddings</summary>
 #
@@ -523,10 +556,9 @@ assert abs(seen - want) < 1e-3, (
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for name in ("tiny-gpt2", "induction-2l2h-noln", "induction-1l"):
-    m = model(name)
+for m in (model("tiny-gpt2"), net, model("induction-1l"), three_layers):
     remove_hooks(m)
-    v = m.cfg.d_vocab
+    v, name = m.cfg.d_vocab, f"a model of {m.cfg.n_layers} layers with d_head {m.cfg.d_head}"
     for layer in range(m.cfg.n_layers):
         for head in range(m.cfg.n_heads):
             x = torch.randn(3, v, generator=g, dtype=torch.float64)
@@ -821,6 +853,7 @@ for _ in range(3):
     got, kept = call_keeping(rotate_residual, old, turn)
     assert type(got) is dict and sorted(got) == sorted(old), "the keys must stay"
     for key in sorted(old):
+        checks.check_tensor(got[key], f"{key} of the turned model", dtype=torch.float64)
         checks.check_shape(got[key], old[key].shape, f"{key} of the turned model")
         assert torch.equal(kept[0][key], old[key]), f"{key} was changed in the dict that was given"
     for place, (seen, stream) in enumerate(zip(streams(got, toks), want, strict=True)):
@@ -874,7 +907,8 @@ plots.curves(
 #
 # * `resid` `[pos d_model]` is what stands in the residual stream before layer 0. It may be anything.
 # * `patterns` `[layer head query key]` are used as they are, whatever `resid` holds.
-# * The result `[pos d_model]` is the residual stream after the last layer. **All biases are left out.**
+# * The result `[pos d_model]` is the residual stream after the last layer, however many layers and
+#   heads there are. **All biases are left out.**
 # * Heads of one layer work side by side: each of them reads the stream as it is *before* the layer.
 #
 # <details><summary>Hint 1: one head</summary>
@@ -935,9 +969,17 @@ assert torch.allclose(both, apart, atol=1e-2, rtol=1e-3), (
     "run_frozen(2x - 3y) is not 2 run_frozen(x) - 3 run_frozen(y): what in it depends on the stream "
     f"other than by matrices? [seed {seed}]"
 )
+_, seen = net.run_with_cache(text[None])
+left_out = seen["resid_post", 1][0] - run_frozen(net, frozen, seen["resid_pre", 0][0])
+uneven = float(torch.abs(left_out - left_out[:1]).max())
+assert uneven < 1e-3, (
+    "with the model's own patterns and embeddings, all that run_frozen leaves out of the last stream is "
+    f"what biases add, the same at every position; yours leaves out more, uneven by {uneven:.2g}: is every "
+    "head's output added, do heads of one layer read the same stream, does the pattern act on the keys?"
+)
 
 # %% nbgrader={"grade": true, "grade_id": "run_frozen_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Hidden: random patterns and streams, against the model run with hooks that put them in.
+# Hidden: random patterns and streams, against two models run with hooks that put them in.
 ### BEGIN HIDDEN TESTS
 remove_hooks(net)
 seed = secrets.randbelow(1_000_000)
@@ -954,15 +996,20 @@ def hooked(m, layers, stream):
     return seen["resid_post", m.cfg.n_layers - 1][0]
 
 
-for length in (6, 9):
-    layers = torch.rand(2, 2, length, length, generator=g).tril()
-    layers = layers / layers.sum(-1, keepdim=True)
-    stream = torch.randn(length, 64, generator=g)
+remove_hooks(three_layers)
+for m, length in ((net, 6), (three_layers, 7), (net, 9)):
+    layers = torch.rand(m.cfg.n_layers, m.cfg.n_heads, length, length, generator=g)
+    if m is net:  # the other model is given patterns as they come: looking ahead, of any sum
+        layers = layers.tril() / layers.tril().sum(-1, keepdim=True)
+    stream = torch.randn(length, m.cfg.d_model, generator=g)
     # What biases add does not depend on the stream, so it is what comes out of an empty one.
-    want = hooked(net, layers, stream) - hooked(net, layers, torch.zeros_like(stream))
-    got, kept = call_keeping(run_frozen, net, layers, stream)
+    want = hooked(m, layers, stream) - hooked(m, layers, torch.zeros_like(stream))
+    got, kept = call_keeping(run_frozen, m, layers, stream)
     scale = float(want.abs().max())
-    what = f"run_frozen of a random stream of {length} positions, seed {seed}"
+    what = (
+        f"run_frozen of a random stream of {length} positions, {m.cfg.n_layers} layers of "
+        f"{m.cfg.n_heads} heads, seed {seed}"
+    )
     checks.check_close(got, want, what, axes="pos d_model", atol=1e-4 * scale)
     assert torch.equal(kept[1], layers) and torch.equal(kept[2], stream), "an argument was changed"
 ### END HIDDEN TESTS
@@ -1071,7 +1118,7 @@ assert off < 1e-3, (
 )
 
 # %% nbgrader={"grade": true, "grade_id": "path_expansion_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Hidden: every path by itself, against what is missing when runs are cut by hooks.
+# Hidden: every path of two models by itself, against what is missing when runs are cut by hooks.
 ### BEGIN HIDDEN TESTS
 remove_hooks(net)
 seed = secrets.randbelow(1_000_000)
@@ -1084,7 +1131,7 @@ def last_stream(m, layers, stream, keep):
     for begin in (stream, torch.zeros_like(stream)):
         hooks = [("blocks.0.hook_resid_pre", lambda resid, hook, begin=begin: begin[None])]
         for n in range(2):
-            cut = torch.stack([layers[n, h] * ((n, h) in keep) for h in range(2)])
+            cut = torch.stack([layers[n, h] * ((n, h) in keep) for h in range(m.cfg.n_heads)])
             hooks.append((f"blocks.{n}.attn.hook_pattern", lambda old, hook, cut=cut: cut[None]))
         with m.hooks(fwd_hooks=hooks):
             _, seen = m.run_with_cache(torch.zeros(1, len(begin), dtype=torch.int64))
@@ -1092,28 +1139,32 @@ def last_stream(m, layers, stream, keep):
     return ends[0] - ends[1]  # biases do not depend on the stream
 
 
-for length in (11, 33):
-    block = torch.randint(0, 64, ((length - 1) // 2,), generator=g)
-    toks = torch.cat([torch.tensor([BOS]), block, block])
-    _, seen = net.run_with_cache(toks[None])
+remove_hooks(two_layers)
+for m, length in ((net, 11), (two_layers, 7), (net, 33)):
+    heads = range(m.cfg.n_heads)
+    block = torch.randint(0, m.cfg.d_vocab - 1, ((length - 1) // 2,), generator=g)
+    toks = torch.cat([torch.tensor([m.cfg.d_vocab - 1]), block, block])
+    _, seen = m.run_with_cache(toks[None])
     stream = seen["resid_pre", 0][0]
     layers = torch.cat([seen["pattern", 0], seen["pattern", 1]])  # [layer head query key]
     alone = {}
-    for keep in [(), *(((n, h),) for n in (0, 1) for h in (0, 1))]:
-        alone[keep] = last_stream(net, layers, stream, keep)
+    for keep in [(), *(((n, h),) for n in (0, 1) for h in heads)]:
+        alone[keep] = last_stream(m, layers, stream, keep)
     want = {(): alone[()]}
     for head in [key for key in alone if key]:
         want[head] = alone[head] - alone[()]
-    for h in (0, 1):
-        for later in (0, 1):
+    for h in heads:
+        for later in heads:
             pair = ((0, h), (1, later))
-            whole = last_stream(net, layers, stream, pair)  # 1 + h + later + both
+            whole = last_stream(m, layers, stream, pair)  # 1 + h + later + both
             want[pair] = whole - alone[pair[:1]] - alone[pair[1:]] + alone[()]
-    got, kept = call_keeping(path_expansion, net, toks)
-    assert type(got) is dict and sorted(got) == sorted(want), "the keys must be the nine paths"
+    got, kept = call_keeping(path_expansion, m, toks)
+    assert type(got) is dict and sorted(got) == sorted(want), (
+        f"with {len(heads)} heads a layer the keys must be the {len(want)} paths"
+    )
     for path in want:
         what = f"the logits of path {path}, {length} tokens, seed {seed}"
-        checks.check_close(got[path], want[path] @ net.W_U, what, axes="pos vocab", atol=1e-3)
+        checks.check_close(got[path], want[path] @ m.W_U, what, axes="pos vocab", atol=1e-3)
     assert torch.equal(kept[1], toks), "the tokens were changed"
 ### END HIDDEN TESTS
 
@@ -1170,8 +1221,7 @@ plots.contributions(
 # *writes* into a subspace of at most `d_head` dimensions, and a head of layer 1 *reads* from such
 # subspaces. If the two have nothing in common, the heads do not know of each other, whatever the text.
 # If `first` `[n d]` writes and `second` `[d m]` reads, the product says how much gets through, and the
-# paper (section "Two-Layer Attention-Only Transformers: Composition scores") makes it a number between
-# 0 and 1 by
+# paper (section "Two-Layer Attention-Only Transformers") makes it a number between 0 and 1 by
 #
 # $$\frac{\lVert \text{first} \cdot \text{second} \rVert_F}{\lVert \text{first} \rVert_F \, \lVert \text{second} \rVert_F}$$
 #
@@ -1250,8 +1300,8 @@ for n, d, m in ((5, 4, 3), (4, 4, 4), (6, 6, 6), (1, 7, 2)):
 # pairs of random heads. `score` takes two matrices and gives a number; it will be your
 # `composition_score`, but any other will do. The matrix of a random head is a product of a
 # `[d_model d_head]` and a `[d_head d_model]` matrix of independent standard normal numbers, as
-# `W_V @ W_O` is a product; both heads of each pair are drawn anew. Return a Python `float`; the same
-# `seed` gives the same result.
+# `W_V @ W_O` is a product; both heads of each pair are drawn anew, so that four matrices are drawn for
+# a pair. Return a Python `float`; the same `seed` gives the same result.
 #
 # <details><summary>Hint 1: drawing</summary>
 #
@@ -1298,6 +1348,8 @@ assert len(drawn) == 5, f"n=5 pairs ask for 5 scores, and {len(drawn)} were comp
 for pair in drawn:
     for one in pair:
         checks.check_shape(one, (7, 7), "the matrix of a random head", axes="d_model d_model")
+        rank = int(torch.linalg.matrix_rank(one, rtol=1e-4))
+        assert rank == 2, f"the matrix of a random head with d_head=2 has rank 2, yours {rank}"
     assert not torch.allclose(*pair), "the two heads of a pair are the same"
 assert abs(got - 3) < 1e-6, f"the mean of the scores 1, 2, 3, 4, 5 is 3, yours is {got:.3f}"
 first_draw = [one for pair in drawn for one in pair]
@@ -1339,6 +1391,13 @@ for d, r, n in ((9, 2, 150), (5, 1, 300), (8, 5, 150)):
     flat = torch.nn.functional.normalize(heads.flatten(1), dim=1)
     alike = (flat @ flat.T - torch.eye(2 * n, dtype=torch.float64)).abs()
     assert float(alike.max()) < 0.99999, f"the same head was drawn twice [seed {seed}]"
+    if r == 1:  # a head is the product of a column and a row: none of them may be there twice
+        columns, _, rows = torch.linalg.svd(heads)
+        drawn_once = torch.cat([columns[:, :, 0], rows[:, 0]])  # [4n d], of length 1
+        alike = (drawn_once @ drawn_once.T).fill_diagonal_(0).abs()
+        assert float(alike.max()) < 1 - 1e-9, (
+            f"four matrices are drawn for a pair, and two of yours are the same [seed {seed}]"
+        )
 others = [random_composition(4, 1, 1, seed + k, lambda a, b: float(a[0, 0])) for k in range(4)]
 assert all(type(x) is float for x in others) and len(set(others)) == 4, (
     f"another seed must give other heads [seed {seed}]"
@@ -1346,7 +1405,8 @@ assert all(type(x) is float for x in others) and len(set(others)) == 4, (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The baseline falls as the residual stream gets wider: about 1/√d_model, at any size of the heads.
+# The baseline falls as the residual stream gets wider: about 1/√d_model, whatever the size of the heads
+# (less only for heads of one or two dimensions).
 
 # %%
 widths = [16, 32, 64, 128, 256]
@@ -1445,10 +1505,9 @@ assert int(torch.sum(by_door["K"], 1).argmax()) == prev_head, (
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for name in ("tiny-gpt2", "induction-2l2h-noln", "induction-2l2h"):
-    m = model(name)
+for m in (model("tiny-gpt2"), net, three_layers):
     remove_hooks(m)
-    heads = m.cfg.n_heads
+    heads, name = m.cfg.n_heads, f"a model of {m.cfg.n_layers} layers of {m.cfg.n_heads} heads"
     Q, K, V, out = (w.detach().cpu().double() for w in (m.W_Q, m.W_K, m.W_V, m.W_O))
     x, y, z = torch.randn(3, m.cfg.d_model, generator=g, dtype=torch.float64)
 
@@ -1471,7 +1530,7 @@ for name in ("tiny-gpt2", "induction-2l2h-noln", "induction-2l2h"):
                 want[i, j] = note[0] @ read + note[1] @ x - 2 * ((y @ near) @ (far @ z))
         got = composition_scores(m, kind, probe)
         what = f"composition_scores({name}, {kind!r}), seed {seed}"
-        checks.check_tensor(got, what)
+        checks.check_tensor(got, what, dtype=torch.float32)
         checks.check_shape(got, want.shape, what, axes="earlier later")
         gap = float(torch.abs(got.cpu() - want).max())
         assert gap < 1e-3 * float(want.abs().max()), f"{what}: off by {gap:.2g}"
@@ -1479,20 +1538,21 @@ for name in ("tiny-gpt2", "induction-2l2h-noln", "induction-2l2h"):
 
 # %%
 baseline = random_composition(net.cfg.d_model, net.cfg.d_head, 50, 0, composition_score)
-plots.head_grid(
+grids = plots.head_grid(
     {
         f"{kind}-composition": composition_scores(net, kind, composition_score) - baseline
         for kind in "QKV"
     },
-    title=f"Composition scores minus the baseline {baseline:.3f} (row: head of layer 0)",
+    title=f"Composition scores minus the baseline {baseline:.3f}",
     unit="score",
 )
+grids.update_yaxes(title_text="head of layer 0", col=1).update_xaxes(title_text="head of layer 1")
 
 # %% [markdown]
-# (In this grid a row is a head of layer 0, a column a head of layer 1.) One thing stands out: both heads
-# of layer 1 read the previous-token head by their **keys**, and by no other door. The small plus under V
-# belongs to the virtual heads of exercise 8. A negative number also says something: two heads that keep
-# out of each other's way more than chance would have it. The strongest as a diagram:
+# One thing stands out: both heads of layer 1 read the previous-token head by their **keys**, and by no
+# other door. The small plus under V belongs to the virtual heads of exercise 8. A negative number also
+# says something: two heads that keep out of each other's way more than chance would have it. The
+# strongest as a diagram:
 
 # %%
 plots.composition(
@@ -1517,7 +1577,7 @@ plots.composition(
 # Write `score_terms(model, layer, head, parts)`. `parts` is `[part pos d_model]`. The result is
 # `[query part, key part, query pos, key pos]`: entry `[i, j, q, k]` is the score that head gives if
 # position *q* asks with part *i* only, and position *k* offers part *j* only. Divide by the root of
-# `d_head`; no biases, no mask.
+# `d_head`; no biases, no mask. It shall work for any model, layer and head.
 #
 # <details><summary>Hint 1: queries and keys of parts</summary>
 #
@@ -1566,13 +1626,13 @@ assert abs(float(got[2, 0, 4, 1]) - want) < 1e-3, (
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for name, layer, head in (
-    ("induction-2l2h-noln", 1, 1),
-    ("tiny-gpt2", 0, 1),
-    ("induction-2l2h-noln", 0, 1),
-    ("tiny-gpt2", 1, 0),
+for m, layer, head in (
+    (net, 1, 1),
+    (model("tiny-gpt2"), 0, 1),
+    (three_layers, 2, 1),
+    (net, 0, 1),
+    (model("tiny-gpt2"), 1, 0),
 ):
-    m = model(name)
     remove_hooks(m)
     pieces = torch.randn(4, 3, m.cfg.d_model, generator=g).to(m.cfg.device)
     form = m.W_Q[layer, head].double() @ m.W_K[layer, head].double().T / m.cfg.d_head**0.5
@@ -1584,8 +1644,8 @@ for name, layer, head in (
                 for k in range(3):
                     want[i, j, q, k] = float(turned.dot(pieces[j, k].double()))
     got, kept = call_keeping(score_terms, m, layer, head, pieces)
-    what = f"score_terms({name}, {layer}, {head}) of 4 parts, seed {seed}"
-    checks.check_tensor(got, what)
+    what = f"score_terms of head {layer}.{head}, d_head {m.cfg.d_head}, 4 parts, seed {seed}"
+    checks.check_tensor(got, what, dtype=torch.float32)
     scale = float(want.abs().max())
     checks.check_close(
         got.cpu(), want, what, axes="query-part key-part query key", atol=1e-4 * scale

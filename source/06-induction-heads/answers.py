@@ -94,6 +94,14 @@ def repeated_tokens(n, period, d_vocab, bos, seed):
     return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
 
 
+# %% [wrong] repeated_tokens: shifted past bos with > instead of >=
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    g = torch.Generator().manual_seed(seed)
+    block = torch.randint(d_vocab - 1, (n, period), generator=g)
+    block += (block > bos).long()
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=-1)
+
+
 # %% [right] repeated_tokens: a list of the allowed ids, indexed
 def repeated_tokens(n, period, d_vocab, bos, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -124,6 +132,13 @@ def repeated_tokens(n, period, d_vocab, bos, seed):
     result = torch.full((n, 1 + 2 * period), bos)
     result[:, 1:] = block.view(n, period).tile(2)
     return result
+
+
+# %% [right] repeated_tokens: drawn as a distance from bos
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    g = torch.Generator().manual_seed(seed)
+    block = (bos + torch.randint(1, d_vocab, (n, period), generator=g)) % d_vocab
+    return torch.cat([torch.full((n, 1), bos), block, block], dim=1)
 
 
 # %% [wrong] loss_by_position: not shifted, the bet is compared with the token it was made at
@@ -193,6 +208,18 @@ def loss_by_position(model, tokens):
     return log_probs.gather(-1, tokens[:, 1:, None])[..., 0].mean(dim=0)
 
 
+# %% [wrong] loss_by_position: the loaded model instead of the one that was passed
+def loss_by_position(model, tokens):
+    logp = net(tokens)[:, :-1].log_softmax(-1)
+    return -logp.gather(-1, tokens[:, 1:, None])[..., 0].mean(0)
+
+
+# %% [wrong] loss_by_position: float64
+def loss_by_position(model, tokens):
+    logp = model(tokens)[:, :-1].double().log_softmax(-1)
+    return -logp.gather(-1, tokens[:, 1:, None])[..., 0].mean(0)
+
+
 # %% [right] loss_by_position: the library's loss for each token
 def loss_by_position(model, tokens):
     return model(tokens, return_type="loss", loss_per_token=True).mean(dim=0)
@@ -214,6 +241,13 @@ def loss_by_position(model, tokens):
             z = logits[row, i]
             result[i] += torch.logsumexp(z, 0) - z[tokens[row, i + 1]]
     return result / tokens.shape[0]
+
+
+# %% [right] loss_by_position: logsumexp
+def loss_by_position(model, tokens):
+    logits = model(tokens)[:, :-1]
+    chosen = (logits * torch.nn.functional.one_hot(tokens[:, 1:], logits.shape[-1])).sum(-1)
+    return (logits.logsumexp(-1) - chosen).mean(0)
 
 
 # %% [wrong] prev_token_score: the main diagonal, attention to itself
@@ -269,6 +303,11 @@ def prev_token_score(pattern):
     return (best == before).to(pattern.dtype).mean(dim=(0, 2))
 
 
+# %% [wrong] prev_token_score: float32 always
+def prev_token_score(pattern):
+    return pattern.diagonal(-1, 2, 3).float().mean((0, 2))
+
+
 # %% [right] prev_token_score: a loop over queries
 def prev_token_score(pattern):
     total = 0
@@ -282,6 +321,15 @@ def prev_token_score(pattern):
     batch, _, n, _ = pattern.shape
     shifted = torch.diag(torch.ones(n - 1, dtype=pattern.dtype), -1)
     return torch.einsum("bhqk,qk->h", pattern, shifted) / (batch * (n - 1))
+
+
+# %% [right] prev_token_score: numpy
+def prev_token_score(pattern):
+    import numpy as np
+
+    p = pattern.numpy()
+    d = np.diagonal(p, offset=-1, axis1=2, axis2=3)
+    return torch.from_numpy(np.asarray(d.mean(axis=(0, 2)), dtype=p.dtype))
 
 
 # %% [wrong] induction_score: looks at the earlier occurrence itself
@@ -347,6 +395,11 @@ def induction_score(pattern, period):
     pattern[:, :, : period + 1] = 0
     stripe = pattern.diagonal(offset=-(period - 1), dim1=-2, dim2=-1)
     return stripe.sum(dim=-1).mean(dim=0) / period
+
+
+# %% [wrong] induction_score: the last period queries of the diagonal, one short
+def induction_score(pattern, period):
+    return pattern.diagonal(1 - period, 2, 3)[..., -period + 1 :].mean((0, 2))
 
 
 # %% [right] induction_score: the diagonal without its first two entries
@@ -452,6 +505,42 @@ def controlled_induction_score(model, tokens_repeat, tokens_control, period, sco
     )
 
 
+# %% [wrong] controlled_induction_score: two layers, always
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    a, b = (model.run_with_cache(t)[1] for t in (tokens_repeat, tokens_control))
+    return torch.stack(
+        [score(a["pattern", i], period) - score(b["pattern", i], period) for i in (0, 1)]
+    )
+
+
+# %% [wrong] controlled_induction_score: line by line, then the mean
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    def grid(t):
+        rows = []
+        for line in t:
+            cache = model.run_with_cache(line[None])[1]
+            rows.append(
+                torch.stack([score(cache["pattern", i], period) for i in range(model.cfg.n_layers)])
+            )
+        return torch.stack(rows).mean(0)
+
+    return grid(tokens_repeat) - grid(tokens_control)
+
+
+# %% [wrong] controlled_induction_score: the score of the difference of mean patterns
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    a, b = (model.run_with_cache(t)[1] for t in (tokens_repeat, tokens_control))
+    return torch.stack(
+        [
+            score(
+                a["pattern", i].mean(0, keepdim=True) - b["pattern", i].mean(0, keepdim=True),
+                period,
+            )
+            for i in range(model.cfg.n_layers)
+        ]
+    )
+
+
 # %% [right] controlled_induction_score: patterns collected by hooks
 def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
     def scores(tokens):
@@ -474,6 +563,18 @@ def controlled_induction_score(model, tokens_repeat, tokens_control, period, sco
         for layer in range(model.cfg.n_layers):
             result[layer] += sign * score(cache[f"blocks.{layer}.attn.hook_pattern"], period)
     return result
+
+
+# %% [right] controlled_induction_score: with names_filter
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    rows = []
+    only = lambda name: name.endswith("hook_pattern")
+    _, a = model.run_with_cache(tokens_repeat, names_filter=only)
+    _, b = model.run_with_cache(tokens_control, names_filter=only)
+    for i in range(model.cfg.n_layers):
+        name = f"blocks.{i}.attn.hook_pattern"
+        rows.append(score(a[name], period).sub(score(b[name], period)).tolist())
+    return torch.tensor(rows)
 
 
 # %% [wrong] ablate_and_measure: set to zero instead of to the mean
@@ -617,6 +718,36 @@ def ablate_and_measure(model, tokens, layer, head, metric):
     return metric(model.run_with_hooks(tokens, fwd_hooks=hooks)) - metric(model(tokens))
 
 
+# %% [wrong] ablate_and_measure: the loaded model instead of the one that was passed
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def f(z, hook):
+        z[:, :, head] = z[:, :, head].mean((0, 1))
+        return z
+
+    ablated = net.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", f)])
+    return metric(ablated) - metric(net(tokens))
+
+
+# %% [wrong] ablate_and_measure: bos is left out of the mean
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def f(z, hook):
+        z[:, :, head] = z[:, 1:, head].mean((0, 1))
+        return z
+
+    ablated = model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", f)])
+    return metric(ablated) - metric(model(tokens))
+
+
+# %% [wrong] ablate_and_measure: values are averaged instead of z
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def f(v, hook):
+        v[:, :, head] = v[:, :, head].mean((0, 1))
+        return v
+
+    ablated = model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_v", f)])
+    return metric(ablated) - metric(model(tokens))
+
+
 # %% [right] ablate_and_measure: the hooks context, z changed in place
 def ablate_and_measure(model, tokens, layer, head, metric):
     def ablate(z, hook):
@@ -637,6 +768,16 @@ def ablate_and_measure(model, tokens, layer, head, metric):
     ablated = model(tokens)
     model.reset_hooks()
     return metric(ablated) - metric(logits)
+
+
+# %% [right] ablate_and_measure: a mask and torch.where
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def f(z, hook):
+        mask = (torch.arange(z.shape[2]) == head)[:, None]
+        return torch.where(mask, z.mean((0, 1), keepdim=True), z)
+
+    ablated = model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", f)])
+    return metric(ablated) - metric(model(tokens))
 
 
 # %% [wrong] prefix_matching_score: looks at the earlier occurrence itself
@@ -724,6 +865,26 @@ def prefix_matching_score(pattern, tokens):
     return (pattern * answers[:, None]).sum(dim=(0, 2, 3)) / answers.any(dim=-1).sum()
 
 
+# %% [wrong] prefix_matching_score: bos counts for no occurrence
+def prefix_matching_score(pattern, tokens):
+    n = tokens.shape[1]
+    mask = torch.zeros(len(tokens), n, n, dtype=torch.bool)
+    mask[:, 1:, 2:] = tokens[:, 1:, None] == tokens[:, None, 1:-1]
+    mask &= torch.ones(n, n).tril().bool()
+    has = mask.any(-1).sum().clamp(min=1)
+    return (pattern * mask[:, None]).sum((0, 2, 3)) / has
+
+
+# %% [wrong] prefix_matching_score: the largest attention to an answer
+def prefix_matching_score(pattern, tokens):
+    n = tokens.shape[1]
+    mask = torch.zeros(len(tokens), n, n, dtype=torch.bool)
+    mask[:, :, 1:] = tokens[:, :, None] == tokens[:, None, :-1]
+    mask &= torch.ones(n, n).tril().bool()
+    has = mask.any(-1).sum().clamp(min=1)
+    return (pattern * mask[:, None]).amax(-1).sum((0, 2)) / has
+
+
 # %% [right] prefix_matching_score: loops over lines and queries
 def prefix_matching_score(pattern, tokens):
     sums = []
@@ -741,6 +902,18 @@ def prefix_matching_score(pattern, tokens):
     answers = torch.nn.functional.pad(same[:, :, :-1], (1, 0))
     queries = int((answers.sum(-1) > 0).sum())
     return torch.einsum("bhqk,bqk->h", pattern, answers) / max(queries, 1)
+
+
+# %% [right] prefix_matching_score: sums of selected queries
+def prefix_matching_score(pattern, tokens):
+    n = tokens.shape[1]
+    mask = torch.zeros(len(tokens), n, n, dtype=torch.bool)
+    mask[:, :, 1:] = tokens[:, :, None] == tokens[:, None, :-1]
+    mask &= torch.ones(n, n).tril().bool()
+    sums = (pattern * mask[:, None]).sum(-1).transpose(1, 2)[mask.any(-1)]  # [m head]
+    if len(sums) == 0:
+        return pattern.new_zeros(pattern.shape[1])
+    return sums.mean(0)
 
 
 # %% [wrong] k_composition: entered from the side of the query
@@ -862,6 +1035,30 @@ def k_composition(W_V, W_O, W_Q, W_K):
     return scores
 
 
+# %% [wrong] k_composition: OV transposed
+def k_composition(W_V, W_O, W_Q, W_K):
+    L, H = W_V.shape[:2]
+    ov, kq = (W_V @ W_O).mT, W_K @ W_Q.mT
+    out = torch.zeros(L, H, L, H)
+    n = lambda x: x.norm(dim=(-2, -1))
+    for i in range(L):
+        for m in range(i + 1, L):
+            out[i, :, m] = n(ov[i][:, None] @ kq[m][None]) / n(ov[i])[:, None] / n(kq[m])
+    return out
+
+
+# %% [wrong] k_composition: norms of whole layers in the denominator
+def k_composition(W_V, W_O, W_Q, W_K):
+    L, H = W_V.shape[:2]
+    ov, kq = W_V @ W_O, W_K @ W_Q.mT
+    out = torch.zeros(L, H, L, H)
+    n = lambda x: x.norm(dim=(-2, -1))
+    for i in range(L):
+        for m in range(i + 1, L):
+            out[i, :, m] = n(ov[i][:, None] @ kq[m][None]) / ov[i].norm() / kq[m].norm()
+    return out
+
+
 # %% [right] k_composition: four loops
 def k_composition(W_V, W_O, W_Q, W_K):
     layers, heads = W_V.shape[:2]
@@ -888,6 +1085,24 @@ def k_composition(W_V, W_O, W_Q, W_K):
     )
     later = torch.ones(layers, layers).triu(1).bool()
     return torch.where(later[:, None, :, None], through / sizes, torch.zeros_like(through))
+
+
+# %% [right] k_composition: traces of small matrices only
+def k_composition(W_V, W_O, W_Q, W_K):
+    L, H = W_V.shape[:2]
+    out = torch.zeros(L, H, L, H)
+    for i in range(L):
+        for m in range(i + 1, L):
+            for h in range(H):
+                for g in range(H):
+                    a = W_V[i, h].T @ W_V[i, h]
+                    mid = W_O[i, h] @ W_K[m, g]
+                    b = W_Q[m, g].T @ W_Q[m, g]
+                    top = torch.trace(mid @ b @ mid.T @ a)
+                    ov = torch.trace(W_O[i, h] @ W_O[i, h].T @ a)
+                    kq = torch.trace(W_K[m, g].T @ W_K[m, g] @ b)
+                    out[i, h, m, g] = (top / ov / kq).sqrt()
+    return out.to(W_V.dtype)
 
 
 # %% [wrong] cut_doors: every hook puts in the tensor of the last door
@@ -1059,6 +1274,36 @@ def cut_doors(model, tokens, head, doors, metric):
     return metric(model(tokens)) - clean
 
 
+# %% [wrong] cut_doors: the mean over the positions only
+def cut_doors(model, tokens, head, doors, metric):
+    def mean(z, hook):
+        z[:, :, head] = z[:, :, head].mean(1, keepdim=True)
+        return z
+
+    with model.hooks(fwd_hooks=[("blocks.0.attn.hook_z", mean)]):
+        cache = model.run_with_cache(tokens)[1]
+    put = [
+        (f"blocks.1.attn.hook_{d}", lambda x, hook, d=d: cache[f"blocks.1.attn.hook_{d}"])
+        for d in doors
+    ]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=put)) - metric(model(tokens))
+
+
+# %% [wrong] cut_doors: compared with the run in which all doors are closed
+def cut_doors(model, tokens, head, doors, metric):
+    def mean(z, hook):
+        z[:, :, head] = z[:, :, head].mean((0, 1), keepdim=True)
+        return z
+
+    with model.hooks(fwd_hooks=[("blocks.0.attn.hook_z", mean)]):
+        crippled, cache = model.run_with_cache(tokens)
+    put = [
+        (f"blocks.1.attn.hook_{d}", lambda x, hook, d=d: cache[f"blocks.1.attn.hook_{d}"])
+        for d in doors
+    ]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=put)) - metric(crippled)
+
+
 # %% [right] cut_doors: recorded by hooks of its own into a dict
 def cut_doors(model, tokens, head, doors, metric):
     recorded = {}
@@ -1103,6 +1348,24 @@ def cut_doors(model, tokens, head, doors, metric):
     cut = metric(model(tokens))
     model.reset_hooks()
     return cut - clean
+
+
+# %% [right] cut_doors: replaced in place by copy_
+def cut_doors(model, tokens, head, doors, metric):
+    def mean(z, hook):
+        z[:, :, head] = z[:, :, head].mean((0, 1), keepdim=True)
+
+    with model.hooks(fwd_hooks=[("blocks.0.attn.hook_z", mean)]):
+        cache = model.run_with_cache(tokens)[1]
+
+    def put(x, hook):
+        x[:] = cache[hook.name]
+        return x
+
+    before = metric(model(tokens))
+    with model.hooks(fwd_hooks=[(f"blocks.1.attn.hook_{d}", put) for d in doors]):
+        after = metric(model(tokens))
+    return after - before
 
 
 # %% [wrong] match_circuit: head 0 is taken for no head
@@ -1213,6 +1476,45 @@ def match_circuit(model, head, query_via, key_via):
     return FactoredMatrix(queries / model.cfg.d_head**0.5, keys.T)
 
 
+# %% [wrong] match_circuit: the scale of this model written as a number
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    return FactoredMatrix(
+        seen(query_via) @ model.W_Q[1, head] / 32**0.5, (seen(key_via) @ model.W_K[1, head]).T
+    )
+
+
+# %% [wrong] match_circuit: the last layer instead of layer 1
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ model.W_V[0, via] @ model.W_O[0, via]
+
+    return FactoredMatrix(
+        seen(query_via) @ model.W_Q[-1, head] / model.cfg.d_head**0.5,
+        (seen(key_via) @ model.W_K[-1, head]).T,
+    )
+
+
+# %% [wrong] match_circuit: the note with the bias of values and output
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        v = model.W_E @ model.W_V[0, via] + model.b_V[0, via]
+        return v @ model.W_O[0, via] + model.b_O[0]
+
+    return FactoredMatrix(
+        seen(query_via) @ model.W_Q[1, head] / model.cfg.d_head**0.5,
+        (seen(key_via) @ model.W_K[1, head]).T,
+    )
+
+
 # %% [right] match_circuit: loops over the two sides, the scale shared by both
 def match_circuit(model, head, query_via, key_via):
     factors = []
@@ -1238,6 +1540,18 @@ def match_circuit(model, head, query_via, key_via):
     queries = dense(reads(query_via, model.W_Q[1, head]))
     keys = dense(reads(key_via, model.W_K[1, head]))
     return FactoredMatrix(queries, keys.T / model.cfg.d_head**0.5)
+
+
+# %% [right] match_circuit: OV and QK multiplied first
+def match_circuit(model, head, query_via, key_via):
+    def seen(via):
+        if via is None:
+            return model.W_E
+        return model.W_E @ (model.W_V[0, via] @ model.W_O[0, via])
+
+    q = seen(query_via).double() @ model.W_Q[1, head].double()
+    k = seen(key_via).double() @ model.W_K[1, head].double()
+    return FactoredMatrix(q.float(), (k.T / model.W_K.shape[-1] ** 0.5).float())
 
 
 # %% [wrong] diagonal_accuracy: columns are compared, not rows
@@ -1305,6 +1619,24 @@ def diagonal_accuracy(circuit):
     return float((own > 0).double().mean())
 
 
+# %% [wrong] diagonal_accuracy: blocks of 512 rows
+def diagonal_accuracy(circuit):
+    n, hits = circuit.A.shape[0], 0
+    for i in range(0, n, 512):
+        best = (circuit.A[i : i + 512] @ circuit.B).argmax(-1)
+        hits += int((best == torch.arange(i, i + len(best))).sum())
+    return hits / n
+
+
+# %% [wrong] diagonal_accuracy: blocks of rows compared with the same block of columns
+def diagonal_accuracy(circuit):
+    n, hits = circuit.A.shape[0], 0
+    for i in range(0, n, 256):
+        best = (circuit.A[i : i + 256] @ circuit.B[:, i : i + 256]).argmax(-1)
+        hits += int((best == torch.arange(len(best))).sum())
+    return hits / n
+
+
 # %% [right] diagonal_accuracy: split into blocks, compared by the largest entry
 def diagonal_accuracy(circuit):
     own = (circuit.A * circuit.B.T).sum(dim=1)
@@ -1318,6 +1650,18 @@ def diagonal_accuracy(circuit):
     for i, row in enumerate(circuit.A):
         right += int(torch.argmax(row @ circuit.B)) == i
     return right / (i + 1)
+
+
+# %% [right] diagonal_accuracy: numpy, blocks of 100
+def diagonal_accuracy(circuit):
+    import numpy as np
+
+    A, B = circuit.A.numpy(), circuit.B.numpy()
+    hits = 0
+    for i in range(0, len(A), 100):
+        best = (A[i : i + 100] @ B).argmax(1)
+        hits += int((best == np.arange(i, i + len(best))).sum())
+    return hits / len(A)
 
 
 # %% [wrong] neighbour_in_key: the key of the exchanged token itself
@@ -1445,6 +1789,30 @@ def neighbour_in_key(model, tokens, position, other):
     return torch.stack(rows)
 
 
+# %% [wrong] neighbour_in_key: divided by the length of the new key
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    a, b = (model.run_with_cache(t)[1] for t in (tokens, changed))
+    rows = []
+    for i in range(model.cfg.n_layers):
+        k, k2 = a["k", i][:, position + 1], b["k", i][:, position + 1]
+        rows.append(((k2 - k).norm(dim=-1) / k2.norm(dim=-1)).mean(0))
+    return torch.stack(rows)
+
+
+# %% [wrong] neighbour_in_key: the change of the mean key
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    a, b = (model.run_with_cache(t)[1] for t in (tokens, changed))
+    rows = []
+    for i in range(model.cfg.n_layers):
+        k, k2 = a["k", i][:, position + 1].mean(0), b["k", i][:, position + 1].mean(0)
+        rows.append((k2 - k).norm(dim=-1) / k.norm(dim=-1))
+    return torch.stack(rows)
+
+
 # %% [right] neighbour_in_key: both texts in one batch, keys caught by hooks
 def neighbour_in_key(model, tokens, position, other):
     changed = torch.cat([tokens[:, :position], other[:, None], tokens[:, position + 1 :]], dim=1)
@@ -1477,6 +1845,20 @@ def neighbour_in_key(model, tokens, position, other):
             shares = ((k2 - k) ** 2).sum(-1).sqrt() / (k**2).sum(-1).sqrt()
             result[layer, head] = shares.mean()
     return result
+
+
+# %% [right] neighbour_in_key: line by line
+def neighbour_in_key(model, tokens, position, other):
+    L, H = model.cfg.n_layers, model.cfg.n_heads
+    out = torch.zeros(L, H)
+    for line, o in zip(tokens, other):
+        new = line.clone()
+        new[position] = o
+        a, b = (model.run_with_cache(t[None])[1] for t in (line, new))
+        for i in range(L):
+            k, k2 = a["k", i][0, position + 1], b["k", i][0, position + 1]
+            out[i] += (k2 - k).norm(dim=-1) / k.norm(dim=-1)
+    return out / len(tokens)
 
 
 # %% [wrong] context_gain: the first token of the second copy counts
@@ -1519,6 +1901,11 @@ def context_gain(losses, period):
     return float(losses.mean() - losses[period + 1 :].mean())
 
 
+# %% [wrong] context_gain: the last entry is left out
+def context_gain(losses, period):
+    return (losses[:period].mean() - losses[period + 1 : 2 * period - 1].mean()).item()
+
+
 # %% [right] context_gain: sums, divided by how many there are
 def context_gain(losses, period):
     first = sum(losses[i].item() for i in range(period)) / period
@@ -1530,6 +1917,12 @@ def context_gain(losses, period):
 def context_gain(losses, period):
     first, second = losses.split(period)
     return first.mean().item() - second[1:].mean().item()
+
+
+# %% [right] context_gain: Python lists
+def context_gain(losses, period):
+    x = losses.tolist()
+    return sum(x[:period]) / period - sum(x[period + 1 :]) / (period - 1)
 
 
 # %% [wrong] when_did_it_form: the first step above the threshold, dips forgotten
@@ -1623,6 +2016,26 @@ def when_did_it_form(steps, values, share):
     return formed
 
 
+# %% [wrong] when_did_it_form: the final value is the last one given
+def when_did_it_form(steps, values, share):
+    bar = share * values[-1]
+    pairs = sorted(zip(steps, values))
+    step = pairs[-1][0]
+    for s, v in reversed(pairs):
+        if v < bar:
+            break
+        step = s
+    return step
+
+
+# %% [wrong] when_did_it_form: the step after the last low one, which may be missing
+def when_did_it_form(steps, values, share):
+    pairs = sorted(zip(steps, values))
+    bar = share * pairs[-1][1]
+    low = [i for i, (s, v) in enumerate(pairs) if v < bar]
+    return pairs[low[-1] + 1][0]
+
+
 # %% [right] when_did_it_form: every step is tried
 def when_did_it_form(steps, values, share):
     measured = dict(zip(steps, values))
@@ -1636,6 +2049,16 @@ def when_did_it_form(steps, values, share):
     least = share * values[order[-1]]
     too_low = [place for place, i in enumerate(order) if values[i] < least]
     return steps[order[too_low[-1] + 1]] if too_low else steps[order[0]]
+
+
+# %% [right] when_did_it_form: numpy minimum from the end
+def when_did_it_form(steps, values, share):
+    import numpy as np
+
+    order = np.argsort(steps)
+    v = np.array(values)[order]
+    least = np.minimum.accumulate(v[::-1])[::-1]
+    return int(np.array(steps)[order][np.argmax(least >= share * v[-1])])
 
 
 # %% [same] loss_by_position: the last axis has one entry, which is the first and the last

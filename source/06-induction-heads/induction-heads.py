@@ -26,7 +26,7 @@ from transformer_lens import FactoredMatrix
 
 from course import checks, plots
 from course.calls import call_keeping, cost, remove_hooks
-from course.models import model, snapshots
+from course.models import build, model, snapshots
 
 torch.set_grad_enabled(False)  # we look at a trained model; nothing is trained here
 
@@ -684,7 +684,7 @@ assert torch.all(got != -2), "repeated minus control, not control minus repeated
 assert torch.all(got == 2), f"3 on the repeated lines and 1 on the control makes 2, not {got}"
 
 # %% nbgrader={"grade": true, "grade_id": "controlled_induction_score_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
-# Hidden: every head of both models, with a score that the test makes up.
+# Hidden: every head of three models, one of which has one layer, with a score that the test makes up.
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
@@ -692,8 +692,8 @@ weight = torch.randn(11, 11, generator=g)
 
 
 def made_up(pattern, period):
-    """A fixed random weighting of query and key, times the period: [head]."""
-    return torch.einsum("bhqk,qk->h", pattern, weight) * period / pattern.shape[0]
+    """The largest of the lines' random weightings of squares, times the period: [head]."""
+    return torch.einsum("bhqk,qk->bh", pattern**2, weight).amax(0) * period
 
 
 def patterns_of(m, toks):
@@ -705,7 +705,7 @@ def patterns_of(m, toks):
     return torch.stack(seen)
 
 
-for name in ("induction-2l2h", "impostor"):
+for name in ("induction-2l2h", "impostor", "induction-1l"):
     m = model(name)
     remove_hooks(m)
     block = torch.randint(0, 64, (2, 5), generator=g)
@@ -966,7 +966,7 @@ plots.head_grid(costs, title="Second copy: rise of the loss without the head", u
 # Compare it with ln 64 ≈ 4.16 nats, the price of knowing nothing. Without the previous-token head the
 # model does *worse* than that, although both heads of layer 1 are still there. They copy as
 # confidently as ever, but nobody tells them from where, and being sure and wrong is dearer than having
-# no idea. The other head of layer 0 is hardly missed. And of the two heads of layer 1, one partly does
+# no idea. The other head of layer 0 is missed far less. And of the two heads of layer 1, one partly does
 # the work of the other when that one is gone: a small cost of one ablation does not show that a head
 # is idle.
 #
@@ -1584,7 +1584,8 @@ plots.contributions(
 # Write `match_circuit(model, head, query_via, key_via)` for head `head` of layer 1. The result is a
 # `FactoredMatrix(left, right)` of TransformerLens, which keeps a product as its factors: `left`
 # `[d_vocab d_head]` belongs to the queries, `right` `[d_head d_vocab]` to the keys. No `d_vocab` ×
-# `d_vocab` table is made. Biases, positions and LayerNorm are left out.
+# `d_vocab` table is made. Biases, positions and LayerNorm are left out. It shall work for any model
+# of two or more layers.
 #
 # <details><summary>Hint 1: one small function</summary>
 #
@@ -1601,6 +1602,16 @@ plots.contributions(
 #
 # `if via:` is false for `None`, and for 0 as well. Ask `via is None`.
 # </details>
+
+
+# %%
+# Three layers and random weights: it knows nothing, but no two of its sizes are the same.
+odd = build(
+    {
+        **{"n_layers": 3, "n_heads": 2, "d_model": 10, "d_head": 4, "d_vocab": 11, "n_ctx": 12},
+        **{"attn_only": True, "normalization_type": None, "initializer_range": 0.5},
+    }
+)
 
 
 # %% nbgrader={"grade": false, "grade_id": "match_circuit", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1650,14 +1661,14 @@ assert abs(seen_score - want) < 1e-3, (
 )
 
 # %% nbgrader={"grade": true, "grade_id": "match_circuit_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
-# Hidden: every head and way of three models, by random vectors from both sides in float64.
+# Hidden: every head and way of four models, by random vectors from both sides in float64.
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for name in ("tiny-gpt2", "induction-2l2h", "induction-2l2h-noln"):
-    m = model(name)
+for m in (model("tiny-gpt2"), net, model("induction-2l2h-noln"), odd):
     remove_hooks(m)
     v, heads = m.cfg.d_vocab, m.cfg.n_heads
+    name = f"a model of {m.cfg.n_layers} layers with d_head {m.cfg.d_head}"
     embed = m.W_E.detach().cpu().double()
     V, out = m.W_V[0].detach().cpu().double(), m.W_O[0].detach().cpu().double()
     Q, K = m.W_Q[1].detach().cpu().double(), m.W_K[1].detach().cpu().double()
@@ -1828,8 +1839,9 @@ plots.matrix(
 # %% [markdown]
 # There are **two** ways with almost all rows right. One is the story: the symbol here, against the
 # note of the previous-token head there. The other one nobody had told us: the note of the
-# previous-token head *here*, against the note of the **other** head of layer 0 *there*. So what
-# does that other head look at? One line of text shows how far back each head of layer 0 looks:
+# previous-token head *here*, against the note of the **other** head of layer 0 *there*. (Two more are
+# right in most rows. What weights can match, the model need not make use of.) So what does that other
+# head look at? Text that does not repeat shows how far back each head of layer 0 looks:
 
 # %%
 offsets = torch.arange(8)
@@ -2223,8 +2235,8 @@ plots.curves(
 # For 80 steps next to nothing can be seen (the little that context gains is what one layer can do).
 # Then, within 30 steps of a thousand, the stripe appears and the context becomes worth something,
 # *both at the same time*. Olsson et al. (2022, "Argument 1: macroscopic co-occurrence") found this
-# jump in transformers of all sizes, and it is one of their reasons to think that induction heads
-# are behind much of what large models learn from their context.
+# jump in transformers of all sizes, only not in those of one layer, and it is one of their reasons to
+# think that induction heads are behind much of what large models learn from their context.
 #
 # Look at the previous-token head, though. At half of its final value it arrives *later* than the
 # induction head that lives on it! No magic: at step 110 its attention to the previous place has
