@@ -1,0 +1,53 @@
+"""The shipped assignments in the executor's container, as submissions are graded by default.
+
+What each answer must earn is the same as in processes of this machine, where `logitlab prove`
+says it: the reference everything, the stub nothing, a listed wrong answer less than its exercise
+has, a listed right one all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.authoring.catalogue import available, shipped_sources
+from hub.proving.prove import NotProved, prove
+from tests.executor.container import Executor, executor
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(1200),
+    pytest.mark.skipif(
+        not os.environ.get("LOGITLAB_TEST_DEPLOYMENTS"),
+        reason="takes minutes: LOGITLAB_TEST_DEPLOYMENTS=1, as `make test-containers` does",
+    ),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    with executor(tmp_path_factory.mktemp("executor")) as running:
+        yield running
+
+
+def proved(folder: Path) -> str:
+    lines = []
+    try:
+        for line in prove(folder, tests="apart", workers=2):
+            lines.append(line)
+            print(line)
+    except NotProved as error:
+        lines.append(str(error))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("assignment", available(shipped_sources()))
+def test_answers_earn_what_they_should_in_the_container(assignment: str) -> None:
+    said = proved(shipped_sources() / assignment)
+    assert re.search(r"tests apart: \d+ points, (\d+)/\1 wrong caught, (\d+)/\2 right kept", said)
+    assert said.splitlines()[-1].endswith(", ok")
