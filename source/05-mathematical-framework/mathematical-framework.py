@@ -301,10 +301,15 @@ assert torch.allclose(row, heard, atol=1e-3), (
 # %% nbgrader={"grade": true, "grade_id": "ov_circuit_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every head, by random vectors from both sides, against loops; on a GPT-2 too.
 ### BEGIN HIDDEN TESTS
+gpt = model("tiny-gpt2")
+one_layer = model("induction-1l")
+remove_hooks(net)
+remove_hooks(gpt)
+remove_hooks(one_layer)
+remove_hooks(three_layers)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for m in (net, model("tiny-gpt2"), model("induction-1l"), three_layers):
-    remove_hooks(m)
+for m in (net, gpt, one_layer, three_layers):
     v, name = m.cfg.d_vocab, f"a model of {m.cfg.n_layers} layers with d_head {m.cfg.d_head}"
     for layer in range(m.cfg.n_layers):
         for head in range(m.cfg.n_heads):
@@ -554,10 +559,15 @@ assert abs(seen - want) < 1e-3, (
 # %% nbgrader={"grade": true, "grade_id": "qk_circuit_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every head, by random vectors from both sides, in float64; on a GPT-2 too.
 ### BEGIN HIDDEN TESTS
+gpt = model("tiny-gpt2")
+one_layer = model("induction-1l")
+remove_hooks(net)
+remove_hooks(gpt)
+remove_hooks(one_layer)
+remove_hooks(three_layers)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for m in (model("tiny-gpt2"), net, model("induction-1l"), three_layers):
-    remove_hooks(m)
+for m in (gpt, net, one_layer, three_layers):
     v, name = m.cfg.d_vocab, f"a model of {m.cfg.n_layers} layers with d_head {m.cfg.d_head}"
     for layer in range(m.cfg.n_layers):
         for head in range(m.cfg.n_heads):
@@ -1503,10 +1513,13 @@ assert int(torch.sum(by_door["K"], 1).argmax()) == prev_head, (
 # %% nbgrader={"grade": true, "grade_id": "composition_scores_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden: all three doors on three models, seen through random vectors in float64.
 ### BEGIN HIDDEN TESTS
+gpt = model("tiny-gpt2")
+remove_hooks(net)
+remove_hooks(gpt)
+remove_hooks(three_layers)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for m in (model("tiny-gpt2"), net, three_layers):
-    remove_hooks(m)
+for m in (gpt, net, three_layers):
     heads, name = m.cfg.n_heads, f"a model of {m.cfg.n_layers} layers of {m.cfg.n_heads} heads"
     Q, K, V, out = (w.detach().cpu().double() for w in (m.W_Q, m.W_K, m.W_V, m.W_O))
     x, y, z = torch.randn(3, m.cfg.d_model, generator=g, dtype=torch.float64)
@@ -1624,16 +1637,19 @@ assert abs(float(got[2, 0, 4, 1]) - want) < 1e-3, (
 # %% nbgrader={"grade": true, "grade_id": "score_terms_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: random parts, heads and models, one entry after the other.
 ### BEGIN HIDDEN TESTS
+gpt = model("tiny-gpt2")
+remove_hooks(net)
+remove_hooks(gpt)
+remove_hooks(three_layers)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
 for m, layer, head in (
     (net, 1, 1),
-    (model("tiny-gpt2"), 0, 1),
+    (gpt, 0, 1),
     (three_layers, 2, 1),
     (net, 0, 1),
-    (model("tiny-gpt2"), 1, 0),
+    (gpt, 1, 0),
 ):
-    remove_hooks(m)
     pieces = torch.randn(4, 3, m.cfg.d_model, generator=g).to(m.cfg.device)
     form = m.W_Q[layer, head].double() @ m.W_K[layer, head].double().T / m.cfg.d_head**0.5
     want = torch.zeros(4, 4, 3, 3)

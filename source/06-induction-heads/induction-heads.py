@@ -1663,10 +1663,15 @@ assert abs(seen_score - want) < 1e-3, (
 # %% nbgrader={"grade": true, "grade_id": "match_circuit_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every head and way of four models, by random vectors from both sides in float64.
 ### BEGIN HIDDEN TESTS
+gpt = model("tiny-gpt2")
+no_norm = model("induction-2l2h-noln")
+remove_hooks(net)
+remove_hooks(gpt)
+remove_hooks(no_norm)
+remove_hooks(odd)
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for m in (model("tiny-gpt2"), net, model("induction-2l2h-noln"), odd):
-    remove_hooks(m)
+for m in (gpt, net, no_norm, odd):
     v, heads = m.cfg.d_vocab, m.cfg.n_heads
     name = f"a model of {m.cfg.n_layers} layers with d_head {m.cfg.d_head}"
     embed = m.W_E.detach().cpu().double()
