@@ -49,6 +49,26 @@ def token_report(model, text, prepend_bos):
     return list({i: (i, model.tokenizer.decode([i])) for i in ids}.values())
 
 
+# %% [wrong] token_report: BOS is left out of what the library gives, and so is the first token without it
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0, 1:].tolist()
+    first = [model.tokenizer.bos_token_id] if prepend_bos else []
+    return [(i, model.tokenizer.decode([i])) for i in first + ids]
+
+
+# %% [wrong] token_report: BOS twice
+def token_report(model, text, prepend_bos):
+    text = model.tokenizer.bos_token * prepend_bos + text
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
+    return [(i, model.tokenizer.decode([i])) for i in ids]
+
+
+# %% [wrong] token_report: the vocabulary's own writing of a token
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
+    return list(zip(ids, model.tokenizer.convert_ids_to_tokens(ids)))
+
+
 # %% [right] token_report: the library's texts beside the ids
 def token_report(model, text, prepend_bos):
     ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
@@ -62,6 +82,16 @@ def token_report(model, text, prepend_bos):
     if prepend_bos:
         ids = [tokenizer.bos_token_id, *ids]
     return [(i, tokenizer.decode([i])) for i in ids]
+
+
+# %% [right] token_report: a loop over the library's two lists
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)
+    report = []
+    for position in range(ids.shape[1]):
+        one = ids[0, position].item()
+        report.append((one, model.to_string([one])))
+    return report
 
 
 # %% [wrong] frac_correct: not shifted
@@ -106,6 +136,22 @@ def frac_correct(logits, tokens):
     return float(probs.gather(-1, tokens[:, 1:, None]).mean())
 
 
+# %% [wrong] frac_correct: one of the two likeliest
+def frac_correct(logits, tokens):
+    five = logits[:, :-1].topk(min(2, logits.shape[-1]), dim=-1).indices
+    return float((five == tokens[:, 1:, None]).any(-1).float().mean())
+
+
+# %% [wrong] frac_correct: rows that are right from beginning to end
+def frac_correct(logits, tokens):
+    return float((logits[:, :-1].argmax(-1) == tokens[:, 1:]).float().prod(-1).mean())
+
+
+# %% [wrong] frac_correct: a percentage
+def frac_correct(logits, tokens):
+    return 100 * float((logits[:, :-1].argmax(-1) == tokens[:, 1:]).float().mean())
+
+
 # %% [right] frac_correct: loops
 def frac_correct(logits, tokens):
     hits, asked = 0, 0
@@ -121,6 +167,19 @@ def frac_correct(logits, tokens):
     ahead = logits[:, :-1]
     right = ahead.gather(-1, tokens[:, 1:].unsqueeze(-1)).squeeze(-1)
     return torch.eq(right, ahead.max(dim=-1).values).double().mean().item()
+
+
+# %% [right] frac_correct: numpy
+def frac_correct(logits, tokens):
+    import numpy as np
+
+    guesses = logits.detach().cpu().numpy()[:, :-1].argmax(-1)
+    return float(np.mean(guesses == tokens.cpu().numpy()[:, 1:]))
+
+
+# %% [right] frac_correct: softmax first, the mean in float64
+def frac_correct(logits, tokens):
+    return logits.softmax(-1).topk(1).indices[:, :-1, 0].eq(tokens[:, 1:]).double().mean().item()
 
 
 # %% [wrong] logit_diff: wrong minus right
@@ -181,6 +240,23 @@ def logit_diff(logits, right, wrong):
     return (last[rows, right] - last[rows, wrong]).abs()
 
 
+# %% [wrong] logit_diff: all positions
+def logit_diff(logits, right, wrong):
+    rows = torch.arange(len(right))
+    return logits[rows, :, right] - logits[rows, :, wrong]
+
+
+# %% [wrong] logit_diff: a column of differences
+def logit_diff(logits, right, wrong):
+    return logits[:, -1].gather(1, right[:, None]) - logits[:, -1].gather(1, wrong[:, None])
+
+
+# %% [wrong] logit_diff: a ratio of logits
+def logit_diff(logits, right, wrong):
+    rows = torch.arange(len(right), device=logits.device)
+    return logits[rows, -1, right] / logits[rows, -1, wrong]
+
+
 # %% [right] logit_diff: gather
 def logit_diff(logits, right, wrong):
     pair = torch.stack([right, wrong], dim=1)
@@ -192,6 +268,17 @@ def logit_diff(logits, right, wrong):
 def logit_diff(logits, right, wrong):
     last = logits[:, -1].log_softmax(dim=-1)
     return torch.stack([row[r] - row[w] for row, r, w in zip(last, right, wrong)])
+
+
+# %% [right] logit_diff: row by row
+def logit_diff(logits, right, wrong):
+    return torch.stack([row[-1, r] - row[-1, w] for row, r, w in zip(logits, right, wrong)])
+
+
+# %% [right] logit_diff: one-hot, in float64
+def logit_diff(logits, right, wrong):
+    hot = [torch.nn.functional.one_hot(t, logits.shape[-1]).double() for t in (right, wrong)]
+    return (logits[:, -1].double() * (hot[0] - hot[1])).sum(-1).to(logits.dtype)
 
 
 # %% [wrong] AXES: query and key are exchanged
@@ -296,6 +383,57 @@ AXES = {
 }
 
 
+# %% [wrong] AXES: the pattern has key before query
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "key", "query"),
+    "attn.hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_mlp"),
+    "W_E": ("d_vocab", "d_model"),
+    "W_Q": ("layer", "head", "d_model", "d_head"),
+    "W_O": ("layer", "head", "d_head", "d_model"),
+    "W_in": ("layer", "d_model", "d_mlp"),
+    "W_U": ("d_model", "d_vocab"),
+}
+
+
+# %% [wrong] AXES: parameters without their layers
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "query", "key"),
+    "attn.hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_mlp"),
+    "W_E": ("d_vocab", "d_model"),
+    "W_Q": ("head", "d_model", "d_head"),
+    "W_O": ("head", "d_head", "d_model"),
+    "W_in": ("d_model", "d_mlp"),
+    "W_U": ("d_model", "d_vocab"),
+}
+
+
+# %% [wrong] AXES: W_in is stored output by input, as in torch.nn.Linear
+AXES = {
+    "hook_resid_pre": ("batch", "pos", "d_model"),
+    "ln1.hook_scale": ("batch", "pos", "one"),
+    "attn.hook_q": ("batch", "pos", "head", "d_head"),
+    "attn.hook_pattern": ("batch", "head", "query", "key"),
+    "attn.hook_z": ("batch", "pos", "head", "d_head"),
+    "hook_attn_out": ("batch", "pos", "d_model"),
+    "mlp.hook_post": ("batch", "pos", "d_mlp"),
+    "W_E": ("d_vocab", "d_model"),
+    "W_Q": ("layer", "head", "d_model", "d_head"),
+    "W_O": ("layer", "head", "d_head", "d_model"),
+    "W_in": ("layer", "d_mlp", "d_model"),
+    "W_U": ("d_model", "d_vocab"),
+}
+
+
 # %% [right] AXES: in another order, from strings
 AXES = {
     name: tuple(axes.split())
@@ -362,6 +500,26 @@ def cache_sizes(model, tokens, wanted):
     return {name: value.numel() * value.element_size() // 1024 for name, value in kept.items()}
 
 
+# %% [wrong] cache_sizes: what is reserved for Python's own object
+def cache_sizes(model, tokens, wanted):
+    import sys
+
+    _, kept = model.run_with_cache(tokens, names_filter=wanted)
+    return {name: sys.getsizeof(value) for name, value in kept.items()}
+
+
+# %% [wrong] cache_sizes: the first wanted name only
+def cache_sizes(model, tokens, wanted):
+    _, kept = model.run_with_cache(tokens, names_filter=wanted)
+    return dict([(name, value.nbytes) for name, value in kept.items()][:1])
+
+
+# %% [wrong] cache_sizes: the notebook's model, whatever is given
+def cache_sizes(model, tokens, wanted):
+    _, kept = net.run_with_cache(tokens % net.cfg.d_vocab, names_filter=wanted)
+    return {name: value.nbytes for name, value in kept.items()}
+
+
 # %% [right] cache_sizes: nbytes
 def cache_sizes(model, tokens, wanted):
     cache = model.run_with_cache(tokens, names_filter=wanted, return_cache_object=False)[1]
@@ -376,6 +534,33 @@ def cache_sizes(model, tokens, wanted):
         if wanted(name):
             sizes[name] = value.element_size() * value.numel()
     return sizes
+
+
+# %% [right] cache_sizes: by hooks
+def cache_sizes(model, tokens, wanted):
+    sizes = {}
+
+    def watcher(name):
+        def watch(activation, hook):
+            sizes[name] = activation.numel() * activation.element_size()
+
+        return watch
+
+    points = [name for name in model.run_with_cache(tokens)[1] if wanted(name)]
+    model.run_with_hooks(tokens, fwd_hooks=[(name, watcher(name)) for name in points])
+    return sizes
+
+
+# %% [right] cache_sizes: the product of the shape
+def cache_sizes(model, tokens, wanted):
+    cache = model.run_with_cache(tokens, names_filter=wanted)[1].cache_dict
+    out = {}
+    for name in cache:
+        n = cache[name].dtype.itemsize
+        for length in cache[name].shape:
+            n *= length
+        out[name] = n
+    return out
 
 
 # %% [wrong] mixed_pattern: queries and keys are exchanged
@@ -490,11 +675,59 @@ def mixed_pattern(model, query_tokens, key_tokens, layer):
     return weights / weights.sum(-1, keepdim=True)
 
 
+# %% [right] mixed_pattern: a large negative number, float64 inside
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    q = model.run_with_cache(query_tokens)[1][f"blocks.{layer}.attn.hook_q"].double()
+    k = model.run_with_cache(key_tokens)[1][f"blocks.{layer}.attn.hook_k"].double()
+    scores = q.transpose(1, 2) @ k.permute(0, 2, 3, 1) / model.cfg.d_head**0.5
+    n = scores.shape[-1]
+    scores = scores + torch.full((n, n), -1e9, device=scores.device).triu(1)
+    return scores.softmax(-1).float()
+
+
+# %% [right] mixed_pattern: the queries are put into a run on the key text
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    queries = model.run_with_cache(query_tokens)[1]["q", layer]
+    with model.hooks(fwd_hooks=[(f"blocks.{layer}.attn.hook_q", lambda q, hook: queries)]):
+        _, cache = model.run_with_cache(key_tokens)
+    return cache["pattern", layer]
+
+
 # %% [wrong] mixed_pattern: the keys' hook stays on the model
 def mixed_pattern(model, query_tokens, key_tokens, layer):
     _, asked = model.run_with_cache(key_tokens)
     model.add_hook(f"blocks.{layer}.attn.hook_k", lambda k, hook: asked["k", layer])
     return model.run_with_cache(query_tokens)[1]["pattern", layer]
+
+
+# %% [wrong] mixed_pattern: queries and keys of the notebook's model
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    q = net.run_with_cache(query_tokens)[1]["q", layer]
+    k = net.run_with_cache(key_tokens)[1]["k", layer]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / net.cfg.d_head**0.5
+    n = scores.shape[-1]
+    later = torch.ones(n, n, dtype=torch.bool).triu(1)
+    return scores.masked_fill(later, float("-inf")).softmax(-1)
+
+
+# %% [wrong] mixed_pattern: values for keys
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    q = model.run_with_cache(query_tokens)[1]["q", layer]
+    k = model.run_with_cache(key_tokens)[1]["v", layer]
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_head**0.5
+    n = scores.shape[-1]
+    later = torch.ones(n, n, dtype=torch.bool).triu(1)
+    return scores.masked_fill(later, float("-inf")).softmax(-1)
+
+
+# %% [wrong] mixed_pattern: the first text of the batch for all
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    q = model.run_with_cache(query_tokens)[1]["q", layer]
+    k = model.run_with_cache(key_tokens)[1]["k", layer]
+    scores = torch.einsum("bqhd,khd->bhqk", q, k[0]) / model.cfg.d_head**0.5
+    n = scores.shape[-1]
+    later = torch.ones(n, n, dtype=torch.bool).triu(1)
+    return scores.masked_fill(later, float("-inf")).softmax(-1)
 
 
 # %% [wrong] residual_parts: no positions
@@ -586,6 +819,32 @@ def residual_parts(model, tokens):
     return names, torch.stack(parts)
 
 
+# %% [wrong] residual_parts: z through W_O, without the layer's bias
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names = ["embed", "pos_embed"]
+    parts = [cache["hook_embed"], cache["hook_pos_embed"]]
+    for layer in range(model.cfg.n_layers):
+        names.append(f"{layer}_attn_out")
+        parts.append(torch.einsum("bphe,hed->bpd", cache["z", layer], model.W_O[layer]))
+        if not model.cfg.attn_only:
+            names.append(f"{layer}_mlp_out")
+            parts.append(cache["mlp_out", layer])
+    return names, torch.stack(parts)
+
+
+# %% [wrong] residual_parts: positions beside texts
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names = ["embed", "pos_embed"]
+    parts = [cache["hook_embed"], cache["hook_pos_embed"]]
+    for layer in range(model.cfg.n_layers):
+        for kind in ("attn_out",) if model.cfg.attn_only else ("attn_out", "mlp_out"):
+            names.append(f"{layer}_{kind}")
+            parts.append(cache[kind, layer])
+    return names, torch.stack(parts, dim=1)
+
+
 # %% [right] residual_parts: the library's own decomposition
 def residual_parts(model, tokens):
     _, cache = model.run_with_cache(tokens)
@@ -603,6 +862,18 @@ def residual_parts(model, tokens):
         if not model.cfg.attn_only:
             found[f"{layer}_mlp_out"] = cache["resid_post", layer] - middle
     return list(found), torch.stack(list(found.values()))
+
+
+# %% [right] residual_parts: watched, not cached
+def residual_parts(model, tokens):
+    kinds = ["attn_out"] if model.cfg.attn_only else ["attn_out", "mlp_out"]
+    points = {"embed": "hook_embed", "pos_embed": "hook_pos_embed"}
+    for i in range(model.cfg.n_layers):
+        points |= {f"{i}_{kind}": f"blocks.{i}.hook_{kind}" for kind in kinds}
+    seen = {}
+    hooks = [(p, lambda a, hook, n=n: seen.update({n: a.clone()})) for n, p in points.items()]
+    model.run_with_hooks(tokens, fwd_hooks=hooks)
+    return list(points), torch.stack([seen[n].expand_as(seen["embed"]) for n in points])
 
 
 # %% [wrong] record: all functions see the loop's last name
@@ -702,6 +973,34 @@ def record(model, tokens, points, summary):
     return results
 
 
+# %% [right] record: add_hook, and reset after the run
+def record(model, tokens, points, summary):
+    results = {}
+
+    def watcher(name):
+        def watch(activation, hook):
+            results[name] = summary(activation)
+
+        return watch
+
+    try:
+        for name in points:
+            model.add_hook(name, watcher(name))
+        model(tokens)
+    finally:
+        model.reset_hooks()
+    return results
+
+
+# %% [right] record: activations first, summaries after the run
+def record(model, tokens, points, summary):
+    seen = {}
+    hooks = [(name, lambda a, hook, name=name: seen.update({name: a.clone()})) for name in points]
+    with model.hooks(fwd_hooks=hooks):
+        model(tokens, return_type=None)
+    return {name: summary(seen[name]) for name in points}
+
+
 # %% [wrong] record: the hooks stay on the model
 def record(model, tokens, points, summary):
     results = {}
@@ -716,6 +1015,39 @@ def record(model, tokens, points, summary):
         model.add_hook(name, watcher(name))
     model(tokens)
     return results
+
+
+# %% [wrong] record: one run for each point
+def record(model, tokens, points, summary):
+    results = {}
+    for name in points:
+
+        def watch(activation, hook):
+            results[name] = summary(activation)
+
+        model.run_with_hooks(tokens, fwd_hooks=[(name, watch)])
+    return results
+
+
+# %% [wrong] record: what is measured is put in, scaled
+def record(model, tokens, points, summary):
+    results = {}
+
+    def watcher(name):
+        def watch(activation, hook):
+            results[name] = summary(activation)
+            activation *= 0.9
+
+        return watch
+
+    model.run_with_hooks(tokens, fwd_hooks=[(name, watcher(name)) for name in points])
+    return results
+
+
+# %% [wrong] record: the notebook's model, whatever is given
+def record(model, tokens, points, summary):
+    _, cache = net.run_with_cache(tokens % net.cfg.d_vocab)
+    return {name: summary(cache[name]) for name in points}
 
 
 # %% [wrong] zero_head: all heads of the layer
@@ -822,6 +1154,28 @@ def zero_head(model, tokens, layer, head):
     return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
 
 
+# %% [right] zero_head: what the head writes is taken off the layer's output
+def zero_head(model, tokens, layer, head):
+    z = model.run_with_cache(tokens)[1]["z", layer][:, :, head]
+    said = z @ model.W_O[layer, head]
+    hooks = [(f"blocks.{layer}.hook_attn_out", lambda out, hook: out - said)]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [right] zero_head: the values are set to zero, added and reset by hand
+def zero_head(model, tokens, layer, head):
+    def silent(v, hook):
+        v = v.clone()
+        v[:, :, head] = 0.0
+        return v
+
+    model.add_hook(f"blocks.{layer}.attn.hook_v", silent)
+    try:
+        return model(tokens)
+    finally:
+        model.reset_hooks()
+
+
 # %% [wrong] zero_head: the hook stays on the model
 def zero_head(model, tokens, layer, head):
     def remove(z, hook):
@@ -831,6 +1185,44 @@ def zero_head(model, tokens, layer, head):
 
     model.add_hook(f"blocks.{layer}.attn.hook_z", remove)
     return model(tokens)
+
+
+# %% [wrong] zero_head: in the notebook's model, whatever is given
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z[:, :, head] = 0
+        return z
+
+    return net.run_with_hooks(
+        tokens % net.cfg.d_vocab, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)]
+    )
+
+
+# %% [wrong] zero_head: the head after it
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z[:, :, (head + 1) % z.shape[2]] = 0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+
+
+# %% [wrong] zero_head: this head in every layer
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z[:, :, head] = 0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(lambda n: n.endswith("attn.hook_z"), remove)])
+
+
+# %% [wrong] zero_head: only the first text
+def zero_head(model, tokens, layer, head):
+    def remove(z, hook):
+        z[0, :, head] = 0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
 
 
 # %% [wrong] mean_ablate_head: the mean is taken over the text itself
@@ -973,6 +1365,16 @@ def mean_ablate_head(model, tokens, layer, head, reference):
     return model.run_with_hooks(tokens, fwd_hooks=hooks)
 
 
+# %% [right] mean_ablate_head: the mean head's output put into the sum
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point][:, :, head].double().mean((0, 1)).float()
+    own = model.run_with_cache(tokens)[1][point][:, :, head]
+    more = (mean - own) @ model.W_O[layer, head]
+    hooks = [(f"blocks.{layer}.hook_attn_out", lambda out, hook: out + more)]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
 # %% [wrong] mean_ablate_head: the hook stays on the model
 def mean_ablate_head(model, tokens, layer, head, reference):
     point = f"blocks.{layer}.attn.hook_z"
@@ -985,6 +1387,54 @@ def mean_ablate_head(model, tokens, layer, head, reference):
 
     model.add_hook(point, replace)
     return model(tokens)
+
+
+# %% [wrong] mean_ablate_head: position by position
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    z_ref = model.run_with_cache(reference)[1][point][:, :, head].mean(0)
+
+    def replace(z, hook):
+        n = min(z.shape[1], len(z_ref))
+        z[:, :n, head] = z_ref[:n]
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+
+
+# %% [wrong] mean_ablate_head: the mean is taken off instead of put in
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point][:, :, head].mean((0, 1))
+
+    def replace(z, hook):
+        z[:, :, head] -= mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+
+
+# %% [wrong] mean_ablate_head: without the first position of the reference
+def mean_ablate_head(model, tokens, layer, head, reference):
+    point = f"blocks.{layer}.attn.hook_z"
+    mean = model.run_with_cache(reference)[1][point][:, 1:, head].mean((0, 1))
+
+    def replace(z, hook):
+        z[:, :, head] = mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
+
+
+# %% [wrong] mean_ablate_head: the mean of layer 0's head
+def mean_ablate_head(model, tokens, layer, head, reference):
+    mean = model.run_with_cache(reference)[1]["z", 0][:, :, head].mean((0, 1))
+
+    def replace(z, hook):
+        z[:, :, head] = mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", replace)])
 
 
 # %% [wrong] steer: after the layer instead of before it
@@ -1087,6 +1537,14 @@ def steer(model, tokens, layer, position, vector):
     return model.run_with_hooks(tokens, fwd_hooks=hooks)
 
 
+# %% [right] steer: through the door of the layer's input, out of place
+def steer(model, tokens, layer, position, vector):
+    at = position % tokens.shape[1]
+    here = (torch.arange(tokens.shape[1], device=tokens.device) == at)[None, :, None]
+    hooks = [(f"blocks.{layer}.hook_in", lambda r, hook: torch.where(here, r + vector, r))]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
 # %% [wrong] steer: the hook stays on the model
 def steer(model, tokens, layer, position, vector):
     def add(resid, hook):
@@ -1096,6 +1554,33 @@ def steer(model, tokens, layer, position, vector):
 
     model.add_hook(f"blocks.{layer}.hook_resid_pre", add)
     return model(tokens)
+
+
+# %% [wrong] steer: the vector as a unit vector
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid[:, position] += vector / vector.norm()
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)])
+
+
+# %% [wrong] steer: a slice that ends at position + 1
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid[:, position : position + 1] += vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)])
+
+
+# %% [wrong] steer: the texts are taken for the positions
+def steer(model, tokens, layer, position, vector):
+    def add(resid, hook):
+        resid[position % len(resid)] += vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)])
 
 
 # %% [wrong] direct_attribution: no layer norm
@@ -1189,6 +1674,55 @@ def direct_attribution(model, parts, right, wrong):
     return torch.einsum("pbd,db->p", normalised, direction) / len(right)
 
 
+# %% [wrong] direct_attribution: the variance of a sample
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    scale = (last.sum(0).var(-1, keepdim=True) + model.cfg.eps).sqrt()
+    normal = (last - last.mean(-1, keepdim=True)) / scale * model.ln_final.w
+    return torch.einsum("pbd,db->pb", normal, model.W_U[:, right] - model.W_U[:, wrong])
+
+
+# %% [wrong] direct_attribution: eps outside the root
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    scale = last.sum(0).std(-1, unbiased=False, keepdim=True) + model.cfg.eps
+    normal = (last - last.mean(-1, keepdim=True)) / scale * model.ln_final.w
+    return torch.einsum("pbd,db->pb", normal, model.W_U[:, right] - model.W_U[:, wrong])
+
+
+# %% [wrong] direct_attribution: centred over the parts
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    scale = (last.sum(0).var(-1, unbiased=False, keepdim=True) + model.cfg.eps).sqrt()
+    normal = (last - last.mean(0, keepdim=True)) / scale * model.ln_final.w
+    return torch.einsum("pbd,db->pb", normal, model.W_U[:, right] - model.W_U[:, wrong])
+
+
+# %% [wrong] direct_attribution: the scale of the whole text
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    scale = (parts.sum(0).var(-1, unbiased=False).mean(1, keepdim=True) + model.cfg.eps).sqrt()
+    normal = (last - last.mean(-1, keepdim=True)) / scale * model.ln_final.w
+    return torch.einsum("pbd,db->pb", normal, model.W_U[:, right] - model.W_U[:, wrong])
+
+
+# %% [wrong] direct_attribution: the weights of the first layer norm
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    scale = (last.sum(0).var(-1, unbiased=False, keepdim=True) + model.cfg.eps).sqrt()
+    normal = (last - last.mean(-1, keepdim=True)) / scale * model.blocks[0].ln1.w
+    return torch.einsum("pbd,db->pb", normal, model.W_U[:, right] - model.W_U[:, wrong])
+
+
+# %% [wrong] direct_attribution: the parts are centred in place
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    scale = (last.sum(0).var(-1, unbiased=False, keepdim=True) + model.cfg.eps).sqrt()
+    last -= last.mean(-1, keepdim=True)
+    normal = last / scale * model.ln_final.w
+    return torch.einsum("pbd,db->pb", normal, model.W_U[:, right] - model.W_U[:, wrong])
+
+
 # %% [right] direct_attribution: what a part changes, by the model's own layer norm
 def direct_attribution(model, parts, right, wrong):
     whole = parts.sum(0)[:, -1]
@@ -1210,6 +1744,25 @@ def direct_attribution(model, parts, right, wrong):
             part = parts[p, b, -1]
             result[p, b] = ((part - part.mean()) / scale * model.ln_final.w) @ arrow
     return result
+
+
+# %% [right] direct_attribution: the direction is centred and weighted instead, float64
+def direct_attribution(model, parts, right, wrong):
+    W = model.W_U.double()
+    d = (W[:, right] - W[:, wrong]) * model.ln_final.w.double()[:, None]
+    d = d - d.mean(0)
+    last = parts[:, :, -1].double()
+    whole = last.sum(0)
+    scale = ((whole - whole.mean(-1, keepdim=True)).pow(2).mean(-1) + model.cfg.eps).sqrt()
+    return ((last * d.T).sum(-1) / scale).float()
+
+
+# %% [right] direct_attribution: every pair of rows, and then the diagonal
+def direct_attribution(model, parts, right, wrong):
+    last = parts[:, :, -1]
+    scale = (last.sum(0).var(-1, correction=0, keepdim=True) + model.cfg.eps).sqrt()
+    normal = (last - last.mean(-1, keepdim=True)) / scale * model.ln_final.weight
+    return (normal @ (model.W_U[:, right] - model.W_U[:, wrong])).diagonal(dim1=1, dim2=2)
 
 
 # %% [wrong] logit_lens: no final layer norm
@@ -1293,6 +1846,47 @@ def logit_lens(model, tokens):
     return torch.stack([model.unembed(model.ln_final(stream)) for stream in streams])
 
 
+# %% [wrong] logit_lens: normalised twice
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", 0]]
+    streams += [cache["resid_post", layer] for layer in range(model.cfg.n_layers)]
+    return torch.stack([model.unembed(model.ln_final(model.ln_final(s))) for s in streams])
+
+
+# %% [wrong] logit_lens: the norm of the layer that reads the stream
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    out = [model.unembed(block.ln1(cache["resid_pre", i])) for i, block in enumerate(model.blocks)]
+    return torch.stack([*out, model.unembed(model.ln_final(cache["resid_post", -1]))])
+
+
+# %% [wrong] logit_lens: without the learnt scale and shift
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", 0]]
+    streams += [cache["resid_post", layer] for layer in range(model.cfg.n_layers)]
+    normal = [torch.nn.functional.layer_norm(s, s.shape[-1:], eps=model.cfg.eps) for s in streams]
+    return torch.stack([model.unembed(s) for s in normal])
+
+
+# %% [wrong] logit_lens: W_E's rows for the unembedding
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", 0]]
+    streams += [cache["resid_post", layer] for layer in range(model.cfg.n_layers)]
+    return torch.stack([model.ln_final(s) @ model.W_E.T for s in streams])
+
+
+# %% [wrong] logit_lens: the lens stays on the model
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    streams = [cache["resid_pre", 0]]
+    streams += [cache["resid_post", layer] for layer in range(model.cfg.n_layers)]
+    model.add_hook("blocks.0.hook_resid_pre", lambda x, hook: x * 1.1)
+    return torch.stack([model.unembed(model.ln_final(s)) for s in streams])
+
+
 # %% [right] logit_lens: the library's accumulated residual stream
 def logit_lens(model, tokens):
     _, cache = model.run_with_cache(tokens)
@@ -1310,6 +1904,19 @@ def logit_lens(model, tokens):
     stack = stack - stack.mean(-1, keepdim=True)
     stack = stack / (stack.pow(2).mean(-1, keepdim=True) + model.cfg.eps).sqrt()
     return (stack * model.ln_final.w + model.ln_final.b) @ model.W_U + model.b_U
+
+
+# %% [right] logit_lens: every draft put into the model before its last norm
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    last = model.cfg.n_layers - 1
+    drafts = [cache["resid_pre", i] for i in range(model.cfg.n_layers)] + [
+        cache["resid_post", last]
+    ]
+    point = f"blocks.{last}.hook_resid_post"
+    return torch.stack(
+        [model.run_with_hooks(tokens, fwd_hooks=[(point, lambda r, hook, d=d: d)]) for d in drafts]
+    )
 
 
 # %% [wrong] patch_resid: clean and corrupt are exchanged
@@ -1521,6 +2128,26 @@ def patch_resid(model, clean, corrupt, metric):
     return torch.tensor(rows)
 
 
+# %% [right] patch_resid: a nested list, numpy at the end
+def patch_resid(model, clean, corrupt, metric):
+    import numpy as np
+
+    cache = model.run_with_cache(clean)[1]
+    best, worst = metric(model(clean)), metric(model(corrupt))
+
+    def effect(layer, position):
+        def restore(resid, hook):
+            new = resid.clone()
+            new[:, position] = cache["resid_pre", layer][:, position]
+            return new
+
+        out = model.run_with_hooks(corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", restore)])
+        return float((metric(out) - worst) / (best - worst))
+
+    grid = [[effect(i, p) for p in range(clean.shape[1])] for i in range(model.cfg.n_layers)]
+    return torch.from_numpy(np.array(grid))
+
+
 # %% [wrong] patch_resid: the hooks pile up on the model
 def patch_resid(model, clean, corrupt, metric):
     logits, cache = model.run_with_cache(clean)
@@ -1536,6 +2163,104 @@ def patch_resid(model, clean, corrupt, metric):
 
             model.add_hook(f"blocks.{layer}.hook_resid_pre", put)
             effect[layer, position] = (float(metric(model(corrupt))) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: the clean cache is overwritten on the way
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def restore(resid, hook):
+                mixed = cache["resid_pre", layer]
+                others = torch.arange(mixed.shape[1]) != position
+                mixed[:, others] = resid[:, others]
+                return mixed
+
+            out = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", restore)]
+            )
+            effect[layer, position] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: divided by the clean metric
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def restore(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            out = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", restore)]
+            )
+            effect[layer, position] = (float(metric(out)) - worst) / best
+    return effect
+
+
+# %% [wrong] patch_resid: cut off to between 0 and 1
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def restore(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            out = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", restore)]
+            )
+            effect[layer, position] = (float(metric(out)) - worst) / (best - worst)
+    return effect.clamp(0, 1)
+
+
+# %% [wrong] patch_resid: before all layers at once
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+            hooks = []
+            for i in range(layer, model.cfg.n_layers):
+
+                def restore(resid, hook, i=i):
+                    resid[:, position] = cache["resid_pre", i][:, position]
+                    return resid
+
+                hooks.append((f"blocks.{i}.hook_resid_pre", restore))
+            out = model.run_with_hooks(corrupt, fwd_hooks=hooks)
+            effect[layer, position] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: the metric sees probabilities
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits.softmax(-1))), float(metric(model(corrupt).softmax(-1)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+
+            def restore(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            out = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", restore)]
+            )
+            effect[layer, position] = (float(metric(out.softmax(-1))) - worst) / (best - worst)
     return effect
 
 

@@ -24,7 +24,7 @@ import secrets
 import torch
 
 from course import checks, plots
-from course.calls import call_keeping, remove_hooks
+from course.calls import call_keeping, cost, remove_hooks
 from course.models import model
 
 torch.set_grad_enabled(False)  # we look at a trained model; nothing is trained here
@@ -342,8 +342,8 @@ plots.loss_strip(
 
 # %% [markdown]
 # Who is in the shop and what is given cannot be known; who gets it can. Words that are listed are
-# surprising once, and when the list comes again they are not. And a beginning costs most, because
-# anything may come.
+# surprising once, and when the list comes again they are not. A beginning is less dear than a name,
+# since there are fewer ways to begin than there are names, and most little words cost nothing.
 
 # %% [markdown]
 # ---
@@ -448,7 +448,7 @@ print(f"John gives: {float(start[0]):.2f}   Mary gives: {float(start[1]):.2f}")
 #
 # Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
 #
-# A cache holds a hundred tensors. To work quickly you must know by heart what each is, and above all
+# A cache holds close to a hundred tensors. To work quickly you must know by heart what each is, and above all
 # **the order of its axes**: many a mean over the wrong axis has been published.
 #
 # One layer, from top to bottom. (Write `blocks.0.attn.hook_q` in full, or `cache["q", 0]` for short.)
@@ -469,11 +469,18 @@ print(f"John gives: {float(start[0]):.2f}   Mary gives: {float(start[1]):.2f}")
 # Before the first layer there are `hook_embed` and `hook_pos_embed`; after the last one
 # `ln_final.hook_scale`, `ln_final.hook_normalized`, and the logits.
 #
-# Fill in `AXES`: for each name the tuple of its axes in order. The axes are called `"batch"`,
-# `"pos"`, `"query"`, `"key"`, `"layer"`, `"head"`, `"d_model"`, `"d_head"`, `"d_mlp"`, `"d_vocab"`,
-# and `"one"` for an axis of length 1. The positions of an attention pattern are called `"query"` and
-# `"key"`. Names that begin with `W_` are **parameters**, which have no batch: `net.W_Q` and its like
-# collect those of all layers, `net.W_E` and `net.W_U` exist once.
+# Write a dict `AXES` which has, for each of these twelve names, the tuple of its axes in order:
+#
+# * activations, as a cache has them for layer 0 (the names without their `blocks.0.`):
+#   `hook_resid_pre`, `ln1.hook_scale`, `attn.hook_q`, `attn.hook_pattern`, `attn.hook_z`,
+#   `hook_attn_out`, `mlp.hook_post`;
+# * **parameters**, which have no batch: `W_E`, `W_Q`, `W_O`, `W_in`, `W_U`. `net.W_Q` and its like
+#   collect those of all layers, `net.W_E` and `net.W_U` exist once.
+#
+# The axes are called `"batch"`, `"pos"`, `"query"`, `"key"`, `"layer"`, `"head"`, `"d_model"`,
+# `"d_head"`, `"d_mlp"`, `"d_vocab"`, and `"one"` for an axis of length 1. The positions of an
+# attention pattern are called `"query"` and `"key"`. The first entry, for instance, is
+# `"hook_resid_pre": ("batch", "pos", "d_model")`.
 #
 # <details><summary>Hint 1: look</summary>
 #
@@ -628,10 +635,14 @@ for name in ("tiny-gpt2", "induction-2l2h"):
     ):
         got = cache_sizes(m, toks, wanted)
         checks.check_equal(got, want, f"cache_sizes of {name}, tokens [{n} 7]")
-    layer_one = [f"blocks.1.{point}" for point in ("hook_in", "ln1.hook_scale", "attn.hook_k")]
+    layer_one = {
+        "blocks.1.hook_in": n * 7 * m.cfg.d_model * 4,
+        "blocks.1.ln1.hook_scale": n * 7 * 4,  # one number a position
+        "blocks.1.attn.hook_k": n * 7 * heads * m.cfg.d_head * 4,
+    }
     got = cache_sizes(m, toks, layer_one.__contains__)
-    assert type(got) is dict and set(got) == set(layer_one), f"kept {sorted(got)}"
-    assert got[layer_one[1]] == n * 7 * 4, "the scale of a layer norm is one number a position"
+    checks.check_equal(got, layer_one, f"cache_sizes of {name}, layer 1, tokens [{n} 7]")
+    assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -910,6 +921,7 @@ for name in ("tiny-gpt2", "induction-2l2h"):
         atol=1e-3,
     )
     assert torch.equal(kept[1], toks), "the tokens were changed"
+    assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -922,8 +934,8 @@ plots.position_grid(
 )
 
 # %% [markdown]
-# The embeddings whisper, and the last MLP shouts, but not everywhere. Look at which positions: before
-# a name, a place or a thing that nobody can know. Loudness is not importance, though. What a part adds
+# The embeddings whisper, and the last MLP shouts, but not everywhere. Look at which positions: at the
+# beginning, and before a name, a place or a thing that nobody can know. Loudness is not importance, though. What a part adds
 # to the *answer* is a question of direction, and the subject of exercise 12.
 
 # %% [markdown]
@@ -1041,8 +1053,23 @@ for name in ("tiny-gpt2", "induction-2l2h"):
             hint="Did a watcher further up change the run? Is it the right point?",
             atol=1e-4,
         )
+    asked = []
+
+    def count(a, asked=asked):
+        """Notes that it was asked."""
+        asked.append(1)
+        return 0
+
+    assert type(record(m, toks, spots[:2], count)) is dict
     got = record(m, toks[:1], spots[:1], lambda a: int(a.numel()))
     assert got == {spots[0]: run[spots[0]].numel() // 2}, "a second call, with another summary"
+    assert len(asked) == 2, "the hooks of the first call were still there in the second one"
+    one, all_of_them = (
+        cost(record, m, toks, list_of, lambda a: 0) for list_of in (spots[:1], spots)
+    )
+    assert all_of_them.ops < 3 * one.ops, (
+        f"{len(spots)} points take {all_of_them.ops / one.ops:.1f} times the work of one: run once"
+    )
     assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
@@ -1180,7 +1207,7 @@ plots.head_grid(
 
 # %% [markdown]
 # Look at layer 1, first in the left grid alone. Two heads seem to work for the answer, and two against
-# it. Now the grid in the middle: three of the four have the opposite sign! These are the heads of
+# it. Now the grid in the middle: all four have the opposite sign! Three of them are the heads of
 # exercise 6 that look for the first or the second name: they push that name, whoever gives, and over
 # both sentences it nearly cancels. Had we stopped at one sentence, we would have written a paper about
 # them. What is left in the mean is in layer 0: one head above all, and a second one.
@@ -1447,7 +1474,9 @@ plots.curves(
 # %% [markdown]
 # The full line is nearly straight in the middle: twice the dose, twice the effect, and in the end the
 # layer norm, which divides by the length of the vector, takes its share. The broken line shows that
-# the place matters as much as the direction: one position earlier, hardly anybody listens.
+# the place matters as much as the direction. One position earlier even two norms towards John change
+# nothing, and half a norm towards Mary next to nothing: the logits are read at the last position, and
+# what stands elsewhere counts only as far as a head of the last layer fetches it.
 
 # %% [markdown]
 # ---
@@ -1588,6 +1617,7 @@ for name in ("tiny-gpt2", "induction-2l2h"):
             rtol=1e-3,
         )
         assert torch.equal(kept[1], given[0]), "the parts were changed"
+        assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1734,6 +1764,7 @@ for name in ("induction-2l2h", "tiny-gpt2"):
         rtol=1e-3,
     )
     assert torch.equal(kept[1], toks), "the tokens were changed"
+    assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %%
@@ -1833,7 +1864,6 @@ def likes_target(logits):
 
 
 got = patch_resid(net, good, bad, likes_target)
-checks.check_tensor(got, "patch_resid", dtype=torch.float32)
 checks.check_shape(got, (net.cfg.n_layers, 5), "patch_resid of tokens [1 5]", axes="layer pos")
 assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 assert abs(float(got[0, 2]) - 1) < 1e-3, (
