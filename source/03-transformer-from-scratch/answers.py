@@ -63,6 +63,29 @@ def embed(tokens, W_E, W_pos, start=0):
     return result
 
 
+# %% [wrong] embed: start shifts the ids instead of the places
+def embed(tokens, W_E, W_pos, start=0):
+    return W_E[(tokens + start) % len(W_E)] + W_pos[: tokens.shape[1]]
+
+
+# %% [wrong] embed: each text has its own place
+def embed(tokens, W_E, W_pos, start=0):
+    return W_E[tokens] + W_pos[start : start + len(tokens), None]
+
+
+# %% [wrong] embed: always float32
+def embed(tokens, W_E, W_pos, start=0):
+    return (W_E[tokens] + W_pos[start : start + tokens.shape[1]]).float()
+
+
+# %% [wrong] embed: torch's module, which learns a table of its own
+def embed(tokens, W_E, W_pos, start=0):
+    words = torch.nn.Embedding.from_pretrained(W_E, freeze=False)
+    rows = words(tokens)
+    rows += W_pos[start : start + tokens.shape[1]]
+    return rows
+
+
 # %% [right] embed: one-hot rows times the table, position numbers
 def embed(tokens, W_E, W_pos, start=0):
     one_hot = torch.nn.functional.one_hot(tokens, len(W_E)).to(W_E.dtype)
@@ -81,6 +104,13 @@ def embed(tokens, W_E, W_pos, start=0):
 def embed(tokens, W_E, W_pos, start=0):
     columns = [W_E[tokens[:, i]] + W_pos[start + i] for i in range(tokens.shape[1])]
     return torch.stack(columns, dim=1)
+
+
+# %% [right] embed: index_select and position numbers
+def embed(tokens, W_E, W_pos, start=0):
+    rows = W_E.index_select(0, tokens.flatten()).reshape(*tokens.shape, -1)
+    places = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+    return rows + W_pos.index_select(0, places).expand_as(rows)
 
 
 # %% [wrong] layer_norm: unbiased variance, divided by d - 1
@@ -183,6 +213,26 @@ def layer_norm(x, w, b, eps):
     return torch.nn.functional.layer_norm(x.float(), (x.shape[-1],), w.float(), b.float(), eps)
 
 
+# %% [wrong] layer_norm: eps squared under the root
+def layer_norm(x, w, b, eps):
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / (centred.square().mean(-1, keepdim=True) + eps**2).sqrt() * w + b
+
+
+# %% [wrong] layer_norm: the variance is not less than eps
+def layer_norm(x, w, b, eps):
+    centred = x - x.mean(-1, keepdim=True)
+    return centred / centred.square().mean(-1, keepdim=True).clamp(min=eps).sqrt() * w + b
+
+
+# %% [wrong] layer_norm: without gradients
+def layer_norm(x, w, b, eps):
+    with torch.no_grad():
+        centred = x - x.mean(-1, keepdim=True)
+        spread = (centred.square().mean(-1, keepdim=True) + eps).sqrt()
+    return centred / spread * w + b
+
+
 # %% [right] layer_norm: torch's own
 def layer_norm(x, w, b, eps):
     return torch.nn.functional.layer_norm(x, (x.shape[-1],), w, b, eps)
@@ -201,6 +251,20 @@ def layer_norm(x, w, b, eps):
         centred = vector - vector.sum() / len(vector)
         rows.append(centred / torch.sqrt(centred.dot(centred) / len(vector) + eps) * w + b)
     return torch.stack(rows).reshape(x.shape)
+
+
+# %% [right] layer_norm: in float64 and back, rsqrt
+def layer_norm(x, w, b, eps):
+    y = x.double()
+    y = y - y.mean(-1, keepdim=True)
+    y = y * torch.rsqrt(y.pow(2).mean(-1, keepdim=True) + eps)
+    return (y * w.double() + b.double()).to(x.dtype)
+
+
+# %% [right] layer_norm: torch's module, scaled by hand
+def layer_norm(x, w, b, eps):
+    module = torch.nn.LayerNorm(x.shape[-1], eps=eps, elementwise_affine=False)
+    return torch.addcmul(b, module(x), w)
 
 
 # %% [wrong] project_to_heads: no bias
@@ -259,6 +323,19 @@ def project_to_heads(x, W, bias):
     return torch.einsum("bpd,hde->bphe", x, W)
 
 
+# %% [wrong] project_to_heads: matrices reshaped to rows of heads, d_head the slow one
+def project_to_heads(x, W, bias):
+    flat = W.permute(1, 2, 0).reshape(x.shape[-1], -1)
+    return (x @ flat).reshape(*x.shape[:2], *bias.shape) + bias
+
+
+# %% [wrong] project_to_heads: a new tensor of numbers
+def project_to_heads(x, W, bias):
+    numbers = [[[row @ M for M in W] for row in text] for text in x]
+    rows = [[[head.tolist() for head in row] for row in text] for text in numbers]
+    return torch.tensor(rows, dtype=x.dtype) + bias
+
+
 # %% [right] project_to_heads: head by head
 def project_to_heads(x, W, bias):
     return torch.stack([x @ W[h] + bias[h] for h in range(len(W))], dim=2)
@@ -274,6 +351,17 @@ def project_to_heads(x, W, bias):
 # %% [right] project_to_heads: tensordot
 def project_to_heads(x, W, bias):
     return torch.tensordot(x, W, dims=([2], [1])) + bias[None, None]
+
+
+# %% [right] project_to_heads: broadcasting matrix products
+def project_to_heads(x, W, bias):
+    return (x[:, :, None, None, :] @ W)[..., 0, :] + bias
+
+
+# %% [right] project_to_heads: a sum over d_model, float64 inside
+def project_to_heads(x, W, bias):
+    out = (x.double()[:, :, None, :, None] * W.double()).sum(3)
+    return (out + bias).to(x.dtype)
 
 
 # %% [wrong] causal_mask: a position does not see itself
@@ -366,6 +454,47 @@ def causal_mask(scores):
     return scores.masked_fill(later, float("-inf"))
 
 
+# %% [wrong] causal_mask: a query sees one key too many
+def causal_mask(scores):
+    n_query, n_key = scores.shape[-2:]
+    later = torch.ones(n_query, n_key, dtype=torch.bool).triu(n_key - n_query + 2)
+    return scores.masked_fill(later, float("-inf"))
+
+
+# %% [wrong] causal_mask: the smallest float instead of minus infinity
+def causal_mask(scores):
+    n_query, n_key = scores.shape[-2:]
+    later = torch.ones(n_query, n_key, dtype=torch.bool).triu(n_key - n_query + 1)
+    return scores.masked_fill(later, torch.finfo(scores.dtype).min)
+
+
+# %% [wrong] causal_mask: the offset has the wrong sign
+def causal_mask(scores):
+    n_query, n_key = scores.shape[-2:]
+    later = torch.ones(n_query, n_key, dtype=torch.bool).triu(n_query - n_key + 1)
+    return scores.masked_fill(later, float("-inf"))
+
+
+# %% [wrong] causal_mask: only the first head
+def causal_mask(scores):
+    n_query, n_key = scores.shape[-2:]
+    later = torch.ones(n_query, n_key, dtype=torch.bool).triu(n_key - n_query + 1)
+    scores = scores.clone()
+    scores[:, 0].masked_fill_(later, float("-inf"))
+    return scores
+
+
+# %% [wrong] causal_mask: through numpy and back
+def causal_mask(scores):
+    import numpy as np
+
+    n_query, n_key = scores.shape[-2:]
+    later = np.triu(np.ones((n_query, n_key), dtype=bool), n_key - n_query + 1)
+    return torch.from_numpy(
+        np.where(later, -np.inf, scores.detach().numpy()).astype(str(scores.dtype)[6:])
+    )
+
+
 # %% [right] causal_mask: position numbers compared
 def causal_mask(scores):
     n_query, n_key = scores.shape[-2:]
@@ -389,6 +518,22 @@ def causal_mask(scores):
     for row in range(n_query):
         masked[..., row, row + 1 + n_key - n_query :] = float("-inf")
     return masked
+
+
+# %% [right] causal_mask: where, with a float
+def causal_mask(scores):
+    nq, nk = scores.shape[-2:]
+    seen = torch.tril(torch.ones(nq, nk, device=scores.device), nk - nq) == 1
+    return torch.where(seen, scores, float("-inf"))
+
+
+# %% [right] causal_mask: numpy makes the triangle
+def causal_mask(scores):
+    import numpy as np
+
+    nq, nk = scores.shape[-2:]
+    hidden = torch.from_numpy(np.triu(np.ones((nq, nk), dtype=bool), nk - nq + 1))
+    return scores.masked_fill(hidden.to(scores.device), -math.inf)
 
 
 # %% [wrong] attention_pattern: no scale
@@ -486,6 +631,49 @@ def attention_pattern(q, k, mask):
     return mask(turned / size**0.5).softmax(dim=-1)
 
 
+# %% [wrong] attention_pattern: multiplied before the axes are moved
+def attention_pattern(q, k, mask):
+    scores = (
+        q @ k.transpose(-1, -2)
+        if q.shape == k.shape
+        else q.permute(0, 2, 1, 3) @ k.permute(0, 2, 3, 1)
+    )
+    return mask(scores / q.shape[-1] ** 0.5).softmax(-1)
+
+
+# %% [wrong] attention_pattern: divided by the root of the number of keys
+def attention_pattern(q, k, mask):
+    return mask(torch.einsum("bqhe,bkhe->bhqk", q, k) / k.shape[1] ** 0.5).softmax(-1)
+
+
+# %% [wrong] attention_pattern: q and k are made unit vectors
+def attention_pattern(q, k, mask):
+    q, k = (t / t.norm(dim=-1, keepdim=True) for t in (q, k))
+    return mask(torch.einsum("bqhe,bkhe->bhqk", q, k) * q.shape[-1] ** 0.5).softmax(-1)
+
+
+# %% [wrong] attention_pattern: a scale of 8, as in the real GPT-2
+def attention_pattern(q, k, mask):
+    return mask(torch.einsum("bqhe,bkhe->bhqk", q, k) / 8).softmax(-1)
+
+
+# %% [wrong] attention_pattern: q is scaled in place
+def attention_pattern(q, k, mask):
+    q /= q.shape[-1] ** 0.5
+    return mask(torch.einsum("bqhe,bkhe->bhqk", q, k)).softmax(-1)
+
+
+# %% [wrong] attention_pattern: the scores
+def attention_pattern(q, k, mask):
+    return mask(torch.einsum("bqhe,bkhe->bhqk", q, k) / q.shape[-1] ** 0.5)
+
+
+# %% [wrong] attention_pattern: exponentials without dividing by their sum
+def attention_pattern(q, k, mask):
+    scores = mask(torch.einsum("bqhe,bkhe->bhqk", q, k) / q.shape[-1] ** 0.5)
+    return (scores - scores.amax(-1, keepdim=True)).exp()
+
+
 # %% [right] attention_pattern: with @
 def attention_pattern(q, k, mask):
     scores = q.permute(0, 2, 1, 3) @ k.permute(0, 2, 3, 1)
@@ -510,6 +698,28 @@ def attention_pattern(q, k, mask):
 # %% [right] attention_pattern: scaled after the mask
 def attention_pattern(q, k, mask):
     return (mask(torch.einsum("bqhe,bkhe->bhqk", q, k)) / q.shape[-1] ** 0.5).softmax(dim=-1)
+
+
+# %% [right] attention_pattern: text by text
+def attention_pattern(q, k, mask):
+    out = []
+    for i in range(len(q)):
+        s = (q[i].transpose(0, 1) @ k[i].permute(1, 2, 0)) / math.sqrt(q.shape[-1])
+        out.append(mask(s[None])[0].softmax(-1))
+    return torch.stack(out)
+
+
+# %% [right] attention_pattern: log_softmax, float64 inside
+def attention_pattern(q, k, mask):
+    scores = torch.einsum("bqhe,bkhe->bhqk", q.double(), k.double()) / q.shape[-1] ** 0.5
+    return mask(scores).log_softmax(-1).exp().to(q.dtype)
+
+
+# %% [right] attention_pattern: each vector scaled by the fourth root
+def attention_pattern(q, k, mask):
+    root = q.shape[-1] ** 0.25
+    scores = torch.matmul((q / root).transpose(1, 2), (k / root).transpose(1, 2).mT)
+    return torch.nn.functional.softmax(mask(scores), dim=3)
 
 
 # %% [wrong] attention_output: summed over the queries
@@ -587,6 +797,35 @@ def attention_output(pattern, v, W_O, b_O):
     return torch.einsum("bqhe,hed->bqd", z, W_O) + b_O
 
 
+# %% [wrong] attention_output: pattern @ v where the axes are not moved, if they happen to fit
+def attention_output(pattern, v, W_O, b_O):
+    z = (
+        pattern @ v
+        if v.shape[1] == pattern.shape[1]
+        else torch.einsum("bhqk,bkhe->bhqe", pattern, v)
+    )
+    return torch.einsum("bhqe,hed->bqd", z, W_O) + b_O
+
+
+# %% [wrong] attention_output: softmax once more
+def attention_output(pattern, v, W_O, b_O):
+    z = torch.einsum("bhqk,bkhe->bqhe", pattern.softmax(-1), v)
+    return torch.einsum("bqhe,hed->bqd", z, W_O) + b_O
+
+
+# %% [wrong] attention_output: W_O transposed where the shapes allow it
+def attention_output(pattern, v, W_O, b_O):
+    z = torch.einsum("bhqk,bkhe->bqhe", pattern, v)
+    W = W_O.transpose(1, 2) if W_O.shape[1] == W_O.shape[2] else W_O
+    return torch.einsum("bqhe,hed->bqd", z, W) + b_O
+
+
+# %% [wrong] attention_output: the pattern is detached
+def attention_output(pattern, v, W_O, b_O):
+    z = torch.einsum("bhqk,bkhe->bqhe", pattern.detach(), v)
+    return torch.einsum("bqhe,hed->bqd", z, W_O) + b_O
+
+
 # %% [right] attention_output: one einsum
 def attention_output(pattern, v, W_O, b_O):
     return torch.einsum("bhqk,bkhe,hed->bqd", pattern, v, W_O) + b_O
@@ -610,6 +849,20 @@ def attention_output(pattern, v, W_O, b_O):
 def attention_output(pattern, v, W_O, b_O):
     moved = torch.einsum("bkhe,hed->bkhd", v, W_O)
     return torch.einsum("bhqk,bkhd->bqd", pattern, moved) + b_O
+
+
+# %% [right] attention_output: broadcasting and sums
+def attention_output(pattern, v, W_O, b_O):
+    z = (pattern[..., None] * v.permute(0, 2, 1, 3)[:, :, None]).sum(3)
+    return (z @ W_O).sum(1) + b_O
+
+
+# %% [right] attention_output: torch's own for the flattened heads
+def attention_output(pattern, v, W_O, b_O):
+    batch, heads, _, _ = pattern.shape
+    z = torch.bmm(pattern.flatten(0, 1), v.transpose(1, 2).flatten(0, 1))
+    z = z.unflatten(0, (batch, heads)).transpose(1, 2).flatten(2)
+    return torch.nn.functional.linear(z, W_O.flatten(0, 1).T, b_O)
 
 
 # %% [wrong] from_gpt2: keys before queries
@@ -1498,6 +1751,178 @@ def from_gpt2(weights_in_file, n_heads):
     }
 
 
+# %% [wrong] from_gpt2: the biases with d_head before head
+def from_gpt2(weights_in_file, n_heads):
+    f = {k.removeprefix("transformer."): t for k, t in weights_in_file.items()}
+    n_layers = 1 + max(int(k.split(".")[1]) for k in f if k.startswith("h."))
+    d = f["wte.weight"].shape[1]
+    e = d // n_heads
+    blocks = []
+    for n in range(n_layers):
+        part = {k.removeprefix(f"h.{n}."): t for k, t in f.items() if k.startswith(f"h.{n}.")}
+        layer = {
+            f"ln{i}_{s}": part[f"ln_{i}.{s2}"]
+            for i in (1, 2)
+            for s, s2 in (("w", "weight"), ("b", "bias"))
+        }
+        ws = part["attn.c_attn.weight"].split(d, dim=1)
+        bs = part["attn.c_attn.bias"].split(d)
+        for s, w, b in zip("QKV", ws, bs):
+            layer["W_" + s] = torch.stack(w.split(e, dim=1))
+            layer["b_" + s] = b.reshape(e, n_heads).T
+        layer["W_O"] = torch.stack(part["attn.c_proj.weight"].split(e, dim=0))
+        layer["b_O"] = part["attn.c_proj.bias"]
+        for s, name in (("in", "mlp.c_fc"), ("out", "mlp.c_proj")):
+            layer["W_" + s], layer["b_" + s] = part[name + ".weight"], part[name + ".bias"]
+        blocks.append(layer)
+    return {
+        "W_E": f["wte.weight"],
+        "W_pos": f["wpe.weight"],
+        "W_U": f["wte.weight"].T,
+        "ln_w": f["ln_f.weight"],
+        "ln_b": f["ln_f.bias"],
+        "blocks": blocks,
+    }
+
+
+# %% [wrong] from_gpt2: one digit is read of a layer's number
+def from_gpt2(weights_in_file, n_heads):
+    f = {k.removeprefix("transformer."): t for k, t in weights_in_file.items()}
+    n_layers = 1 + max(int(k[2]) for k in f if k.startswith("h."))
+    d = f["wte.weight"].shape[1]
+    e = d // n_heads
+    blocks = []
+    for n in range(n_layers):
+        part = {k.removeprefix(f"h.{n}."): t for k, t in f.items() if k.startswith(f"h.{n}.")}
+        layer = {
+            f"ln{i}_{s}": part[f"ln_{i}.{s2}"]
+            for i in (1, 2)
+            for s, s2 in (("w", "weight"), ("b", "bias"))
+        }
+        ws = part["attn.c_attn.weight"].split(d, dim=1)
+        bs = part["attn.c_attn.bias"].split(d)
+        for s, w, b in zip("QKV", ws, bs):
+            layer["W_" + s] = torch.stack(w.split(e, dim=1))
+            layer["b_" + s] = b.reshape(n_heads, e)
+        layer["W_O"] = torch.stack(part["attn.c_proj.weight"].split(e, dim=0))
+        layer["b_O"] = part["attn.c_proj.bias"]
+        for s, name in (("in", "mlp.c_fc"), ("out", "mlp.c_proj")):
+            layer["W_" + s], layer["b_" + s] = part[name + ".weight"], part[name + ".bias"]
+        blocks.append(layer)
+    return {
+        "W_E": f["wte.weight"],
+        "W_pos": f["wpe.weight"],
+        "W_U": f["wte.weight"].T,
+        "ln_w": f["ln_f.weight"],
+        "ln_b": f["ln_f.bias"],
+        "blocks": blocks,
+    }
+
+
+# %% [wrong] from_gpt2: parts of layer 1 and of 10 are taken for each other
+def from_gpt2(weights_in_file, n_heads):
+    f = {k.removeprefix("transformer."): t for k, t in weights_in_file.items()}
+    n_layers = 1 + max(int(k.split(".")[1]) for k in f if k.startswith("h."))
+    d = f["wte.weight"].shape[1]
+    e = d // n_heads
+    blocks = []
+    for n in range(n_layers):
+        part = {k.split(".", 2)[-1]: t for k, t in f.items() if k.startswith(f"h.{n}")}
+        layer = {
+            f"ln{i}_{s}": part[f"ln_{i}.{s2}"]
+            for i in (1, 2)
+            for s, s2 in (("w", "weight"), ("b", "bias"))
+        }
+        ws = part["attn.c_attn.weight"].split(d, dim=1)
+        bs = part["attn.c_attn.bias"].split(d)
+        for s, w, b in zip("QKV", ws, bs):
+            layer["W_" + s] = torch.stack(w.split(e, dim=1))
+            layer["b_" + s] = b.reshape(n_heads, e)
+        layer["W_O"] = torch.stack(part["attn.c_proj.weight"].split(e, dim=0))
+        layer["b_O"] = part["attn.c_proj.bias"]
+        for s, name in (("in", "mlp.c_fc"), ("out", "mlp.c_proj")):
+            layer["W_" + s], layer["b_" + s] = part[name + ".weight"], part[name + ".bias"]
+        blocks.append(layer)
+    return {
+        "W_E": f["wte.weight"],
+        "W_pos": f["wpe.weight"],
+        "W_U": f["wte.weight"].T,
+        "ln_w": f["ln_f.weight"],
+        "ln_b": f["ln_f.bias"],
+        "blocks": blocks,
+    }
+
+
+# %% [wrong] from_gpt2: the heads are dealt out in turn
+def from_gpt2(weights_in_file, n_heads):
+    f = {k.removeprefix("transformer."): t for k, t in weights_in_file.items()}
+    n_layers = 1 + max(int(k.split(".")[1]) for k in f if k.startswith("h."))
+    d = f["wte.weight"].shape[1]
+    e = d // n_heads
+    blocks = []
+    for n in range(n_layers):
+        part = {k.removeprefix(f"h.{n}."): t for k, t in f.items() if k.startswith(f"h.{n}.")}
+        layer = {
+            f"ln{i}_{s}": part[f"ln_{i}.{s2}"]
+            for i in (1, 2)
+            for s, s2 in (("w", "weight"), ("b", "bias"))
+        }
+        ws = part["attn.c_attn.weight"].split(d, dim=1)
+        bs = part["attn.c_attn.bias"].split(d)
+        for s, w, b in zip("QKV", ws, bs):
+            layer["W_" + s] = torch.stack([w[:, h::n_heads] for h in range(n_heads)])
+            layer["b_" + s] = b.reshape(n_heads, e)
+        layer["W_O"] = torch.stack(part["attn.c_proj.weight"].split(e, dim=0))
+        layer["b_O"] = part["attn.c_proj.bias"]
+        for s, name in (("in", "mlp.c_fc"), ("out", "mlp.c_proj")):
+            layer["W_" + s], layer["b_" + s] = part[name + ".weight"], part[name + ".bias"]
+        blocks.append(layer)
+    return {
+        "W_E": f["wte.weight"],
+        "W_pos": f["wpe.weight"],
+        "W_U": f["wte.weight"].T,
+        "ln_w": f["ln_f.weight"],
+        "ln_b": f["ln_f.bias"],
+        "blocks": blocks,
+    }
+
+
+# %% [wrong] from_gpt2: the prefix is taken off only if every name has it
+def from_gpt2(weights_in_file, n_heads):
+    f = dict(weights_in_file)
+    if all(k.startswith("transformer.") for k in f):
+        f = {k[len("transformer.") :]: t for k, t in f.items()}
+    n_layers = 1 + max(int(k.split(".")[1]) for k in f if k.startswith("h."))
+    d = f["wte.weight"].shape[1]
+    e = d // n_heads
+    blocks = []
+    for n in range(n_layers):
+        part = {k.removeprefix(f"h.{n}."): t for k, t in f.items() if k.startswith(f"h.{n}.")}
+        layer = {
+            f"ln{i}_{s}": part[f"ln_{i}.{s2}"]
+            for i in (1, 2)
+            for s, s2 in (("w", "weight"), ("b", "bias"))
+        }
+        ws = part["attn.c_attn.weight"].split(d, dim=1)
+        bs = part["attn.c_attn.bias"].split(d)
+        for s, w, b in zip("QKV", ws, bs):
+            layer["W_" + s] = torch.stack(w.split(e, dim=1))
+            layer["b_" + s] = b.reshape(n_heads, e)
+        layer["W_O"] = torch.stack(part["attn.c_proj.weight"].split(e, dim=0))
+        layer["b_O"] = part["attn.c_proj.bias"]
+        for s, name in (("in", "mlp.c_fc"), ("out", "mlp.c_proj")):
+            layer["W_" + s], layer["b_" + s] = part[name + ".weight"], part[name + ".bias"]
+        blocks.append(layer)
+    return {
+        "W_E": f["wte.weight"],
+        "W_pos": f["wpe.weight"],
+        "W_U": f["wte.weight"].T,
+        "ln_w": f["ln_f.weight"],
+        "ln_b": f["ln_f.bias"],
+        "blocks": blocks,
+    }
+
+
 # %% [right] from_gpt2: counted layers, chunks and permute
 def from_gpt2(weights_in_file, n_heads):
     file = {name.removeprefix("transformer."): t for name, t in weights_in_file.items()}
@@ -1578,6 +2003,40 @@ def from_gpt2(weights_in_file, n_heads):
     return result
 
 
+# %% [right] from_gpt2: the file's own copy of the tied matrix where it has one, all copied
+def from_gpt2(weights_in_file, n_heads):
+    f = {k.removeprefix("transformer."): t for k, t in weights_in_file.items()}
+    n_layers = 1 + max(int(k.split(".")[1]) for k in f if k.startswith("h."))
+    d = f["wte.weight"].shape[1]
+    e = d // n_heads
+    blocks = []
+    for n in range(n_layers):
+        part = {k.removeprefix(f"h.{n}."): t for k, t in f.items() if k.startswith(f"h.{n}.")}
+        layer = {
+            f"ln{i}_{s}": part[f"ln_{i}.{s2}"]
+            for i in (1, 2)
+            for s, s2 in (("w", "weight"), ("b", "bias"))
+        }
+        ws = part["attn.c_attn.weight"].split(d, dim=1)
+        bs = part["attn.c_attn.bias"].split(d)
+        for s, w, b in zip("QKV", ws, bs):
+            layer["W_" + s] = torch.stack(w.split(e, dim=1))
+            layer["b_" + s] = b.reshape(n_heads, e)
+        layer["W_O"] = torch.stack(part["attn.c_proj.weight"].split(e, dim=0))
+        layer["b_O"] = part["attn.c_proj.bias"]
+        for s, name in (("in", "mlp.c_fc"), ("out", "mlp.c_proj")):
+            layer["W_" + s], layer["b_" + s] = part[name + ".weight"], part[name + ".bias"]
+        blocks.append(layer)
+    return {
+        "W_E": f["wte.weight"],
+        "W_pos": f["wpe.weight"],
+        "W_U": f.get("lm_head.weight", f["wte.weight"]).T.clone(),
+        "ln_w": f["ln_f.weight"],
+        "ln_b": f["ln_f.bias"],
+        "blocks": blocks,
+    }
+
+
 # %% [wrong] gelu: the exact one
 def gelu(x):
     return torch.nn.functional.gelu(x)
@@ -1634,6 +2093,29 @@ def gelu(x):
     return x.mul_(cdf)
 
 
+# %% [wrong] gelu: the cube's sign is lost
+def gelu(x):
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x.abs() ** 3)
+    return 0.5 * x * (1 + torch.tanh(inner))
+
+
+# %% [wrong] gelu: silu
+def gelu(x):
+    return torch.nn.functional.silu(x)
+
+
+# %% [wrong] gelu: 0.8 for the root of two over pi
+def gelu(x):
+    return 0.5 * x * (1 + torch.tanh(0.798 * (x + 0.044715 * x**3)))
+
+
+# %% [wrong] gelu: numbers of Python's own
+def gelu(x):
+    c = math.sqrt(2 / math.pi)
+    bent = [0.5 * v * (1 + math.tanh(c * (v + 0.044715 * v**3))) for v in x.flatten().tolist()]
+    return torch.tensor(bent, dtype=x.dtype).reshape(x.shape)
+
+
 # %% [right] gelu: torch's own, the other kind
 def gelu(x):
     return torch.nn.functional.gelu(x, approximate="tanh")
@@ -1642,6 +2124,20 @@ def gelu(x):
 # %% [right] gelu: by the sigmoid
 def gelu(x):
     return x * torch.sigmoid(2 * (2 / torch.pi) ** 0.5 * (x + 0.044715 * torch.pow(x, 3)))
+
+
+# %% [right] gelu: float64 inside, the polynomial by Horner
+def gelu(x):
+    y = x.double()
+    inner = math.sqrt(2 / math.pi) * y * (1 + 0.044715 * y * y)
+    return (y * (1 + inner.tanh()) / 2).to(x.dtype)
+
+
+# %% [right] gelu: number by number
+def gelu(x):
+    c = (2 / math.pi) ** 0.5
+    out = [0.5 * v * (1 + torch.tanh(c * (v + 0.044715 * v**3))) for v in x.reshape(-1)]
+    return torch.stack(out).reshape(x.shape)
 
 
 # %% [wrong] mlp: no bend
@@ -1713,6 +2209,19 @@ def mlp(x, W_in, b_in, W_out, b_out, activation):
     for n, bent in enumerate(activation(x @ W_in + b_in).unbind(dim=-1)):
         result = result + bent[..., None] * W_out[n]
     return result
+
+
+# %% [right] mlp: position by position
+def mlp(x, W_in, b_in, W_out, b_out, activation):
+    out = [activation(x[:, p] @ W_in + b_in) @ W_out + b_out for p in range(x.shape[1])]
+    return torch.stack(out, dim=1)
+
+
+# %% [right] mlp: addmm on all positions in one row
+def mlp(x, W_in, b_in, W_out, b_out, activation):
+    flat = x.reshape(-1, x.shape[-1])
+    neurons = activation(torch.addmm(b_in, flat, W_in))
+    return torch.addmm(b_out, neurons, W_out).reshape(*x.shape[:-1], -1)
 
 
 # %% [wrong] block: norms after the addition, as in the first transformer
@@ -1788,6 +2297,30 @@ def block(x, norm_1, attention, norm_2, mlp_of):
     return x
 
 
+# %% [wrong] block: the MLP reads the stream without a norm, the norm is applied to what it adds
+def block(x, norm_1, attention, norm_2, mlp_of):
+    x = x + attention(norm_1(x))
+    return x + norm_2(mlp_of(x))
+
+
+# %% [wrong] block: the MLP is added to the stream of before
+def block(x, norm_1, attention, norm_2, mlp_of):
+    mid = x + attention(norm_1(x))
+    return x + mlp_of(norm_2(mid))
+
+
+# %% [wrong] block: attention computed twice
+def block(x, norm_1, attention, norm_2, mlp_of):
+    return x + attention(norm_1(x)) + mlp_of(norm_2(x + attention(norm_1(x))))
+
+
+# %% [wrong] block: the sum is taken in place through a view
+def block(x, norm_1, attention, norm_2, mlp_of):
+    x = x.view(x.shape)
+    x.add_(attention(norm_1(x)))
+    return x + mlp_of(norm_2(x))
+
+
 # %% [right] block: one variable, new tensors
 def block(x, norm_1, attention, norm_2, mlp_of):
     x = x + attention(norm_1(x))
@@ -1801,6 +2334,13 @@ def block(x, norm_1, attention, norm_2, mlp_of):
     stream += attention(norm_1(stream))
     stream += mlp_of(norm_2(stream))
     return stream
+
+
+# %% [right] block: torch.add, parts summed at the end
+def block(x, norm_1, attention, norm_2, mlp_of):
+    a = attention(norm_1(x))
+    m = mlp_of(norm_2(torch.add(x, a)))
+    return torch.stack([x, a, m]).sum(0)
 
 
 # %% [wrong] transformer: no final norm
@@ -1884,6 +2424,31 @@ def transformer(tokens, embedding, blocks, final_norm, W_U):
     return final_norm(x) @ W_U
 
 
+# %% [wrong] transformer: W_U's transpose if it is square
+def transformer(tokens, embedding, blocks, final_norm, W_U):
+    x = embedding(tokens)
+    for layer in blocks:
+        x = layer(x)
+    W = W_U.T if W_U.shape[0] == W_U.shape[1] else W_U
+    return final_norm(x) @ W
+
+
+# %% [wrong] transformer: log-probabilities
+def transformer(tokens, embedding, blocks, final_norm, W_U):
+    x = embedding(tokens)
+    for layer in blocks:
+        x = layer(x)
+    return (final_norm(x) @ W_U).log_softmax(-1)
+
+
+# %% [wrong] transformer: the blocks are taken out of the list
+def transformer(tokens, embedding, blocks, final_norm, W_U):
+    x = embedding(tokens)
+    while blocks:
+        x = blocks.pop(0)(x)
+    return final_norm(x) @ W_U
+
+
 # %% [right] transformer: reduce
 def transformer(tokens, embedding, blocks, final_norm, W_U):
     from functools import reduce
@@ -1898,6 +2463,14 @@ def transformer(tokens, embedding, blocks, final_norm, W_U):
     for number in range(len(blocks)):
         x = blocks[number](x)
     return torch.nn.functional.linear(final_norm(x), W_U.T)
+
+
+# %% [right] transformer: einsum, recursion
+def transformer(tokens, embedding, blocks, final_norm, W_U):
+    def after(n):
+        return embedding(tokens) if n == 0 else blocks[n - 1](after(n - 1))
+
+    return torch.einsum("bpd,dv->bpv", final_norm(after(len(blocks))), W_U)
 
 
 # %% [wrong] sample: multiplied by the temperature
@@ -2149,6 +2722,90 @@ def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
     return torch.multinomial(probs, 1)[:, 0]
 
 
+# %% [wrong] sample: the logits are divided in place
+def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(-1)
+    logits /= temperature
+    probs = logits.softmax(-1)
+    if top_k is not None:
+        floor = probs.topk(top_k, dim=-1).values[:, -1:]
+        probs = probs * (probs >= floor)
+        probs = probs / probs.sum(-1, keepdim=True)
+    if top_p is not None:
+        ranked, order = probs.sort(dim=-1, descending=True)
+        out = ranked.cumsum(-1) - ranked >= top_p
+        probs = probs.masked_fill(out.gather(-1, order.argsort(-1)), 0.0)
+    line = probs.cumsum(-1)
+    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+
+
+# %% [wrong] sample: temperature 0 is not special
+def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
+    probs = (logits / temperature).softmax(-1)
+    if top_k is not None:
+        floor = probs.topk(top_k, dim=-1).values[:, -1:]
+        probs = probs * (probs >= floor)
+        probs = probs / probs.sum(-1, keepdim=True)
+    if top_p is not None:
+        ranked, order = probs.sort(dim=-1, descending=True)
+        out = ranked.cumsum(-1) - ranked >= top_p
+        probs = probs.masked_fill(out.gather(-1, order.argsort(-1)), 0.0)
+    line = probs.cumsum(-1)
+    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+
+
+# %% [wrong] sample: the nucleus in the order of the ids
+def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(-1)
+    probs = (logits / temperature).softmax(-1)
+    if top_k is not None:
+        floor = probs.topk(top_k, dim=-1).values[:, -1:]
+        probs = probs * (probs >= floor)
+        probs = probs / probs.sum(-1, keepdim=True)
+    if top_p is not None:
+        ranked, order = probs, torch.arange(probs.shape[-1]).expand_as(probs)
+        out = ranked.cumsum(-1) - ranked >= top_p
+        probs = probs.masked_fill(out.gather(-1, order.argsort(-1)), 0.0)
+    line = probs.cumsum(-1)
+    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+
+
+# %% [wrong] sample: the nucleus has the order for its inverse
+def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(-1)
+    probs = (logits / temperature).softmax(-1)
+    if top_k is not None:
+        floor = probs.topk(top_k, dim=-1).values[:, -1:]
+        probs = probs * (probs >= floor)
+        probs = probs / probs.sum(-1, keepdim=True)
+    if top_p is not None:
+        ranked, order = probs.sort(dim=-1, descending=True)
+        out = ranked.cumsum(-1) - ranked >= top_p
+        probs = probs.masked_fill(out.gather(-1, order), 0.0)
+    line = probs.cumsum(-1)
+    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+
+
+# %% [wrong] sample: top_k and top_p exclude each other
+def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(-1)
+    probs = (logits / temperature).softmax(-1)
+    if top_k is not None:
+        floor = probs.topk(top_k, dim=-1).values[:, -1:]
+        probs = probs * (probs >= floor)
+        probs = probs / probs.sum(-1, keepdim=True)
+    elif top_p is not None:
+        ranked, order = probs.sort(dim=-1, descending=True)
+        out = ranked.cumsum(-1) - ranked >= top_p
+        probs = probs.masked_fill(out.gather(-1, order.argsort(-1)), 0.0)
+    line = probs.cumsum(-1)
+    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+
+
 # %% [right] sample: minus infinity for what is out, row by row
 def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
     if temperature == 0:
@@ -2191,6 +2848,38 @@ def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
     line = probs.cumsum(-1)
     line = line / line[:, -1:]
     return torch.searchsorted(line, u.double()[:, None], right=True)[:, 0]
+
+
+# %% [right] sample: numpy, row by row
+def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
+    import numpy as np
+
+    out = []
+    for row, x in zip(logits.detach().cpu().double().numpy(), u.cpu().double().numpy()):
+        if temperature == 0:
+            out.append(int(row.argmax()))
+            continue
+        row = row / temperature
+        p = np.exp(row - row.max())
+        p /= p.sum()
+        order = np.argsort(-p, kind="stable")
+        if top_k is not None:
+            p[order[top_k:]] = 0
+            p /= p.sum()
+        if top_p is not None:
+            total, kept = 0.0, []
+            for i in order:
+                kept.append(i)
+                total += p[i]
+                if total >= top_p:
+                    break
+            q = np.zeros_like(p)
+            q[kept] = p[kept]
+            p = q / q.sum()
+        c = p.cumsum()
+        c /= c[-1]
+        out.append(int(np.searchsorted(c, x, side="right")))
+    return torch.tensor(out, device=logits.device)
 
 
 # %% [wrong] cached_attention: the past is forgotten
@@ -2293,6 +2982,33 @@ def cached_attention(x, past, heads_of, pattern_of, output_of):
     return output_of(pattern_of(q, k), v)
 
 
+# %% [wrong] cached_attention: only the last new position is answered
+def cached_attention(x, past, heads_of, pattern_of, output_of):
+    q, k, v = heads_of(x)
+    if past is not None:
+        k, v = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
+        q = q[:, -1:]
+    return output_of(pattern_of(q, k), v), (k, v)
+
+
+# %% [wrong] cached_attention: the pair as a list
+def cached_attention(x, past, heads_of, pattern_of, output_of):
+    q, k, v = heads_of(x)
+    if past:
+        k, v = (torch.cat(two, 1) for two in zip(past, (k, v)))
+    return output_of(pattern_of(q, k), v), [k, v]
+
+
+# %% [wrong] cached_attention: the output of all positions, old and new
+def cached_attention(x, past, heads_of, pattern_of, output_of):
+    q, k, v = heads_of(x)
+    n = q.shape[1]
+    if past is not None:
+        k, v = torch.cat([past[0], k], 1), torch.cat([past[1], v], 1)
+        q = torch.cat([k[:, :-n], q], 1)
+    return output_of(pattern_of(q, k), v), (k, v)
+
+
 # %% [right] cached_attention: hstack, pair by pair
 def cached_attention(x, past, heads_of, pattern_of, output_of):
     q, *new = heads_of(x)
@@ -2307,6 +3023,28 @@ def cached_attention(x, past, heads_of, pattern_of, output_of):
     old_k, old_v = (k[:, :0], v[:, :0]) if past is None else past
     both = tuple(torch.cat(pair, 1) for pair in ((old_k, k), (old_v, v)))
     return output_of(pattern_of(q, both[0]), both[1]), both
+
+
+# %% [right] cached_attention: zipped pairs
+def cached_attention(x, past, heads_of, pattern_of, output_of):
+    q, k, v = heads_of(x)
+    if past:
+        k, v = (torch.cat(two, 1) for two in zip(past, (k, v)))
+    return output_of(pattern_of(q, k), v), (k, v)
+
+
+# %% [right] cached_attention: new tensors filled in two pieces
+def cached_attention(x, past, heads_of, pattern_of, output_of):
+    q, k, v = heads_of(x)
+    old = 0 if past is None else past[0].shape[1]
+    both = []
+    for i, new in enumerate((k, v)):
+        whole = new.new_empty(new.shape[0], old + new.shape[1], *new.shape[2:])
+        if old:
+            whole[:, :old] = past[i]
+        whole[:, old:] = new
+        both.append(whole)
+    return output_of(pattern_of(q, both[0]), both[1]), tuple(both)
 
 
 # %% [wrong] next_token_loss: not shifted
@@ -2389,6 +3127,30 @@ def next_token_loss(logits, tokens):
     return -log_probs.gather(-1, tokens[:, -1:]).mean()
 
 
+# %% [wrong] next_token_loss: averaged over texts, summed over positions
+def next_token_loss(logits, tokens):
+    logp = logits[:, :-1].log_softmax(-1)
+    return -logp.gather(-1, tokens[:, 1:, None]).sum(1).mean()
+
+
+# %% [wrong] next_token_loss: two tokens ahead
+def next_token_loss(logits, tokens):
+    logp = logits[:, :-2].log_softmax(-1)
+    return -logp.gather(-1, tokens[:, 2:, None]).mean()
+
+
+# %% [wrong] next_token_loss: a new tensor without history
+def next_token_loss(logits, tokens):
+    logp = logits[:, :-1].log_softmax(-1)
+    return torch.tensor(-logp.gather(-1, tokens[:, 1:, None]).mean().item(), dtype=logits.dtype)
+
+
+# %% [wrong] next_token_loss: log of softmax with a small number under it
+def next_token_loss(logits, tokens):
+    p = logits[:, :-1].softmax(-1)
+    return -(p.gather(-1, tokens[:, 1:, None]) + 1e-9).log().mean()
+
+
 # %% [right] next_token_loss: torch's cross-entropy
 def next_token_loss(logits, tokens):
     from torch.nn.functional import cross_entropy
@@ -2408,6 +3170,21 @@ def next_token_loss(logits, tokens):
     answers = torch.nn.functional.one_hot(tokens[:, 1:], logits.shape[-1])
     log_probs = torch.log_softmax(logits[:, :-1], dim=-1)
     return -torch.where(answers.bool(), log_probs, 0.0).sum(-1).mean()
+
+
+# %% [right] next_token_loss: classes in the second axis
+def next_token_loss(logits, tokens):
+    return torch.nn.functional.cross_entropy(logits[:, :-1].transpose(1, 2), tokens[:, 1:])
+
+
+# %% [right] next_token_loss: bet by bet
+def next_token_loss(logits, tokens):
+    costs = []
+    for b in range(tokens.shape[0]):
+        for p in range(tokens.shape[1] - 1):
+            row = logits[b, p]
+            costs.append(torch.logsumexp(row, 0) - row[tokens[b, p + 1]])
+    return torch.stack(costs).mean()
 
 
 # %% [wrong] train_step: gradients are not cleared
@@ -2509,6 +3286,47 @@ def train_step(net, optimizer, tokens, loss_of):
     return loss.item()
 
 
+# %% [wrong] train_step: the gradient is clipped
+def train_step(net, optimizer, tokens, loss_of):
+    loss = loss_of(net(tokens), tokens)
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(net.parameters(), 0.1)
+    optimizer.step()
+    return loss.item()
+
+
+# %% [wrong] train_step: the loss over the number of texts
+def train_step(net, optimizer, tokens, loss_of):
+    loss = loss_of(net(tokens), tokens) / len(tokens)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+# %% [wrong] train_step: text by text
+def train_step(net, optimizer, tokens, loss_of):
+    losses = []
+    for row in tokens:
+        loss = loss_of(net(row[None]), row[None])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return sum(losses) / len(losses)
+
+
+# %% [wrong] train_step: the momentum is forgotten with the gradient
+def train_step(net, optimizer, tokens, loss_of):
+    loss = loss_of(net(tokens), tokens)
+    optimizer.zero_grad()
+    optimizer.state.clear()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
 # %% [right] train_step: cleared by the module
 def train_step(net, optimizer, tokens, loss_of):
     net.zero_grad()
@@ -2526,6 +3344,28 @@ def train_step(net, optimizer, tokens, loss_of):
         p.grad = grad
     optimizer.step()
     return loss.item()
+
+
+# %% [right] train_step: cleared by hand, and after it as well
+def train_step(net, optimizer, tokens, loss_of):
+    for p in net.parameters():
+        p.grad = None
+    loss = loss_of(net(tokens), tokens)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=False)
+    return float(loss)
+
+
+# %% [right] train_step: the optimizer's closure
+def train_step(net, optimizer, tokens, loss_of):
+    def closure():
+        optimizer.zero_grad()
+        loss = loss_of(net(tokens), tokens)
+        loss.backward()
+        return loss
+
+    return optimizer.step(closure).item()
 
 
 # %% [same] sample: the last dimension is what sort takes anyway

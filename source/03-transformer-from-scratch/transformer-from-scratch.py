@@ -63,7 +63,10 @@ next_tokens(f"{prompt} …", {"library": prompt_logits})
 # 4. train a transformer, and know which loss it has to beat before you may say that it has learnt.
 #
 # You need PyTorch tensors, broadcasting, and `einsum` or the patience to write loops first. Nothing
-# about transformers is assumed.
+# about transformers is assumed. Whichever way you write a function, compute with PyTorch's operations
+# on the tensors that you are given: at the end you will train with them, and NumPy, `.item()`,
+# `.detach()` or `torch.tensor([…])` would cut the thread along which gradients run back to the weights.
+# (Exercise 12 draws tokens; no gradient runs through that one.)
 #
 # ## The whole machine on half a page
 #
@@ -216,6 +219,8 @@ for first, kind in ((0, torch.float64), (3, torch.float32), (4, torch.float64)):
         ("tokens", "W_E", "W_pos"), (toks, table, spots), kept, strict=False
     ):
         assert torch.equal(before, after), f"embed changed its argument {name} [seed {seed}]"
+    _, slopes = vjp(embed, [toks, table, spots, first], torch.ones_like(want))
+    assert all(type(slope) is torch.Tensor for slope in slopes), "no gradient reaches W_E or W_pos"
 ### END HIDDEN TESTS
 
 # %%
@@ -329,7 +334,7 @@ checks.check_close(
 )
 tiny = layer_norm(x / 10_000, torch.ones(4), torch.zeros(4), 1e-5)
 assert float(torch.max(torch.abs(tiny))) < 0.5, (
-    "entries of size 0.0001 are small beside eps = 0.00001 under the root, so the result stays small: "
+    "the squares of entries of size 0.001 are small beside eps = 0.00001, so the result stays small: "
     "where is eps?"
 )
 
@@ -361,6 +366,8 @@ for shape, kind in (((2, 5, 6), torch.float64), ((3, 4), torch.float32), ((7,), 
     checks.check_close(got, want, f"layer_norm of a random x {list(shape)}, seed {seed}")
     for name, before, after in zip("xwb", (x, w, b), kept, strict=False):
         assert torch.equal(before, after), f"layer_norm changed its argument {name} [seed {seed}]"
+    _, slopes = vjp(layer_norm, [x, w, b, 1e-5], torch.ones_like(x))
+    assert all(type(slope) is torch.Tensor for slope in slopes), "no gradient reaches x, w or b"
 ### END HIDDEN TESTS
 
 # %% nbgrader={"grade": true, "grade_id": "layer_norm_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
@@ -502,6 +509,8 @@ for heads, wide, narrow, kind in ((3, 6, 2, torch.float64), (2, 4, 5, torch.floa
     )
     for name, before, after in zip(("x", "W", "bias"), (x, W, bias), kept, strict=True):
         assert torch.equal(before, after), f"the argument {name} was changed [seed {seed}]"
+    _, slopes = vjp(project_to_heads, [x, W, bias], torch.ones_like(got))
+    assert all(type(slope) is torch.Tensor for slope in slopes), "no gradient reaches x, W or bias"
 ### END HIDDEN TESTS
 
 # %%
@@ -633,6 +642,8 @@ for number, (n_query, n_key) in enumerate(sizes):
                         f"{'hidden' if hidden else 'as it was'} [seed {seed}]"
                     )
     assert torch.equal(kept[0], scores), f"the scores were changed [seed {seed}]"
+    _, (slope,) = vjp(causal_mask, [scores], torch.ones_like(scores))
+    assert type(slope) is torch.Tensor, "no gradient reaches the scores"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -949,6 +960,7 @@ g = torch.Generator().manual_seed(seed)
 for n_query, n_key, heads, size, wide, kind in (
     (5, 5, 3, 2, 6, torch.float64),
     (2, 5, 3, 4, 7, torch.float32),
+    (4, 3, 3, 5, 5, torch.float64),  # as many heads as keys, d_head = d_model: what fits by luck
 ):
     raw = torch.randn(2, heads, n_query, n_key, generator=g, dtype=torch.float64)
     pattern = raw.softmax(-1).to(kind)
@@ -979,6 +991,8 @@ for n_query, n_key, heads, size, wide, kind in (
         ("pattern", "v", "W_O", "b_O"), (pattern, v, W_O, b_O), kept, strict=True
     ):
         assert torch.equal(before, after), f"the argument {name} was changed [seed {seed}]"
+    _, slopes = vjp(attention_output, [pattern, v, W_O, b_O], torch.ones_like(got))
+    assert all(type(slope) is torch.Tensor for slope in slopes), "an argument gets no gradient"
 ### END HIDDEN TESTS
 
 # %%
@@ -1066,6 +1080,8 @@ for shape, kind in (((2, 5, 7), torch.float64), ((40,), torch.float32), ((3, 2),
         rtol=1e-5,
     )
     assert torch.equal(kept[0], x), f"x was changed [seed {seed}]"
+    _, (slope,) = vjp(gelu, [x], torch.ones_like(x))
+    assert type(slope) is torch.Tensor, "no gradient reaches x"
 ### END HIDDEN TESTS
 
 # %%
@@ -1146,8 +1162,9 @@ W_in = torch.tensor([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])
 got = mlp(x, W_in, torch.tensor([0.0, 0.0, 1.0]), W_in.T, torch.tensor([0.0, 100.0]), square)
 checks.check_tensor(got, "mlp", dtype=torch.float32)
 checks.check_shape(got, (1, 2, 2), "mlp of x [1 2 2]", axes="batch pos d_model")
-assert bent_shapes == [(1, 2, 3)], (
-    f"activation must be called once, on the neurons [batch pos d_mlp] = [1 2 3]; it saw {bent_shapes}"
+assert bent_shapes, "activation was never called: use the one that you are given"
+assert all(shape[-1] == 3 for shape in bent_shapes), (
+    f"activation bends the neurons, and there are d_mlp = 3 of them; it was called with {bent_shapes}"
 )
 assert float(got[0, 1, 1]) > 50, "b_out = [0, 100] has to be added at the end"
 assert float(got[0, 0, 0]) != 20, "is x added to the result? Here the MLP returns only what it adds"
@@ -1209,7 +1226,8 @@ for wide, many, kind in ((6, 7, torch.float64), (4, 3, torch.float32)):
 # models much easier to train: Xiong et al. 2020, *On Layer Normalization in the Transformer Architecture*.)
 #
 # Write `block`. You are given the stream `x[batch pos d_model]` and four functions, each from
-# `[batch pos d_model]` to the same shape. **Leave `x` as it was**: the caller may still need it.
+# `[batch pos d_model]` to the same shape. **Leave `x` as it was**: the caller may still need it. Call each
+# function **once**: attention is dear, and the one of exercise 13 remembers what it has read.
 #
 # <details><summary>Hint 1: what does the MLP read?</summary>
 #
@@ -1289,14 +1307,22 @@ for kind in (torch.float64, torch.float32):
     places = torch.rand(5, 5, generator=g, dtype=torch.float64).to(kind)
     entries = torch.randn(3, 6, 6, generator=g, dtype=torch.float64).to(kind)
     first, second, third = entries / 2
+    read = []  # what attention was given, as if it remembered its keys and values
+
+    def look_around(t, w=places, read=read):
+        """A stand-in for attention that keeps what it reads."""
+        read.append(t)
+        return torch.matmul(w, t)
+
     got, kept = call_keeping(
         block,
         x,
         lambda t, w=first: torch.sin(t @ w),
-        lambda t, w=places: torch.matmul(w, t),
+        look_around,
         lambda t, w=second: torch.cos(t @ w),
         lambda t, w=third: t @ w,
     )
+    assert len(read) == 1, f"attention was called {len(read)} times, and once is enough"
     # x + P s + c T, written with sums over named axes instead of matrix products
     s = torch.sin((x[..., None] * first).sum(-2))
     middle = x + (places[None, :, :, None] * s[:, None]).sum(2)
@@ -1323,6 +1349,7 @@ for kind in (torch.float64, torch.float32):
 #
 # Write `transformer`. `embedding` is a function from `tokens[batch pos]` to `[batch pos d_model]`; `blocks` is a
 # list of functions from the stream to the stream, layer 0 first; `final_norm` is one more such function.
+# The list stays as it is.
 #
 # <details><summary>Hint 1: the stream is one variable</summary>
 #
@@ -1418,6 +1445,7 @@ for depth, wide, vocab in ((3, 6, 11), (0, 4, 9), (1, 5, 5), (4, 5, 5)):
     assert torch.equal(kept[0], toks) and torch.equal(kept[4], W_U), (
         f"arguments changed [seed {seed}]"
     )
+    assert len(kept[2]) == depth, "blocks were taken out of the list that was given"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1454,8 +1482,8 @@ for depth, wide, vocab in ((3, 6, 11), (0, 4, 9), (1, 5, 5), (4, 5, 5)):
 #   all heads, the next `d` the keys, the last `d` the values. Among `d` numbers the first `d_head` belong to
 #   head 0, the next to head 1, and so on.
 # * `c_proj` of the attention reads the heads' `z` side by side in that same order.
-# * In some files every name begins with `transformer.`; some hold further tensors (masks, a copy of the
-#   tied matrix), which are not needed.
+# * In some files all these names begin with `transformer.`; some hold further tensors under other names
+#   (masks, a copy of the tied matrix), which are not needed.
 #
 # Write `from_gpt2(weights_in_file, n_heads)`. It returns a dict with the keys `W_E`, `W_pos`, `W_U`, `ln_w`, `ln_b` and
 # `blocks`: a list with one dict for each layer, layer 0 first, which has the other sixteen keys of the table. Find
@@ -1813,7 +1841,7 @@ next_tokens(my_text + " …", {"yours": my_text_logits})
 #
 # 1. temperature, then the softmax. If `temperature` is 0, return the likeliest ids and be done;
 # 2. if `top_k` is given: all but the `top_k` likeliest get probability 0, the rest is scaled to add up to 1;
-# 3. if `top_p` is given: the same with the tokens that top-p does not keep;
+# 3. if `top_p` is given (more than 0, at most 1): the same with the tokens that top-p does not keep;
 # 4. the draw. So that it can be checked, chance comes from outside: `u[batch]` holds numbers in [0, 1). Lay the
 #    ids 0, 1, 2, … side by side on a line of length 1, each as long as its probability, and return the id that
 #    `u` falls on: **the first id at which the sum of the probabilities up to and including it exceeds `u`**.
@@ -2326,8 +2354,9 @@ plots.curves(
 # with, and the first token is never predicted. Be careful here: a model that is trained with logits and tokens
 # *not* shifted reaches a loss near 0 in no time. It learns to say what it sees.
 #
-# Write `next_token_loss`: `logits[batch pos d_vocab]` and `tokens[batch pos]` give a tensor of shape `[]`, the mean over
-# all `batch · (pos − 1)` bets. Gradients have to flow through it, so it stays a tensor. Logits may be in the thousands.
+# Write `next_token_loss`: `logits[batch pos d_vocab]` and `tokens[batch pos]` give a tensor of shape `[]` and the dtype
+# of `logits`, the mean over all `batch · (pos − 1)` bets. Gradients have to flow through it, so it stays a tensor.
+# Logits may be in the thousands.
 #
 # <details><summary>Hint 1: shift</summary>
 #
