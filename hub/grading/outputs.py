@@ -15,6 +15,10 @@ Output = dict[str, Any]
 MAX_ERROR_CHARACTERS = 20_000
 MAX_OUTPUTS_OF_A_CELL = 2_000
 
+# What stands in a cell's output where tests run apart and it was too much.
+PRINT_CUT = "[the rest of what this cell printed is cut]"
+LEFT_OUT = "[the output of this cell was too large and is left out]"
+
 
 def error_output(name: str, words: str) -> Output:
     """An error output that says `words`; nbgrader scores a test cell that has one with 0."""

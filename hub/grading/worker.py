@@ -85,29 +85,30 @@ def _limit_resources(limits: Limits, users: Users | None) -> None:
 def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, send: Send) -> None:
     from nbformat import from_dict
 
-    from hub.grading.apart import ManifestError, MismatchError, run_apart
-    from hub.grading.apart.session import Places
+    from hub.grading.apart import ManifestError, MismatchError
+    from hub.grading.apart.session import Places, cells_apart
 
-    try:
-        executed = run_apart(
-            from_dict(request["notebook"]),
-            from_dict(request["source"]),
-            cell_seconds=limits.cell_seconds,
-            total_seconds=limits.total_seconds,
-            places=Places(
-                SCRATCH / "work", SCRATCH / "tests", students_environment(SCRATCH), users
-            ),
-        )
-    except (ManifestError, MismatchError) as error:
-        send({"refused": str(error)})
-        return
     recorder = Recorder(limits.output_bytes)
-    for index, cell in enumerate(executed.cells):
-        if cell.cell_type == "code":
+    cells = cells_apart(
+        from_dict(request["notebook"]),
+        from_dict(request["source"]),
+        cell_seconds=limits.cell_seconds,
+        total_seconds=limits.total_seconds,
+        places=Places(SCRATCH / "work", SCRATCH / "tests", students_environment(SCRATCH), users),
+    )
+    try:
+        for cell in cells:
             recorder.start_cell()
             for output in cell.outputs:
                 recorder.receive(output["output_type"], output)
-            _send_cell(send, index, recorder.outputs, cell.execution_count)
+            _send_cell(send, cell.index, recorder.outputs, cell.count)
+            if cell.problem:
+                send({"problem": cell.problem, "cell": cell.index})
+            if cell.ended:
+                send({"problem": f"{cell.ended}."})
+    except (ManifestError, MismatchError) as error:
+        send({"refused": str(error)})
+        return
     if recorder.cut:
         send({"problem": _cut(limits)})
 

@@ -6,6 +6,7 @@ import psutil
 import pytest
 
 from hub.grading.apart import ManifestError, MismatchError
+from hub.grading.apart.session import cells_apart
 from hub.grading.execute import execute
 from tests.apart.notebooks import answered, apart, failed, failures, notebook, outputs
 
@@ -114,8 +115,56 @@ def test_a_later_test_can_use_what_an_earlier_test_defined():
 def test_when_the_students_process_ends_its_cells_say_so_and_the_tests_fail():
     executed = apart(ADD, answered(ADD, "import os; os._exit(3)", "def g(x):\n    return 2 * x"))
     assert failed(executed) == ["test-3", "test-5"]
-    assert "exit code 3" in outputs(executed, 2) and "cannot run" in outputs(executed, 4)
+    assert "exit status 3" in outputs(executed, 2) and "cannot run" in outputs(executed, 4)
     assert failures(executed)[0].startswith("StudentProcessDied: the process that ran your cells")
+
+
+def problems(source, *answers, seconds=20.0, total=60.0):
+    """What went wrong beside ordinary errors: with cells, by their place, and with the notebook."""
+    ran = list(
+        cells_apart(answered(source, *answers), source, cell_seconds=seconds, total_seconds=total)
+    )
+    return {r.index: r.problem for r in ran if r.problem}, [r.ended for r in ran if r.ended]
+
+
+RIGHT = ("def f(x):\n    return x + N", "def g(x):\n    return 2 * x")
+
+
+def test_a_good_notebook_has_no_problems():
+    assert problems(ADD, *RIGHT) == ({}, [])
+
+
+def test_the_end_of_the_students_process_is_told_once_with_the_cell_it_came_in():
+    cells, notebook_as_a_whole = problems(ADD, "import os; os._exit(3)", RIGHT[1])
+    told = "was the last to run: the process that runs your cells ended (exit status 3)"
+    assert (cells, notebook_as_a_whole) == ({1: told}, [])
+
+
+def test_what_was_stopped_or_cut_is_told_with_the_cell():
+    endless = "def f(x):\n    while True: pass"
+    cells, _ = problems(ADD, endless, "while True: print('a' * 99_999)", seconds=2)
+    assert cells[2] == cells[3] == "was stopped after 2 s, its time limit"
+    loud = "from IPython.display import HTML\nHTML('a' * 20_000_000)"
+    cells, _ = problems(ADD, "print('a' * 1_500_000)", loud)
+    assert cells == {
+        1: "printed too much: the rest was cut",
+        3: "had too much output, which was left out",
+    }
+
+
+def test_the_end_of_the_notebooks_time_is_told_once():
+    cells, ended = problems(ADD, "import time; time.sleep(30)", RIGHT[1], total=1.0)
+    assert list(cells) == [1]
+    assert ended == ["The time for the whole notebook was over"]
+
+
+def test_the_end_of_the_trusted_process_is_told_once():
+    source = notebook(
+        ("solution", "def f(x):\n    return x"),
+        *[("test", "import os\nos._exit(0)")] * 2,
+    )
+    told = "The process that runs the tests stopped answering"
+    assert problems(source, source.cells[0].source) == ({}, [told])
 
 
 def test_a_dead_student_cannot_pass_a_test_that_swallows_everything():
@@ -209,6 +258,7 @@ def test_both_processes_end_when_a_student_kills_their_parent(tmp_path):
     )
     execution = execute(answered(source, kill), source=source, tests="apart")
     assert execution.problems
+    assert execution.notebook.cells[0].execution_count == 1  # what had run is kept
     both = note.read_text().split()
     assert len(both) == 2
     deadline = time.monotonic() + 5

@@ -25,6 +25,7 @@ import hub
 from hub.grading.apart.manifest import Manifest, ManifestError, read
 from hub.grading.apart.values import BadValue, Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut
+from hub.grading.outputs import LEFT_OUT, PRINT_CUT
 from hub.grading.processes import MARKER
 from hub.grading.roles import role
 from hub.grading.users import Users, drop_rights, make_expendable
@@ -36,6 +37,11 @@ PATIENCE = 10.0
 
 START_SECONDS = 60.0
 """Time for S and T to start."""
+
+CUTS = {
+    PRINT_CUT: "printed too much: the rest was cut",
+    LEFT_OUT: "had too much output, which was left out",
+}
 
 # What the processes inherit of the environment: nothing that names the server or holds a secret.
 ENVIRONMENT = (
@@ -50,6 +56,24 @@ ENVIRONMENT = (
 
 class MismatchError(ValueError):
     """A given cell or a test of the notebook is not that of the instructor's notebook."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One code cell that has run.
+
+    index: its place among all cells of the notebook.
+    count: its place among the code cells, from 1.
+    outputs: nbformat outputs, as yet unbelieved.
+    problem: what went wrong with the cell beside ordinary errors, to follow its name in a sentence.
+    ended: what went wrong with the whole notebook here, as a sentence without its full stop.
+    """
+
+    index: int
+    count: int
+    outputs: list[dict[str, Any]]
+    problem: str | None = None
+    ended: str | None = None
 
 
 def run_apart(
@@ -77,19 +101,35 @@ def run_apart(
         ManifestError: `source` breaks the rules that let its tests run apart.
         MismatchError: a given cell or test of `notebook` is not the one in `source`.
     """
-    manifest = read(source)
     executed = copy.deepcopy(notebook)
-    cells = [cell for cell in executed.cells if cell.cell_type == "code"]
-    for cell in cells:
+    ran = cells_apart(
+        notebook, source, cell_seconds=cell_seconds, total_seconds=total_seconds, places=places
+    )
+    for cell in ran:
+        executed.cells[cell.index].outputs = nbformat.from_dict(cell.outputs)
+        executed.cells[cell.index].execution_count = cell.count
+    return executed
+
+
+def cells_apart(
+    notebook: NotebookNode,
+    source: NotebookNode,
+    *,
+    cell_seconds: float,
+    total_seconds: float,
+    places: Places | None = None,
+) -> Iterator[Ran]:
+    """As `run_apart`; yields each code cell when it has run."""
+    manifest = read(source)
+    cells = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for _, cell in cells:
         check(cell, manifest)
     with nullcontext(places) if places else here() as where, processes(where) as pair:
         pair.start()
         end = time.monotonic() + total_seconds
-        for number, cell in enumerate(cells, 1):
+        for count, (index, cell) in enumerate(cells, 1):
             seconds = min(cell_seconds, end - time.monotonic())
-            cell.outputs = nbformat.from_dict(pair.outputs(cell, number, manifest, seconds))
-            cell.execution_count = number
-    return executed
+            yield Ran(index, count, *pair.run(cell, count, manifest, seconds))
 
 
 def check(cell: NotebookNode, manifest: Manifest) -> None:
@@ -114,33 +154,52 @@ class Pair:
     channel: Channel
     usable: bool = True
     """T answers."""
+    alive: bool = True
+    """S answers."""
+    in_time: bool = True
+    """The notebook has time left."""
 
     def start(self) -> None:
         """Wait until both processes are ready, so that no cell pays for their start."""
         self._ask("start", (START_SECONDS,), START_SECONDS)
 
-    def outputs(
+    def run(
         self, cell: NotebookNode, number: int, manifest: Manifest, seconds: float
-    ) -> list[dict[str, Any]]:
-        """Run one cell and return its nbformat outputs."""
+    ) -> tuple[list[dict[str, Any]], str | None, str | None]:
+        """Run one cell: its outputs, and `problem` and `ended` as in `Ran`."""
         if not cell.source.strip():
-            return []
+            return [], None, None
         if seconds <= 0:
-            return [
-                error("OutOfTime", "the notebook used up the time it has; this cell did not run")
-            ]
+            ended = "The time for the whole notebook was over" if self.in_time else None
+            self.in_time = False
+            words = "the notebook used up the time it has; this cell did not run"
+            return [error("OutOfTime", words)], None, ended
         kind, payload = request(cell, number, manifest, seconds)
+        usable = self.usable
         answer = self._ask(kind, payload, seconds)
         if answer is None:
-            return [error("GradingStopped", "the process that runs the tests stopped answering")]
+            words = "the process that runs the tests stopped answering"
+            ended = f"T{words[1:]}" if usable else None
+            return [error("GradingStopped", words)], None, ended
         if kind == "test":
-            return [error(*answer["error"])] if answer["error"] else []
-        outputs = [] if answer["outputs"] is None else parsed(answer["outputs"])
+            outputs = [error(*answer["error"])] if answer["error"] else []
+        else:
+            outputs = [] if answer["outputs"] is None else parsed(answer["outputs"])
+        problem = cut(outputs)
         if answer["slow"]:
-            outputs.append(error("CellTimeout", f"the cell ran longer than {seconds:.0f} seconds"))
+            problem = f"was stopped after {seconds:.0f} s, its time limit"
+            if kind != "test":
+                words = f"the cell ran longer than {seconds:.0f} seconds"
+                outputs.append(error("CellTimeout", words))
         if not answer["alive"]:
-            outputs.append(error("ProcessEnded", self._end_of_student()))
-        return outputs
+            how = self._end_of_student()
+            if self.alive:
+                problem = f"was the last to run: the process that runs your cells ended{how}"
+            if kind != "test":
+                words = f"the process that runs your cells has ended{how}; it cannot run this cell"
+                outputs.append(error("ProcessEnded", words))
+        self.alive = answer["alive"]
+        return outputs, problem, None
 
     def _ask(self, kind: str, payload: tuple, seconds: float) -> dict[str, Any] | None:
         """T's answer, or None if it gives none: then it is not asked again."""
@@ -159,10 +218,9 @@ class Pair:
         with suppress(subprocess.TimeoutExpired):
             self.student.wait(5)
         code = self.student.returncode
-        how = (
-            "" if code is None else f" (by signal {-code})" if code < 0 else f" (exit code {code})"
-        )
-        return f"the process that runs your cells has ended{how}; it cannot run this cell"
+        if code is None:
+            return ""
+        return f" (killed by signal {-code})" if code < 0 else f" (exit status {code})"
 
 
 def request(
@@ -196,6 +254,12 @@ def parsed(encoded: bytes) -> list[dict[str, Any]]:
     if not isinstance(claimed, list):
         return [error("BadOutput", "the outputs of this cell could not be read")]
     return [output for output in claimed if is_output(output)]
+
+
+def cut(outputs: list[dict[str, Any]]) -> str | None:
+    """What the student's process says that it left out of a cell's outputs, as in `Ran.problem`."""
+    printed = "".join(o["text"] for o in outputs if isinstance(o.get("text"), str))
+    return next((words for note, words in CUTS.items() if note in printed), None)
 
 
 def is_output(output: Any) -> bool:

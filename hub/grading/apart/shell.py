@@ -17,6 +17,8 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from jupyter_client.session import Session
 from traitlets.config import Config
 
+from hub.grading.outputs import PRINT_CUT
+
 STREAM_LIMIT = 1_000_000
 """Characters of printed text kept for one cell."""
 
@@ -54,7 +56,7 @@ class Recorder(Session):
         if room <= 0:
             return
         if len(text) > room:
-            text = f"{text[:room]}\n[the rest of what this cell printed is cut]\n"
+            text = f"{text[:room]}\n{PRINT_CUT}\n"
         last = self.outputs[-1] if self.outputs else {}
         if last.get("name") == stream:
             last["text"] += text

@@ -24,6 +24,7 @@ from hub.grading.apart.errors import described, rebuilt
 from hub.grading.apart.shell import NotebookShell
 from hub.grading.apart.values import Decoder, Encoder, Unsendable
 from hub.grading.apart.wire import Channel, Closed, TooLarge
+from hub.grading.outputs import LEFT_OUT
 
 OUTPUT_LIMIT = 16 * 2**20  # bytes of one cell's outputs as JSON
 CELL_FILES = "ipython-input-"  # how IPython names a cell in tracebacks
@@ -143,10 +144,8 @@ class Student:
                 self._remember(name, self.shell.names[name])
         encoded = json.dumps(outputs, default=str).encode()
         if len(encoded) > OUTPUT_LIMIT:
-            note = f"[outputs of {len(encoded):,} bytes are left out]\n"
-            encoded = json.dumps(
-                [{"output_type": "stream", "name": "stderr", "text": note}]
-            ).encode()
+            note = {"output_type": "stream", "name": "stderr", "text": f"{LEFT_OUT}\n"}
+            encoded = json.dumps([note]).encode()
         return encoded
 
     def do_look_up(self, names: list[str]) -> dict[str, Any]:
