@@ -84,13 +84,13 @@ def token_report(model, text, prepend_bos):
     return [(i, tokenizer.decode([i])) for i in ids]
 
 
-# %% [right] token_report: a loop over the library's two lists
+# %% [right] token_report: position by position
 def token_report(model, text, prepend_bos):
     ids = model.to_tokens(text, prepend_bos=prepend_bos)
     report = []
     for position in range(ids.shape[1]):
         one = ids[0, position].item()
-        report.append((one, model.to_string([one])))
+        report.append((one, model.tokenizer.decode([one])))
     return report
 
 
@@ -553,7 +553,7 @@ def cache_sizes(model, tokens, wanted):
 
 # %% [right] cache_sizes: the product of the shape
 def cache_sizes(model, tokens, wanted):
-    cache = model.run_with_cache(tokens, names_filter=wanted)[1].cache_dict
+    cache = model.run_with_cache(tokens, names_filter=wanted)[1]
     out = {}
     for name in cache:
         n = cache[name].dtype.itemsize
