@@ -228,7 +228,8 @@ def test_a_good_submission_has_no_report(graded: GradedClass) -> None:
 def test_a_warning_costs_nothing_and_stays_visible(graded: GradedClass) -> None:
     page = graded.feedback("warns")
     assert "UserWarning: careful" in page
-    assert "again" not in page  # what a test made the student's code say may tell the test
+    # What a test made the student's code say may tell the test.
+    assert "UserWarning: again" not in page
 
 
 def test_hidden_tests_are_in_nobodys_feedback(graded: GradedClass) -> None:
