@@ -5,7 +5,8 @@ TORCH_BACKEND ?=
 PORT ?=
 # Two test files at a time; PYTEST_ARGS="-k exchange" chooses, and runs one at a time.
 PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
-CONTAINER_ARGS ?= tests/docker tests/attacks/test_gateway.py tests/attacks/test_visits.py
+CONTAINER_ARGS ?= tests/docker tests/executor/test_assignments.py tests/attacks/test_gateway.py \
+                  tests/attacks/test_visits.py
 
 INSTALL = TORCH_BACKEND="$(TORCH_BACKEND)" "$(PYTHON)" -m hub.install --venv "$(VENV)"
 RUN = "$(VENV)/bin/python" -m
