@@ -193,7 +193,8 @@ class InstructorDesk(Desk):
         line = self.page.locator("tr", has_text=row).first
         line.locator(f"td.{button} a").click()
         dialog = self.page.locator("#success-modal, #error-modal")
-        dialog.wait_for()
+        # Autograde executes a submission, and before the first one of an assignment the reference.
+        dialog.wait_for(timeout=3 * PATIENCE)
         text = dialog.inner_text()
         if dialog.get_attribute("id") == "error-modal":
             self.picture("error")
