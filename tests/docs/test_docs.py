@@ -64,6 +64,7 @@ def test_every_make_target_that_a_page_names_exists():
         assert set(named) <= targets, page.name
 
 
+@pytest.mark.long
 def test_the_admins_commands_run(tmp_path):
     assert len(commands("admin")) >= 5
     for line in commands("admin"):
@@ -71,6 +72,7 @@ def test_the_admins_commands_run(tmp_path):
         run(line, tmp_path, {})  # each can be repeated
 
 
+@pytest.mark.long
 def test_the_instructors_commands_run(tmp_path):
     run("logitlab course new .", tmp_path, {})
     (tmp_path / "submitted").mkdir(exist_ok=True)
@@ -87,6 +89,7 @@ def server(tmp_path_factory):
         yield running
 
 
+@pytest.mark.long
 @pytest.mark.hub
 @pytest.mark.timeout(600)
 def test_the_students_commands_run_in_her_terminal(server: Running):

@@ -133,6 +133,7 @@ def test_a_zero_byte_in_a_name_is_refused_not_an_error(tmp_path):
     store.close()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_kill_9_inside_requests_loses_no_acknowledged_submission(tmp_path):
     url = shared().new_schema()

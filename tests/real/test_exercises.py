@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,10 +31,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(600),
     pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
-    pytest.mark.skipif(
-        not os.environ.get("LOGITLAB_TEST_EXERCISES"),
-        reason="takes minutes: LOGITLAB_TEST_EXERCISES=1, as CI does",
-    ),
+    pytest.mark.long,
 ]
 
 

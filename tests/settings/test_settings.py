@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,10 @@ def test_due_dates_are_read_in_the_courses_time_zone():
 
 
 def test_tests_run_apart_unless_the_course_or_the_assignment_says_otherwise():
-    plain = {"course": {"id": "m"}, "assignments": {"a": {"tests": "together"}, "b": {}}}
+    plain: dict[str, Any] = {
+        "course": {"id": "m"},
+        "assignments": {"a": {"tests": "together"}, "b": {}},
+    }
     settings = Settings.model_validate(plain)
     assert [settings.tests_of(name) for name in "abc"] == ["together", "apart", "apart"]
     settings = Settings.model_validate(plain | {"grading": {"tests": "together"}})
