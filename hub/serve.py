@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -92,18 +93,20 @@ def _ports(folder: CourseFolder) -> Ports:
                 f"Port {public} cannot be used ({error.strerror}). Choose another: "
                 f"`make serve PORT={public + 1}`, or server.port in {folder.settings_file}."
             ) from error
-    return Ports(public, *_free_ports(3))
+    return Ports(public, *(free_port() for _ in range(3)))
 
 
-def _free_ports(count: int) -> list[int]:
-    with_port = [socket.socket() for _ in range(count)]
-    try:
-        for probe in with_port:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in with_port]
-    finally:
-        for probe in with_port:
-            probe.close()
+def free_port() -> int:
+    """A port of localhost that nothing listens on.
+
+    It is used a while later. So it is none that systems give to connections by themselves
+    (from 32768 on, ip(7)), and one of many, so that two servers do not choose the same.
+    """
+    for port in random.SystemRandom().sample(range(20_000, 32_768), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ServeError("No port of localhost is free between 20000 and 32767.")
 
 
 def _adopt_orphans() -> None:

@@ -16,7 +16,8 @@ import httpx
 from hub.accounts.issue import new_links
 from hub.course_folder import CourseFolder, new_course
 from hub.roster.take_in import propose, take_in
-from tests.day.embedded import LOGITLAB, Running, free_port, stop
+from hub.serve import free_port
+from tests.day.embedded import LOGITLAB, Running, stop
 
 PASSWORD = "correct horse 7"
 COURSE = """

@@ -25,7 +25,7 @@ from nbgrader.api import Gradebook
 from hub.configure.jupyterlab import GRADER_CSP
 from hub.grading.batch import autograde
 from hub.grading.sanitise import PATIENCE_SECONDS, highlighted, sanitise
-from tests.day.embedded import free_port
+from hub.serve import free_port
 from tests.grading.conftest import _alembic_on_path, pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, NOTEBOOK, answered, course_config, submit
 

@@ -24,9 +24,10 @@ from pathlib import Path
 import click
 from playwright.sync_api import Page
 
+from hub.serve import free_port
 from tests.day.browser import PATIENCE, StudentDesk, chromium, launched
 from tests.day.day import ASSIGNMENT, PATH
-from tests.day.embedded import LOGITLAB, free_port
+from tests.day.embedded import LOGITLAB
 
 PLAIN_CONFIG = """
 c.JupyterHub.authenticator_class = "dummy"

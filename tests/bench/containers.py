@@ -28,7 +28,7 @@ import docker.errors
 import httpx
 from docker.api import APIClient
 
-from tests.day.embedded import free_port
+from hub.serve import free_port
 from tests.day.hub_client import Person
 from tests.docker.stage import TAG, deployed, why_not
 from tests.docker.stage import docker as run_docker

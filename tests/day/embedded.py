@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from hub.serve import free_port
 
 LOGITLAB = Path(sys.executable).parent / "logitlab"
 START_SECONDS = 240
@@ -33,12 +34,6 @@ class Running:
     def passwords(self) -> dict[str, str]:
         path = self.course / "server" / "accounts.json"
         return dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def start(course: Path, port: int) -> Running:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.day.embedded import free_port
+from hub.serve import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 TAG = os.environ.get("LOGITLAB_TEST_TAG", "dev")

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.day.embedded import free_port
+from hub.serve import free_port
 from tests.docker.stage import CHECKOUT, TAG, docker, why_not
 
 DOMAIN = "course.example"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from tornado.testing import bind_unused_port
 
 from hub.exchange.service import application, server
 from hub.exchange.store import Store
+from hub.serve import free_port
 from tests.exchange.stand_in_hub import COURSE, SCOPE, StandInHub
 
 PREFIX = "/services/exchange/"
@@ -66,12 +66,6 @@ class ServiceThread:
     ) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
 
 
 class ServiceProcess:

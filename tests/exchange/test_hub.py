@@ -19,7 +19,7 @@ import pytest
 
 from hub.exchange.client.transport import HttpTransport
 from hub.exchange.errors import Refusal
-from tests.exchange.running import free_port
+from hub.serve import free_port
 from tests.exchange.samples import ASSIGNMENT, COURSE, key, notebook, packed, sha256
 
 PROXY = shutil.which(os.environ.get("LOGITLAB_PROXY", "configurable-http-proxy"))

@@ -131,7 +131,11 @@ def test_an_executor_that_is_away_is_waited_for_once_and_told(path, monkeypatch)
 
 
 def test_a_refusal_is_told(path):
-    Stand(path, lambda connection: say(connection, "refused", "it has more than 256 MiB"))
+    def script(connection: socket.socket) -> None:
+        uploaded(connection)
+        say(connection, "refused", "it has more than 256 MiB")
+
+    Stand(path, script)
     with pytest.raises(ExecutorAway, match="more than 256 MiB"):
         execute(notebook("1"))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.exchange.running import free_port
+from hub.serve import free_port
 
 PROXY = shutil.which("configurable-http-proxy")
 pytestmark = [

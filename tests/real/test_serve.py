@@ -11,7 +11,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.day.embedded import LOGITLAB, Running, free_port, start, stop
+from hub.serve import free_port
+from tests.day.embedded import LOGITLAB, Running, start, stop
 from tests.day.hub_client import Person
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
