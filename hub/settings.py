@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
+from hub.grading.limits import Tests
+
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?")
-
-Tests = Literal["apart", "together"]
 
 
 class SettingsError(Exception):

@@ -14,18 +14,16 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 from nbformat import NotebookNode, from_dict
 
-from hub.grading.limits import Limits
+from hub.grading.limits import Limits, Tests
 from hub.grading.outputs import Output, checked_outputs, error_output, plain_text
 from hub.grading.remote import EXECUTOR, ExecutorAway, run_there
 from hub.grading.run import Answer, run_here
 
 __all__ = ["ApartError", "Execution", "ExecutorAway", "Limits", "Tests", "execute"]
-
-Tests = Literal["apart", "together"]
 
 
 class ApartError(ValueError):

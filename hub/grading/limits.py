@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
+
+Tests = Literal["apart", "together"]
+"""Where test cells run: apart from the student's interpreter, or in it."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.day import answers
 from tests.day.browser import StudentDesk, chromium, launched
-from tests.day.embedded import LOGITLAB, Running, exported_grades
+from tests.day.embedded import LOGITLAB, Running, exported_grades, served
 from tests.day.hub_client import Person, write_answers
 
 # Assignment -> its notebook, an exercise, and the points of its tests.
@@ -33,6 +33,13 @@ pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
     pytest.mark.long,
 ]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One of its own: the day of the course, too, begins with everything yet to be fetched."""
+    with served(tmp_path_factory.mktemp("exercises") / "course") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
