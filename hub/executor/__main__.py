@@ -19,6 +19,7 @@ from hub.grading.confine import SCOPES_SINCE, landlock_version
 from hub.grading.remote import status
 
 GRADER = 912
+SLOTS_PER_WORKER = 16  # one for who wants a processor, the others for who sleeps
 
 log = logging.getLogger("hub.executor")
 
@@ -43,7 +44,7 @@ log = logging.getLogger("hub.executor")
     "--workers",
     default="auto",
     show_default=True,
-    help="Notebooks executed at once; auto: one a core.",
+    help="Notebooks executed at once, beside those that sleep; auto: one a core.",
 )
 @click.option("--grader", default=GRADER, show_default=True, help="User and group that may ask.")
 @click.option("--check", is_flag=True, help="Only say which promises do not hold here.")
@@ -85,15 +86,17 @@ def main(
         )
     tempfile.tempdir = str(scratch)  # requests and answers, in files without a name
     count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
-    slots = [Slot(number, scratch) for number in range(count)]
-    asyncio.run(_serve(path, slots, {0, grader}, grader))
+    slots = [Slot(number, scratch) for number in range(count * SLOTS_PER_WORKER)]
+    asyncio.run(_serve(path, slots, {0, grader}, grader, count))
 
 
-async def _serve(path: Path, slots: list[Slot], allowed: set[int], group: int) -> None:
+async def _serve(
+    path: Path, slots: list[Slot], allowed: set[int], group: int, workers: int
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(path, slots, allowed, group, stop)
+    await serve(path, slots, allowed, group, stop, workers)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ from typing import Any
 
 from hub.executor.slots import NotClean, Slot, remove
 from hub.executor.waiting import Waiting
+from hub.grading.gate import memory_to_spare
 from hub.grading.limits import Limits
 from hub.grading.processes import MIB
 from hub.grading.remote import ALIVE_SECONDS, CHUNK, length_of, packed, unpacked
-from hub.grading.run import Answer, inside
+from hub.grading.run import Answer, Busy, given_seconds, inside
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,16 @@ class Refused(Exception):
 
 
 class Service:
-    """Serves `slots`, one execution in each at a time, to the users `allowed`."""
+    """Serves `slots`, one execution in each at a time, to the users `allowed`.
 
-    def __init__(self, slots: Sequence[Slot], allowed: set[int]) -> None:
+    workers: executions that may want a processor at once; those that sleep lend their place, as in
+        `hub.grading.gate`.
+    """
+
+    def __init__(self, slots: Sequence[Slot], allowed: set[int], workers: int) -> None:
+        self._workers = workers
+        self._busy: set[int] = set()  # numbers of the slots whose execution wants a processor
+        self._tasks: set[asyncio.Task[None]] = set()
         self._slots = len(slots)
         self._free = list(slots)
         self._allowed = allowed
@@ -69,6 +77,7 @@ class Service:
     def status(self) -> dict[str, Any]:
         return {
             "slots": self._slots,
+            "workers": self._workers,
             "running": self._slots - len(self._free),
             "waiting": len(self._waiting),
         }
@@ -79,7 +88,7 @@ class Service:
             await client.send("go")
             async with asyncio.timeout(UPLOAD_SECONDS):
                 request = await receive_upload(client, path)
-            answer = await run(client, slot, path, *request)
+            answer = await run(client, slot, path, *request, busy=self._busy_teller(slot))
             log.info("executed slot=%d seconds=%.1f", slot.number, answer.seconds)
             for start in range(0, len(answer.lines), CHUNK):
                 await client.send("answer", answer.lines[start : start + CHUNK])
@@ -101,12 +110,36 @@ class Service:
             await self._hand_out()
 
     async def _hand_out(self) -> None:
-        while self._free and (ticket := self._waiting.take()) is not None:
-            ticket.set_result(self._free.pop())
+        while self._is_open() and (ticket := self._waiting.take()) is not None:
+            slot = self._free.pop()
+            self._busy.add(slot.number)
+            ticket.set_result(slot)
         async with self._moved:
             self._moved.notify_all()
 
+    def _is_open(self) -> bool:
+        if not self._free or len(self._busy) >= self._workers:
+            return False
+        return self._slots - len(self._free) == len(self._busy) or memory_to_spare()
+
+    def _busy_teller(self, slot: Slot) -> Busy:
+        """What another thread may tell whether the execution in a slot wants a processor."""
+        loop = asyncio.get_running_loop()
+
+        def note(busy: bool) -> None:
+            (self._busy.add if busy else self._busy.discard)(slot.number)
+            if not busy:
+                task = asyncio.ensure_future(self._hand_out())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+        def tell(busy: bool) -> None:
+            loop.call_soon_threadsafe(note, busy)
+
+        return tell
+
     async def _take_back(self, slot: Slot) -> None:
+        self._busy.discard(slot.number)
         try:
             await asyncio.to_thread(slot.clear)
         except NotClean as error:
@@ -151,10 +184,11 @@ class Client:
         return unpacked(await self._reader.readexactly(length_of(head)))
 
 
-async def receive_upload(client: Client, path: Path) -> tuple[bytes, Limits, int]:
+async def receive_upload(client: Client, path: Path) -> tuple[bytes, Limits, int, float]:
     """Take request and files of an execution; the files go into the scratch folder `path`.
 
-    Returns the request as the worker wants it, its limits and its number of cells.
+    Returns the request as the worker wants it, its limits, its number of cells, and the seconds
+    that its given cells may use.
     """
     request, upload = bytearray(), Upload(path)
     while True:
@@ -203,24 +237,32 @@ class Upload:
                 raise Refused(f"no room for its files ({error.strerror})") from error
 
 
-def understood(request: bytes, size: int) -> tuple[Limits, int]:
+def understood(request: bytes, size: int) -> tuple[Limits, int, float]:
     try:
         asked = json.loads(request)
         limits, cells = Limits(**asked["limits"]), len(asked["notebook"]["cells"])
+        given = given_seconds(asked)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise Refused("it is not in the form that the executor takes") from error
     if size > limits.files_mib * MIB:
         raise Refused(f"its files have more than {limits.files_mib} MiB")
-    return limits, cells
+    return limits, cells, given
 
 
 async def run(
-    client: Client, slot: Slot, path: Path, request: bytes, limits: Limits, cells: int
+    client: Client,
+    slot: Slot,
+    path: Path,
+    request: bytes,
+    limits: Limits,
+    cells: int,
+    given: float,
+    busy: Busy,
 ) -> Answer:
     """Run it in a thread; a client that goes away ends it."""
     cancelled = threading.Event()
     work = asyncio.ensure_future(
-        asyncio.to_thread(slot.run, path, request, limits, cells, cancelled.is_set)
+        asyncio.to_thread(slot.run, path, request, limits, cells, given, cancelled.is_set, busy)
     )
     try:
         while not work.done():
@@ -239,7 +281,12 @@ async def run(
 
 
 async def serve(
-    path: Path, slots: Sequence[Slot], allowed: set[int], group: int, stop: asyncio.Event
+    path: Path,
+    slots: Sequence[Slot],
+    allowed: set[int],
+    group: int,
+    stop: asyncio.Event,
+    workers: int,
 ) -> None:
     """Serve at the socket `path`, which only root and `group` reach, until `stop` is set."""
     for slot in slots:
@@ -247,7 +294,7 @@ async def serve(
     for left in slots[0].scratch.iterdir():
         remove(left)
     path.unlink(missing_ok=True)
-    service = Service(slots, allowed)
+    service = Service(slots, allowed, workers)
     os.chown(path.parent, 0, group)
     os.chmod(path.parent, 0o710)
     before = os.umask(0o117)
@@ -256,7 +303,7 @@ async def serve(
     finally:
         os.umask(before)
     os.chown(path, 0, group)
-    log.info("serving %s with %d slots", path, len(slots))
+    log.info("serving %s with %d workers, %d slots", path, workers, len(slots))
     async with server:
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, service.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.grading.limits import Limits
-from hub.grading.run import STUDENTS_FOLDERS, TESTS_FOLDER, Answer, make_folders, worker
+from hub.grading.run import STUDENTS_FOLDERS, TESTS_FOLDER, Answer, Busy, make_folders, worker
 from hub.grading.users import INTERRUPT, KILL
 
 log = logging.getLogger(__name__)
@@ -81,9 +81,11 @@ class Slot:
         request: bytes,
         limits: Limits,
         cells: int,
+        given_seconds: float,
         cancelled: Callable[[], bool],
+        busy: Busy,
     ) -> Answer:
-        """Run a request in the prepared folder `path`."""
+        """Run a request in the prepared folder `path`; see `Running.wait`."""
         self.give(path)
         student, tests = self.ids
         heard, control = os.pipe()
@@ -98,7 +100,13 @@ class Slot:
                 serving = threading.Thread(target=self._serve_signals, args=(asks,), daemon=True)
                 serving.start()
                 try:
-                    running.wait(limits, lambda: processes_of(student, tests), cancelled)
+                    running.wait(
+                        limits,
+                        lambda: processes_of(student, tests),
+                        cancelled,
+                        given_seconds=given_seconds,
+                        busy=busy,
+                    )
                 finally:
                     self.end(running.process.pid)
                     running.process.wait()

@@ -76,18 +76,16 @@ def released_notebook(coursedir: CourseDirectory, assignment: str, notebook: str
 
 
 def submission_files(coursedir: CourseDirectory, assignment: str, student: str) -> dict[str, Path]:
-    """What lies beside a student's notebook when it runs, by relative name.
-
-    The student's own files, and over them the released ones. Never anything from `source/`:
-    the answers live there.
-    """
+    """The student's own files beside the notebook, by relative name."""
     submitted = course_path(coursedir, "submitted", assignment, "x", student).parent
-    ignore = [*coursedir.ignore, *NOT_FOR_CELLS]
-    return {**files_below(submitted, ignore), **released_files(coursedir, assignment)}
+    return files_below(submitted, [*coursedir.ignore, *NOT_FOR_CELLS])
 
 
 def released_files(coursedir: CourseDirectory, assignment: str) -> dict[str, Path]:
-    """What students are given beside the notebooks, by relative name."""
+    """What students are given beside the notebooks, by relative name.
+
+    Never anything from `source/`: the answers live there.
+    """
     released = course_path(coursedir, "release", assignment, "x").parent
     return files_below(released, [*coursedir.ignore, *NOT_FOR_CELLS])
 
@@ -98,7 +96,11 @@ def withhold_source_files(coursedir: CourseDirectory, assignment: str, student: 
     nbgrader copies every file of `source/` there, the answers too, and from there into the
     feedback.
     """
-    wanted = submission_files(coursedir, assignment, student)
+    own, given = (
+        submission_files(coursedir, assignment, student),
+        released_files(coursedir, assignment),
+    )
+    wanted = {**own, **given}
     graded = course_path(coursedir, "autograded", assignment, "x", student).parent
     for name, path in files_below(graded, NOT_FOR_CELLS).items():
         path.unlink()
@@ -146,36 +148,40 @@ class ExecuteSubmission(NbGraderPreprocessor):
         return cast(BaseConverter, exporter.parent).coursedir
 
     def reference(self, assignment: str, notebook: str) -> Reference:
-        """The instructor's notebook, for an assignment whose tests run apart."""
+        """The instructor's notebook."""
         return Reference(
             assignment=assignment,
             path=course_path(self.coursedir, "source", assignment, notebook),
             files=released_files(self.coursedir, assignment),
             limits=self.limits,
             passed=Path(self.coursedir.root) / "server" / "references",
+            tests=self.where(assignment),
         )
 
     def job(self, nb: NotebookNode, resources: Resources) -> Job:
-        """The execution of a submission. Raises ApartError where it is to run apart and cannot."""
+        """The execution of a submission.
+
+        Raises as `Reference.yardstick` does, and ApartError where it is to run apart and cannot.
+        """
         assignment, student, name = _names(resources)
-        tests = self.where(assignment)
+        reference = self.reference(assignment, name)
+        yardstick = reference.yardstick()
         return Job(
             notebook=nb,
-            source=self.reference(assignment, name).fitting(nb) if tests == "apart" else None,
+            source=reference.fitting(nb) if reference.tests == "apart" else reference.unchecked(),
             files=resources[OURS]["files"],
+            given_files=released_files(self.coursedir, assignment),
             limits=self.limits,
-            tests=tests,
+            tests=reference.tests,
             owner=student,
+            yardstick=yardstick,
         )
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
-        assignment, _, name = _names(resources)
+        assignment, _, _ = _names(resources)
         job = self.job(nb, resources)
         if job.tests == "together":
             self.log.warning(can_fake(assignment))
-        else:
-            for problem in self.reference(assignment, name).check():
-                self.log.warning(problem)
         execution = executed_folder(Path(self.coursedir.root)).take(job.key()) or job.run()
         told = nb.metadata.get(OURS, {}).get("problems", [])
         executed = execution.notebook

@@ -17,33 +17,40 @@ from typing import Any
 from nbformat import NotebookNode, from_dict
 
 from hub.grading.execute import Execution, Limits, Tests, execute, without_outputs
+from hub.grading.limits import Yardstick
+from hub.grading.run import Busy
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that decides about the outcome of an execution."""
+    """Everything that decides about the outcome of an execution; see `execute`."""
 
     notebook: NotebookNode
     source: NotebookNode | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
+    given_files: Mapping[str, Path] = field(default_factory=dict)
     limits: Limits = Limits()  # noqa: RUF009 (frozen)
     tests: Tests = "together"
     owner: str = ""  # whose submission it is: equal notebooks of two students both run
+    yardstick: Yardstick | None = None
 
-    def run(self) -> Execution:
+    def run(self, busy: Busy = lambda busy: None) -> Execution:
         return execute(
             self.notebook,
             source=self.source,
             files=self.files,
+            given_files=self.given_files,
             limits=self.limits,
             tests=self.tests,
+            yardstick=self.yardstick,
+            busy=busy,
         )
 
     def key(self) -> str:
         """SHA-256 over notebook, source, limits, mode and the files' contents."""
         files = {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for name, path in sorted(self.files.items())
+            for name, path in sorted({**self.files, **self.given_files}.items())
         }
         described = {
             "notebook": _what_runs(self.notebook),

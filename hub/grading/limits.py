@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Tests = Literal["apart", "together"]
@@ -13,8 +14,11 @@ Tests = Literal["apart", "together"]
 class Limits:
     """Limits of one execution; each is enforced by the process that starts it or by the kernel.
 
-    cell_seconds: time of one cell, seconds. A cell that takes longer is interrupted.
-    total_seconds: time of the whole notebook, seconds, without the start of the kernel.
+    Seconds are those that code has used, see `hub.grading.clock`. What is given has a time of its
+    own, see `Yardstick`.
+
+    cell_seconds: time of one cell. A cell that takes longer is interrupted.
+    total_seconds: time of all cells of the student and all tests together.
     memory_mib: private memory of each process (RLIMIT_DATA), MiB; all together have twice that.
     files_mib: what the notebook keeps in its folders, MiB.
     output_mib: output kept of the whole notebook, MiB.
@@ -34,3 +38,39 @@ class Limits:
 
     def as_data(self) -> dict[str, Any]:
         return asdict(self)
+
+
+UNKNOWN_GIVEN_SECONDS = 300.0  # for a given cell that no reference has run
+LEAST_GIVEN_SECONDS = 60.0
+GIVEN_FACTOR = 10.0
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What the given cells of a notebook did in runs of the reference, by their names.
+
+    seconds: that each has used.
+    failing: those that failed, with the reference's answers or without any: they are meant to, or
+        use what answers leave behind, such as a file.
+    """
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failing: frozenset[str] = frozenset()
+
+    def budget(self, name: str) -> float:
+        """The time of a given cell that uses nothing of the student's, seconds."""
+        if name not in self.seconds:
+            return UNKNOWN_GIVEN_SECONDS
+        return LEAST_GIVEN_SECONDS + GIVEN_FACTOR * self.seconds[name]
+
+    @property
+    def all_given_seconds(self) -> float:
+        """The time of all given cells together, after which something else is wrong."""
+        return UNKNOWN_GIVEN_SECONDS + GIVEN_FACTOR * sum(self.seconds.values())
+
+    def as_data(self) -> dict[str, Any]:
+        return {"seconds": dict(self.seconds), "failing": sorted(self.failing)}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Yardstick:
+        return cls(dict(data["seconds"]), frozenset(data["failing"]))

@@ -25,6 +25,12 @@ def error_output(name: str, words: str) -> Output:
     return {"output_type": "error", "ename": name, "evalue": words, "traceback": [words]}
 
 
+def first_error(outputs: list[Output]) -> str | None:
+    """Name and message of the first error among a cell's outputs; None if there is none."""
+    errors = (output for output in outputs if output["output_type"] == "error")
+    return next((f"{error['ename']}: {error['evalue']}"[:300] for error in errors), None)
+
+
 class Recorder:
     """Assembles outputs from iopub messages and keeps the whole notebook under `limit` bytes."""
 

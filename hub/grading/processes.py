@@ -83,12 +83,12 @@ class Watch:
         self._next_count = 0.0
 
     def beyond(self, tree: list[int]) -> str | None:
-        """In a sentence which limit is passed; None if none is."""
+        """Which limit is passed, to follow "because "; None if none is."""
         limits = self._limits
         if len(tree) > limits.processes:
-            return f"More than {limits.processes} processes were started, so all were ended"
+            return f"more than {limits.processes} processes were started"
         if sum(map(_private_memory, tree)) > 2 * limits.memory_mib * MIB:
-            return f"All processes together used more than {2 * limits.memory_mib} MiB of memory"
+            return f"all processes together used more than {2 * limits.memory_mib} MiB of memory"
         return self._files_beyond(time.monotonic())
 
     def _files_beyond(self, now: float) -> str | None:
@@ -97,11 +97,11 @@ class Watch:
         try:
             size = size_below(self._folder)
         except TooManyFiles:
-            return f"The notebook wrote more than {MOST_FILES} files, or folders too deep"
+            return f"it wrote more than {MOST_FILES} files, or folders too deep"
         # A big tree is counted less often: at most a tenth of the time goes into it.
         self._next_count = now + max(0.5, 10 * (time.monotonic() - now))
         if size > self._limits.files_mib * MIB:
-            return f"The files that the notebook wrote took more than {self._limits.files_mib} MiB"
+            return f"the files that the notebook wrote took more than {self._limits.files_mib} MiB"
         return None
 
 

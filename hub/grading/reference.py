@@ -1,21 +1,27 @@
-"""What tests apart ask of the instructor's notebook, told before anybody's work is scored.
+"""The instructor's notebook is executed before anybody's work is: its tests must pass there.
 
-A test that cannot run apart fails whatever a student wrote. So the notebook's rules are checked
-first, and its reference solutions are executed once: what they lose apart and keep in one
-interpreter is the test's fault, not theirs.
+A test that fails with the reference's answers fails whatever a student wrote, by the test's fault
+or the machine's, so nobody is scored then. What passes is remembered by version, with what its
+given cells did, which is the yardstick for them in students' runs. What fails is not remembered:
+its cause may be gone the next time.
 """
 
 from __future__ import annotations
 
+import copy
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from hub.grading.execute import ApartError, Limits, Tests
+from hub.grading.execute import ApartError, CannotGrade, Limits, Tests
 from hub.grading.executed import Job
+from hub.grading.limits import Yardstick
 from hub.grading.roles import role
 
 WAY_OUT = (
@@ -23,8 +29,12 @@ WAY_OUT = (
     "student's interpreter, where student code can fake its score."
 )
 
-_failing: dict[str, list[str]] = {}
-"""What references fail, by the key of the execution: this process need not find it again."""
+LIBRARIES = ("logitlab", "torch", "transformer-lens", "ipykernel", "numpy")
+"""What a reference that has passed is executed again for, when its version changes."""
+
+
+class ReferenceFails(CannotGrade):
+    """The reference fails tests of its own; the message says which."""
 
 
 def can_fake(assignment: str) -> str:
@@ -37,13 +47,14 @@ def can_fake(assignment: str) -> str:
 
 @dataclass(frozen=True)
 class Reference:
-    """The instructor's notebook of an assignment whose tests run apart.
+    """The instructor's notebook of an assignment.
 
     assignment: its name.
     path: where the notebook lies.
     files: what students are given beside it, by relative name; never a student's own.
     limits: of an execution.
     passed: a folder that remembers which versions have passed their own tests.
+    tests: where its tests run.
     """
 
     assignment: str
@@ -51,9 +62,10 @@ class Reference:
     files: Mapping[str, Path]
     limits: Limits
     passed: Path
+    tests: Tests
 
     def notebook(self) -> NotebookNode:
-        """The notebook. Raises ApartError where it cannot be read, or breaks a rule."""
+        """The notebook, for tests apart. Raises ApartError where it cannot be used for them."""
         try:
             source = nbformat.read(self.path, as_version=4)
         except FileNotFoundError:
@@ -69,6 +81,13 @@ class Reference:
         if broken := broken_rules(source):
             raise ApartError(self._cannot_run_apart(broken))
         return source
+
+    def unchecked(self) -> NotebookNode | None:
+        """The notebook, whatever rules it breaks; None where there is none that can be read."""
+        try:
+            return nbformat.read(self.path, as_version=4)
+        except (OSError, ValueError):
+            return None
 
     def fitting(self, notebook: NotebookNode) -> NotebookNode:
         """The instructor's notebook, whose given cells and tests are those of `notebook`.
@@ -92,43 +111,70 @@ class Reference:
             ) from error
         return source
 
-    def check(self) -> list[str]:
-        """Execute the reference, unless this version has passed before; a sentence a test it fails.
+    def yardstick(self) -> Yardstick | None:
+        """What the given cells do; executes the reference, unless this version has passed before.
 
-        Raises ApartError where the reference loses a test only because it runs apart, and as
-        `notebook` does; ExecutorAway as `execute` does.
+        None where tests run together and there is no such notebook.
+
+        Raises:
+            ReferenceFails: it fails a test of its own, twice.
+            ApartError: it loses a test only because it runs apart, and as `notebook` does.
+            CannotGrade, ExecutorAway: as `execute` does.
         """
-        source = self.notebook()
-        job = self._job(source, "apart")
-        key = job.key()
-        if (self.passed / key).exists():
-            return []
-        told = _failing.get(key) or self._failing(source, job)
-        if told:
-            _failing[key] = told
-        else:
-            self.passed.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.passed / key).touch()
-        return told
+        source = self.notebook() if self.tests == "apart" else self.unchecked()
+        if source is None:
+            return None
+        job = self._job(source, self.tests)
+        kept = self.passed / f"{job.key()}-{versions()}.json"
+        try:
+            return Yardstick.from_data(json.loads(kept.read_text()))
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # not executed yet, or a file that somebody damaged
+        found = self._measured(source, job)
+        self.passed.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}.part")
+        partial.write_text(json.dumps(found.as_data()))
+        partial.replace(kept)
+        return found
 
-    def _failing(self, source: NotebookNode, job: Job) -> list[str]:
-        apart = _failed(job.run().notebook)
-        if not apart:
-            return []
-        together = _failed(self._job(source, "together").run().notebook)
-        if lost := [f"{name} ({why})" for name, why in apart.items() if name not in together]:
-            raise ApartError(
-                self._cannot_run_apart(
-                    f"the reference passes them in one interpreter and loses {'; '.join(lost)}"
+    def _measured(self, source: NotebookNode, job: Job) -> Yardstick:
+        execution = job.run()
+        failed = _failed(execution.notebook)
+        if failed:  # what the machine did once passes
+            execution = job.run()
+            again = _failed(execution.notebook)
+            failed = {name: why for name, why in again.items() if name in failed}
+        if failed:
+            self._refuse(source, failed)
+        bare = self._job(without_answers(source), self.tests, source).run()
+        failing = execution.failing | bare.failing
+        return Yardstick(execution.used, failing)
+
+    def _refuse(self, source: NotebookNode, failed: Mapping[str, str]) -> None:
+        if self.tests == "apart":
+            together = _failed(self._job(source, "together").run().notebook)
+            lost = [f"{name} ({why})" for name, why in failed.items() if name not in together]
+            if lost:
+                raise ApartError(
+                    self._cannot_run_apart(
+                        f"the reference passes them in one interpreter and loses {'; '.join(lost)}"
+                    )
                 )
-            )
-        return [
-            f"{self.assignment}: the reference itself fails {name} ({why}), so everybody does"
-            for name, why in apart.items()
-        ]
+        told = "; ".join(f"{name} ({why})" for name, why in failed.items())
+        raise ReferenceFails(
+            f"{self.assignment}: the reference itself fails {told}. Nobody's work can be graded "
+            f"like that, and all points are as they were. Mend the test or the reference and "
+            f"`logitlab release {self.assignment}`; if the machine is to blame, grade again later."
+        )
 
-    def _job(self, source: NotebookNode, tests: Tests) -> Job:
-        return Job(source, source, self.files, self.limits, tests)
+    def _job(self, notebook: NotebookNode, tests: Tests, source: NotebookNode | None = None) -> Job:
+        return Job(
+            notebook,
+            notebook if source is None else source,
+            given_files=self.files,
+            limits=self.limits,
+            tests=tests,
+        )
 
     def _cannot_run_apart(self, why: str) -> str:
         return (
@@ -146,6 +192,26 @@ def broken_rules(source: NotebookNode) -> str | None:
     except ManifestError as error:
         return str(error)
     return None
+
+
+def versions() -> str:
+    """The versions of what notebooks run on, as a part of a file's name."""
+    found = []
+    for library in LIBRARIES:
+        try:
+            found.append(version(library))
+        except PackageNotFoundError:
+            found.append("none")
+    return "-".join(found)
+
+
+def without_answers(source: NotebookNode) -> NotebookNode:
+    """A copy of the instructor's notebook whose answer cells are empty."""
+    bare = copy.deepcopy(source)
+    for cell in bare.cells:
+        if cell.cell_type == "code" and role(cell) in ("solution", "student"):
+            cell.source = ""
+    return bare
 
 
 def _failed(executed: NotebookNode) -> dict[str, str]:

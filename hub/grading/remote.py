@@ -4,7 +4,8 @@ A frame is four bytes of length, big-endian, and msgpack: a list whose first ite
 
     client    hello NAME | status            then, when told to go: request BYTES*, (file NAME,
               data BYTES*)*, run
-    executor  place N*, go                    then: busy*, answer BYTES*, done STOPPED SECONDS
+    executor  place N*, go                    then: busy*, answer BYTES*,
+                                              done (KIND WORDS | nil) SECONDS
               or refused WORDS at any time, or status DICT
 
 An execution is pure: whenever the connection breaks, the same one is asked for again.
@@ -153,7 +154,7 @@ def _attempt(
                         raise ExecutorAway("The executor's answer has no end.")
                 elif kind == "done":
                     stopped, seconds = rest
-                    return Answer(b"".join(parts), stopped, seconds)
+                    return Answer(b"".join(parts), stopped and tuple(stopped), seconds)
                 elif kind == "refused":
                     raise ExecutorAway(f"The executor refused this notebook: {rest[0]}.")
         except OSError as error:

@@ -21,11 +21,19 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from course.models import models_folders
-from hub.grading.limits import Limits
+from hub.grading.clock import CodeClock, process_tree
+from hub.grading.limits import Limits, Yardstick
 from hub.grading.processes import MARKER, Watch, descendants, end_tree
+from hub.grading.trouble import Kind
 
-GRACE_SECONDS = 90  # start of the kernel and the end of the tree, on top of the total time
+GRACE_SECONDS = 180  # for the start of the processes and their end, on top of all cells' time
+TICK_SECONDS = 0.25
 PACKAGES = Path(__file__).parents[2]  # where `hub` and `course` are imported from
+
+IDLE_AFTER_SECONDS = 1.0
+IDLE_SHARE = 0.1  # of that time: who wants a processor for less is waiting for something else
+
+Busy = Callable[[bool], None]
 
 # In the scratch folder: `work`, `home` and `tmp` are the student code's, sockets of the kernel
 # are in `run`, and `tests` belongs to what judges.
@@ -38,12 +46,13 @@ class Answer:
     """What came of a run.
 
     lines: what the worker wrote; `hub.grading.execute` reads it.
-    stopped: why the worker had to be ended or ended by itself, in a sentence; None if it says it.
+    stopped: kind and words of the trouble for which the worker had to be ended, or ended; None if
+        its lines say it.
     seconds: wall time.
     """
 
     lines: bytes
-    stopped: str | None
+    stopped: tuple[Kind, str] | None
     seconds: float
 
 
@@ -52,10 +61,12 @@ def run_here(
     files: Mapping[str, Path],
     limits: Limits,
     models: Path | None = None,
+    busy: Busy = lambda busy: None,
 ) -> Answer:
     """Run a request (see `worker`) as the user who calls, in a temporary folder.
 
     models: a folder of checkpoints that is tried before all others.
+    busy: told whenever the processes begin or cease to want a processor.
     """
     with tempfile.TemporaryDirectory(prefix="logitlab-", ignore_cleanup_errors=True) as scratch:
         make_folders(Path(scratch))
@@ -69,7 +80,12 @@ def run_here(
             environment["COURSE_MODELS"] = os.pathsep.join(map(str, folders))
         with worker(json.dumps(request).encode(), Path(scratch), environment) as running:
             try:
-                running.wait(limits, lambda: [one.pid for one in descendants(running.process.pid)])
+                running.wait(
+                    limits,
+                    lambda: [one.pid for one in descendants(running.process.pid)],
+                    given_seconds=given_seconds(request),
+                    busy=busy,
+                )
             finally:
                 end_tree(running.process.pid, marker)
                 running.process.wait()
@@ -91,6 +107,32 @@ def inside(scratch: Path | str, name: str) -> Path | None:
     return target
 
 
+def given_seconds(request: Mapping[str, Any]) -> float:
+    """What all given cells of a request may use."""
+    return Yardstick.from_data(request["yardstick"]).all_given_seconds
+
+
+class Activity:
+    """Tells when processes begin or cease to want a processor, from their clock."""
+
+    def __init__(self, clock: CodeClock, busy: Busy) -> None:
+        self._clock, self._busy = clock, busy
+        self._told = True
+        self._since, self._before = time.monotonic(), clock.active
+
+    def tell(self) -> None:
+        """Say whether they did in the last second, if that is news."""
+        now = time.monotonic()
+        wall = now - self._since
+        if wall < IDLE_AFTER_SECONDS:
+            return
+        wanted = self._clock.active - self._before > IDLE_SHARE * wall
+        self._since, self._before = now, self._clock.active
+        if wanted != self._told:
+            self._told = wanted
+            self._busy(wanted)
+
+
 class Running:
     """A worker, the file with its answer, and the file with what it wrote to stderr."""
 
@@ -99,7 +141,7 @@ class Running:
     ) -> None:
         self.process = process
         self._scratch, self._answered, self._log = scratch, answered, log
-        self._stopped: str | None = None
+        self._stopped: tuple[Kind, str] | None = None
         self._started = time.monotonic()
 
     def wait(
@@ -107,30 +149,39 @@ class Running:
         limits: Limits,
         tree: Callable[[], list[int]],
         cancelled: Callable[[], bool] = lambda: False,
+        *,
+        given_seconds: float = 0.0,
+        busy: Busy = lambda busy: None,
     ) -> None:
-        """Wait for the worker to end, or for a limit to be passed by the processes of `tree`."""
-        deadline = self._started + limits.total_seconds + GRACE_SECONDS
+        """Wait for the worker to end, or for a limit to be passed by the processes of `tree`.
+
+        given_seconds: what all given cells together may use.
+        busy: as in `run_here`.
+        """
         watch = Watch(limits, self._scratch)
+        clock = CodeClock(process_tree(self.process.pid))
+        activity = Activity(clock, busy)
+        most = limits.total_seconds + given_seconds + GRACE_SECONDS
         while self._stopped is None:
             try:
-                self.process.wait(timeout=0.25)
+                self.process.wait(timeout=TICK_SECONDS)
                 return
             except subprocess.TimeoutExpired:
                 pass
+            used = clock.used()
+            activity.tell()
             if cancelled():
-                self._stopped = "Nobody waits for the outcome any more"
-            elif time.monotonic() > deadline:
-                self._stopped = (
-                    f"The notebook was not finished {GRACE_SECONDS} s after its time limit"
-                )
-            else:
-                self._stopped = watch.beyond(tree())
+                self._stopped = "grading", "nobody waits for the outcome any more"
+            elif used > most:
+                self._stopped = "grading", f"the notebook was not finished after {most:.0f} s"
+            elif passed := watch.beyond(tree()):
+                self._stopped = "limit", passed
 
     def answer(self, limits: Limits, cells: int) -> Answer:
         """What the worker wrote; bytes beyond what the limits allow are never looked at."""
         self._answered.seek(0)
         lines = self._answered.read(4 * limits.output_bytes + 100_000 * (cells + 10))
-        stopped = self._stopped or _last_words(self._log)
+        stopped = self._stopped or ("grading", _last_words(self._log))
         return Answer(lines, stopped, time.monotonic() - self._started)
 
 
@@ -195,4 +246,4 @@ def own_environment(scratch: Path) -> dict[str, str]:
 def _last_words(log: IO[bytes]) -> str:
     log.seek(max(0, log.seek(0, os.SEEK_END) - 500))
     lines = log.read().decode("utf-8", "replace").strip().splitlines()
-    return "The process that ran the notebook ended early" + (f" ({lines[-1]})" if lines else "")
+    return "the process that ran the notebook ended early" + (f" ({lines[-1]})" if lines else "")

@@ -16,22 +16,25 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from queue import Empty
 from subprocess import DEVNULL
 from typing import Any
 
+from hub.grading.clock import CodeClock, Deadline, process_tree
 from hub.grading.confine import confine
-from hub.grading.limits import Limits
-from hub.grading.outputs import Recorder
+from hub.grading.limits import Limits, Yardstick
+from hub.grading.outputs import Recorder, first_error
 from hub.grading.processes import MIB, adopt_orphans, end_tree
 from hub.grading.run import students_environment
+from hub.grading.trouble import Kind, Trouble, how_it_ended, not_interrupted
 from hub.grading.users import OwnGroup, Users, drop_rights, make_expendable
 
-START_SECONDS = 60  # for the kernel to answer: a cold disk and a busy machine are slow
+START_SECONDS = 120  # for the kernel to answer, of its own clock: a cold disk is slow
 INTERRUPT_SECONDS = 3  # between SIGINT and SIGKILL of a cell that is over its time
+REPLY_SECONDS = 10  # for the kernel to say that a cell has ended, once it has
 SPARE_THREADS = 256  # that an honest notebook's libraries may start besides its processes
 
 SCRATCH = Path.cwd().parent  # this process is started in one of its folders
@@ -40,7 +43,11 @@ Send = Callable[[dict[str, Any]], None]
 
 
 class KernelGone(Exception):
-    """The kernel has died or had to be killed; the message says why, in words."""
+    """The kernel can run no more cells."""
+
+    def __init__(self, kind: Kind, words: str) -> None:
+        super().__init__(words)
+        self.kind, self.words = kind, words
 
 
 def main() -> None:
@@ -64,7 +71,7 @@ def main() -> None:
         if request["tests"] == "apart":
             _run_apart(request, limits, users, send)
         else:
-            asyncio.run(_run_together(request["notebook"], limits, users, send))
+            asyncio.run(_run_together(request, limits, users, send))
         send({"finished": True})
     finally:
         if users is None:
@@ -94,18 +101,25 @@ def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, sen
         from_dict(request["source"]),
         cell_seconds=limits.cell_seconds,
         total_seconds=limits.total_seconds,
+        given_seconds=Yardstick.from_data(request["yardstick"]).budget,
+        left_out=request["left_out"],
         places=Places(SCRATCH / "work", SCRATCH / "tests", students_environment(SCRATCH), users),
     )
     try:
-        for cell in cells:
-            recorder.start_cell()
-            for output in cell.outputs:
-                recorder.receive(output["output_type"], output)
-            _send_cell(send, cell.index, recorder.outputs, cell.count)
-            if cell.problem:
-                send({"problem": cell.problem, "cell": cell.index})
-            if cell.ended:
-                send({"problem": f"{cell.ended}."})
+        for ran in cells:
+            if ran.index < 0:
+                send({"ready": ran.trouble is None})
+            else:
+                recorder.start_cell()
+                for output in ran.outputs:
+                    recorder.receive(output["output_type"], output)
+                _send_cell(send, ran.index, recorder, ran.count, ran.seconds)
+            if ran.problem:
+                send({"problem": ran.problem, "cell": ran.index})
+            if ran.ended:
+                send({"problem": f"{ran.ended}."})
+            if ran.trouble:
+                send({"trouble": asdict(ran.trouble)})
     except (ManifestError, MismatchError) as error:
         send({"refused": str(error)})
         return
@@ -114,42 +128,62 @@ def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, sen
 
 
 async def _run_together(
-    notebook: dict[str, Any], limits: Limits, users: Users | None, send: Send
+    request: dict[str, Any], limits: Limits, users: Users | None, send: Send
 ) -> None:
     recorder = Recorder(limits.output_bytes)
+    notebook, given = request["notebook"], set(request["given"])
+    budget = Yardstick.from_data(request["yardstick"]).budget
     kernel = Kernel(notebook, users)
+    index, left = None, limits.total_seconds
     try:
         await kernel.start()
-        deadline = time.monotonic() + limits.total_seconds
+        send({"ready": True})
         for index, cell in enumerate(notebook["cells"]):
             if cell["cell_type"] != "code" or not cell["source"].strip():
                 continue
-            left = deadline - time.monotonic()
+            if index in request["left_out"]:
+                continue
             if left <= 0:
-                raise KernelGone(
-                    f"The time for the whole notebook, {limits.total_seconds:g} s, was over"
-                )
+                send({"stopped": "The time for the whole notebook was over"})
+                return
             recorder.start_cell()
+            seconds = min(limits.cell_seconds, left)
+            if index in given:
+                seconds = budget(cell["metadata"]["nbgrader"]["grade_id"])
+            began = kernel.clock.used()
             try:
-                problem = await kernel.run(cell["source"], min(left, limits.cell_seconds), recorder)
+                problem = await kernel.run(cell["source"], seconds, recorder)
             except KernelGone as gone:
-                recorder.add_error("KernelStopped", f"{gone}.")
+                recorder.add_error("CellStopped", f"{gone.words}.")
                 raise
             else:
                 if problem:
                     send({"problem": problem, "cell": index})
             finally:
-                _send_cell(send, index, recorder.outputs, recorder.execution_count)
+                used = kernel.clock.used() - began
+                left -= 0 if index in given else used
+                _send_cell(send, index, recorder, recorder.execution_count, used)
+            if index in given and (failed := first_error(recorder.outputs)):
+                send({"trouble": asdict(Trouble("given", index, failed))})
     except KernelGone as gone:
-        send({"stopped": str(gone)})
+        send({"trouble": asdict(Trouble(gone.kind, index, gone.words))})
     finally:
         kernel.close()
         if recorder.cut:
             send({"problem": _cut(limits)})
 
 
-def _send_cell(send: Send, index: int, outputs: list[Any], count: int | None) -> None:
-    send({"cell": index, "outputs": outputs, "execution_count": count})
+def _send_cell(
+    send: Send, index: int, recorder: Recorder, count: int | None, seconds: float
+) -> None:
+    send(
+        {
+            "cell": index,
+            "outputs": recorder.outputs,
+            "execution_count": count,
+            "seconds": round(seconds, 3),
+        }
+    )
 
 
 def _cut(limits: Limits) -> str:
@@ -196,8 +230,9 @@ class Kernel:
 
     async def _wait_until_ready(self) -> None:
         """Wait for an answer, and for what the kernel publishes: else a cell's output is lost."""
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
+        self.clock = CodeClock(process_tree(self._process.pid))
+        deadline = Deadline.after(START_SECONDS, self.clock)
+        while deadline.remaining() > 0:
             self._client.kernel_info()
             try:
                 await self._client.get_shell_msg(timeout=1)
@@ -205,7 +240,7 @@ class Kernel:
                 return
             except Empty:
                 await self._check_alive()
-        raise KernelGone(f"The kernel did not start within {START_SECONDS} s")
+        raise KernelGone("grading", "the kernel did not start")
 
     def _command(self, connection_file: str) -> list[str]:
         from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
@@ -239,21 +274,18 @@ class Kernel:
         finished = await self._collect(request, recorder, seconds)
         problem = None
         if not finished:
-            problem = f"was stopped after {seconds:.0f} s, its time limit"
+            problem = f"was stopped after {seconds:.3g} s, its time limit"
             self._signals.interrupt()
             if not await self._collect(request, recorder, INTERRUPT_SECONDS):
-                raise KernelGone(
-                    f"A cell could not be interrupted at its time limit of {seconds:.0f} s, "
-                    "so the kernel was ended"
-                )
+                raise KernelGone("deaf", not_interrupted(seconds))
             recorder.add_error("CellTimeout", f"This cell {problem}.")
         await self._record_reply(request, recorder)
         return problem
 
     async def _collect(self, request: str, recorder: Recorder, seconds: float) -> bool:
         """Take messages until the cell is idle (True) or `seconds` are over (False)."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
+        deadline = Deadline.after(seconds, self.clock)
+        while (left := deadline.remaining()) > 0:
             try:
                 message = await self._client.get_iopub_msg(timeout=min(left, 0.5))
                 if message["parent_header"].get("msg_id") != request:
@@ -266,15 +298,13 @@ class Kernel:
                 await self._check_alive()
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 # Student code holds the kernel's sockets: what it sends need not be a message.
-                raise KernelGone(
-                    f"The kernel sent something that is no message ({error})"
-                ) from error
+                raise KernelGone("ended", "the kernel sent what is no message") from error
         return False
 
     async def _record_reply(self, request: str, recorder: Recorder) -> None:
         """An error of the reply counts even where student code kept it from being shown."""
-        deadline = time.monotonic() + 10
-        while (left := deadline - time.monotonic()) > 0:
+        deadline = Deadline.after(REPLY_SECONDS, self.clock)
+        while (left := deadline.remaining()) > 0:
             try:
                 reply = await self._client.get_shell_msg(timeout=min(left, 0.5))
             except Empty:
@@ -285,17 +315,11 @@ class Kernel:
                 if content["status"] != "ok" and not recorder.has_error(content.get("ename")):
                     recorder.receive("error", content)
                 return
-        raise KernelGone("The kernel did not answer")
+        raise KernelGone("ended", "the kernel did not answer")
 
     async def _check_alive(self) -> None:
         if self._process.poll() is not None:
-            raise KernelGone(f"The kernel ended ({_describe(self._process.returncode)})")
-
-
-def _describe(status: int) -> str:
-    if status == -9:
-        return "killed by signal 9, most often because memory ran out"
-    return f"killed by signal {-status}" if status < 0 else f"exit status {status}"
+            raise KernelGone(*how_it_ended(self._process.returncode))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -12,7 +11,12 @@ from hub.grading.apart.conversation import Conversation
 from hub.grading.apart.errors import BoundaryError, NotPlainData, StudentProcessDied, TooSlow
 from hub.grading.apart.handles import CallableHandle, Handle, IteratorHandle
 from hub.grading.apart.wire import Channel, Closed
+from hub.grading.clock import CodeClock, Deadline, process_tree
 from hub.grading.users import OwnProcess
+
+
+def within(seconds: float) -> Deadline:
+    return Deadline.after(seconds, CodeClock(process_tree(os.getpid())))
 
 
 class Liar:
@@ -27,8 +31,8 @@ class Liar:
         def run() -> None:
             try:
                 for message in messages:
-                    self.heard.append(self.channel.receive(time.monotonic() + 5)[0])
-                    self.channel.send(message, blobs, time.monotonic() + 5)
+                    self.heard.append(self.channel.receive(within(5))[0])
+                    self.channel.send(message, blobs, within(5))
             except Closed:
                 pass
 
@@ -42,7 +46,7 @@ def talk():
     victim = subprocess.Popen(["sleep", "60"])
     process = os.pidfd_open(victim.pid)
     conversation = Conversation(Channel(ours), OwnProcess(process))
-    conversation.start_cell(time.monotonic() + 5)
+    conversation.start_cell(within(5))
     conversation.victim = victim  # type: ignore[attr-defined]
     yield conversation, Liar(theirs)
     victim.kill()
@@ -111,7 +115,7 @@ def test_a_function_lent_in_one_cell_is_gone_in_the_next(talk):
         ["return", 2, None],
     )
     call(conversation, called.append)
-    conversation.start_cell(time.monotonic() + 5)
+    conversation.start_cell(within(5))
     call(conversation)
     assert called == []
     kind, number, tree = student.heard[-1]
@@ -120,13 +124,12 @@ def test_a_function_lent_in_one_cell_is_gone_in_the_next(talk):
 
 def test_endless_call_backs_end_at_the_deadline(talk):
     conversation, student = talk
-    conversation.start_cell(time.monotonic() + 0.5)
+    conversation.start_cell(deadline := within(0.5))
     message = ["call", 1, ["t", ["x", "T", 0], ["t"], ["d"]]]
     student.answer(*[message] * 1_000_000)
-    started = time.monotonic()
     with pytest.raises(TooSlow):
         call(conversation, lambda: None)
-    assert time.monotonic() - started < 5
+    assert deadline.remaining() > -5
 
 
 def test_an_error_of_the_boundary_satisfies_no_expected_exception(talk):
@@ -164,7 +167,7 @@ def test_calls_nested_without_end_are_refused(talk):
     def again():
         return conversation.call(CallableHandle(conversation, 0, "f"), (), {})
 
-    conversation.start_cell(time.monotonic() + 1)
+    conversation.start_cell(within(1))
     with pytest.raises(BoundaryError):
         call(conversation, again)
     assert "nested" in str(conversation.failure)

@@ -1,5 +1,6 @@
 """Frames arrive whole, or not at all, and by the deadline."""
 
+import os
 import socket
 import struct
 import threading
@@ -9,6 +10,7 @@ import msgpack
 import pytest
 
 from hub.grading.apart.wire import MAGIC, Channel, Closed, Malformed, TimedOut, TooLarge
+from hub.grading.clock import CodeClock, Deadline, process_tree
 
 
 @pytest.fixture
@@ -24,8 +26,8 @@ def frame(head: bytes, *lengths: int) -> bytes:
     return struct.pack("<4sII", MAGIC, len(head), len(lengths)) + table + head
 
 
-def soon(seconds: float = 5) -> float:
-    return time.monotonic() + seconds
+def soon(seconds: float = 5) -> Deadline:
+    return Deadline.after(seconds, CodeClock(process_tree(os.getpid())))
 
 
 def test_a_frame_larger_than_the_sockets_buffer_crosses(ends):

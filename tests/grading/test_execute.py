@@ -98,9 +98,9 @@ def test_a_flood_of_output_is_cut_with_a_note(mixed: Execution) -> None:
     assert any("at most 16 MiB" in problem for problem in mixed.problems)
 
 
-def test_after_a_crash_the_rest_is_told_not_to_have_run(mixed: Execution) -> None:
+def test_after_a_crash_the_rest_is_run_without_the_cell_that_crashed(mixed: Execution) -> None:
     assert "exit status 3" in text(cell(mixed, "exit"))
-    assert cell(mixed, "never").outputs[0].ename == "NotRun"
+    assert not [output for output in cell(mixed, "never").outputs if "ename" in output]
     assert any("exit status 3" in problem for problem in mixed.problems)
 
 
@@ -133,7 +133,7 @@ def test_a_cell_that_cannot_be_interrupted_ends_the_kernel() -> None:
     stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
     execution = execute(notebook("print('kept')", stubborn, "1"), limits=Limits(cell_seconds=1))
     assert text(execution.notebook.cells[0]) == "kept\n"
-    assert "could not be interrupted" in text(execution.notebook.cells[1])
+    assert "did not stop when it was interrupted" in text(execution.notebook.cells[1])
     assert execution.notebook.cells[2].outputs[0].ename == "NotRun"
     assert execution.seconds < 30
 
@@ -166,7 +166,7 @@ def test_too_many_processes_end_the_notebook() -> None:
     )
     execution = execute(notebook("print('kept')", many), limits=Limits(processes=12))
     assert text(execution.notebook.cells[0]) == "kept\n"
-    assert any("More than 12 processes" in problem for problem in execution.problems)
+    assert any("more than 12 processes" in problem for problem in execution.problems)
     assert execution.seconds < 20
 
 

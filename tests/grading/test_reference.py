@@ -19,7 +19,7 @@ from hub.course_folder import new_course
 from hub.grading.batch import BatchError, autograde
 from hub.grading.execute import Execution, Limits
 from hub.grading.executed import Job
-from hub.grading.reference import Reference
+from hub.grading.reference import Reference, ReferenceFails
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     GIVEN,
@@ -149,13 +149,26 @@ def test_a_source_that_was_changed_after_its_release_is_told(tmp_path: Path) -> 
     assert score(root) is None
 
 
-def test_a_reference_that_is_wrong_in_any_way_is_told_and_holds_up_nobody(tmp_path: Path) -> None:
-    root = made(tmp_path, source(double_test="assert double(3) == 7, 'seven'"))
-    lines = graded(root)
-    assert lines[0] == (
-        "ps1: the reference itself fails double_test (AssertionError: seven), so everybody does"
+@pytest.mark.parametrize("tests", ["apart", "together"])
+def test_where_the_reference_fails_nobody_is_scored_until_its_cause_is_gone(
+    tmp_path: Path, tests: str
+) -> None:
+    flag = tmp_path / "flag"
+    root = made(
+        tmp_path,
+        source(
+            double_test=f"import os\nassert not os.path.exists({str(flag)!r}), 'flag'\n"
+            "assert double(3) == 6"
+        ),
     )
-    assert score(root) == 4
+    flag.touch()
+    for _ in range(2):
+        with pytest.raises(BatchError, match=r"reference itself fails double_test .*flag"):
+            graded(root, grading={"tests": tests})
+        assert score(root) is None
+    flag.unlink()
+    graded(root, grading={"tests": tests})
+    assert score(root) == 5
 
 
 @pytest.fixture(name="runs")
@@ -175,24 +188,24 @@ def _runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return runs
 
 
-def test_a_reference_is_executed_once_a_version_and_one_that_fails_in_both_ways(
+def test_a_reference_is_executed_with_and_without_answers_once_a_version_if_it_passes(
     tmp_path: Path, runs: list[str]
 ) -> None:
     path = tmp_path / "tiny.ipynb"
 
-    def checked(notebook: NotebookNode) -> list[str]:
+    def checked(notebook: NotebookNode) -> None:
         nbformat.write(notebook, path)
-        return Reference(ASSIGNMENT, path, {}, Limits(), tmp_path / "passed").check()
+        Reference(ASSIGNMENT, path, {}, Limits(), tmp_path / "passed", "apart").yardstick()
 
-    assert checked(source_notebook()) == checked(source_notebook()) == []
-    assert runs == ["apart"]
-    assert checked(source(square="def square(x):\n    return x**2")) == []
+    for _ in range(2):
+        checked(source_notebook())
     assert runs == ["apart"] * 2
-    fails = source(square_test="assert square(3) == 9  # fails")
-    assert [line.partition(" (")[0] for line in (*checked(fails), *checked(fails))] == [
-        "ps1: the reference itself fails square_test"
-    ] * 2
-    assert runs == [*["apart"] * 3, "together"]
+    checked(source(square="def square(x):\n    return x**2"))
+    assert runs == ["apart"] * 4
+    for _ in range(2):
+        with pytest.raises(ReferenceFails, match="the reference itself fails square_test"):
+            checked(source(square_test="assert square(3) == 9  # fails"))
+    assert runs == [*["apart"] * 4, *["apart", "apart", "together"] * 2]
 
 
 def test_what_a_student_returns_or_hands_in_holds_up_nobody(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hub.grading.apart.manifest import ManifestError
-    from hub.grading.apart.session import MismatchError, run_apart
+    from hub.grading.apart.session import MismatchError, cells_apart
 
-__all__ = ["ManifestError", "MismatchError", "run_apart"]
+__all__ = ["ManifestError", "MismatchError", "cells_apart"]
 
 
 def __getattr__(name: str) -> Any:

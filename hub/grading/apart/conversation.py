@@ -8,7 +8,6 @@ request of the same cell.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import ModuleType
@@ -26,11 +25,13 @@ from hub.grading.apart.errors import (
 from hub.grading.apart.handles import KINDS, Handle
 from hub.grading.apart.values import BadValue, Decoder, Encoder, Unsendable, require
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut, TooLarge
+from hub.grading.clock import Deadline
 from hub.grading.users import StudentProcess
 
 NESTING_LIMIT = 30
 GRACE = 2.0  # seconds between the interrupt and the kill
 
+DEAF = "deaf"
 DIED = "the process that ran your cells has ended"
 SLOW = "your code did not finish in the time that a cell has"
 
@@ -41,7 +42,10 @@ class Conversation:
     def __init__(self, channel: Channel, process: StudentProcess) -> None:
         """`process` is S."""
         self.alive = True
-        self.deadline = 0.0
+        self.killed = ""
+        """Why S was killed by us: DEAF, as it did not listen at the end of a cell's time, or what
+        it did against the rules; empty if it was not."""
+        self.deadline: Deadline | None = None
         self.failure: BoundaryError | None = None
         """What went wrong at the boundary in this cell, even if the test swallowed it."""
         self.late_answer: Any = None
@@ -54,8 +58,8 @@ class Conversation:
         self._given: dict[str, Any] = {}
         self._names: dict[int, tuple[str, Any]] = {}  # by id, with the object to keep it alive
 
-    def start_cell(self, deadline: float) -> None:
-        """Begin a cell that ends at `deadline` (time.monotonic)."""
+    def start_cell(self, deadline: Deadline) -> None:
+        """Begin a cell that ends at `deadline`."""
         self.deadline = deadline
         self.failure = None
         self.late_answer = None
@@ -121,12 +125,13 @@ class Conversation:
 
     def distrust(self, why: str) -> NoReturn:
         """S broke the rules: kill it and fail the cell."""
-        self.kill()
+        self.kill(why)
         self._fail(StudentProcessDied(f"{DIED}: {why}"))
 
-    def kill(self) -> None:
-        """End S."""
+    def kill(self, why: str = "") -> None:
+        """End S, and note why, if that was its own doing; see `killed`."""
         self.alive = False
+        self.killed = self.killed or why
         self._waiting.clear()
         with suppress(ProcessLookupError):
             self._process.kill()
@@ -134,7 +139,7 @@ class Conversation:
     def end_cell(self) -> None:
         """Leave S in a state in which it can be asked again, or kill it."""
         if self.alive and (self._waiting or self._channel.cut):
-            self.kill()
+            self.kill(DEAF)
 
     def _fail(self, failure: BoundaryError) -> NoReturn:
         self.failure = self.failure or failure
@@ -146,7 +151,7 @@ class Conversation:
         try:
             self._channel.send([kind, number, tree], encoder.blobs, self.deadline)
         except TimedOut:
-            self.kill()
+            self.kill(DEAF)
             self._fail(TooSlow(SLOW))
         except Closed:
             self.kill()
@@ -176,8 +181,8 @@ class Conversation:
 
         Only where one request is open: deeper, S may be waiting for us.
         """
-        patience = time.monotonic() + GRACE
-        if len(self._waiting) == 1:
+        if self.deadline is not None and len(self._waiting) == 1:
+            patience = Deadline.after(GRACE, self.deadline.clock)
             self._process.interrupt()
             with suppress(TimedOut, Closed, Malformed, BadValue):
                 while True:
@@ -191,7 +196,7 @@ class Conversation:
                     self._channel.send(
                         ["raise", number, encoder.encode(stop)], encoder.blobs, patience
                     )
-        self.kill()
+        self.kill(DEAF)
 
     def _serve(self, kind: str, number: int, payload: Any) -> None:
         """Carry out a call-back."""
@@ -212,7 +217,7 @@ class Conversation:
                 self._send("raise", number, described(RuntimeError("the test failed"), ""))
 
     def _carried_out(self, kind: str, payload: Any) -> Any:
-        if time.monotonic() > self.deadline:
+        if self.deadline is not None and self.deadline.remaining() <= 0:
             raise TooSlow(SLOW)
         if not self._waiting or type(payload) is not tuple or not payload:
             self.distrust("it called a function out of turn")

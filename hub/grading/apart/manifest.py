@@ -11,6 +11,7 @@ import ast
 import builtins
 import dis
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from types import CodeType
 from typing import Any
@@ -91,6 +92,22 @@ def read(source: Mapping[str, Any]) -> Manifest:
     if problems:
         raise ManifestError("; ".join(problems))
     return manifest
+
+
+def given_alone(source: Mapping[str, Any]) -> frozenset[str]:
+    """Names of the given cells of the instructor's notebook that use nothing of the student's.
+
+    Also of a notebook that breaks the rules for tests apart. A given cell that is no Python counts
+    as one that does.
+    """
+    facts = []
+    for number, cell in enumerate(source["cells"], 1):
+        with suppress(ManifestError, ValueError):
+            facts.append(_facts(cell, number))
+    manifest = Manifest(tuple(facts), _students(facts))
+    return frozenset(
+        fact.name for fact in facts if fact.role == "released" and manifest.runs_apart(fact)
+    )
 
 
 def _facts(cell: Mapping[str, Any], number: int) -> CellFacts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 import signal
@@ -10,33 +9,37 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 
 import course
 import hub
+from hub.grading.apart.conversation import DEAF
 from hub.grading.apart.manifest import Manifest, ManifestError, read
 from hub.grading.apart.values import BadValue, Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut
-from hub.grading.outputs import LEFT_OUT, PRINT_CUT
+from hub.grading.clock import CodeClock, Deadline, process_tree
+from hub.grading.limits import Yardstick
+from hub.grading.outputs import LEFT_OUT, PRINT_CUT, checked_outputs, first_error
 from hub.grading.processes import MARKER
 from hub.grading.roles import role
+from hub.grading.trouble import Trouble, how_it_ended, not_interrupted
 from hub.grading.users import Users, drop_rights, make_expendable
 
-__all__ = ["ManifestError", "MismatchError", "run_apart"]
+__all__ = ["ManifestError", "MismatchError", "cells_apart"]
 
 PATIENCE = 10.0
 """Seconds after a cell's deadline that T has to answer; it watches its own deadlines."""
 
-START_SECONDS = 60.0
-"""Time for S and T to start."""
+START_SECONDS = 120.0
+"""Time for S and T to start, of their own clock. A disk that was not asked before is slow."""
+
+NO_YARDSTICK = Yardstick()
 
 CUTS = {
     PRINT_CUT: "printed too much: the rest was cut",
@@ -65,50 +68,19 @@ class Ran:
     index: its place among all cells of the notebook.
     count: its place among the code cells, from 1.
     outputs: nbformat outputs, as yet unbelieved.
+    seconds: that it has used.
     problem: what went wrong with the cell beside ordinary errors, to follow its name in a sentence.
     ended: what went wrong with the whole notebook here, as a sentence without its full stop.
+    trouble: what went wrong here that is no error of a cell.
     """
 
     index: int
     count: int
     outputs: list[dict[str, Any]]
+    seconds: float = 0.0
     problem: str | None = None
     ended: str | None = None
-
-
-def run_apart(
-    notebook: NotebookNode,
-    source: NotebookNode,
-    *,
-    cell_seconds: float,
-    total_seconds: float,
-    places: Places | None = None,
-) -> NotebookNode:
-    """Execute a notebook with the student's cells and the test cells in two processes.
-
-    Args:
-        notebook: a submission with its given cells and tests restored.
-        source: the instructor's notebook, with reference solutions.
-        cell_seconds: time for each cell; what runs longer is interrupted, then killed.
-        total_seconds: time for all cells together.
-        places: where the processes run; the student's in the current folder if None.
-
-    Returns:
-        A copy of `notebook` with new outputs: those of the student's process for all cells but the
-        tests; a failed test has an error with its traceback, any other test has no output.
-
-    Raises:
-        ManifestError: `source` breaks the rules that let its tests run apart.
-        MismatchError: a given cell or test of `notebook` is not the one in `source`.
-    """
-    executed = copy.deepcopy(notebook)
-    ran = cells_apart(
-        notebook, source, cell_seconds=cell_seconds, total_seconds=total_seconds, places=places
-    )
-    for cell in ran:
-        executed.cells[cell.index].outputs = nbformat.from_dict(cell.outputs)
-        executed.cells[cell.index].execution_count = cell.count
-    return executed
+    trouble: Trouble | None = None
 
 
 def cells_apart(
@@ -117,19 +89,56 @@ def cells_apart(
     *,
     cell_seconds: float,
     total_seconds: float,
+    given_seconds: Callable[[str], float] = NO_YARDSTICK.budget,
+    left_out: Collection[int] = (),
     places: Places | None = None,
 ) -> Iterator[Ran]:
-    """As `run_apart`; yields each code cell when it has run."""
+    """Execute a notebook with the student's cells and the test cells in two processes.
+
+    Yields each code cell when it has run, up to the first trouble that ends all. What is yielded
+    first is no cell (its index is -1): the processes are ready. Outputs are those of the student's
+    process for all cells but the tests; a failed test has an error with its traceback, any other
+    test has none.
+
+    notebook: a submission with its given cells and tests restored.
+    source: the instructor's notebook, with reference solutions.
+    cell_seconds: time for each cell; what runs longer is interrupted, then killed.
+    total_seconds: time for all of the student's cells and the tests together.
+    given_seconds: the time of a given cell that uses nothing of the student's, by its name; it is
+        not part of `total_seconds`.
+    left_out: places of cells that are not run.
+    places: where the processes run; the student's in the current folder if None.
+
+    Raises:
+        ManifestError: `source` breaks the rules that let its tests run apart.
+        MismatchError: a given cell or test of `notebook` is not the one in `source`.
+    """
     manifest = read(source)
     cells = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     for _, cell in cells:
         check(cell, manifest)
     with nullcontext(places) if places else here() as where, processes(where) as pair:
-        pair.start()
-        end = time.monotonic() + total_seconds
+        yield Ran(-1, 0, [], trouble=(trouble := pair.start()))
+        if trouble is not None:
+            return
+        left = total_seconds
         for count, (index, cell) in enumerate(cells, 1):
-            seconds = min(cell_seconds, end - time.monotonic())
-            yield Ran(index, count, *pair.run(cell, count, manifest, seconds))
+            if index in left_out:
+                continue
+            given = purely_given(cell, manifest)
+            seconds = given_seconds(cell.metadata.nbgrader.grade_id) if given else cell_seconds
+            ran = pair.run(index, cell, count, manifest, seconds if given else min(seconds, left))
+            left -= 0.0 if given else ran.seconds
+            yield ran
+            if ran.trouble is not None and ran.trouble.kind != "given":
+                return
+
+
+def purely_given(cell: NotebookNode, manifest: Manifest) -> bool:
+    """Whether a code cell is a given one that uses nothing of the student's."""
+    return role(cell) == "released" and manifest.runs_apart(
+        manifest.cell(cell.metadata.nbgrader.grade_id)
+    )
 
 
 def check(cell: NotebookNode, manifest: Manifest) -> None:
@@ -152,75 +161,77 @@ class Pair:
     student: subprocess.Popen
     trusted: subprocess.Popen
     channel: Channel
-    usable: bool = True
-    """T answers."""
-    alive: bool = True
-    """S answers."""
+    clock: CodeClock
     in_time: bool = True
     """The notebook has time left."""
 
-    def start(self) -> None:
+    def start(self) -> Trouble | None:
         """Wait until both processes are ready, so that no cell pays for their start."""
-        self._ask("start", (START_SECONDS,), START_SECONDS)
+        answer = self._ask("start", (START_SECONDS,), START_SECONDS)
+        if answer is None or not answer["alive"]:
+            return Trouble("grading", None, "the processes that run a notebook did not start")
+        return None
 
     def run(
-        self, cell: NotebookNode, number: int, manifest: Manifest, seconds: float
-    ) -> tuple[list[dict[str, Any]], str | None, str | None]:
-        """Run one cell: its outputs, and `problem` and `ended` as in `Ran`."""
+        self, index: int, cell: NotebookNode, count: int, manifest: Manifest, seconds: float
+    ) -> Ran:
+        """Run one cell, which may use `seconds`."""
         if not cell.source.strip():
-            return [], None, None
+            return Ran(index, count, [])
         if seconds <= 0:
             ended = "The time for the whole notebook was over" if self.in_time else None
             self.in_time = False
             words = "the notebook used up the time it has; this cell did not run"
-            return [error("OutOfTime", words)], None, ended
-        kind, payload = request(cell, number, manifest, seconds)
-        usable = self.usable
+            return Ran(index, count, [error("OutOfTime", words)], ended=ended)
+        kind, payload = request(cell, count, manifest, seconds)
         answer = self._ask(kind, payload, seconds)
         if answer is None:
-            words = "the process that runs the tests stopped answering"
-            ended = f"T{words[1:]}" if usable else None
-            return [error("GradingStopped", words)], None, ended
-        if kind == "test":
-            outputs = [error(*answer["error"])] if answer["error"] else []
-        else:
-            outputs = [] if answer["outputs"] is None else parsed(answer["outputs"])
+            gone = Trouble("grading", index, "a process of the grading ended")
+            stopped = [error("CellStopped", gone.words)]
+            return Ran(index, count, stopped, seconds, trouble=gone)
+        outputs = self._outputs(kind, answer)
         problem = cut(outputs)
+        trouble: Trouble | None = None
         if answer["slow"]:
-            problem = f"was stopped after {seconds:.0f} s, its time limit"
+            problem = f"was stopped after {seconds:.3g} s, its time limit"
             if kind != "test":
-                words = f"the cell ran longer than {seconds:.0f} seconds"
-                outputs.append(error("CellTimeout", words))
+                outputs.append(
+                    error("CellTimeout", f"the cell ran longer than {seconds:.3g} seconds")
+                )
         if not answer["alive"]:
-            how = self._end_of_student()
-            if self.alive:
-                problem = f"was the last to run: the process that runs your cells ended{how}"
-            if kind != "test":
-                words = f"the process that runs your cells has ended{how}; it cannot run this cell"
-                outputs.append(error("ProcessEnded", words))
-        self.alive = answer["alive"]
-        return outputs, problem, None
+            problem, end = None, self._end_of_student(index, answer["killed"], seconds)
+            trouble = end
+            if kind != "test" or not outputs:  # what ended here has passed no test
+                outputs.append(error("CellStopped", end.words))
+        elif purely_given(cell, manifest) and (failed := answer["given"] or first_error(outputs)):
+            trouble = Trouble("given", index, failed)
+        return Ran(index, count, outputs, answer["seconds"], problem, trouble=trouble)
+
+    def _outputs(self, kind: str, answer: dict[str, Any]) -> list[dict[str, Any]]:
+        if kind == "test":
+            return [error(*answer["error"])] if answer["error"] else []
+        return [] if answer["outputs"] is None else parsed(answer["outputs"])
 
     def _ask(self, kind: str, payload: tuple, seconds: float) -> dict[str, Any] | None:
-        """T's answer, or None if it gives none: then it is not asked again."""
-        deadline = time.monotonic() + seconds + PATIENCE
-        if self.usable:
-            with suppress(Closed, TimedOut, Malformed, BadValue):
-                encoder = Encoder()
-                tree = encoder.encode(payload)
-                self.channel.send([kind, tree], encoder.blobs, deadline)
-                tree, blobs = self.channel.receive(deadline)
-                return Decoder(blobs).decode(tree)
-        self.usable = False
+        """T's answer, or None if it gives none."""
+        deadline = Deadline.after(seconds + PATIENCE, self.clock)
+        with suppress(Closed, TimedOut, Malformed, BadValue):
+            encoder = Encoder()
+            tree = encoder.encode(payload)
+            self.channel.send([kind, tree], encoder.blobs, deadline)
+            tree, blobs = self.channel.receive(deadline)
+            return Decoder(blobs).decode(tree)
         return None
 
-    def _end_of_student(self) -> str:
+    def _end_of_student(self, index: int, killed: str, seconds: float) -> Trouble:
+        if killed == DEAF:
+            return Trouble("deaf", index, not_interrupted(seconds))
+        if killed:
+            return Trouble("ended", index, f"it broke the rules of grading: {killed}")
         with suppress(subprocess.TimeoutExpired):
             self.student.wait(5)
-        code = self.student.returncode
-        if code is None:
-            return ""
-        return f" (killed by signal {-code})" if code < 0 else f" (exit status {code})"
+        kind, words = how_it_ended(self.student.returncode)
+        return Trouble(kind, index, words)
 
 
 def request(
@@ -253,22 +264,13 @@ def parsed(encoded: bytes) -> list[dict[str, Any]]:
         claimed = None
     if not isinstance(claimed, list):
         return [error("BadOutput", "the outputs of this cell could not be read")]
-    return [output for output in claimed if is_output(output)]
+    return checked_outputs(claimed)
 
 
 def cut(outputs: list[dict[str, Any]]) -> str | None:
     """What the student's process says that it left out of a cell's outputs, as in `Ran.problem`."""
     printed = "".join(o["text"] for o in outputs if isinstance(o.get("text"), str))
     return next((words for note, words in CUTS.items() if note in printed), None)
-
-
-def is_output(output: Any) -> bool:
-    """Whether a JSON value is an nbformat output."""
-    try:
-        nbformat.validate(output, ref="output", version=4)
-    except nbformat.ValidationError:
-        return False
-    return isinstance(output, dict)
 
 
 @dataclass(frozen=True)
@@ -325,7 +327,8 @@ def processes(places: Places) -> Iterator[Pair]:
         sock.close()
     drop_rights(users)
     try:
-        yield Pair(student, trusted, Channel(parent_end))
+        clock = CodeClock(process_tree(student.pid, trusted.pid))
+        yield Pair(student, trusted, Channel(parent_end), clock)
     finally:
         parent_end.close()
         os.close(process)

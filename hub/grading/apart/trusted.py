@@ -7,8 +7,11 @@ instructor's notebook. What it answers to the parent is a dict for each cell:
 
     outputs   the student's process's outputs of the cell, as JSON; None if it gave none
     alive     whether the student's process can be asked again
+    killed    why it was killed by this process; see `Conversation.killed`
     slow      whether the cell was interrupted or ended at its deadline
+    seconds   that the cell has used (see `hub.grading.clock`)
     error     for a test cell that failed: name, message and traceback
+    given     for a given cell that failed here: what, in words
 """
 
 from __future__ import annotations
@@ -19,7 +22,6 @@ import os
 import signal
 import socket
 import sys
-import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +35,7 @@ from hub.grading.apart.handles import marked
 from hub.grading.apart.services import AcrossProcesses
 from hub.grading.apart.values import Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed
+from hub.grading.clock import TICK_SECONDS, CodeClock, Deadline, process_tree
 from hub.grading.users import OthersProcess, OwnProcess, StudentProcess
 
 ALARM_DELAY = 3.0
@@ -50,8 +53,14 @@ ORDINARY = calls.InProcess()
 class Trusted:
     """Carries out the parent's requests, one cell at a time."""
 
-    def __init__(self, conversation: Conversation, services: AcrossProcesses) -> None:
+    def __init__(
+        self, conversation: Conversation, services: AcrossProcesses, clock: CodeClock
+    ) -> None:
+        """`clock` runs while S's processes or this one do."""
         self._conversation = conversation
+        self._clock = clock
+        self._deadline = Deadline(clock, 0.0)
+        self._began = 0.0
         self._services = services
         self._module = ModuleType("__main__")
         self._names = vars(self._module)
@@ -61,7 +70,7 @@ class Trusted:
 
     def do_start(self, seconds: float) -> dict[str, Any]:
         """Wait until S answers."""
-        self._conversation.start_cell(time.monotonic() + seconds)
+        self._start_cell(seconds)
         with suppress(BoundaryError):
             self._conversation.request("look_up", ([],))
         return self._answer()
@@ -74,7 +83,10 @@ class Trusted:
         self, name: str, text: str, stores: list[str], number: int, seconds: float
     ) -> dict[str, Any]:
         """Run a given cell in both processes at once."""
+        failed_before = len(self._failed_given)
         answer = self._in_student(text, number, stores, seconds, name)
+        if len(self._failed_given) > failed_before:
+            answer["given"] = self._failed_given[-1]
         for stored in stores:
             if stored in self._names:
                 self._conversation.give(stored, self._names[stored])
@@ -85,7 +97,7 @@ class Trusted:
     ) -> dict[str, Any]:
         """Run a test cell here, on the student's work there."""
         conversation, error = self._conversation, None
-        conversation.start_cell(time.monotonic() + seconds)
+        self._start_cell(seconds)
         seed = int.from_bytes(os.urandom(4), "little")
         ORDINARY.seed(seed)
         calls.backend = self._services
@@ -113,7 +125,7 @@ class Trusted:
     ) -> dict[str, Any]:
         """Have S run a cell, and meanwhile run it here under the name `also`, if that is given."""
         conversation = self._conversation
-        conversation.start_cell(time.monotonic() + seconds)
+        self._start_cell(seconds)
         begun, outputs, slow = None, None, False
         with suppress(BoundaryError):  # a dead S is told by `alive`
             begun = conversation.begin("cell", (text, number, stores))
@@ -133,8 +145,21 @@ class Trusted:
         answer["slow"] = slow
         return answer
 
+    def _start_cell(self, seconds: float) -> None:
+        self._began = self._clock.used()
+        self._deadline = Deadline(self._clock, self._began + seconds)
+        self._conversation.start_cell(self._deadline)
+
     def _answer(self) -> dict[str, Any]:
-        return {"outputs": None, "alive": self._conversation.alive, "slow": False, "error": None}
+        return {
+            "outputs": None,
+            "alive": self._conversation.alive,
+            "killed": self._conversation.killed,
+            "slow": False,
+            "seconds": self._clock.used() - self._began,
+            "error": None,
+            "given": None,
+        }
 
     def _execute_given(self, name: str, text: str) -> None:
         try:
@@ -160,14 +185,18 @@ class Trusted:
     def _alarm(self) -> Iterator[None]:
         """Stop what runs here for too long after the cell's deadline."""
 
+        over = Deadline(self._clock, self._deadline.at + ALARM_DELAY)
+
         def stop(signum: int, frame: FrameType | None) -> None:
+            if (left := over.remaining()) > 0:  # the machine was busy: there is time left
+                signal.setitimer(signal.ITIMER_REAL, left)
+                return
             failure = TooSlow(SLOW)
             self._conversation.failure = self._conversation.failure or failure
             raise failure
 
         signal.signal(signal.SIGALRM, stop)
-        remaining = self._conversation.deadline - time.monotonic()
-        signal.setitimer(signal.ITIMER_REAL, max(0.0, remaining) + ALARM_DELAY)
+        signal.setitimer(signal.ITIMER_REAL, max(TICK_SECONDS, over.remaining()))
         try:
             yield
         finally:
@@ -206,7 +235,8 @@ def main() -> None:
     channel = Channel(socket.socket(fileno=parent))
     signals: StudentProcess = OthersProcess(process) if other else OwnProcess(process)
     conversation = Conversation(Channel(socket.socket(fileno=student)), signals)
-    trusted = Trusted(conversation, AcrossProcesses(conversation, pid))
+    clock = CodeClock(process_tree(pid, os.getpid()))
+    trusted = Trusted(conversation, AcrossProcesses(conversation, pid), clock)
     while True:
         try:
             (kind, tree), blobs = channel.receive()

@@ -1,0 +1,49 @@
+"""What can go wrong with a run besides errors in cells: as data, and in words for students."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["ended", "killed", "deaf", "limit", "given", "grading"]
+"""
+ended    the process that runs the student's cells ended by itself: it left, or it crashed
+killed   that process was ended from outside, as the system does where memory runs out
+deaf     a cell could not be interrupted at its time limit
+limit    all processes together passed a limit
+given    a given cell failed that uses nothing of the student's
+grading  a process of the grading itself did not start, or ended
+"""
+
+KINDS: frozenset[str] = frozenset(Kind.__args__)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What went wrong at one cell. All kinds but `given` end the run there.
+
+    cell: its place among all cells of the notebook; None before the first.
+    words: what happened, to follow "because " in a sentence for the student, without full stop.
+    """
+
+    kind: Kind
+    cell: int | None
+    words: str
+
+
+def how_it_ended(returncode: int | None) -> tuple[Kind, str]:
+    """Kind and words for a process that ran cells and is gone. No number of a signal is told."""
+    if returncode is None:
+        return "killed", "the process that runs your cells stopped answering"
+    if returncode >= 0:
+        return "ended", f"it ended the process that runs your cells (exit status {returncode})"
+    if -returncode in (9, 15):  # SIGKILL, SIGTERM
+        return "killed", (
+            "the process that runs your cells was ended from outside, most often because memory "
+            "ran out"
+        )
+    return "ended", "it crashed the process that runs your cells, in code that is not Python"
+
+
+def not_interrupted(seconds: float) -> str:
+    return f"it did not stop when it was interrupted at its time limit of {seconds:.3g} s"

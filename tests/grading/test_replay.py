@@ -1,0 +1,131 @@
+"""Which run follows which: decisions about replays, without running anything."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.grading.replay import (
+    MOST_REPLAYS,
+    Attempt,
+    CannotGrade,
+    Cells,
+    Finished,
+    Ran,
+    next_step,
+)
+from hub.grading.trouble import Kind, Trouble
+
+# 0 given, 1 answer, 2 test, 3 own, 4 given, 5 answer, 6 test
+CELLS = Cells(answers=frozenset({1, 5}), own=frozenset({3}), given=frozenset({0, 4}))
+ALL = Attempt()
+
+
+def without(*cells: int, files: bool = True) -> Attempt:
+    return Attempt(frozenset(cells), files)
+
+
+def trouble(kind: Kind, cell: int | None) -> Trouble:
+    return Trouble(kind, cell, "it went wrong")
+
+
+def told(*runs: tuple[Attempt, Trouble | None]) -> Attempt | CannotGrade | Finished:
+    return next_step([Ran(*run) for run in runs], CELLS)
+
+
+def test_a_notebook_without_trouble_is_run_once():
+    assert told((ALL, None)) == Finished()
+
+
+@pytest.mark.parametrize("kind", ["ended", "deaf", "limit"])
+def test_a_cell_that_takes_the_rest_along_is_left_out_at_once(kind: Kind):
+    first = trouble(kind, 3)
+    assert told((ALL, first)) == without(3)
+    assert told((ALL, first), (without(3), None)) == Finished(((frozenset({3}), first),))
+
+
+def test_cells_are_left_out_one_by_one_and_at_most_three():
+    runs = [
+        (ALL, trouble("ended", 1)),
+        (without(1), trouble("deaf", 2)),
+        (without(1, 2), trouble("ended", 3)),
+    ]
+    assert told(*runs) == without(1, 2, 3)
+    end = told(*runs, (without(1, 2, 3), trouble("ended", 5)))
+    assert isinstance(end, Finished) and end.left == trouble("ended", 5)
+
+
+@pytest.mark.parametrize("kind", ["given", "killed", "grading"])
+@pytest.mark.parametrize("cell", [4, None])
+def test_what_the_machine_can_have_done_is_run_again_as_it_was(kind: Kind, cell: int | None):
+    assert told((ALL, trouble(kind, cell))) == ALL
+    assert told((ALL, trouble(kind, cell)), (ALL, None)) == Finished()
+
+
+@pytest.mark.parametrize("kind", ["given", "killed", "grading", "ended", "limit", "deaf"])
+def test_what_is_given_and_fails_by_itself_cannot_be_graded(kind: Kind):
+    runs = [(ALL, trouble(kind, 4)), (ALL, trouble(kind, 4))]
+    alone = without(1, 3, files=False)
+    assert told(*runs) == alone
+    assert told(*runs, (alone, trouble(kind, 4))) == CannotGrade(trouble(kind, 4))
+
+
+def test_processes_that_do_not_even_start_cannot_be_graded():
+    none = trouble("grading", None)
+    alone = without(1, 3, 5, files=False)
+    assert told((ALL, none), (ALL, none)) == alone
+    assert told((ALL, none), (ALL, none), (alone, none)) == CannotGrade(none)
+
+
+def test_a_given_cell_that_runs_by_itself_was_broken_by_the_student():
+    failed = trouble("given", 4)
+    runs = [(ALL, failed), (ALL, failed), (without(1, 3, files=False), None)]
+    assert told(*runs) == without(3)  # the student's own cells are likelier than answers
+    assert told(*runs, (without(3), None)) == Finished(((frozenset({3}), failed),))
+    # Not that one: what the run without all of them has passed counts.
+    assert told(*runs, (without(3), failed)) == Finished(((frozenset({1, 3}), failed),))
+
+
+def test_files_that_break_what_is_given_before_any_cell_are_the_students():
+    failed = trouble("given", 0)
+    alone = without(files=False)
+    assert told((ALL, failed), (ALL, failed)) == alone
+    end = told((ALL, failed), (ALL, failed), (alone, None))
+    assert isinstance(end, Finished) and end.blamed == ((frozenset(), failed),)
+
+
+def test_who_ends_the_grading_from_a_cell_loses_that_cell():
+    gone = trouble("grading", 3)
+    alone = without(1, 3, 5, files=False)
+    runs = [(ALL, gone), (ALL, gone)]
+    assert told(*runs) == alone
+    assert told(*runs, (alone, trouble("grading", 0))) == CannotGrade(trouble("grading", 0))
+    assert told(*runs, (alone, None)) == without(3)
+
+
+def test_who_ends_the_grading_at_another_cell_each_time_is_found_out_all_the_same():
+    runs = [(ALL, trouble("grading", 1)), (ALL, trouble("grading", 3))]
+    assert told(*runs) == without(1, 3, 5, files=False)
+
+
+def test_an_answer_that_is_killed_twice_is_left_out():
+    killed = trouble("killed", 1)
+    assert told((ALL, killed)) == ALL
+    assert told((ALL, killed), (ALL, killed)) == without(1)
+
+
+def test_whatever_happens_it_ends_after_three_replays_and_one_check():
+    kinds: list[Kind] = ["ended", "killed", "deaf", "limit", "given", "grading"]
+    pending: list[list[Ran]] = [[Ran(ALL, trouble(k, c))] for k in kinds for c in (0, 1, 4, None)]
+    while pending:
+        history = pending.pop()
+        step = next_step(history, CELLS)
+        if isinstance(step, CannotGrade):  # nothing of the student's had run, so none can plead it
+            at = step.trouble.cell
+            assert not history[-1].attempt.files
+            assert {c for c in CELLS.students if at and c < at} <= history[-1].attempt.left_out
+        if isinstance(step, Attempt):
+            replays = sum(ran.attempt.files for ran in history) - 1 + step.files
+            checks = sum(not ran.attempt.files for ran in history) + (not step.files)
+            assert replays <= MOST_REPLAYS and checks <= 1
+            ways = [(k, c) for k in kinds for c in (0, 4, 5)]
+            pending += [[*history, Ran(step, trouble(k, c))] for k, c in ways]

@@ -1,0 +1,289 @@
+"""A right answer loses no point to the machine, nor to another exercise's slip.
+
+Each test goes the whole way of `autograde` from submissions to points and words in the gradebook, as a command
+of an instructor does.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.api import Gradebook
+
+from hub.grading.batch import BatchError, autograde
+from tests.grading.tiny_course import (
+    ASSIGNMENT,
+    NOTEBOOK,
+    _marks,
+    course_config,
+    make_course,
+    released,
+    settings,
+    submit,
+)
+
+SOLVED = "### BEGIN SOLUTION\n    {}\n    ### END SOLUTION"
+GIVEN_2 = "LENGTH = len(json.dumps([SIZE]))"
+
+
+def source(given_1: str = "import json\nSIZE = 3", given_2: str = GIVEN_2) -> NotebookNode:
+    """Three exercises of one point each, a given cell before each; 2 points by hand."""
+    test = {"grade": True, "locked": True, "points": 1}
+    cells: list[NotebookNode] = []
+    for number, given in enumerate((given_1, given_2, "LAST = [LENGTH, SIZE]"), 1):
+        name = f"f{number}"
+        answer = f"def {name}(x):\n    {SOLVED.format(f'return x + {number}')}"
+        asserts = f"assert {name}(SIZE) == {3 + number}"
+        cells += [
+            new_code_cell(given, metadata=_marks(f"given-{number}", locked=True)),
+            new_code_cell(answer, metadata=_marks(name, solution=True)),
+            new_code_cell(asserts, metadata=_marks(f"{name}_test", **test)),
+        ]
+    essay = _marks("why", grade=True, solution=True, points=2)
+    cells.append(new_markdown_cell("An essay", metadata=essay))
+    for cell in cells:
+        cell.id = cell.metadata.nbgrader.grade_id
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": spec})
+    notebook.nbformat_minor = 5
+    return notebook
+
+
+RIGHT = {f"f{n}": f"def f{n}(x):\n    return x + {n}" for n in (1, 2, 3)}
+
+
+def answered(root: Path, own: dict[str, str] | None = None, **answers: str) -> NotebookNode:
+    """Right answers or those given; `own` are cells of the student's after the cells named."""
+    notebook = released(root)
+    cells = []
+    for cell in notebook.cells:
+        name = cell.metadata.nbgrader.grade_id
+        cell.source = {**RIGHT, "why": "Because.", **answers}.get(name, cell.source)
+        cells.append(cell)
+        if own and name in own:
+            cells.append(new_code_cell(own[name], id=f"own-{name}"))
+    notebook.cells = cells
+    return notebook
+
+
+def grade(root: Path, *students: str, force: bool = False, **grading: Any) -> list[str]:
+    chosen = settings(grading={"cell_seconds": 30, "notebook_seconds": 300, **grading})
+    config = course_config(root, chosen)
+    return list(autograde(root, ASSIGNMENT, students or None, force=force, config=config))
+
+
+def points(root: Path, student: str = "alice") -> float | None:
+    with Gradebook(f"sqlite:///{root / 'gradebook.db'}", "tiny") as gradebook:
+        found = {s.student_id: s.score for s in gradebook.assignment_submissions(ASSIGNMENT)}
+    return float(found[student]) if student in found else None
+
+
+def report(root: Path, student: str = "alice") -> str:
+    path = root / "autograded" / student / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
+    return " ".join(nbformat.read(path, 4).metadata.get("logitlab", {}).get("problems", []))
+
+
+@pytest.fixture(scope="module", name="made")
+def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("trust") / "course"
+    make_course(root, source=source())
+    return root
+
+
+@pytest.fixture(name="root")
+def _root(made: Path, tmp_path: Path) -> Path:
+    subprocess.run(["cp", "-a", made, tmp_path / "course"], check=True)
+    return tmp_path / "course"
+
+
+BOTH = pytest.mark.parametrize("tests", ["apart", "together"])
+
+SLIPS = {
+    "a loop that swallows the interrupt": (
+        "while True:\n    try: int(input('n: '))\n    except: pass",
+        "did not stop when it was interrupted at its time limit of 2 s",
+    ),
+    "the interpreter left": ("import os; os._exit(3)", "exit status 3"),
+    "a crash in native code": ("import ctypes; ctypes.string_at(0)", "crashed"),
+    "the process killed": ("import os; os.kill(os.getpid(), 9)", "ended from outside"),
+    "too many processes": (
+        "import subprocess, time\n"
+        "for _ in range(200): subprocess.Popen(['sleep', '60'])\ntime.sleep(60)",
+        "more than 128 processes",
+    ),
+}
+
+
+@BOTH
+@pytest.mark.parametrize(("slip", "told"), SLIPS.values(), ids=SLIPS)
+def test_a_cell_that_takes_the_process_along_costs_nothing_after_it(
+    root: Path, slip: str, told: str, tests: str
+) -> None:
+    submit(root, "alice", answered(root, own={"f1_test": slip}))
+    grade(root, cell_seconds=2, tests=tests)
+    assert points(root) == 3
+    words = report(root)
+    assert told in words and "without it" in words and "signal" not in words
+
+
+def test_an_answer_that_ends_the_process_costs_its_own_exercise(root: Path) -> None:
+    ends = "def f2(x):\n    import os\n    os._exit(1)"
+    submit(root, "alice", answered(root, f2=ends))
+    grade(root)
+    assert points(root) == 2
+    assert "`f2_test`" in report(root)
+
+
+BREAKS = {
+    "a name of the given cells rebound": "json = None",
+    "a built-in function replaced": "import builtins\nbuiltins.len = None",
+    "a given name deleted": "del SIZE",
+    "a library spoiled": "import json\njson.dumps = lambda *a: 1 / 0",
+    "no descriptors left": (
+        "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))\n"
+        "import json\ndel json.dumps"
+    ),
+    "a thread that ends all soon": (
+        "import threading, os, time\n"
+        "threading.Thread(target=lambda: (time.sleep(1), os._exit(1))).start()"
+    ),
+}
+
+
+@BOTH
+@pytest.mark.parametrize("breaks", BREAKS.values(), ids=BREAKS)
+def test_who_breaks_a_given_cell_gets_the_points_of_the_rest_and_a_sentence(
+    root: Path, breaks: str, tests: str
+) -> None:
+    submit(root, "alice", answered(root, own={"f1_test": breaks}))
+    grade(root, tests=tests)
+    assert points(root) == 3
+    assert "own-1" in report(root) or "Cell " in report(root)
+
+
+def test_a_file_that_hides_a_library_does_not_keep_the_old_points(root: Path) -> None:
+    submit(root, "alice", answered(root))
+    grade(root)
+    folder = submit(root, "alice", answered(root, f1="pass"), "2027-01-02 10:00:00 UTC")
+    (folder / "json.py").write_text("1 / 0")
+    grade(root)
+    assert points(root) == 2
+
+
+@BOTH
+def test_a_given_cell_slower_than_a_cell_may_be_costs_nothing(tmp_path: Path, tests: str) -> None:
+    root = tmp_path / "course"
+    make_course(root, source=source("import json, time\ntime.sleep(3)\nSIZE = 3"))
+    submit(root, "alice", answered(root))
+    grade(root, cell_seconds=1, tests=tests)
+    assert points(root) == 3
+
+
+@pytest.fixture(name="flag")
+def _flag(tmp_path: Path) -> Path:
+    """While this file is there, a given cell fails: the machine's fault."""
+    return tmp_path / "flag"
+
+
+@pytest.fixture(name="flagged")
+def _flagged(tmp_path: Path, flag: Path) -> Path:
+    root = tmp_path / "course"
+    given = f"import os\nassert not os.path.exists({str(flag)!r}), 'no disk'\n{GIVEN_2}"
+    make_course(root, source=source(given_2=given))
+    return root
+
+
+@BOTH
+def test_what_could_not_be_graded_keeps_its_points_and_is_graded_by_the_next_run(
+    flagged: Path, flag: Path, tests: str
+) -> None:
+    root = flagged
+    submit(root, "alice", answered(root, f3="pass"))
+    submit(root, "bob", answered(root))
+    grade(root, "alice", tests=tests)
+    assert points(root) == 2
+    submit(root, "alice", answered(root), "2027-01-02 10:00:00 UTC")
+    flag.touch()
+    with pytest.raises(BatchError) as error:
+        grade(root, tests=tests)
+    told = str(error.value)
+    assert "2 submissions could not be graded" in told and "alice:" in told and "bob:" in told
+    assert "`given-2`, which is given, failed (AssertionError: no disk)" in told
+    assert "tried again by the next run" in told
+    assert (points(root), points(root, "bob")) == (2, None)
+    flag.unlink()
+    assert "2 of 2 submissions graded" in " ".join(grade(root, tests=tests))
+    assert (points(root), points(root, "bob")) == (3, 3)
+    assert grade(root, tests=tests) == ["ps1: nothing new to grade"]
+
+
+def test_after_three_more_tries_a_person_is_told_and_may_try_again(
+    flagged: Path, flag: Path
+) -> None:
+    root = flagged
+    submit(root, "alice", answered(root))
+    grade(root)
+    flag.touch()
+    submit(root, "alice", answered(root), "2027-01-02 10:00:00 UTC")
+    for _ in range(2):
+        with pytest.raises(BatchError):
+            grade(root)
+    with pytest.raises(BatchError, match=r"waits for a person: .*--student alice --force"):
+        assert grade(root) == []  # not even tried
+    flag.unlink()
+    with pytest.raises(BatchError, match="waits for a person"):
+        grade(root)
+    grade(root, "alice", force=True)
+    assert points(root) == 3 and grade(root) == ["ps1: nothing new to grade"]
+
+
+def test_the_command_says_so_with_its_exit_status(flagged: Path, flag: Path) -> None:
+    root = flagged
+    (root / "course.yaml").write_text("course: {id: tiny}\n")
+    submit(root, "alice", answered(root))
+    command = [sys.executable, "-m", "hub.cli", "autograde", ASSIGNMENT, "--course", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    flag.touch()
+    done = subprocess.run([*command, "--force"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "alice" in done.stderr and "`given-2`" in done.stderr
+
+
+def test_a_database_that_is_away_is_told_in_words_and_nothing_is_half_scored(root: Path) -> None:
+    for student in ("alice", "bob"):
+        submit(root, student, answered(root))
+    grade(root, "alice")
+    submit(root, "alice", answered(root, f1="pass"), "2027-01-02 10:00:00 UTC")
+    with sqlite3.connect(root / "gradebook.db", isolation_level=None) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(BatchError, match="database could not be reached") as error:
+            grade(root)
+        connection.execute("ROLLBACK")
+    assert "SELECT" not in str(error.value) and "sqlalchemy" not in str(error.value)
+    assert points(root) == 3
+    grade(root)
+    assert (points(root), points(root, "bob")) == (2, 3)
+
+
+def test_an_honest_second_exercise_after_a_return_value_that_is_odd(root: Path) -> None:
+    submit(root, "alice", answered(root, f1="def f1(x):\n    return {object()}"))
+    grade(root)
+    assert points(root) == 2
+
+
+def test_twenty_loops_and_sleeps_end_at_the_limit_of_their_cells(root: Path) -> None:
+    sleeps = "import time\ntime.sleep(1e6)"
+    loops = "while True: pass"
+    submit(root, "alice", answered(root, own={"given-1": sleeps, "f1": loops}))
+    grade(root, cell_seconds=2)
+    assert points(root) == 3
+    assert report(root).count("was stopped after 2 s") == 2
