@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ from hub.exchange.records import Base
 from hub.exchange.store import Store
 from tests.exchange.old_course import COURSES, SAID, OldCourse, old_course, said
 from tests.exchange.samples import notebook, release, submit
-from tests.postgres.server import shared
+from tests.postgres.server import Postgres, shared
 
 DATABASES = ["sqlite", "postgresql"]
 
@@ -128,6 +129,7 @@ def test_a_copy_in_sqlite_has_what_lies_in_the_write_ahead_log_only(tmp_path):
     writer = sqlite3.connect(course.file)  # open, so that nothing is moved out of the log
     writer.execute("UPDATE releases SET released_by = 'new'")
     writer.commit()
+    (course.folder / "exchange.sqlite.copying").write_bytes(b"of a start that was killed")
     course.open().close()
     (copy,) = course.copies()
     assert {row[-1] for row in course.rows(copy)["releases"]} == {"new"}
@@ -276,6 +278,32 @@ def test_an_upgrade_that_is_killed_in_the_middle_starts_over(course, later, tmp_
     course.open().close()
     assert at(course) == "next" and len(course.rows()["submissions"]) == 5
     assert course.rows(course.copies()[-1]) == before
+
+
+def test_a_server_that_goes_away_in_the_middle_is_said_and_the_next_start_upgrades(tmp_path, later):
+    shared()  # or skip
+    server = Postgres()
+    course = OldCourse(tmp_path / "store", server.new_database())
+    course.open().close()
+    before = course.rows()
+    reached = tmp_path / "reached"
+    later(f"open({str(reached)!r}, 'w').close(); op.execute('SELECT pg_sleep(60)')")
+
+    def kill_when_reached() -> None:
+        wait_for(reached)
+        server.kill()
+
+    killing = threading.Thread(target=kill_when_reached)
+    killing.start()
+    with pytest.raises(ServiceAway):
+        course.open()
+    killing.join()
+    server.start()
+    assert course.rows() == before and course.copies() == []
+    later()
+    course.open().close()
+    assert at(course) == "next" and len(course.copies()) == 1
+    server.remove()
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import click
 from alembic import command
 from sqlalchemy import create_engine
 
-from hub.exchange.migrations.upgrade import configuration, revisions, upgrade
+from hub.exchange.migrations.upgrade import VERSIONS, configuration, revisions, upgrade
 
 
 @click.command()
@@ -21,7 +21,9 @@ def main(message: str) -> None:
         upgrade(connection)
         config = configuration(connection)
         number = f"{int(revisions(config)[-1]) + 1:04}"
-        command.revision(config, message, autogenerate=True, rev_id=number)
+        command.revision(
+            config, message, autogenerate=True, rev_id=number, version_path=str(VERSIONS[0])
+        )
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
 from hub.exchange.records import Base, UtcDateTime
 
 
-def type_in_revision(kind: str, item: Any, _context: Any) -> str | bool:
+def type_in_revision(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """A revision names SQLAlchemy's own types: ours may change after it."""
     return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
 
