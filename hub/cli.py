@@ -89,6 +89,7 @@ def serve(course: Path | None) -> None:
     Without --course this is the demonstration course, made on the first start.
     """
     from hub.demo import demo_course
+    from hub.publish import PublishError
     from hub.serve import ServeError, serve
 
     # Ctrl-C and a plain `kill` both end in an orderly stop, also in the background of a script,
@@ -96,7 +97,7 @@ def serve(course: Path | None) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
-    @refusing(ServeError)
+    @refusing(ServeError, PublishError)
     def run() -> None:
         root = course or default_root()
         if course is None:

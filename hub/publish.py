@@ -57,7 +57,8 @@ def publish(folder: CourseFolder, names: list[str]) -> Iterator[str]:
 def publish_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
     """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
 
-    Raises PublishError where the course's server runs or a release is not there.
+    Raises PublishError where the course's server runs, a release is not there, or the exchange's
+    database cannot be used.
     """
     if is_running(folder):
         raise PublishError(
@@ -67,8 +68,13 @@ def publish_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
     _check_releases(folder, names)
     course = folder.settings.course
     grader = Caller(course.grader, frozenset({course.instructor_group}))
-    store = Store(folder.exchange, limits=exchange_limits(folder))
     try:
+        store = Store(folder.exchange, limits=exchange_limits(folder))
+    except Refusal as error:
+        raise PublishError(str(error)) from error
+    try:
+        if store.upgraded:
+            yield store.upgraded
         exchange = InProcessTransport(store, grader, {course.id})
         for name in names:
             yield _publish(exchange, folder, name, store.limits)

@@ -27,6 +27,8 @@ from hub.accounts.rules import part
 from hub.configure.jupyterhub import Ports
 from hub.contents import enrol
 from hub.course_folder import CourseFolder
+from hub.exchange.errors import Refusal
+from hub.exchange.store import Store
 from hub.install.state import notebook_progress, notebook_ready
 from hub.people import reconcile
 from hub.roster.merge import everybody
@@ -45,12 +47,13 @@ class ServeError(Exception):
 def serve(folder: CourseFolder) -> Iterator[str]:
     """Run the course server until it is interrupted. Yields what the terminal should show.
 
-    Raises ServeError where another server runs on this course, the port is taken, or the
-    hub stops by itself.
+    Raises ServeError where another server runs on this course, the exchange's database cannot be
+    used, the port is taken, or the hub stops by itself.
     """
     with _only_one(folder):
         yield from reconcile(folder)
         yield from enrol(folder)
+        yield from _upgrade_exchange(folder)
         ports = _ports(folder)
         address_file(folder).write_text(f"http://localhost:{ports.public}\n", encoding="utf-8")
         ways_in = list(_ways_in(folder))
@@ -80,6 +83,17 @@ def _only_one(folder: CourseFolder) -> Iterator[IO[str]]:
                 f"A server already runs on {folder.root}. Stop it first (Ctrl-C in its terminal)."
             ) from None
         yield lock
+
+
+def _upgrade_exchange(folder: CourseFolder) -> Iterator[str]:
+    """Have the exchange's database in order before anybody is let in."""
+    try:
+        store = Store(folder.exchange)
+    except Refusal as error:
+        raise ServeError(str(error)) from error
+    store.close()
+    if store.upgraded:
+        yield store.upgraded
 
 
 def _ports(folder: CourseFolder) -> Ports:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import click
 from jupyterhub.services.auth import HubOAuth
 
-from hub.exchange.errors import InvalidName
+from hub.exchange.errors import InvalidName, Refusal
 from hub.exchange.identity import IDENTITY_SECONDS
 from hub.exchange.limits import MIB, Limits
 from hub.exchange.names import check_assignment, check_course
@@ -57,7 +57,10 @@ def _due(
     required=True,
     help="Folder of releases, submissions and feedback; made if it is not there.",
 )
-@click.option("--database", help="SQLAlchemy URL.  [default: SQLite in the store's folder]")
+@click.option(
+    "--database",
+    help="SQLAlchemy URL of a database of its own.  [default: SQLite in --store]",
+)
 @click.option(
     "--course",
     "courses",
@@ -107,7 +110,10 @@ def main(
         files=files,
         quota_bytes=quota_mib * MIB,
     )
-    store = Store(folder, database=database, limits=limits, due=due)
+    try:
+        store = Store(folder, database=database, limits=limits, due=due)
+    except Refusal as error:
+        raise click.ClickException(str(error)) from error
     try:
         asyncio.run(_serve(store, courses))
     finally:

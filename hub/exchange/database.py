@@ -13,30 +13,44 @@ from sqlalchemy.orm import Session
 
 from hub.exchange.blobs import disk_full
 from hub.exchange.errors import InvalidName, ServiceAway
-from hub.exchange.records import Base
 
 # Of an advisory lock, the same in every process that writes to this database.
 WRITERS = 0x6C6F676974  # "logit"
 
 CONNECT_SECONDS = 5
-LOCK_SECONDS = 30
+LOCK_SECONDS = 30  # how long a writer waits for another
 
 DISK_FULL = "53100"  # SQLSTATE
 
 
 class Database:
-    """The tables of `records` at a SQLAlchemy URL, made if they are not there.
+    """The tables of `records` at a SQLAlchemy URL, made where there are none, upgraded where old.
 
     A database server that is away, or goes away in the middle, is ServiceAway: whoever asked asks
-    again, and what was acknowledged is there. Raises it also when it is made.
+    again, and what was acknowledged is there. Raises it also when it is made, and SchemaError where
+    the tables cannot be used. `upgraded` says what was done to them, "" where nothing was.
     """
 
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         self._writing = threading.Lock()
         self._server = self._engine.dialect.name != "sqlite"
+        try:
+            self.upgraded = self._upgrade()
+        except BaseException:
+            self.close()
+            raise
+
+    def _upgrade(self) -> str:
+        # Not at the top: a student's client imports this module, opens no database, and Alembic
+        # takes long to import.
+        from hub.exchange.migrations.upgrade import upgrade
+
         with self.write() as session:
-            Base.metadata.create_all(session.connection())
+            done = upgrade(session.connection())
+        if done.failure is not None:
+            raise done.failure
+        return done.said
 
     def close(self) -> None:
         self._engine.dispose()
@@ -67,7 +81,7 @@ class Database:
         except OperationalError as error:
             if _is_full(error):
                 raise disk_full() from error
-            if self._server:
+            if self._server or _is_busy(error):
                 raise _away() from error
             raise
         except InterfaceError as error:
@@ -79,6 +93,11 @@ class Database:
 def _is_full(error: OperationalError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     return state == DISK_FULL or (state is None and "is full" in str(error.orig))
+
+
+def _is_busy(error: OperationalError) -> bool:
+    """Whether another process wrote to SQLite's file for as long as we waited."""
+    return getattr(error.orig, "sqlite_errorname", "") == "SQLITE_BUSY"
 
 
 def _away() -> ServiceAway:
@@ -113,7 +132,11 @@ def _sqlite(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say, below
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"busy_timeout={LOCK_SECONDS * 1000}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -65,5 +65,11 @@ class ServiceAway(Refusal):
     status = 503
 
 
+class SchemaError(Refusal):
+    """The database's tables are not what this LogitLab works with, and it was left as it was."""
+
+    status = 503
+
+
 class DiskFull(Refusal):
     status = 507

@@ -42,6 +42,10 @@ class Store:
     """The exchange in `folder` and `database` (a SQLAlchemy URL, by default SQLite in `folder`).
 
     `due` maps (course, assignment) to a time in UTC that stands above the one given at release.
+    `upgraded` is a line about what opening it did to older tables, "" where nothing was to do.
+
+    Raises ServiceAway where the database does not answer, SchemaError where its tables are of a
+    newer LogitLab or could not be upgraded.
     """
 
     def __init__(
@@ -57,7 +61,12 @@ class Store:
         self._clock = clock
         self._due = dict(due or {})
         self._blobs = Blobs(Path(folder), self.limits)
-        self._database = Database(database or f"sqlite:///{Path(folder) / 'exchange.sqlite'}")
+        try:
+            self._database = Database(database or f"sqlite:///{Path(folder) / 'exchange.sqlite'}")
+        except BaseException:
+            self._blobs.close()
+            raise
+        self.upgraded = self._database.upgraded
         with self._database.write() as session:
             removed = self._blobs.sweep(lambda sha256: _is_referenced(session, sha256))
         if removed:

@@ -1,0 +1,30 @@
+"""`python -m hub.exchange.migrations "what changes"`: write the next revision.
+
+From the difference between the tables of `hub.exchange.records` and the newest revision. Read what
+it wrote, and complete it: Alembic sees neither renamed columns nor what becomes of the rows.
+"""
+
+from __future__ import annotations
+
+import click
+from alembic import command
+from sqlalchemy import create_engine
+
+from hub.exchange.migrations.upgrade import VERSIONS, configuration, revisions, upgrade
+
+
+@click.command()
+@click.argument("message")
+def main(message: str) -> None:
+    """Write the next revision of the exchange's tables; MESSAGE says what changes."""
+    with create_engine("sqlite://").begin() as connection:
+        upgrade(connection)
+        config = configuration(connection)
+        number = f"{int(revisions(config)[-1]) + 1:04}"
+        command.revision(
+            config, message, autogenerate=True, rev_id=number, version_path=str(VERSIONS[0])
+        )
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m hub.exchange.migrations")
