@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import click
@@ -83,7 +82,6 @@ def main(
             "this kernel has no Landlock scopes: executions that run at the same time and "
             "both want to can speak through abstract sockets"
         )
-    tempfile.tempdir = str(scratch)  # requests and answers, in files without a name
     count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
     slots = [Slot(number, scratch) for number in range(count)]
     asyncio.run(_serve(path, slots, {0, grader}, grader))
