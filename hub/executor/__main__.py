@@ -14,7 +14,7 @@ import click
 from hub.executor.promises import unkept
 from hub.executor.service import serve
 from hub.executor.slots import Slot
-from hub.grading.confine import SCOPES_SINCE, landlock_version
+from hub.grading.landlock import SCOPES_SINCE, landlock_version
 from hub.grading.remote import status
 
 GRADER = 912

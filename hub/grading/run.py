@@ -21,17 +21,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from course.models import models_folders
+from hub.grading.landlock import PACKAGES, STUDENTS_FOLDERS
 from hub.grading.limits import Limits
 from hub.grading.processes import MARKER, Watch, descendants, end_tree, hide_memory
 from hub.grading.transport import Line
 
 GRACE_SECONDS = 90  # start of the kernel and the end of the tree, on top of the total time
 LOG_BYTES = 500  # of what the worker wrote to stderr last
-PACKAGES = Path(__file__).parents[2]  # where `hub` and `course` are imported from
 
 # In the scratch folder: `work`, `home` and `tmp` are the student code's, sockets of the kernel
 # are in `run`, and `tests` belongs to what judges.
-STUDENTS_FOLDERS = ("work", "home", "tmp", "run")
 TESTS_FOLDER = "tests"
 
 

@@ -24,6 +24,7 @@ from subprocess import DEVNULL
 from typing import Any
 
 from hub.grading.confine import confine
+from hub.grading.landlock import confined_options
 from hub.grading.limits import Limits
 from hub.grading.outputs import Recorder
 from hub.grading.processes import MIB, adopt_orphans, end_tree
@@ -94,7 +95,13 @@ def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, sen
         from_dict(request["source"]),
         cell_seconds=limits.cell_seconds,
         total_seconds=limits.total_seconds,
-        places=Places(SCRATCH / "work", SCRATCH / "tests", students_environment(SCRATCH), users),
+        places=Places(
+            student=SCRATCH / "work",
+            trusted=SCRATCH / "tests",
+            environment=students_environment(SCRATCH),
+            users=users,
+            options=users.as_student() if users else confined_options(SCRATCH),
+        ),
     )
     try:
         for cell in cells:
@@ -172,8 +179,9 @@ class Kernel:
         file, connection = write_connection_file(
             str(SCRATCH / "tmp" / "kernel.json"), transport="ipc", ip="../run/kernel"
         )
-        options: dict[str, Any] = {}
-        if self._users is not None:
+        if self._users is None:
+            options = confined_options(SCRATCH)
+        else:
             os.chown(file, self._users.student, self._users.student)
             options = self._users.as_student()
         self._process = subprocess.Popen(
@@ -223,7 +231,8 @@ class Kernel:
         }
         python = sys.executable if spec.argv[0].startswith("python") else spec.argv[0]
         rest = [part.replace("{connection_file}", connection_file) for part in spec.argv[1:]]
-        return [python, *rest, "--HistoryManager.hist_file=:memory:"]
+        ours = ["--HistoryManager.hist_file=:memory:", "--ext=hub.grading.commands"]
+        return [python, *rest, *ours]
 
     def close(self) -> None:
         """Close the channels; the processes are ended with the rest of the tree."""
