@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import click
@@ -15,7 +14,7 @@ import click
 from hub.executor.promises import unkept
 from hub.executor.service import serve
 from hub.executor.slots import Slot
-from hub.grading.confine import SCOPES_SINCE, landlock_version
+from hub.grading.landlock import SCOPES_SINCE, landlock_version
 from hub.grading.remote import status
 
 GRADER = 912
@@ -84,7 +83,6 @@ def main(
             "this kernel has no Landlock scopes: executions that run at the same time and "
             "both want to can speak through abstract sockets"
         )
-    tempfile.tempdir = str(scratch)  # requests and answers, in files without a name
     count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
     slots = [Slot(number, scratch) for number in range(count * SLOTS_PER_WORKER)]
     asyncio.run(_serve(path, slots, {0, grader}, grader, count))

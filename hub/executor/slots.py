@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from hub.grading.limits import Limits
-from hub.grading.run import STUDENTS_FOLDERS, TESTS_FOLDER, Answer, Busy, make_folders, worker
+from hub.grading.run import (
+    STUDENTS_FOLDERS,
+    TESTS_FOLDER,
+    Answer,
+    Busy,
+    answer_bytes,
+    make_folders,
+    worker,
+)
 from hub.grading.users import INTERRUPT, KILL
 
 log = logging.getLogger(__name__)
@@ -93,7 +101,11 @@ class Slot:
             arguments = (student, tests, control)
             with (
                 open(heard, "rb", buffering=0) as asks,
-                worker(request, path, {}, arguments=arguments, pass_fds=(control,)) as running,
+                worker(
+                    *(request, path, {}, answer_bytes(limits, cells)),
+                    arguments=arguments,
+                    pass_fds=(control,),
+                ) as running,
             ):
                 os.close(control)
                 control = -1
@@ -111,7 +123,7 @@ class Slot:
                     self.end(running.process.pid)
                     running.process.wait()
                     serving.join(CLEAR_SECONDS)
-                return running.answer(limits, cells)
+                return running.answer()
         finally:
             if control >= 0:
                 os.close(control)

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import os
+
+from hub.grading.landlock import (
+    SCOPES_SINCE,
+    SET_NO_NEW_PRIVS,
+    CannotConfine,
+    close_scopes,
+    landlock_version,
+)
 
 ALLOW = 0x7FFF0000  # seccomp(2)
 REFUSE = 0x00050000
 NOT_EQUAL, EQUAL, GREATER, MASKED_EQUAL = 1, 4, 6, 7  # enum scmp_compare
 
 AF_UNIX, AF_NETLINK, NETLINK_ROUTE = 1, 16, 0
-
-SET_NO_NEW_PRIVS = 38  # prctl(2)
-CREATE_RULESET, RESTRICT_SELF = 444, 446  # landlock(7): the same numbers on all machines
-SCOPES_SINCE = 6  # version of Landlock
-SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 1, 2
 
 NEW_NAMESPACES = 0x7E020000  # the flags of clone(2) that make a namespace
 
@@ -38,10 +40,6 @@ REFUSED = (
 )
 
 
-class CannotConfine(Exception):
-    """This machine lacks what confines student code; the message says what."""
-
-
 class _Comparison(ctypes.Structure):
     _fields_ = (
         ("argument", ctypes.c_uint),
@@ -56,27 +54,8 @@ def confine() -> None:
     if ctypes.CDLL(None).prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         raise CannotConfine("prctl(PR_SET_NO_NEW_PRIVS) failed")
     if landlock_version() >= SCOPES_SINCE:
-        _close_scopes()
+        close_scopes()
     _filter_system_calls()
-
-
-def landlock_version() -> int:
-    """The kernel's version of Landlock, 0 where it has none or may not be asked."""
-    return max(0, ctypes.CDLL(None).syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1))
-
-
-def _close_scopes() -> None:
-    """No abstract socket and no signal leads out of what this process starts."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    attributes = (ctypes.c_uint64 * 3)(0, 0, SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS)
-    size = ctypes.c_size_t(ctypes.sizeof(attributes))
-    ruleset = libc.syscall(CREATE_RULESET, ctypes.byref(attributes), size, 0)
-    if ruleset < 0:
-        raise CannotConfine(f"landlock_create_ruleset: {os.strerror(ctypes.get_errno())}")
-    restricted = libc.syscall(RESTRICT_SELF, ruleset, 0)
-    os.close(ruleset)
-    if restricted != 0:
-        raise CannotConfine(f"landlock_restrict_self: {os.strerror(ctypes.get_errno())}")
 
 
 def _filter_system_calls() -> None:

@@ -31,14 +31,23 @@ def adopt_orphans() -> None:
     also ends with its parent, and its memory and descriptors, which hold the tests, are closed
     to other processes of the same user (not to root).
     """
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    hide_memory()
+
+
+def hide_memory() -> None:
+    """Close /proc/PID/{mem,environ,fd,cwd,…} of this process to others of its user (not to root).
+
+    What it starts is as open as ever.
+    """
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def _prctl(option: int, value: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
-    for option, value in (
-        (_PR_SET_CHILD_SUBREAPER, 1),
-        (_PR_SET_PDEATHSIG, signal.SIGKILL),
-        (_PR_SET_DUMPABLE, 0),
-    ):
-        if libc.prctl(option, value, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
 def descendants(pid: int) -> list[psutil.Process]:

@@ -18,17 +18,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from course.models import models_folders
 from hub.grading.clock import CodeClock, process_tree
+from hub.grading.landlock import PACKAGES, STUDENTS_FOLDERS
 from hub.grading.limits import Limits, Yardstick
-from hub.grading.processes import MARKER, Watch, descendants, end_tree
+from hub.grading.processes import MARKER, Watch, descendants, end_tree, hide_memory
+from hub.grading.transport import Line
 from hub.grading.trouble import Kind
 
 GRACE_SECONDS = 180  # for the start of the processes and their end, on top of all cells' time
 TICK_SECONDS = 0.25
-PACKAGES = Path(__file__).parents[2]  # where `hub` and `course` are imported from
+LOG_BYTES = 500  # of what the worker wrote to stderr last
 
 IDLE_AFTER_SECONDS = 1.0
 IDLE_SHARE = 0.1  # of that time: who wants a processor for less is waiting for something else
@@ -37,7 +39,6 @@ Busy = Callable[[bool], None]
 
 # In the scratch folder: `work`, `home` and `tmp` are the student code's, sockets of the kernel
 # are in `run`, and `tests` belongs to what judges.
-STUDENTS_FOLDERS = ("work", "home", "tmp", "run")
 TESTS_FOLDER = "tests"
 
 
@@ -67,7 +68,11 @@ def run_here(
 
     models: a folder of checkpoints that is tried before all others.
     busy: told whenever the processes begin or cease to want a processor.
+
+    This process's memory, environment and descriptors are closed to other processes of the same
+    user from here on: student code is one of them.
     """
+    hide_memory()
     with tempfile.TemporaryDirectory(prefix="logitlab-", ignore_cleanup_errors=True) as scratch:
         make_folders(Path(scratch))
         for name, path in files.items():
@@ -78,7 +83,8 @@ def run_here(
         if models is not None:
             folders = [models.resolve(), *models_folders()]
             environment["COURSE_MODELS"] = os.pathsep.join(map(str, folders))
-        with worker(json.dumps(request).encode(), Path(scratch), environment) as running:
+        most = answer_bytes(limits, len(request["notebook"]["cells"]))
+        with worker(json.dumps(request).encode(), Path(scratch), environment, most) as running:
             try:
                 running.wait(
                     limits,
@@ -89,7 +95,7 @@ def run_here(
             finally:
                 end_tree(running.process.pid, marker)
                 running.process.wait()
-            return running.answer(limits, len(request["notebook"]["cells"]))
+            return running.answer()
 
 
 def make_folders(scratch: Path) -> None:
@@ -134,13 +140,13 @@ class Activity:
 
 
 class Running:
-    """A worker, the file with its answer, and the file with what it wrote to stderr."""
+    """A worker, the line to it, and the line on which its stderr comes."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], scratch: Path, answered: IO[bytes], log: IO[bytes]
+        self, process: subprocess.Popen[bytes], scratch: Path, results: Line, log: Line
     ) -> None:
         self.process = process
-        self._scratch, self._answered, self._log = scratch, answered, log
+        self._scratch, self._results, self._log = scratch, results, log
         self._stopped: tuple[Kind, str] | None = None
         self._started = time.monotonic()
 
@@ -177,39 +183,46 @@ class Running:
             elif passed := watch.beyond(tree()):
                 self._stopped = "limit", passed
 
-    def answer(self, limits: Limits, cells: int) -> Answer:
-        """What the worker wrote; bytes beyond what the limits allow are never looked at."""
-        self._answered.seek(0)
-        lines = self._answered.read(4 * limits.output_bytes + 100_000 * (cells + 10))
-        stopped = self._stopped or ("grading", _last_words(self._log))
-        return Answer(lines, stopped, time.monotonic() - self._started)
+    def answer(self) -> Answer:
+        """What the worker, which has ended, wrote; also where it was killed."""
+        self._results.close()
+        self._log.close()
+        stopped = self._stopped or ("grading", _last_words(self._log.received()))
+        return Answer(self._results.received(), stopped, time.monotonic() - self._started)
+
+
+def answer_bytes(limits: Limits, cells: int) -> int:
+    """Bytes that are kept of a worker's answer about a notebook of so many cells."""
+    return 4 * limits.output_bytes + 100_000 * (cells + 10)
 
 
 @contextmanager
 def worker(
-    request: bytes, scratch: Path, environment: Mapping[str, str], **options: Any
+    request: bytes, scratch: Path, environment: Mapping[str, str], most: int, **options: Any
 ) -> Iterator[Running]:
-    """A worker that has been given `request`; `options` go to Popen, `arguments` to the worker."""
+    """A worker that is sent `request`, and of whose answer `most` bytes are kept.
+
+    `options` go to Popen, `arguments` among them to the worker.
+    """
     arguments = options.pop("arguments", ())
-    # Files without a name: student code finds no path to the tests or to the results.
-    with (
-        tempfile.TemporaryFile() as asked,
-        tempfile.TemporaryFile() as answered,
-        tempfile.TemporaryFile() as log,
-    ):
-        asked.write(request)
-        asked.seek(0)
+    results, log = Line(most, request), Line(LOG_BYTES, newest=True)
+    try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-s", "-m", "hub.grading.worker", *map(str, arguments)],
-            stdin=asked,
-            stdout=answered,
-            stderr=log,
+            stdin=results.theirs.fileno(),
+            stdout=results.theirs.fileno(),
+            stderr=log.theirs.fileno(),
             cwd=scratch / TESTS_FOLDER,
             env={**students_environment(scratch), **own_environment(scratch), **environment},
             start_new_session=True,
             **options,
         )
-        yield Running(process, scratch, answered, log)
+        results.start()
+        log.start()
+        yield Running(process, scratch, results, log)
+    finally:
+        results.close()
+        log.close()
 
 
 def students_environment(scratch: Path) -> dict[str, str]:
@@ -243,7 +256,6 @@ def own_environment(scratch: Path) -> dict[str, str]:
     return {"HOME": own, "TMPDIR": own, "JUPYTER_RUNTIME_DIR": own}
 
 
-def _last_words(log: IO[bytes]) -> str:
-    log.seek(max(0, log.seek(0, os.SEEK_END) - 500))
-    lines = log.read().decode("utf-8", "replace").strip().splitlines()
+def _last_words(log: bytes) -> str:
+    lines = log.decode("utf-8", "replace").strip().splitlines()
     return "the process that ran the notebook ended early" + (f" ({lines[-1]})" if lines else "")

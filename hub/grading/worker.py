@@ -25,6 +25,7 @@ from typing import Any
 
 from hub.grading.clock import CodeClock, Deadline, process_tree
 from hub.grading.confine import confine
+from hub.grading.landlock import confined_options
 from hub.grading.limits import Limits, Yardstick
 from hub.grading.outputs import Recorder, first_error
 from hub.grading.processes import MIB, adopt_orphans, end_tree
@@ -103,7 +104,13 @@ def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, sen
         total_seconds=limits.total_seconds,
         given_seconds=Yardstick.from_data(request["yardstick"]).budget,
         left_out=request["left_out"],
-        places=Places(SCRATCH / "work", SCRATCH / "tests", students_environment(SCRATCH), users),
+        places=Places(
+            student=SCRATCH / "work",
+            trusted=SCRATCH / "tests",
+            environment=students_environment(SCRATCH),
+            users=users,
+            options=users.as_student() if users else confined_options(SCRATCH),
+        ),
     )
     try:
         for ran in cells:
@@ -206,8 +213,9 @@ class Kernel:
         file, connection = write_connection_file(
             str(SCRATCH / "tmp" / "kernel.json"), transport="ipc", ip="../run/kernel"
         )
-        options: dict[str, Any] = {}
-        if self._users is not None:
+        if self._users is None:
+            options = confined_options(SCRATCH)
+        else:
             os.chown(file, self._users.student, self._users.student)
             options = self._users.as_student()
         self._process = subprocess.Popen(
@@ -258,7 +266,8 @@ class Kernel:
         }
         python = sys.executable if spec.argv[0].startswith("python") else spec.argv[0]
         rest = [part.replace("{connection_file}", connection_file) for part in spec.argv[1:]]
-        return [python, *rest, "--HistoryManager.hist_file=:memory:"]
+        ours = ["--HistoryManager.hist_file=:memory:", "--ext=hub.grading.commands"]
+        return [python, *rest, *ours]
 
     def close(self) -> None:
         """Close the channels; the processes are ended with the rest of the tree."""

@@ -1,7 +1,6 @@
 """A right answer loses no point to the machine, nor to another exercise's slip.
 
-Each test goes the whole way of `autograde`, from submissions to points and words in the gradebook, as
-a command of an instructor does.
+Each test goes the whole way of `autograde`: from submissions to points and words in the gradebook.
 """
 
 from __future__ import annotations

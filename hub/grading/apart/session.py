@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -282,12 +282,14 @@ class Places:
     environment: what S finds in its environment besides what it inherits.
     users: of the two processes; ours if None. This process, which must be root then, becomes the
         user of the trusted one.
+    options: keywords of Popen that keep S to what is its own.
     """
 
     student: Path
     trusted: Path
     environment: Mapping[str, str]
     users: Users | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -311,7 +313,7 @@ def processes(places: Places) -> Iterator[Pair]:
         [to_trusted.fileno()],
         places.student,
         places.environment,
-        **(users.as_student() if users else {}),
+        **places.options,
     )
     make_expendable(student.pid)
     process = users.control if users else os.pidfd_open(student.pid)

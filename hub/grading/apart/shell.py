@@ -17,6 +17,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from jupyter_client.session import Session
 from traitlets.config import Config
 
+from hub.grading import commands
 from hub.grading.outputs import PRINT_CUT
 
 STREAM_LIMIT = 1_000_000
@@ -153,6 +154,7 @@ class NotebookShell:
         config.HistoryManager.enabled = False
         self.shell = ZMQInteractiveShell.instance(config=config)
         self.shell.kernel = SimpleNamespace(eventloop=None)  # `exit` asks for it
+        commands.load_ipython_extension(self.shell)
         publishers: tuple[Any, Any] = (self.shell.displayhook, self.shell.display_pub)
         for publisher in publishers:
             publisher.session = self.recorder
