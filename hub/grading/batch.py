@@ -22,6 +22,7 @@ from hub.grading.execute import ApartError
 from hub.grading.executed import ExecutedFolder, Job
 from hub.grading.reference import can_fake
 from hub.grading.remote import ExecutorAway
+from hub.grading.renamed import Undecided, take_renamed
 
 # A batch may take hours; a database that is started again in the middle is waited for.
 DATABASE_SECONDS = 60
@@ -179,6 +180,7 @@ def _jobs(api: NbGraderAPI, assignment: str, student: str) -> Iterator[Job]:
 
     The notebook goes through the very steps that Autograde takes before it executes.
     """
+    take_renamed(api.coursedir, assignment, student)
     converter, exporter, step = _steps(api)
     for name in _notebooks(api.coursedir, assignment):
         path = course_path(api.coursedir, "submitted", assignment, name, student)
@@ -203,6 +205,10 @@ def _notebooks(coursedir: CourseDirectory, assignment: str) -> list[str]:
 
 
 def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
+    try:
+        take_renamed(api.coursedir, assignment, student)
+    except Undecided as error:
+        return Graded(student, problems=[f"Not graded: {error}"])
     result = api.autograde(assignment, student, force=True, create=True)
     if not result["success"]:
         return Graded(student, problems=[_why(api.coursedir, assignment, student, result)])
