@@ -1,4 +1,4 @@
-"""Each answer is found by grade id, then by cell id, then by text and place, or a person decides."""
+"""Answers are found by grade id, then by cell id, then by text and place; or a person decides."""
 
 from __future__ import annotations
 
