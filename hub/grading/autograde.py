@@ -23,6 +23,7 @@ from hub.grading.execute import Limits, Tests, files_below
 from hub.grading.executed import ExecutedFolder, Job
 from hub.grading.rebuild import rebuild
 from hub.grading.reference import Reference, can_fake
+from hub.grading.renamed import taken_from
 from hub.grading.verdict import judged_outputs
 
 OURS = "logitlab"  # key of our own data in a notebook's metadata and in nbconvert's resources
@@ -52,7 +53,8 @@ class SubmissionExporter(NotebookExporter):
         rebuilt, problems = rebuild(
             submitted.read_bytes(), released_notebook(coursedir, assignment, notebook)
         )
-        rebuilt.metadata[OURS] = {"problems": problems}
+        renamed = taken_from(submitted)
+        rebuilt.metadata[OURS] = {"problems": [renamed, *problems] if renamed else problems}
         resources["metadata"] = {"name": notebook, "path": str(submitted.parent)}
         return self.from_notebook_node(rebuilt, resources=resources, **kw)
 

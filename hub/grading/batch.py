@@ -26,6 +26,7 @@ from hub.grading.executed import Job
 from hub.grading.gate import Gate
 from hub.grading.reference import ReferenceFails, can_fake
 from hub.grading.remote import EXECUTOR, ExecutorAway
+from hub.grading.renamed import Undecided, take_renamed
 from hub.grading.ungraded import Ungraded, UngradedFolder
 
 # A batch may take hours; a database that is started again in the middle is waited for.
@@ -301,6 +302,7 @@ def _jobs(api: NbGraderAPI, assignment: str, student: str) -> Iterator[Job]:
 
     The notebook goes through the very steps that Autograde takes before it executes.
     """
+    take_renamed(api.coursedir, assignment, student)
     converter, exporter, step = _steps(api)
     for name in _notebooks(api.coursedir, assignment):
         path = course_path(api.coursedir, "submitted", assignment, name, student)
@@ -326,6 +328,10 @@ def _notebooks(coursedir: CourseDirectory, assignment: str) -> list[str]:
 
 def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
     """Score what was executed. Raises DatabaseAway."""
+    try:
+        take_renamed(api.coursedir, assignment, student)
+    except Undecided as error:
+        return Graded(student, problems=[f"Not graded: {error}"])
     result = api.autograde(assignment, student, force=True, create=True)
     if not result["success"]:
         if DATABASE_ERROR.search(result.get("error", "") + result.get("log", "")):

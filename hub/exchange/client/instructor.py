@@ -22,6 +22,7 @@ from hub.exchange import archive, names
 from hub.exchange.client.base import Exchange
 from hub.exchange.client.transport import Record, sha256_of
 from hub.exchange.errors import InvalidArchive, Refusal, ServiceAway
+from hub.grading.renamed import Undecided, take_renamed
 
 
 class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
@@ -140,6 +141,10 @@ class ExchangeCollect(Exchange, ABCExchangeCollect):
             os.rename(new, target)
         finally:
             shutil.rmtree(new, ignore_errors=True)
+        try:
+            take_renamed(self.coursedir, assignment, student)
+        except Undecided as undecided:
+            self.log.warning("%s: %s", what, undecided)
 
     def _write(self, record: Record, folder: Path) -> None:
         with tempfile.TemporaryFile() as file:

@@ -122,7 +122,9 @@ class ExchangeList(Exchange, ABCExchangeList):
         timestamp = self.timestamp_text(record)
         local = folder / "feedback" / timestamp
         pages = record["feedback"]["files"] if record["feedback"] else {}
-        notebooks = [_feedback_state(name, local, pages) for name in record["notebooks"]]
+        # A notebook that was handed in under another name has its feedback under the released one.
+        names = [*record["notebooks"], *(page.removesuffix(".html") for page in sorted(pages))]
+        notebooks = [_feedback_state(name, local, pages) for name in dict.fromkeys(names)]
         # A notebook that the student added has no feedback, and must not hide that of the rest.
         graded = [book for book in notebooks if book["has_exchange_feedback"]]
         fetched = bool(graded) and all(book["has_local_feedback"] for book in graded)

@@ -1,0 +1,103 @@
+"""The cells of a released notebook as places that a submission's cells are matched to. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from nbformat import NotebookNode
+
+_BINDS = re.compile(r"(?:async\s+def|def|class)\s+(\w+)|(\w+)\s*(?::[^=\n]*)?=(?!=)")
+_IMPORTS = re.compile(r"(?:from\s+\S+\s+)?import\s+(.+)")
+MIN_TELLING = 8  # characters that a line of a stub has at least, to tell one answer from others
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A named cell of the released notebook.
+
+    name: its grade id.
+    cell_id: its id in the notebook format.
+    place: its index among all released cells.
+    is_open: whether its text is the student's to write.
+    by_hand: whether a person grades what is written there.
+    is_test: whether its outcome is points.
+    kind: code, markdown or raw.
+    text: as it was released, without white space around.
+    """
+
+    name: str
+    cell_id: str | None
+    place: int
+    is_open: bool
+    by_hand: bool
+    is_test: bool
+    kind: str
+    text: str
+
+    @cached_property
+    def what(self) -> str:
+        """The word for such a cell in a sentence."""
+        if self.is_open:
+            return "answer cell"
+        return "test cell" if self.is_test else "given cell"
+
+    def untouched(self, text: str) -> bool:
+        return text.strip() in ("", self.text)
+
+
+def slots_of(released: NotebookNode) -> list[Slot]:
+    """The slots in the released order."""
+    found = []
+    for place, cell in enumerate(released.cells):
+        marks = cell.metadata.get("nbgrader", {})
+        if not marks.get("grade_id"):
+            continue
+        solution, grade = bool(marks.get("solution")), bool(marks.get("grade"))
+        found.append(
+            Slot(
+                name=marks["grade_id"],
+                cell_id=cell.get("id"),
+                place=place,
+                is_open=solution or not (grade or marks.get("locked") or marks.get("task")),
+                by_hand=solution and grade,
+                is_test=grade and not solution,
+                kind=cell.cell_type,
+                text=cell.source.strip(),
+            )
+        )
+    return found
+
+
+def bound_names(code: str) -> frozenset[str]:
+    """The names that the lines of a cell bind at the left margin.
+
+    By line, so that it works for code that is no Python yet, and takes time in its length only.
+    """
+    names: set[str] = set()
+    for line in code.splitlines():
+        if match := _BINDS.match(line[:1000]):
+            names.add(match[1] or match[2])
+        elif match := _IMPORTS.match(line[:1000]):
+            parts = (part.split() for part in match[1].strip("() \t").split(","))
+            names |= {words[-1].partition(".")[0] for words in parts if words}
+    return frozenset(names)
+
+
+def only_owners(claims: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
+    """Who alone claims what: of (claimant, things), the things that one claimant has."""
+    owner: dict[str, str] = {}
+    shared: set[str] = set()
+    for claimant, things in claims:
+        for thing in set(things):
+            if owner.setdefault(thing, claimant) != claimant:
+                shared.add(thing)
+    return {thing: claimant for thing, claimant in owner.items() if thing not in shared}
+
+
+def lines_of(text: str) -> set[str]:
+    """The lines by which one text can be told from another."""
+    lines = (line.strip() for line in text.splitlines())
+    return {line for line in lines if len(line) >= MIN_TELLING}
