@@ -26,6 +26,7 @@ from hub.grading.executed import ExecutedFolder, Job
 from hub.grading.manual import fingerprints
 from hub.grading.rebuild import rebuild
 from hub.grading.reference import Reference, can_fake
+from hub.grading.released import not_released
 from hub.grading.verdict import judged_outputs
 
 OURS = "logitlab"  # key of our own data in a notebook's metadata and in nbconvert's resources
@@ -196,6 +197,8 @@ class ExecuteSubmission(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         assignment, _, name = _names(resources)
+        for change in not_released(self.coursedir, assignment):
+            self.log.warning(change)
         job = self.job(nb, resources)
         if job.tests == "together":
             self.log.warning(can_fake(assignment))

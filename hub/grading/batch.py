@@ -21,6 +21,7 @@ from hub.grading.autograde import OURS, ExecuteSubmission, course_path, executed
 from hub.grading.execute import ApartError
 from hub.grading.executed import ExecutedFolder, Job
 from hub.grading.reference import can_fake
+from hub.grading.released import not_released
 from hub.grading.remote import ExecutorAway
 
 # A batch may take hours; a database that is started again in the middle is waited for.
@@ -76,6 +77,7 @@ def autograde(
     api = NbGraderAPI(config=course_config(root) if config is None else config)
     with patience(DATABASE_SECONDS):
         _check_registered(api.coursedir, assignment)
+        yield from not_released(api.coursedir, assignment)
         chosen = _choose(api.coursedir, assignment, students, force)
         if not chosen:
             yield f"{assignment}: nothing new to grade"
