@@ -192,8 +192,19 @@ def check_models(names: tuple[str, ...]) -> None:
 @in_course
 @refusing()
 def check(folder: CourseFolder) -> None:
-    """Check course.yaml; say what is wrong, with line numbers."""
+    """Check course.yaml, and whether assignments are graded as their sources say.
+
+    Says what is wrong, with line numbers.
+    """
+    from nbgrader.coursedir import CourseDirectory
+
+    from hub.configure.jupyterlab import grader_config
+    from hub.grading.released import not_released
+
     click.echo(f"{folder.settings_file}: course {folder.settings.course.id}: in order")
+    coursedir = CourseDirectory(config=grader_config(folder))
+    for released in sorted(path for path in folder.release.glob("*") if path.is_dir()):
+        say(not_released(coursedir, released.name))
 
 
 @main.command()

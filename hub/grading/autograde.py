@@ -7,6 +7,7 @@ the preprocessors replace nbgrader's Execute and tell the student in words what 
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
+from nbgrader.converters import Autograde
 from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -21,8 +23,10 @@ from traitlets import Dict, Enum, Float, Integer, Unicode
 
 from hub.grading.execute import Limits, Tests, files_below
 from hub.grading.executed import ExecutedFolder, Job
+from hub.grading.manual import fingerprints
 from hub.grading.rebuild import rebuild
 from hub.grading.reference import Reference, can_fake
+from hub.grading.released import not_released
 from hub.grading.renamed import taken_from
 from hub.grading.verdict import judged_outputs
 
@@ -37,7 +41,18 @@ class NotReleased(Exception):
 
 
 class SubmissionExporter(NotebookExporter):
-    """Writes notebooks for Autograde; a submitted one is rebuilt from the released one first."""
+    """Writes notebooks for Autograde; a submitted one is rebuilt from the released one first.
+
+    Autograde makes it before it removes what it has graded earlier.
+    """
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**kw)
+        self._earlier = _earlier_fingerprints(cast(Autograde, self.parent))
+
+    def earlier_fingerprints(self, student: str, notebook: str) -> dict[str, str]:
+        """What the notebook that was graded before held, see `hub.grading.manual`."""
+        return self._earlier.get((student, notebook), {})
 
     def from_filename(
         self, filename: str, resources: Resources | None = None, **kw: Any
@@ -57,6 +72,18 @@ class SubmissionExporter(NotebookExporter):
         rebuilt.metadata[OURS] = {"problems": [renamed, *problems] if renamed else problems}
         resources["metadata"] = {"name": notebook, "path": str(submitted.parent)}
         return self.from_notebook_node(rebuilt, resources=resources, **kw)
+
+
+def _earlier_fingerprints(converter: Autograde) -> dict[tuple[str, str], dict[str, str]]:
+    """Of the autograded notebooks in place of which Autograde is about to put others, by student
+    and notebook; one that cannot be read counts as not there."""
+    found = {}
+    for submitted in (path for paths in converter.assignments.values() for path in paths):
+        assignment, student, name = _names(converter.init_single_notebook_resources(submitted))
+        graded = course_path(converter.coursedir, "autograded", assignment, name, student)
+        with suppress(OSError, ValueError, KeyError, nbformat.ValidationError):
+            found[student, name] = fingerprints(nbformat.read(graded, as_version=4))
+    return found
 
 
 def course_path(
@@ -181,6 +208,8 @@ class ExecuteSubmission(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         assignment, _, _ = _names(resources)
+        for change in not_released(self.coursedir, assignment):
+            self.log.warning(change)
         job = self.job(nb, resources)
         if job.tests == "together":
             self.log.warning(can_fake(assignment))
@@ -203,7 +232,7 @@ def executed_folder(root: Path) -> ExecutedFolder:
 
 
 class JudgeOutputs(NbGraderPreprocessor):
-    """Makes nbgrader's scoring rule see what counts; runs before SaveAutoGrades."""
+    """Makes nbgrader's scoring rule see what counts; runs before SaveGrades."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: Resources, index: int

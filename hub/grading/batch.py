@@ -25,6 +25,7 @@ from hub.grading.execute import ApartError, CannotGrade
 from hub.grading.executed import Job
 from hub.grading.gate import Gate
 from hub.grading.reference import ReferenceFails, can_fake
+from hub.grading.released import not_released
 from hub.grading.remote import EXECUTOR, ExecutorAway
 from hub.grading.renamed import Undecided, take_renamed
 from hub.grading.ungraded import Ungraded, UngradedFolder
@@ -100,6 +101,7 @@ def autograde(
     api = NbGraderAPI(config=course_config(root) if config is None else config)
     with patience(DATABASE_SECONDS), in_words(assignment):
         _check_registered(api.coursedir, assignment)
+        yield from not_released(api.coursedir, assignment)
         batch = Batch(api, assignment, workers, force)
         chosen = batch.choose(students)
         if not chosen:

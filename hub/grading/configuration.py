@@ -30,7 +30,7 @@ def _update_autograde(c: Config, settings: Settings) -> None:
         f"{AUTOGRADE}.ExecuteSubmission",
         f"{AUTOGRADE}.JudgeOutputs",
         "nbgrader.preprocessors.LimitOutput",
-        "nbgrader.preprocessors.SaveAutoGrades",
+        "hub.grading.manual.SaveGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
         f"{AUTOGRADE}.AddReport",
         "nbgrader.preprocessors.CheckCellMetadata",

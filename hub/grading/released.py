@@ -1,0 +1,102 @@
+"""Whether an assignment is graded by what its author last wrote.
+
+Submissions are graded by the cells that the gradebook took over at the release. A test corrected
+in the source since then judges nobody until it is released, so wherever an assignment is graded
+or checked the difference is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import is_grade, is_locked, is_solution, is_task
+
+from hub.authoring.errors import AuthoringError
+from hub.authoring.preprocessors import TO_GRADEBOOK, run
+from hub.authoring.release import source_notebooks
+
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class GivenCell:
+    """A cell of the course as it is released.
+
+    what: what an author calls it.
+    content: nbgrader's checksum over text, kind and points; the text where nbgrader makes none.
+    """
+
+    what: str
+    content: str
+
+
+def not_released(coursedir: CourseDirectory, assignment: str) -> list[str]:
+    """How the source of `assignment` differs from what its submissions are graded by; a sentence
+    a notebook. Empty where there is no source, or nothing released, to compare."""
+    source = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
+    if not source.is_dir():
+        return []
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        try:
+            notebooks = gradebook.find_assignment(assignment).notebooks
+        except MissingEntry:
+            return []
+        released = {
+            book.name: {cell.name: cell.checksum or cell.source for cell in book.source_cells}
+            for book in notebooks
+        }
+    try:
+        written = {name: given_cells(nb) for name, nb in source_notebooks(source).items()}
+    except AuthoringError as error:
+        return [f"{assignment}: its source cannot be compared with its release. {error}"]
+    return [
+        _sentence(assignment, name, changes)
+        for name, cells in written.items()
+        if (changes := list(differences(cells, released.get(name, {}))))
+    ]
+
+
+def given_cells(source: NotebookNode) -> dict[str, GivenCell]:
+    """The course's cells of an instructor's notebook by grade id, solutions left out. Pure."""
+    found = {}
+    for cell in run(TO_GRADEBOOK, source, {}).cells:
+        if is_grade(cell) or is_solution(cell) or is_locked(cell) or is_task(cell):
+            marks = cell.metadata.nbgrader
+            found[marks.grade_id] = GivenCell(_what(cell), marks.get("checksum") or cell.source)
+    return found
+
+
+def differences(written: Mapping[str, GivenCell], released: Mapping[str, str]) -> Iterator[str]:
+    """Which cells differ from those that were released (their content), in words. Pure."""
+    for name, cell in written.items():
+        if name not in released:
+            yield f"{cell.what} `{name}` is new"
+        elif cell.content != released[name]:
+            yield f"{cell.what} `{name}` has changed"
+    for name in released:
+        if name not in written:
+            yield f"cell `{name}` is gone"
+
+
+def _what(cell: NotebookNode) -> str:
+    marks = cell.metadata.nbgrader
+    if marks.get("task"):
+        return "task"
+    if marks.get("solution"):
+        return "answer cell"
+    return "test cell" if marks.get("grade") else "given cell"
+
+
+def _sentence(assignment: str, notebook: str, changes: list[str]) -> str:
+    more = len(changes) - MOST_NAMED
+    named = ", ".join(changes[:MOST_NAMED]) + (f", and {more} more" if more > 0 else "")
+    return (
+        f"{assignment}: {notebook}.ipynb is not graded as its source says: {named} since the "
+        f"release. `logitlab release {assignment}`, or Generate in the formgrader, releases it; "
+        f"`logitlab autograde {assignment} --force` then grades again what is graded already."
+    )

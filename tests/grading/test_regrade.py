@@ -1,0 +1,158 @@
+"""Grading again: what was graded by hand waits for a person only where something changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Grade, Gradebook
+from nbgrader.apps import NbGraderAPI
+from sqlalchemy import text
+
+from hub.grading.batch import autograde
+from tests.grading.tiny_course import (
+    ASSIGNMENT,
+    NOTEBOOK,
+    ONLY_HIDDEN_FAILS,
+    answered,
+    cell_named,
+    course_config,
+    settings,
+    source_notebook,
+    submit,
+)
+
+WAITS = "(an answer waits for a person)"
+TOGETHER = settings(grading={"tests": "together"})
+
+
+def gradebook(course: Path) -> Gradebook:
+    return Gradebook(f"sqlite:///{course / 'gradebook.db'}", "tiny")
+
+
+def graded_again(course: Path, force: bool = True) -> str:
+    """What the batch says when it grades the class again."""
+    config = course_config(course, TOGETHER)
+    return "\n".join(autograde(course, ASSIGNMENT, force=force, config=config))
+
+
+def grade_by_hand(course: Path, score: float, question: str = "why", **more: float) -> None:
+    """What the formgrader saves when somebody types a score, and a comment on it."""
+    with gradebook(course) as book:
+        grade = book.find_grade(question, NOTEBOOK, ASSIGNMENT, "alice")
+        grade.manual_score, grade.needs_manual_grade = score, False
+        grade.extra_credit = more.get("extra_credit")
+        if question == "why":
+            comment = book.find_comment(question, NOTEBOOK, ASSIGNMENT, "alice")
+            comment.manual_comment = "Well said."
+        book.db.commit()
+
+
+def grade_of(course: Path, question: str = "why") -> Grade:
+    with gradebook(course) as book:
+        grade = book.find_grade(question, NOTEBOOK, ASSIGNMENT, "alice")
+        book.db.refresh(grade)
+        book.db.expunge_all()
+        return grade
+
+
+def hand_in(course: Path, day: int, **answers: str) -> None:
+    submit(course, "alice", answered(course, **answers), f"2027-01-{day:02} 10:00:00 UTC")
+
+
+@pytest.fixture
+def graded(course: Path) -> Path:
+    """A course with one submission that was graded, by its tests and by hand."""
+    hand_in(course, 1)
+    assert WAITS in graded_again(course)
+    grade_by_hand(course, 3, extra_credit=0.5)
+    return course
+
+
+def test_an_answer_graded_by_hand_waits_for_nobody_when_nothing_changed(graded: Path) -> None:
+    for _ in range(2):
+        told = graded_again(graded)
+        assert "8.5/9" in told
+        assert WAITS not in told
+    result = NbGraderAPI(config=course_config(graded, TOGETHER)).autograde(ASSIGNMENT, "alice")
+    assert result["success"], result
+    grade = grade_of(graded)
+    assert (grade.manual_score, grade.extra_credit, grade.needs_manual_grade) == (3, 0.5, False)
+    with gradebook(graded) as book:
+        comment = book.find_comment("why", NOTEBOOK, ASSIGNMENT, "alice")
+        assert comment.comment == "Well said."
+
+
+def test_another_exercise_handed_in_again_leaves_the_essay_graded(graded: Path) -> None:
+    hand_in(graded, 2, double=ONLY_HIDDEN_FAILS, why="Because. \r\n")
+    told = graded_again(graded, force=False)
+    assert "6.5/9" in told
+    assert WAITS not in told
+
+
+def test_a_changed_essay_waits_until_the_graded_one_is_back(graded: Path) -> None:
+    hand_in(graded, 2, why="Because it is so.")
+    assert WAITS in graded_again(graded, force=False)
+    assert WAITS in graded_again(graded), "nobody has read it since"
+    assert grade_of(graded).manual_score == 3
+    hand_in(graded, 3, why="Because.")
+    assert WAITS not in graded_again(graded, force=False)
+    hand_in(graded, 4, why="Because it is so.")
+    assert WAITS in graded_again(graded, force=False)
+    grade_by_hand(graded, 4)
+    assert WAITS not in graded_again(graded)
+
+
+def test_an_essay_waits_when_its_released_question_changed(graded: Path) -> None:
+    source = source_notebook()
+    cell_named(source, "why").metadata.nbgrader.points = 5
+    nbformat.write(source, graded / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
+    api = NbGraderAPI(config=course_config(graded, TOGETHER))
+    assert api.generate_assignment(ASSIGNMENT)["success"]
+    assert WAITS in graded_again(graded)
+
+
+def test_a_score_put_in_the_place_of_a_tests_stands_until_the_answer_changes(graded: Path) -> None:
+    grade_by_hand(graded, 1.5, question="square_test")
+    told = graded_again(graded)
+    assert "8/9" in told
+    assert WAITS not in told
+    hand_in(graded, 2, square="def square(x):\n    return x * x")
+    assert WAITS in graded_again(graded, force=False)
+    assert grade_of(graded, "square_test").needs_manual_grade
+    assert not grade_of(graded).needs_manual_grade
+
+
+def test_a_submission_that_could_not_be_graded_forgets_no_grade(graded: Path) -> None:
+    stamp = graded / "submitted" / "alice" / ASSIGNMENT / "timestamp.txt"
+    kept = stamp.read_text()
+    stamp.write_text("yesterday")
+    assert "0 of 1 submissions graded" in graded_again(graded)
+    stamp.write_text(kept)
+    assert WAITS not in graded_again(graded)
+
+
+def test_grades_given_before_this_was_remembered_are_compared_with_what_was_graded(
+    graded: Path,
+) -> None:
+    with gradebook(graded) as book:
+        book.db.execute(text("DROP TABLE logitlab_manual_grade"))
+        book.db.commit()
+    assert WAITS not in graded_again(graded)
+    with gradebook(graded) as book:
+        book.db.execute(text("DROP TABLE logitlab_manual_grade"))
+        book.db.commit()
+    hand_in(graded, 2, why="Another essay.")
+    assert WAITS in graded_again(graded, force=False)
+
+
+def test_a_score_saved_through_nbgraders_own_interface_is_a_grade_for_what_was_there(
+    graded: Path,
+) -> None:
+    hand_in(graded, 2, why="Because it is so.")
+    graded_again(graded, force=False)
+    with gradebook(graded) as book:
+        book.find_grade("why", NOTEBOOK, ASSIGNMENT, "alice").manual_score = 4
+        book.db.commit()
+    assert WAITS not in graded_again(graded)
