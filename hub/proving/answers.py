@@ -37,6 +37,11 @@ class Answer:
     mutant: Mutant | None = None
 
 
+def identity(answer: Answer) -> str:
+    """What makes an answer another one than the rest of its assignment's, for a sample."""
+    return f"{answer.kind} {answer.exercise}: {answer.title}\n{answer.text}"
+
+
 @dataclass(frozen=True)
 class Same:
     """A mutant that no test can tell from the reference: its changed lines, and why."""

@@ -19,7 +19,7 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
 from hub.grading.batch import autograde
-from tests.grading.conftest import _alembic_on_path, pristine  # noqa: F401
+from tests.grading.conftest import pristine  # noqa: F401
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     HIDDEN_SECRET,

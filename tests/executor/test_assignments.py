@@ -7,7 +7,6 @@ has, a listed right one all of it.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,10 +21,7 @@ pytestmark = [
     pytest.mark.docker,
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(
-        not os.environ.get("LOGITLAB_TEST_DEPLOYMENTS"),
-        reason="takes minutes: LOGITLAB_TEST_DEPLOYMENTS=1, as `make test-containers` does",
-    ),
+    pytest.mark.needs("deployments"),
 ]
 
 
