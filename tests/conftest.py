@@ -62,7 +62,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _take_sample(config: pytest.Config, items: list[pytest.Item]) -> None:
     rows = [item for item in items if item.get_closest_marker("row")]
-    chosen = config.stash[SAMPLE].of(rows, lambda item: item.nodeid)
+    chosen = config.stash[SAMPLE].of(
+        rows, name=lambda item: item.nodeid, list_of=lambda item: item.nodeid.partition("[")[0]
+    )
     if len(chosen) < len(rows):
         left = set(rows) - set(chosen)
         items[:] = [item for item in items if item not in left]

@@ -27,13 +27,30 @@ SOCKET = Path(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").remov
 POSTGRESQL = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 # What the markers of kinds of tests need, without saying so themselves.
 IMPLIED = {"browser": "chromium", "hub": "proxy"}
+# What a need stands on, which is asked for first.
+STANDS_ON = {
+    "deployments": ("minutes", "images", "root"),
+    "images": ("engine",),
+    "network": ("root",),
+    "own-engine": ("network", "busybox"),
+    "restarts": ("deployments",),
+}
 
 
 def need(*names: str) -> None:
     """Skip the test that asks, or fail it in CI, where a need is not met."""
+    if found := unmet(*names):
+        lack(*found)
+
+
+def unmet(*names: str) -> tuple[str, str] | None:
+    """The first need that this machine does not meet, and why; needs stand on each other."""
     for name in names:
-        if reason := missing(name):
-            lack(name, reason)
+        if found := unmet(*STANDS_ON.get(name, ())):
+            return found
+        if reason := _missing(name):
+            return name, reason
+    return None
 
 
 def lack(name: str, reason: str) -> None:
@@ -43,8 +60,7 @@ def lack(name: str, reason: str) -> None:
 
 
 @cache
-def missing(name: str) -> str | None:
-    """Why this machine does not meet a need, or None."""
+def _missing(name: str) -> str | None:
     return NEEDS[name]()
 
 
@@ -92,8 +108,6 @@ def _compose() -> str | None:
 
 
 def _images() -> str | None:
-    if reason := missing("engine"):
-        return reason
     wanted = [f"logitlab/{name}:{TAG}" for name in ("grader", "gateway", "server", "student")]
     asked = ["docker", "image", "inspect", *wanted]
     if subprocess.run(asked, capture_output=True, timeout=60).returncode:
@@ -101,22 +115,22 @@ def _images() -> str | None:
     return None
 
 
-def _deployments() -> str | None:
+def _minutes() -> str | None:
     if not os.environ.get("LOGITLAB_TEST_DEPLOYMENTS"):
         return "a whole deployment takes minutes: `make test-containers` runs these"
-    return missing("images") or missing("root")
+    return None
 
 
 def _restarts() -> str | None:
     """The engine was started by hand for the tests, and nothing else is on it."""
     if not os.environ.get("LOGITLAB_TEST_RESTART_ENGINE"):
         return "restarts the machine's Docker engine: LOGITLAB_TEST_RESTART_ENGINE=1"
-    return missing("deployments")
+    return None
 
 
 def _network() -> str | None:
     """Bridges and network namespaces can be made. Root in a container often may not."""
-    if reason := missing("root") or _programs(ip="iproute2", iptables="iptables")():
+    if reason := _programs(ip="iproute2", iptables="iptables")():
         return reason
     name = f"llneed{secrets.token_hex(4)}"
     for made in (["link", name, "type", "bridge"], ["netns", name]):
@@ -125,11 +139,6 @@ def _network() -> str | None:
             return f"root may not change the network here: `ip {kind} add` is refused"
         subprocess.run(["ip", kind, "del", name], check=True, timeout=20)
     return None
-
-
-def _own_engine() -> str | None:
-    """One that a test starts, restarts and breaks: it needs no running one."""
-    return missing("network") or missing("busybox") or _programs(dockerd="docker.io")()
 
 
 def _programs(**packages: str) -> Callable[[], str | None]:
@@ -149,14 +158,16 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "busybox": _busybox,
     "chromium": _chromium,
     "compose": _compose,
-    "deployments": _deployments,
+    "deployments": lambda: None,
     "engine": _engine,
     "images": _images,
-    "legacy firewall": _programs(ip6tables_legacy="iptables", iptables_nft="iptables"),
+    "firewalls": _programs(ip6tables_legacy="iptables", iptables_nft="iptables"),
     "make": _programs(make="make"),
-    "namespaces of others": _programs(nsenter="util-linux"),
+    "nsenter": _programs(nsenter="util-linux"),
+    "minutes": _minutes,
     "network": _network,
-    "own engine": _own_engine,
+    # One that a test starts, restarts and breaks: it needs no running one.
+    "own-engine": _programs(dockerd="docker.io"),
     "pebble": _programs(pebble="pebble"),
     "postgresql": _postgresql,
     "proxy": _programs(configurable_http_proxy="npm"),

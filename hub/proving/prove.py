@@ -28,7 +28,7 @@ from hub.proving.answers import (
     AnswersError,
     Same,
     Trained,
-    identity,
+    chosen,
     read_answers,
     read_same,
     read_trained,
@@ -128,7 +128,7 @@ def prove(
         started = time.monotonic()
         try:
             answers = [*broken_answers(parts, stub), *listed]
-            tried = run.sample.of(answers, identity)
+            tried = chosen(run.sample, answers)
             yield f"{name}: {len(tried)} of {len(answers)} answers"
             rounds, trials = make_trials(parts, stub, tried)
             yield from run.all(rounds, trials, found, outcomes)
@@ -234,7 +234,7 @@ class Runner:
             yield "no mutants are tried, as the reference itself fails tests"
             return
         found = mutant_answers(notebook, most)
-        answers = self.sample.of(found, identity)
+        answers = chosen(self.sample, found)
         yield f"{len(answers)} of {len(found)} mutants of {len(exercises(notebook))} references"
         seconds = min(self.limits.cell_seconds, max(MUTANT_CELL_SECONDS, 2 * reference.seconds))
         bounded = replace(self, limits=replace(self.limits, cell_seconds=seconds))

@@ -55,7 +55,7 @@ def asked() -> Iterator[list[bytes]]:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory) -> Iterator[APIClient]:
     """An engine that shares nothing with the machine's, and reads another /etc/resolv.conf."""
-    need("own engine")
+    need("own-engine")
     mark = secrets.token_hex(3)
     folder, bridge = Path(f"/tmp/llnames{mark}"), f"lln{mark}"
     folder.mkdir()
@@ -99,7 +99,7 @@ def _wait(client: APIClient, process: subprocess.Popen, log: Path) -> None:
             return
         except (DockerException, OSError):
             time.sleep(0.1)
-    lack("own engine", f"dockerd does not start here: {log.read_text()[-2000:]}")
+    lack("own-engine", f"dockerd does not start here: {log.read_text()[-2000:]}")
 
 
 def look_up(engine: APIClient, name: str, dns: list[str]) -> None:

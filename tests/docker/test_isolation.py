@@ -45,7 +45,7 @@ pytestmark = [
     pytest.mark.docker,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.needs("deployments", "network", "namespaces of others"),
+    pytest.mark.needs("deployments", "network", "nsenter"),
 ]
 
 

@@ -76,7 +76,7 @@ class Namespace:
 
 @pytest.fixture(params=["nft", "legacy"])
 def host(request) -> Iterator[Namespace]:
-    need("network", "legacy firewall")
+    need("network", "firewalls")
     here = Namespace(f"llfw{secrets.token_hex(3)}", request.param)
     command("ip", "netns", "add", here.name)
     try:

@@ -65,7 +65,7 @@ class GpuEngine:
 @contextlib.contextmanager
 def gpu_engine() -> Iterator[GpuEngine]:
     """Start the engine; skips the test where this account or machine cannot have one."""
-    need("own engine")
+    need("own-engine")
     # Short: the path of a socket may have no more than 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="llgpu", dir="/tmp"))
     engine = GpuEngine(
@@ -125,7 +125,7 @@ def _wait(client: APIClient, process: subprocess.Popen, log: Path) -> None:
             time.sleep(0.1)
         except OSError:
             time.sleep(0.1)
-    lack("own engine", f"dockerd does not start here: {log.read_text()[-2000:]}")
+    lack("own-engine", f"dockerd does not start here: {log.read_text()[-2000:]}")
 
 
 def _end(process: subprocess.Popen, folder: Path) -> None:
