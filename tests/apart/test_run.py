@@ -10,6 +10,8 @@ from hub.grading.apart.session import cells_apart
 from hub.grading.execute import execute
 from tests.apart.notebooks import answered, apart, failed, failures, notebook, outputs
 
+pytestmark = pytest.mark.kernel
+
 ADD = notebook(
     ("released", "N = 3\nprint('given')"),
     ("solution", "def f(x):\n    return x + N"),

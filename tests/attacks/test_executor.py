@@ -22,7 +22,7 @@ from tests.apart.notebooks import notebook as authored
 from tests.executor.container import APP, CHECKOUT, IMAGE, Executor, docker, executor
 from tests.grading.test_execute import notebook, text
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.kernel, pytest.mark.docker]
 
 SECRET = "a-secret-of-another-execution"
 

@@ -31,6 +31,8 @@ from tests.grading.tiny_course import (
     submit,
 )
 
+pytestmark = pytest.mark.kernel
+
 WARNS = "import sys\nwarnings.warn('careful')\ndef double(x):\n    warnings.warn('again')\n" + (
     "    print('hello', file=sys.stderr)\n    return 2 * x"
 )

@@ -30,6 +30,8 @@ from tests.grading.tiny_course import (
     submit,
 )
 
+pytestmark = pytest.mark.kernel
+
 TOGETHER = {ASSIGNMENT: {"tests": "together"}}
 
 TESTS = {

@@ -74,6 +74,7 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.kernel
 def test_a_sample_is_tried_and_counted_and_the_reference_and_the_stub_always(source: Path):
     sample = Sample(Fraction(1, 4), "a1b2")
     said = list(prove(source, workers=2, limits=Limits(20, 120), sample=sample))
@@ -84,6 +85,7 @@ def test_a_sample_is_tried_and_counted_and_the_reference_and_the_stub_always(sou
     assert "2/2 wrong caught" in said[-1]
 
 
+@pytest.mark.kernel
 def test_all_of_an_assignment_that_was_changed_is_tried(source: Path):
     sample = Sample(Fraction(1, 4), "a1b2", frozenset({"ps1"}))
     said = list(prove(source, workers=2, limits=Limits(20, 120), sample=sample))

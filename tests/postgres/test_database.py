@@ -17,6 +17,8 @@ from hub.database import patience, revive_sessions
 from tests.needs import need
 from tests.postgres.server import Postgres
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", name="server")
 def _server() -> Iterator[Postgres]:
