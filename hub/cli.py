@@ -466,6 +466,15 @@ def autograde(
     help="Mutants of each reference at most, from all of its parts; 0 for none.",
 )
 @click.option(
+    "--sample",
+    default="1",
+    metavar="SHARE",
+    help="Of the answers and mutants try a share only, such as 1/3; the reference and the stub are "
+    "always tried.",
+)
+@click.option("--seed", default="", help="Which ones: the same for the same words.")
+@click.option("--whole", multiple=True, metavar="ASSIGNMENT", help="Try all of this one's.")
+@click.option(
     "--copies",
     is_flag=True,
     help="Also with symmetric copies of the models that come with LogitLab, and with a GPT-2 of "
@@ -477,6 +486,9 @@ def prove(
     source: Path | None,
     workers: int | None,
     mutants: int,
+    sample: str,
+    seed: str,
+    whole: tuple[str, ...],
     copies: bool,
 ) -> None:
     """Prove that the tests of ASSIGNMENTS (default: all) give and take the points they should.
@@ -492,7 +504,12 @@ def prove(
     from hub.authoring.errors import AuthoringError
     from hub.proving.copies import NoTraining, other_models
     from hub.proving.prove import AnswersError, NotProved, prove
+    from hub.proving.sampling import Sample
 
+    try:
+        tried = Sample.parse(sample, seed, whole)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}", param_hint="--sample") from error
     root = source or catalogue.shipped_sources()
     failures = []
     with tempfile.TemporaryDirectory(prefix="logitlab-") as folder:
@@ -505,7 +522,10 @@ def prove(
                 first = mode == "together" or tests == "apart"
                 slips, models = (mutants, others) if first else (0, [])
                 try:
-                    say(prove(root / name, mode, workers, mutants=slips, others=models))
+                    proofs = prove(
+                        root / name, mode, workers, mutants=slips, others=models, sample=tried
+                    )
+                    say(proofs)
                 except (NotProved, AnswersError, AuthoringError) as error:
                     failures.append(f"{error}")
     if failures:

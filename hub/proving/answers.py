@@ -7,11 +7,13 @@ see, `[trained]` says that an exercise is about what only a trained model does.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from hub.proving.mutants import Mutant, one_line
+from hub.proving.sampling import Sample
 
 Kind = Literal["reference", "stub", "broken", "wrong", "right", "mutant", "control", "combined"]
 
@@ -35,6 +37,15 @@ class Answer:
     title: str
     text: str | None = None
     mutant: Mutant | None = None
+
+
+def chosen(sample: Sample, answers: Sequence[Answer]) -> list[Answer]:
+    """A part of the answers: some of each kind for each exercise, and some of the stubs."""
+    return sample.of(
+        answers,
+        name=lambda one: f"{one.kind} {one.exercise}: {one.title}\n{one.text}",
+        list_of=lambda one: one.kind if one.kind == "broken" else (one.kind, one.exercise),
+    )
 
 
 @dataclass(frozen=True)

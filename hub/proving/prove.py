@@ -28,6 +28,7 @@ from hub.proving.answers import (
     AnswersError,
     Same,
     Trained,
+    chosen,
     read_answers,
     read_same,
     read_trained,
@@ -35,10 +36,12 @@ from hub.proving.answers import (
 from hub.proving.copies import OtherModels, concerns
 from hub.proving.mutants import Mutant
 from hub.proving.rounds import STOPPED, Outcome, Seen, Weighed, faults, weigh
+from hub.proving.sampling import ALL, Sample
 from hub.proving.trials import (
     Part,
     Rounds,
     Trial,
+    broken_answers,
     exercises,
     groups,
     make_trials,
@@ -86,6 +89,7 @@ def prove(
     limits: Limits = LIMITS,
     mutants: int = 0,
     others: Sequence[OtherModels] = (),
+    sample: Sample = ALL,
 ) -> Iterator[str]:
     """Prove the notebooks of an assignment; yields progress and, at the end, a table of each.
 
@@ -95,6 +99,7 @@ def prove(
     limits: of a notebook with one answer; the time of a notebook grows with its rounds.
     mutants: of each reference at most, chosen from all of its parts, always the same; 0 for none.
     others: other models, on which the reference must keep its points too.
+    sample: of the answers and mutants; the reference and the stub are always tried.
 
     Raises:
         NotProved: after the table, if anything is not as it should be; before it, if the
@@ -108,7 +113,11 @@ def prove(
     _check_names([*listed, *same, *trained], list(notebooks.values()), source_folder)
     stubs = student_version(source_folder).files
     run = Runner(
-        files_below(source_folder, ["*.py"]), limits, tests, workers or os.cpu_count() or 1
+        files_below(source_folder, ["*.py"]),
+        limits,
+        tests,
+        workers or os.cpu_count() or 1,
+        sample=ALL if source_folder.name in sample.whole else sample,
     )
     wrongs = 0
     for name, notebook in notebooks.items():
@@ -118,7 +127,10 @@ def prove(
         excused = {one.exercise for one in trained} & {*exercises(notebook)}
         started = time.monotonic()
         try:
-            rounds, trials = make_trials(parts, stub, listed)
+            answers = [*broken_answers(parts, stub), *listed]
+            tried = chosen(run.sample, answers)
+            yield f"{name}: {len(tried)} of {len(answers)} answers"
+            rounds, trials = make_trials(parts, stub, tried)
             yield from run.all(rounds, trials, found, outcomes)
             for other in (other for other in others if concerns(other, parts)):
                 yield from run.on(other, excused, parts, found, outcomes)
@@ -158,6 +170,7 @@ class Runner:
     tests: Tests
     workers: int
     models: Path | None = None
+    sample: Sample = ALL
 
     def all(
         self,
@@ -220,8 +233,9 @@ class Runner:
         if reference.failed:
             yield "no mutants are tried, as the reference itself fails tests"
             return
-        answers = mutant_answers(notebook, most)
-        yield f"{len(answers)} mutants of {len(exercises(notebook))} references"
+        found = mutant_answers(notebook, most)
+        answers = chosen(self.sample, found)
+        yield f"{len(answers)} of {len(found)} mutants of {len(exercises(notebook))} references"
         seconds = min(self.limits.cell_seconds, max(MUTANT_CELL_SECONDS, 2 * reference.seconds))
         bounded = replace(self, limits=replace(self.limits, cell_seconds=seconds))
         trials = rounds.narrow_trials([tuple(group) for group in groups(answers) if group])

@@ -152,24 +152,34 @@ def make_trials(
     """Every notebook that has to be executed, and what more of them are made with.
 
     parts: as `split_tests` returned it.
+    answers: listed ones, of any notebook, and some of `broken_answers`.
     """
-    stubs = {
-        cell.metadata.nbgrader.grade_id: cell.source
-        for cell in stub.cells
-        if cell.cell_type == "code" and role(cell) == "solution"
-    }
-    names = exercises(parts)
-    rounds = Rounds.of(parts, answers)
-    broken = [(Answer("broken", n, f"{n}: only the stub", stubs[n]),) for n in names]
-    combined = [
-        tuple(group)
-        for group in groups([answer for n in names for answer in answers if answer.exercise == n])
-    ]
+    broken = [(answer,) for answer in answers if answer.kind == "broken"]
+    listed = [answer for answer in answers if answer.kind != "broken"]
+    rounds = Rounds.of(parts, listed)
+    combined = groups([one for name in exercises(parts) for one in listed if one.exercise == name])
     trials = [
         whole(Answer("reference", None, "reference"), parts, {}),
-        whole(Answer("stub", None, "stub"), parts, stubs),
+        whole(Answer("stub", None, "stub"), parts, _solutions(stub)),
     ]
-    return rounds, [*trials, *rounds.trials(broken), *rounds.trials(combined)]
+    combined_trials = rounds.trials([tuple(group) for group in combined])
+    return rounds, [*trials, *rounds.trials(broken), *combined_trials]
+
+
+def broken_answers(parts: NotebookNode, stub: NotebookNode) -> list[Answer]:
+    """Of each exercise its stub, as an answer: it must cost points of this exercise only."""
+    stubs = _solutions(stub)
+    return [
+        Answer("broken", name, f"{name}: only the stub", stubs[name]) for name in exercises(parts)
+    ]
+
+
+def _solutions(notebook: NotebookNode) -> dict[str, str]:
+    return {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code" and role(cell) == "solution"
+    }
 
 
 def mutants_of(notebook: NotebookNode, exercise: str) -> list[Mutant]:

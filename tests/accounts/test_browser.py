@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.accounts.running import COURSE, PASSWORD, import_roster, link, log, served, within
-from tests.day.browser import chromium, launched
+from tests.day.browser import launched
 
 pytestmark = [
     pytest.mark.hub,
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium here"),
 ]
 PICTURES = Path(__file__).parents[2] / "artifacts" / "accounts"
 

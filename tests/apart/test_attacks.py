@@ -4,6 +4,8 @@ import pytest
 
 from tests.apart.notebooks import answered, apart, failed, failures, notebook, together
 
+pytestmark = pytest.mark.kernel
+
 SOURCE = notebook(
     ("solution", "def f(x):\n    return x * 3"),
     ("test", "want = 12\ngot = f(4)\nassert got == want, 'HIDDEN-4711'"),

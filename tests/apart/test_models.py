@@ -8,6 +8,8 @@ from nbformat import NotebookNode
 
 from tests.apart.notebooks import answered, apart, failed, failures, notebook, together
 
+pytestmark = pytest.mark.kernel
+
 SOURCE = notebook(
     (
         "released",

@@ -11,6 +11,8 @@ from hub.grading.execute import execute
 from hub.grading.trouble import Trouble
 from tests.apart.notebooks import answered, apart, failed, failures, notebook, outputs
 
+pytestmark = pytest.mark.kernel
+
 ADD = notebook(
     ("released", "N = 3\nprint('given')"),
     ("solution", "def f(x):\n    return x + N"),

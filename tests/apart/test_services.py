@@ -4,6 +4,8 @@ import pytest
 
 from tests.apart.notebooks import answered, apart, failed, failures, notebook, together
 
+pytestmark = pytest.mark.kernel
+
 GIVEN = """
 import itertools
 import torch

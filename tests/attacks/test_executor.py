@@ -16,12 +16,13 @@ import pytest
 from nbformat import NotebookNode
 
 from hub.grading.execute import Execution, Limits, execute
+from hub.grading.remote import EXECUTOR
 from tests.apart.notebooks import failed
 from tests.apart.notebooks import notebook as authored
-from tests.executor.container import APP, CHECKOUT, IMAGE, Executor, docker, executor, need_image
+from tests.executor.container import APP, CHECKOUT, IMAGE, Executor, docker, executor
 from tests.grading.test_execute import notebook, text
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.kernel, pytest.mark.docker]
 
 SECRET = "a-secret-of-another-execution"
 
@@ -261,7 +262,7 @@ def test_the_network_probe_gets_through_where_there_is_no_executor(monkeypatch):
         threading.Thread(
             target=lambda: listening.accept()[0].sendall(b"hello"), daemon=True
         ).start()
-        monkeypatch.delenv("LOGITLAB_EXECUTOR")
+        monkeypatch.delenv(EXECUTOR, raising=False)
         cell = CONNECT.replace("HOST, PORT", f"'127.0.0.1', {port}")
         assert "GOT b'hello'" in text(execute(notebook(cell)).notebook.cells[0])
 
@@ -361,8 +362,8 @@ def test_tests_apart_have_another_user_and_their_memory_is_closed(running):
     assert "END" in text(executed.cells[3]) and "GOT" not in text(executed.cells[3])
 
 
+@pytest.mark.needs("images")
 def test_an_executor_that_could_not_keep_its_promises_does_not_start():
-    need_image()
     mount = f"{CHECKOUT / 'hub'}:{APP}/hub:ro"
     said = docker(
         *("run", "--rm", "--user", "root", "--volume", mount, "--env", "PROXY_TOKEN=1"),

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.docker.stage import CHECKOUT, TAG, docker, why_not
+from tests.docker.stage import CHECKOUT, docker
+from tests.needs import TAG
 
 pytestmark = [
     pytest.mark.docker,
-    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
+    pytest.mark.needs("deployments"),
 ]
 ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
 PASSED = 200  # what stands behind the gateway here answers so to everything

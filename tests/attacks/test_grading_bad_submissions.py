@@ -19,7 +19,7 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
 from hub.grading.batch import autograde
-from tests.grading.conftest import _alembic_on_path, pristine  # noqa: F401
+from tests.grading.conftest import pristine  # noqa: F401
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     HIDDEN_SECRET,
@@ -30,6 +30,8 @@ from tests.grading.tiny_course import (
     course_config,
     submit,
 )
+
+pytestmark = pytest.mark.kernel
 
 WARNS = "import sys\nwarnings.warn('careful')\ndef double(x):\n    warnings.warn('again')\n" + (
     "    print('hello', file=sys.stderr)\n    return 2 * x"

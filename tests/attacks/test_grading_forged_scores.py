@@ -17,7 +17,6 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
 from hub.grading.batch import autograde
-from tests.grading.conftest import _alembic_on_path  # noqa: F401
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     RIGHT_DOUBLE,
@@ -30,6 +29,8 @@ from tests.grading.tiny_course import (
     source_notebook,
     submit,
 )
+
+pytestmark = pytest.mark.kernel
 
 TOGETHER = {ASSIGNMENT: {"tests": "together"}}
 

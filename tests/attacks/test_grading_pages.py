@@ -26,8 +26,10 @@ from hub.configure.jupyterlab import GRADER_CSP
 from hub.grading.batch import autograde
 from hub.grading.sanitise import PATIENCE_SECONDS, highlighted, sanitise
 from hub.serve import free_port
-from tests.grading.conftest import _alembic_on_path, pristine  # noqa: F401
+from tests.grading.conftest import pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, NOTEBOOK, answered, course_config, submit
+
+pytestmark = pytest.mark.kernel
 
 # A notebook of 25 MB is taken; each of these was seen to take hours in far less.
 CELLS = 60

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from tests.guard.conftest import guard, shared_guard  # noqa: F401 - fixtures
-from tests.guard.engine import ENGINE, Guarded, ask, said
+from tests.guard.engine import Guarded, ask, said
 from tests.guard.samples import GPU, OTHER_GPU, created, person, with_gpu
+from tests.needs import SOCKET
 
 # ruff: noqa: F811 - fixtures are parameters
 pytestmark = pytest.mark.docker
@@ -260,7 +261,7 @@ def test_no_container_is_created_that_has_more_than_a_students(guard, attack):
 
     if str(body["HostConfig"]["NetworkMode"]).startswith("container:"):
         del body["HostConfig"]["Dns"]  # the engine allows none where the network is another's
-    status, answer = try_create(guard, ENGINE, body)
+    status, answer = try_create(guard, SOCKET, body)
     assert status == 201, answer
     assert attack.shown(guard.engine.inspect_container(answer["Id"]))
 
@@ -289,8 +290,8 @@ def test_another_parts_name_or_image_is_refused(guard):
         for name in (f"{guard.policy.project}-db-1", name_of(guard, "bob"), name_of(guard) + "-2"):
             status, answer = try_create(guard, guard.socket, body, name)
             assert status == 403 and "name" in answer["message"]
-            assert try_create(guard, ENGINE, body, name)[0] == 201  # positive control
-        status, _ = try_create(guard, ENGINE, body | {"Image": f"{guard.policy.project}:db"})
+            assert try_create(guard, SOCKET, body, name)[0] == 201  # positive control
+        status, _ = try_create(guard, SOCKET, body | {"Image": f"{guard.policy.project}:db"})
         assert status == 201  # positive control
     finally:
         guard.clear()
@@ -341,7 +342,7 @@ def test_no_spelling_of_a_key_gets_past(guard, spelling):
     body = SPELLINGS[spelling](json.dumps(created("alice", policy=guard.policy))).encode()
     status, answer = try_create(guard, guard.socket, body)
     assert status == 403 and "refused by the guard" in answer["message"]
-    status, answer = try_create(guard, ENGINE, body)
+    status, answer = try_create(guard, SOCKET, body)
     assert status == 201, answer
     if spelling not in NOT_PRIVILEGED:
         assert guard.engine.inspect_container(answer["Id"])["HostConfig"]["Privileged"]

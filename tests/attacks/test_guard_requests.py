@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tests.guard.conftest import guard, shared_guard  # noqa: F401 - fixtures
-from tests.guard.engine import ENGINE, Guarded, ask, said
+from tests.guard.engine import Guarded, ask, said
 from tests.guard.samples import created, person
+from tests.needs import SOCKET
 
 # ruff: noqa: F811 - fixtures are parameters
 pytestmark = pytest.mark.docker
@@ -133,7 +134,7 @@ def test_no_other_call_passes_and_none_by_another_way_of_writing_it(guard, alice
             else text
         )
         guarded, answer = ask(guard.socket, method, here, content)
-        direct, control = ask(ENGINE, method, here, content)
+        direct, control = ask(SOCKET, method, here, content)
         known = direct not in (403, 405) and "page not found" not in str(control)
         if guarded not in (400, 403) or not known:
             wrong.append((method, target, guarded, answer, direct, control))
@@ -164,14 +165,14 @@ def test_the_databases_container_is_out_of_reach(guard, database, how):
     running = guard.engine.inspect_container(database)
     assert running["State"]["Running"] and "POSTGRES_PASSWORD=secret" in running["Config"]["Env"]
     for method, verb in calls:  # positive control
-        assert ask(ENGINE, method, f"/v1.41/containers/{name}{verb}")[0] in (200, 204)
+        assert ask(SOCKET, method, f"/v1.41/containers/{name}{verb}")[0] in (200, 204)
 
 
 def test_a_list_shows_students_containers_only(guard, database, alice):
     for query in ("", "?all=1", '?all=1&filters={"label":["logitlab.project"]}', "?limit=-1"):
         status, listed = ask(guard.socket, "GET", "/v1.41/containers/json" + query)
         assert status == 200 and [each["Names"] for each in listed] == [["/" + alice]]
-    listed = ask(ENGINE, "GET", "/v1.41/containers/json")[1]
+    listed = ask(SOCKET, "GET", "/v1.41/containers/json")[1]
     assert database in [each["Id"] for each in listed]  # positive control
 
 
@@ -190,7 +191,7 @@ def test_a_container_that_looks_like_a_students_is_out_of_reach(guard, name, lab
     guard.engine.create_container(guard.policy.student_image, "sh", name=name, labels=labels)
     for method, verb in [("GET", "/json"), ("POST", "/start"), ("DELETE", "")]:
         assert ask(guard.socket, method, f"/v1.41/containers/{name}{verb}")[0] == 403
-    assert ask(ENGINE, "GET", f"/v1.41/containers/{name}/json")[0] == 200  # positive control
+    assert ask(SOCKET, "GET", f"/v1.41/containers/{name}/json")[0] == 200  # positive control
 
 
 def test_no_answer_tells_a_containers_environment(guard, alice):
@@ -202,7 +203,7 @@ def test_no_answer_tells_a_containers_environment(guard, alice):
     ]
     for target in targets:
         assert TOKEN not in json.dumps(ask(guard.socket, "GET", target)[1])
-    assert TOKEN in json.dumps(ask(ENGINE, "GET", targets[0])[1])  # positive control
+    assert TOKEN in json.dumps(ask(SOCKET, "GET", targets[0])[1])  # positive control
     assert TOKEN not in guard.log.read_text()
 
 
@@ -231,7 +232,7 @@ def test_no_connection_is_handed_over(guard, alice, head):
     request = request.replace("PROTO", "tcp" if "attach" in head else "h2c")
     answer = said(guard.socket, request.encode(), 1)
     assert answer.startswith((b"HTTP/1.1 403", b"HTTP/1.1 400")), answer
-    assert b"101" in said(ENGINE, request.encode(), 1).split(b"\r\n")[0]  # positive control
+    assert b"101" in said(SOCKET, request.encode(), 1).split(b"\r\n")[0]  # positive control
 
 
 def test_an_accepted_call_is_not_handed_over_either(guard, alice):
@@ -252,7 +253,7 @@ def test_of_two_requests_on_a_connection_each_is_looked_at(guard):
     answer = said(guard.socket, both)
     assert answer.startswith(b"HTTP/1.1 200") and b"HTTP/1.1 403" in answer
     assert b"KernelVersion" not in answer
-    assert b"KernelVersion" in said(ENGINE, both)  # positive control
+    assert b"KernelVersion" in said(SOCKET, both)  # positive control
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ An engine of the tests' own, on a host (as it believes) whose resolver is on the
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 import socket
@@ -25,6 +24,7 @@ from hub.configure.deployment import Deployment
 from hub.settings import Settings
 from hub.spawning.options import options
 from tests.guard.engine import tiny_image
+from tests.needs import lack, need
 
 pytestmark = pytest.mark.docker
 
@@ -55,8 +55,7 @@ def asked() -> Iterator[list[bytes]]:
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory) -> Iterator[APIClient]:
     """An engine that shares nothing with the machine's, and reads another /etc/resolv.conf."""
-    if os.geteuid() or not all(map(shutil.which, ("dockerd", "unshare", "ip"))):
-        pytest.skip("an engine of its own needs dockerd, util-linux, iproute2 and root")
+    need("own-engine")
     mark = secrets.token_hex(3)
     folder, bridge = Path(f"/tmp/llnames{mark}"), f"lln{mark}"
     folder.mkdir()
@@ -100,7 +99,7 @@ def _wait(client: APIClient, process: subprocess.Popen, log: Path) -> None:
             return
         except (DockerException, OSError):
             time.sleep(0.1)
-    pytest.fail(f"the engine does not start: {log.read_text()[-2000:]}")
+    lack("own-engine", f"dockerd does not start here: {log.read_text()[-2000:]}")
 
 
 def look_up(engine: APIClient, name: str, dns: list[str]) -> None:

@@ -13,7 +13,6 @@ import http.server
 import os
 import random
 import secrets
-import shutil
 import subprocess
 import sys
 import threading
@@ -26,6 +25,7 @@ from docker.api import APIClient
 from docker.types import IPAMConfig, IPAMPool
 
 from tests.guard.engine import an_engine, busybox, tiny_image
+from tests.needs import need
 
 pytestmark = pytest.mark.docker
 
@@ -105,8 +105,7 @@ class Network:
 
 @contextlib.contextmanager
 def network(*, internet: bool) -> Iterator[Network]:
-    if os.geteuid() != 0 or not shutil.which("iptables") or not shutil.which("ip"):
-        pytest.skip("the host's firewall needs root, iptables and iproute2")
+    need("network")
     engine, mark = an_engine(), secrets.token_hex(3)
     image, number = f"lltest:{mark}", random.randrange(256)
     tiny_image(engine, image)

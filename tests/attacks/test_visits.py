@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.day.browser import Desk, chromium, launched
+from tests.day.browser import Desk, launched
 from tests.day.hub_client import Person
 from tests.docker import starts
 from tests.docker.kernels import Kernel
-from tests.docker.stage import Deployed, deployed, docker, why_not
+from tests.docker.stage import Deployed, deployed, docker
 
 PROJECT, NUMBER = "lltvisit", 10
 GRADER = "grader-mechinterp"
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.docker,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
+    pytest.mark.needs("deployments"),
 ]
 
 # Read by JupyterLab's server when it starts: from here on it is another program.
@@ -132,7 +132,6 @@ def test_a_students_page_is_not_shown_to_an_instructor(room):
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
 def test_a_link_to_it_runs_nothing_in_an_instructors_chromium(room, tmp_path):
     with launched() as browser:
         titles = {}

@@ -53,6 +53,7 @@ def _source(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.kernel
 def test_an_assignment_in_order_is_proved(source: Path) -> None:
     lines = list(prove(source, workers=2, limits=LIMITS))
     row = next(line for line in lines if line.startswith("double "))
@@ -63,6 +64,7 @@ def test_an_assignment_in_order_is_proved(source: Path) -> None:
     assert lines[-1].endswith("s, ok")
 
 
+@pytest.mark.kernel
 def test_a_missed_wrong_answer_and_a_lost_right_one_are_faults(source: Path) -> None:
     bad = "# %% [wrong] square: it is right\ndef square(x):\n    return x * x\n"
     bad += "\n\n# %% [right] square: it is wrong\ndef square(x):\n    return abs(x) * x\n"
@@ -350,6 +352,7 @@ def test_tests_that_an_ended_process_did_not_run_are_no_fault_of_their_exercise(
 GLOBAL_SIZE = "def double(x):\n    global SIZE\n    SIZE = 4\n    return 6\n\n\n"
 
 
+@pytest.mark.kernel
 def test_a_wrong_answer_that_costs_points_in_a_neighbour_is_reported(source: Path) -> None:
     text = (source / "tiny.py").read_text()
     (source / "tiny.py").write_text(
@@ -369,6 +372,7 @@ def test_a_wrong_answer_that_costs_points_in_a_neighbour_is_reported(source: Pat
     assert "2/2 wrong caught" in lines[-1]
 
 
+@pytest.mark.kernel
 def test_what_a_round_binds_is_forgotten_before_the_next(source: Path) -> None:
     (source / "answers.py").write_text(
         "# %% [wrong] double: another name\ndef twice(x):\n    return 2 * x\n"
@@ -377,6 +381,7 @@ def test_what_a_round_binds_is_forgotten_before_the_next(source: Path) -> None:
     assert "1/1 wrong caught" in lines[-1] and lines[-1].endswith("ok")
 
 
+@pytest.mark.kernel
 @pytest.mark.parametrize("tests", ["together", "apart"])
 def test_answers_that_end_the_kernel_take_no_other_verdict_with_them(
     source: Path, tests: Tests
@@ -391,6 +396,7 @@ def test_answers_that_end_the_kernel_take_no_other_verdict_with_them(
     assert any("'ends it' of double: not as expected together" in line for line in lines)
 
 
+@pytest.mark.kernel
 def test_answers_that_leave_something_behind_change_no_other_verdict(source: Path) -> None:
     right = "# %% [right] double: a sum\ndef double(x):\n    return x + x\n\n\n"
     (source / "answers.py").write_text(
@@ -407,6 +413,7 @@ def test_answers_that_leave_something_behind_change_no_other_verdict(source: Pat
     assert "2/2 wrong caught, 2/2 right kept" in lines[-1]
 
 
+@pytest.mark.kernel
 def test_a_wrong_reference_is_a_fault_and_no_reason_to_try_again(source: Path) -> None:
     text = (source / "tiny.py").read_text()
     (source / "tiny.py").write_text(text.replace("assert square(3) == 9", "assert square(3) == 8"))
@@ -419,6 +426,7 @@ def test_a_wrong_reference_is_a_fault_and_no_reason_to_try_again(source: Path) -
     assert any("FAULT  square: the reference before other answers: fails" in x for x in lines)
 
 
+@pytest.mark.kernel
 def test_tests_that_cannot_run_apart_are_named(source: Path) -> None:
     text = (source / "tiny.py").read_text()
     (source / "tiny.py").write_text(text.replace("assert square(3) == 9", "assert nobody(3) == 9"))

@@ -13,6 +13,8 @@ from hub.grading.execute import Limits, execute
 from hub.proving.copies import OtherModels, concerns, other_models
 from hub.proving.prove import NotProved, prove
 
+pytestmark = pytest.mark.kernel
+
 LIMITS = Limits(cell_seconds=60, total_seconds=200)
 
 # What a notebook reads of a model is read off its file here: that needs no torch.

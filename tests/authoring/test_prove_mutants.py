@@ -12,6 +12,8 @@ from hub.proving.answers import AnswersError, Same, read_answers, read_same
 from hub.proving.prove import NotProved, prove
 from tests.grading.tiny_course import source_notebook
 
+pytestmark = pytest.mark.kernel
+
 LIMITS = Limits(cell_seconds=20, total_seconds=120)
 
 

@@ -86,6 +86,7 @@ def test_cells_stay_folded_for_students_and_lose_their_titles(source: Path, cour
     assert "The constant" not in released(course)["doubling.ipynb"].decode()
 
 
+@pytest.mark.slow
 def test_a_release_is_byte_identical_wherever_and_whenever_it_is_made(tmp_path: Path):
     surroundings = (
         {"TZ": "UTC", "LC_ALL": "C", "PYTHONHASHSEED": "0"},

@@ -50,6 +50,7 @@ def test_the_source_has_no_mistakes(path: Path):
     assert find_mistakes(text_to_notebook(path.read_text(encoding="utf-8")), path.stem) == []
 
 
+@pytest.mark.slow
 def test_every_assignment_goes_into_an_empty_gradebook(tmp_path: Path, empty_gradebook: Path):
     (tmp_path / "source").symlink_to(SOURCE)
     db_url = f"sqlite:///{shutil.copy(empty_gradebook, tmp_path)}"

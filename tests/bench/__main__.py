@@ -25,9 +25,10 @@ import click
 from playwright.sync_api import Page
 
 from hub.serve import free_port
-from tests.day.browser import PATIENCE, StudentDesk, chromium, launched
+from tests.day.browser import PATIENCE, StudentDesk, launched
 from tests.day.day import ASSIGNMENT, PATH
 from tests.day.embedded import LOGITLAB
+from tests.needs import chromium
 
 PLAIN_CONFIG = """
 c.JupyterHub.authenticator_class = "dummy"

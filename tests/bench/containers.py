@@ -30,9 +30,10 @@ from docker.api import APIClient
 
 from hub.serve import free_port
 from tests.day.hub_client import Person
-from tests.docker.stage import TAG, deployed, why_not
+from tests.docker.stage import deployed
 from tests.docker.stage import docker as run_docker
 from tests.docker.starts import start, stop
+from tests.needs import TAG, unmet
 
 PLAIN = "lltplain"
 PLAIN_CONFIG = """
@@ -288,8 +289,8 @@ TITLES = {
 @click.option("--out", type=click.Path(path_type=Path), help="JSON file for the figures.")
 def main(students: int, rounds: int, out: Path | None) -> None:
     """Measure both hubs in turn, and print figures and ratios."""
-    if reason := why_not():
-        raise click.ClickException(reason)
+    if lacking := unmet("deployments"):
+        raise click.ClickException(lacking[1])
     names = [f"student{number:02}" for number in range(1, students + 1)]
     seen = {"plain": Samples(), "ours": Samples()}
     with (

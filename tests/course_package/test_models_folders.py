@@ -160,6 +160,7 @@ def read(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="needs Linux' /proc")
 def test_a_model_is_mapped_from_its_file_and_what_a_process_changes_is_its_own(large_model):
     size = large_model.stat().st_size / 1024

@@ -32,6 +32,7 @@ def tokenizer():
     return train_tokenizer(TINY_GPT2.context)
 
 
+@pytest.mark.slow
 def test_the_shipped_model_passes_its_gates(measured):
     assert [gate for gate in gates_of(measured) if not gate.passed] == []
 
@@ -92,6 +93,7 @@ def test_training_twice_gives_the_same_weights_and_another_seed_others(tokenizer
     )
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_reports_it(tokenizer):
     (line,) = train(short(steps=100, batch=4, warm_up=20, learning_rate=5e-3), tokenizer)
     step, _, loss = line.removesuffix(" nats").partition(", loss ")

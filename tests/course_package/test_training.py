@@ -191,6 +191,7 @@ def test_an_unknown_recipe_is_refused_with_those_that_exist(capsys):
     assert "no recipe for gpt5; there are: induction-2l2h, " in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_snapshots_show_induction_form():
     """No head at first, one at last, and loss and score change between the same two snapshots."""
     steps = snapshots("induction-2l2h")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.needs import chromium
 
 # Chromium must not look for its maker's hosts while it is under test.
 ARGUMENTS = [
@@ -21,12 +22,6 @@ ARGUMENTS = [
     "--disable-gpu",
 ]
 PATIENCE = 90_000  # milliseconds; two busy cores are slow
-
-
-def chromium() -> str | None:
-    """The path of an installed Chromium or Chrome, or None."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next((path for name in names if (path := shutil.which(name))), None)
 
 
 @contextmanager

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.stage import Deployed, deployed, why_not
+from tests.docker.stage import Deployed, deployed
 
 
 @pytest.fixture(scope="module")
 def stack(request, tmp_path_factory) -> Iterator[Deployed]:
     """A deployment of this file's own; what it needs besides is in the file's SETTINGS."""
-    if reason := why_not():
-        pytest.skip(reason)
     module = request.module
     place = tmp_path_factory.mktemp("deployment")
     with deployed(place, module.PROJECT, module.NUMBER, getattr(module, "SETTINGS", "")) as made:

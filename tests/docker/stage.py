@@ -5,44 +5,22 @@ from __future__ import annotations
 import csv
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import httpx
 
 from hub.serve import free_port
+from tests.needs import SOCKET, TAG
 
 CHECKOUT = Path(__file__).parents[2]
-TAG = os.environ.get("LOGITLAB_TEST_TAG", "dev")
 PEOPLE = ("admin", "instructor", "alice", "bob")
 ASSIGNMENTS = ("start", "06-induction-heads")
 UP_SECONDS = 400
-# The engine that `docker` talks to, where $DOCKER_HOST names another than the machine's.
-SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
-
-
-@cache
-def why_not() -> str | None:
-    """Why no deployment can be made on this machine, or None."""
-    if not os.environ.get("LOGITLAB_TEST_DEPLOYMENTS"):
-        return "a whole deployment takes minutes: `make test-containers` runs these"
-    if shutil.which("docker") is None:
-        return "no docker client on this machine"
-    asked = ["docker", "info", "--format", "{{.ServerVersion}}"]
-    if subprocess.run(asked, capture_output=True, timeout=60).returncode:
-        return "no Docker engine runs on this machine"
-    wanted = ["docker", "image", "inspect", f"logitlab/grader:{TAG}", f"logitlab/gateway:{TAG}"]
-    if subprocess.run(wanted, capture_output=True, timeout=60).returncode:
-        return f"no images with the tag {TAG}: `make images` makes them"
-    if os.geteuid() != 0:
-        return "the firewall's and the isolation tests need root"
-    return None
 
 
 @dataclass
@@ -143,7 +121,7 @@ def deployed(
         "LOGITLAB_TAG": TAG,
         "HTTP_PORT": str(port),
         "STUDENTS_SUBNET": f"10.{220 + number}.0.0/16",
-        "DOCKER_SOCKET": SOCKET,
+        "DOCKER_SOCKET": str(SOCKET),
         **env,
     }
     lines = [f"{name}={value}" for name, value in values.items()]

@@ -18,12 +18,17 @@ import pytest
 from tests.day.hub_client import Person
 from tests.docker import coursework
 from tests.docker.coursework import Receipt, receipts_in_exchange, receipts_in_home
-from tests.docker.stage import CHECKOUT, Deployed, deployed, docker, remove, why_not
+from tests.docker.stage import CHECKOUT, Deployed, deployed, docker, remove
 from tests.docker.survival import Class, Submitting, gather, start_again
 
 PROJECT, NUMBER = "lltsurvb", 3
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.needs("deployments"),
+]
 
 HOME_FILES = (
     "mkdir -p 'a b/c' && echo mine > 'a b/c/ümlaut.txt' && chmod 600 'a b/c/ümlaut.txt' && "
@@ -66,8 +71,6 @@ def add_carol(made: Deployed) -> None:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory) -> Iterator[Class]:
-    if reason := why_not():
-        pytest.skip(reason)
     place = tmp_path_factory.mktemp("before")
     with deployed(place, PROJECT, NUMBER) as made:
         gathered = gather(made)

@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from tests.day.browser import chromium
 from tests.day.day import ASSIGNMENT, HIDDEN_FAILURE, Day, play
 from tests.day.hub_client import Person
 from tests.docker.stage import exported_grades, fill_course
@@ -16,9 +15,9 @@ PROJECT, NUMBER = "lltday", 1
 pytestmark = [
     pytest.mark.docker,
     pytest.mark.browser,
+    pytest.mark.needs("deployments"),
     pytest.mark.slow,
     pytest.mark.timeout(1500),
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
 ]
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.stage import TAG, Deployed, course_yaml, remove, why_not
+from tests.docker.stage import Deployed, course_yaml, remove
 from tests.docs.test_docs import commands
+from tests.needs import TAG
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "lltdocs"
@@ -18,7 +19,7 @@ pytestmark = [
     pytest.mark.docker,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
+    pytest.mark.needs("deployments"),
 ]
 
 

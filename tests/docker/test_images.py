@@ -14,12 +14,9 @@ import pytest
 
 from hub.deploy.environment import site_here
 from hub.deploy.images import IMAGES
-from tests.docker.stage import TAG, why_not
+from tests.needs import TAG
 
-pytestmark = [
-    pytest.mark.docker,
-    pytest.mark.skipif(bool(why_not()), reason=str(why_not())),
-]
+pytestmark = [pytest.mark.docker, pytest.mark.needs("deployments")]
 # MB, with the CPU build of torch and no baked models; a tenth above what was measured.
 LARGEST = {
     "server": 600,

@@ -12,7 +12,6 @@ import http.server
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -29,7 +28,8 @@ import pytest
 from tests.day.hub_client import Person
 from tests.docker import probes
 from tests.docker.probes import Target, apart, inside, reached, reached_beside
-from tests.docker.stage import TAG, Deployed, deployed, docker, why_not
+from tests.docker.stage import Deployed, deployed, docker
+from tests.needs import TAG
 
 PROJECT, NUMBER = "lltiso", 5
 SETTINGS = "containers: {pids: 192, memory_mib: 640, cpus: 2}"
@@ -41,7 +41,12 @@ SERVER_PORTS = (8001, 8888)  # the second is JupyterLab's; on the first bob serv
 PROXY = "http://proxy:8000"
 STUDENT = f"logitlab/student:{TAG}"
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.needs("deployments", "network", "nsenter"),
+]
 
 
 @dataclass
@@ -105,10 +110,6 @@ class Class:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory) -> Iterator[Deployed]:
-    if reason := why_not():
-        pytest.skip(reason)
-    if not shutil.which("nsenter") or not shutil.which("iptables"):
-        pytest.skip("the positive controls need nsenter and iptables")
     with deployed(tmp_path_factory.mktemp("deployment"), PROJECT, NUMBER, SETTINGS) as made:
         yield made
 

@@ -21,8 +21,9 @@ from tests.bench.models import gpt2_shaped
 from tests.course_package.test_models import own_checkpoint
 from tests.day.hub_client import Person
 from tests.docker.kernels import Kernel, KernelError
-from tests.docker.stage import CHECKOUT, TAG, Deployed, deployed, docker, why_not
+from tests.docker.stage import CHECKOUT, Deployed, deployed, docker
 from tests.docs.test_docs import commands
+from tests.needs import TAG, need
 
 PROJECT, NUMBER = "lltmod", 9
 BAKED_TAG = "lltmod"
@@ -33,7 +34,12 @@ PARAMETERS_MIB = 124_439_808 * 4 / 2**20
 # Of a second copy of the weights, how much may be found: hardly any, and far from one.
 LITTLE_MIB = PARAMETERS_MIB / 3
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.needs("images"),
+]
 
 # What a student's process says of itself, MiB: pages that it alone has, its part of all pages
 # (one that n processes map counts 1/n), all pages, and what its container is charged with.
@@ -98,8 +104,7 @@ def make(line: str, place: Path) -> str:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory) -> Iterator[Path]:
     """A folder that an admin brings."""
-    if reason := why_not():
-        pytest.skip(reason)
+    need("deployments")
     folder = tmp_path_factory.mktemp("brought") / "gpt2-shaped"
     folder.mkdir()
     gpt2_shaped(folder)

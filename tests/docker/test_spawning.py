@@ -17,8 +17,9 @@ import pytest
 
 from hub.deploy.images import IMAGES
 from tests.day.hub_client import Person
-from tests.docker.stage import TAG, Deployed, deployed, docker, why_not
+from tests.docker.stage import Deployed, deployed, docker
 from tests.docker.starts import Start, start, stop
+from tests.needs import TAG
 
 PROJECT, NUMBER = "lltspw", 6
 OWN_TAG = "lltspw"  # names of our own for the same images, so that one can be taken away
@@ -33,13 +34,16 @@ NAMES = (
     *(f"{LONG[:62]}a", f"{LONG[:62]}b"),
 )
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.needs("deployments"),
+]
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory) -> Iterator[Deployed]:
-    if reason := why_not():
-        pytest.skip(reason)
     place = tmp_path_factory.mktemp("deployment")
     for name in IMAGES:
         docker("tag", f"logitlab/{name}:{TAG}", f"logitlab/{name}:{OWN_TAG}")

@@ -31,7 +31,12 @@ PROJECT, NUMBER = "lltsurv", 2
 PARTS = ("hub", "proxy", "exchange", "executor", "db", "guard", "firewall", "gateway")
 ON_THE_WAY = ("proxy", "gateway")  # a browser's connection goes through them and has to be new
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.needs("deployments"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -44,10 +44,7 @@ pytestmark = [
     pytest.mark.docker,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(
-        not os.environ.get("LOGITLAB_TEST_RESTART_ENGINE"),
-        reason="restarts the machine's Docker engine: LOGITLAB_TEST_RESTART_ENGINE=1",
-    ),
+    pytest.mark.needs("restarts"),
 ]
 
 

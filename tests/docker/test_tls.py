@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import shutil
 import socket
 import ssl
 import subprocess
@@ -20,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from hub.serve import free_port
-from tests.docker.stage import CHECKOUT, TAG, docker, why_not
+from tests.docker.stage import CHECKOUT, docker
+from tests.needs import TAG
 
 DOMAIN = "course.example"
 SECONDS = 90
@@ -31,8 +31,7 @@ pytestmark = [
     pytest.mark.docker,
     pytest.mark.slow,
     pytest.mark.timeout(400),
-    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
-    pytest.mark.skipif(shutil.which("pebble") is None, reason="no pebble on this machine"),
+    pytest.mark.needs("deployments", "pebble"),
 ]
 
 

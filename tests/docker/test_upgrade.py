@@ -15,7 +15,7 @@ from hub.deploy.stack import IMAGES
 from tests.day.hub_client import Person
 from tests.docker import coursework
 from tests.docker.kernels import Kernel
-from tests.docker.stage import TAG, Deployed, docker
+from tests.docker.stage import Deployed, docker
 from tests.docker.survival import (
     MEMORY,
     Class,
@@ -25,6 +25,7 @@ from tests.docker.survival import (
     start_again,
     stop_server,
 )
+from tests.needs import TAG
 
 PROJECT, NUMBER = "lltsurvu", 4
 NEXT = "lltsurv-next"
@@ -32,7 +33,12 @@ VERSION = "/opt/logitlab/version"
 LAST_CHANGE = ("f460b0348206", "ff1860e38070", "ALTER TABLE spawners DROP COLUMN display_name")
 PARTS = {"hub": "server", "exchange": "server", "proxy": "proxy", "db": "db", "gateway": "gateway"}
 
-pytestmark = [pytest.mark.docker, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.needs("deployments"),
+]
 
 
 def build_next(image: str) -> None:

@@ -23,6 +23,7 @@ from hub.exchange.client import ExchangeCollect
 from hub.exchange.client.pending import RECEIPTS_FILE
 from hub.exchange.client.transport import HttpTransport
 from tests.exchange.samples import ASSIGNMENT, COURSE, key, notebook, release
+from tests.gradebooks import empty_gradebook
 
 CLASSES = {
     "exchange": "Exchange",
@@ -106,6 +107,7 @@ def student(person):
 @pytest.fixture
 def instructor(person):
     person = person("instructor", "prof")
+    person.path("gradebook.db").write_bytes(empty_gradebook(COURSE))
     folder = person.path("release", ASSIGNMENT)
     folder.mkdir(parents=True)
     (folder / "induction-heads.ipynb").write_text(json.dumps(NOTEBOOK))

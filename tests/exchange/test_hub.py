@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -22,11 +21,9 @@ from hub.exchange.errors import Refusal
 from hub.serve import free_port
 from tests.exchange.samples import ASSIGNMENT, COURSE, key, notebook, packed, sha256
 
-PROXY = shutil.which(os.environ.get("LOGITLAB_PROXY", "configurable-http-proxy"))
 pytestmark = [
     pytest.mark.hub,
     pytest.mark.slow,
-    pytest.mark.skipif(PROXY is None, reason="no configurable-http-proxy (see LOGITLAB_PROXY)"),
 ]
 ROOT = Path(__file__).parents[2]
 DRIVER = "token-of-the-test-driver"
@@ -94,7 +91,7 @@ class RunningHub:
                 hub_port=free_port(),
                 api_port=free_port(),
                 exchange_port=free_port(),
-                proxy=PROXY,
+                proxy=shutil.which("configurable-http-proxy"),
                 python=sys.executable,
                 root=str(ROOT),
                 folder=str(folder),

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from hub.grading.remote import EXECUTOR, status
+from tests.needs import TAG, need
 
 CHECKOUT = Path(__file__).parents[2]
 APP = "/opt/logitlab/app"
-IMAGE = f"logitlab/grader:{os.environ.get('LOGITLAB_TAG', 'dev')}"
+IMAGE = f"logitlab/grader:{TAG}"
 CAPABILITIES = ("SETUID", "SETGID", "CHOWN", "DAC_OVERRIDE")
 
 
@@ -27,11 +28,6 @@ def docker(*arguments: str, check: bool = True, seconds: float = 60) -> str:
     if check and done.returncode:
         raise RuntimeError(f"docker {arguments[0]}: {done.stderr[-2000:]}")
     return done.stdout + done.stderr
-
-
-def need_image() -> None:
-    if subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True).returncode:
-        pytest.skip(f"no image {IMAGE}: make images")
 
 
 class Executor:
@@ -93,7 +89,7 @@ class Executor:
 @contextmanager
 def executor(folder: Path, **options) -> Iterator[Executor]:
     """An executor that answers, and that `execute` uses meanwhile."""
-    need_image()
+    need("images")
     running = Executor(folder, **options)
     try:
         running.wait()

@@ -7,7 +7,6 @@ has, a listed right one all of it.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,16 +15,14 @@ import pytest
 
 from hub.authoring.catalogue import available, shipped_sources
 from hub.proving.prove import NotProved, prove
+from hub.proving.sampling import Sample
 from tests.executor.container import Executor, executor
 
 pytestmark = [
     pytest.mark.docker,
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(
-        not os.environ.get("LOGITLAB_TEST_DEPLOYMENTS"),
-        reason="takes minutes: LOGITLAB_TEST_DEPLOYMENTS=1, as `make test-containers` does",
-    ),
+    pytest.mark.needs("deployments"),
 ]
 
 
@@ -35,10 +32,10 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
         yield running
 
 
-def proved(folder: Path) -> str:
+def proved(folder: Path, sample: Sample) -> str:
     lines = []
     try:
-        for line in prove(folder, tests="apart", workers=2):
+        for line in prove(folder, tests="apart", workers=2, sample=sample):
             lines.append(line)
             print(line)
     except NotProved as error:
@@ -47,7 +44,7 @@ def proved(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("assignment", available(shipped_sources()))
-def test_answers_earn_what_they_should_in_the_container(assignment: str) -> None:
-    said = proved(shipped_sources() / assignment)
+def test_answers_earn_what_they_should_in_the_container(assignment: str, sample: Sample) -> None:
+    said = proved(shipped_sources() / assignment, sample)
     assert re.search(r"tests apart: \d+ points, (\d+)/\1 wrong caught, (\d+)/\2 right kept", said)
     assert said.splitlines()[-1].endswith(", ok")

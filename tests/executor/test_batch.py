@@ -18,6 +18,8 @@ from tests.grading.tiny_course import (
     submit,
 )
 
+pytestmark = pytest.mark.kernel
+
 
 @pytest.fixture(name="course")
 def _course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
+
+from tests.needs import need
 
 ENVIRONMENT = {
     "LOGITLAB_BRIDGE": "llt0",
@@ -75,18 +76,9 @@ class Namespace:
 
 @pytest.fixture(params=["nft", "legacy"])
 def host(request) -> Iterator[Namespace]:
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    missing = [
-        tool for tool in ("ip", "iptables-nft", "ip6tables-legacy") if not shutil.which(tool)
-    ]
-    if missing:
-        pytest.skip(f"{', '.join(missing)} not installed (Debian: iptables, iproute2, procps)")
+    need("network", "firewalls")
     here = Namespace(f"llfw{secrets.token_hex(3)}", request.param)
-    if subprocess.run(
-        ["ip", "netns", "add", here.name], capture_output=True, check=False
-    ).returncode:
-        pytest.skip("network namespaces cannot be made here")
+    command("ip", "netns", "add", here.name)
     try:
         here.run("ip", "link", "add", "llt0", "type", "bridge")
         for call in ("iptables", "ip6tables"):

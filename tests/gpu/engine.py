@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from docker.api import APIClient
 from docker.errors import DockerException
 
 from tests.guard.engine import tiny_image
+from tests.needs import lack, need
 
 HOOK_FOLDER = Path(__file__).parent / "fake_nvidia"
 IMAGE = "llgpu/student:test"
@@ -65,9 +65,7 @@ class GpuEngine:
 @contextlib.contextmanager
 def gpu_engine() -> Iterator[GpuEngine]:
     """Start the engine; skips the test where this account or machine cannot have one."""
-    dockerd = shutil.which("dockerd")
-    if not dockerd or not shutil.which("ip") or os.geteuid():
-        pytest.skip("an engine of its own needs dockerd, iproute2, and root to start it")
+    need("own-engine")
     # Short: the path of a socket may have no more than 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="llgpu", dir="/tmp"))
     engine = GpuEngine(
@@ -88,7 +86,7 @@ def gpu_engine() -> Iterator[GpuEngine]:
     with (folder / "dockerd.log").open("wb") as lines:
         process = subprocess.Popen(
             [
-                *(dockerd, f"--host=unix://{folder}/docker.sock", f"--data-root={folder}/data"),
+                *("dockerd", f"--host=unix://{folder}/docker.sock", f"--data-root={folder}/data"),
                 *(f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"),
                 f"--bridge={bridge}",
                 *("--iptables=false", "--ip6tables=false", "--ip-forward=false"),
@@ -127,7 +125,7 @@ def _wait(client: APIClient, process: subprocess.Popen, log: Path) -> None:
             time.sleep(0.1)
         except OSError:
             time.sleep(0.1)
-    raise AssertionError(f"the engine does not start: {log.read_text()[-2000:]}")
+    lack("own-engine", f"dockerd does not start here: {log.read_text()[-2000:]}")
 
 
 def _end(process: subprocess.Popen, folder: Path) -> None:

@@ -140,6 +140,7 @@ print(list(inspect.signature(torch.cuda.set_per_process_memory_fraction).paramet
     assert said == "1\nFalse 2.0\n['fraction', 'device']\n"
 
 
+@pytest.mark.kernel
 def test_a_kernel_without_torch_pays_less_than_ten_milliseconds(tmp_path):
     code = """
 import time, ipykernel.kernelapp
@@ -152,6 +153,7 @@ print((time.process_time() - before) * 1000)
     assert min(times) < 10, times
 
 
+@pytest.mark.kernel
 def test_a_real_kernel_runs_the_startup_file_and_shows_nothing_of_it(fake_torch, tmp_path):
     place = tmp_path / "ipython" / "profile_default" / "startup"
     place.mkdir(parents=True)

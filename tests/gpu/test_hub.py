@@ -16,11 +16,9 @@ import pytest
 
 from hub.serve import free_port
 
-PROXY = shutil.which("configurable-http-proxy")
 pytestmark = [
     pytest.mark.hub,
     pytest.mark.slow,
-    pytest.mark.skipif(PROXY is None, reason="no configurable-http-proxy"),
 ]
 ROOT = Path(__file__).parents[2]
 
@@ -107,7 +105,12 @@ class Person:
 def hub(tmp_path_factory) -> Iterator[tuple[str, Path]]:
     folder, port = tmp_path_factory.mktemp("hub"), free_port()
     numbers = {"port": port, "hub_port": free_port(), "api_port": free_port()}
-    names = {"proxy": PROXY, "python": sys.executable, "root": str(ROOT), "folder": str(folder)}
+    names = {
+        "proxy": shutil.which("configurable-http-proxy"),
+        "python": sys.executable,
+        "root": str(ROOT),
+        "folder": str(folder),
+    }
     (folder / "jupyterhub_config.py").write_text(CONFIG.format(**numbers, **names))
     with (folder / "hub.log").open("wb") as log:
         process = subprocess.Popen(

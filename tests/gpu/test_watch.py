@@ -202,6 +202,7 @@ def test_a_watcher_that_cannot_see_says_so_once_and_goes_on(tmp_path, monkeypatc
     assert "places.json" in "".join(looking.round())
 
 
+@pytest.mark.kernel
 def test_a_stopped_kernel_says_why_in_its_cell(tmp_path):
     place = tmp_path / "profile_default" / "startup"
     place.mkdir(parents=True)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,17 +10,8 @@ import pytest
 from tests.grading.tiny_course import make_course
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _alembic_on_path() -> Iterator[None]:
-    """nbgrader starts `alembic` by name."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = str(Path(sys.executable).parent)
-        patch.setenv("PATH", os.pathsep.join([folder, os.environ.get("PATH", "")]))
-        yield
-
-
 @pytest.fixture(scope="session")
-def pristine(tmp_path_factory: pytest.TempPathFactory, _alembic_on_path: None) -> Path:
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("pristine") / "course"
     make_course(root)
     return root

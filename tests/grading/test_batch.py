@@ -26,6 +26,8 @@ from tests.grading.tiny_course import (
     submit,
 )
 
+pytestmark = pytest.mark.kernel
+
 
 def gradebook(course: Path) -> Gradebook:
     return Gradebook(f"sqlite:///{course / 'gradebook.db'}", "tiny")

@@ -14,6 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from hub.grading.execute import ApartError, Execution, Limits, execute
 from tests.grading.tiny_course import ONLY_HIDDEN_FAILS, cell_named, source_notebook
 
+pytestmark = pytest.mark.kernel
+
 
 def notebook(*sources: str) -> NotebookNode:
     return new_notebook(cells=[new_code_cell(source) for source in sources])

@@ -33,6 +33,8 @@ from tests.grading.tiny_course import (
     submit,
 )
 
+pytestmark = pytest.mark.kernel
+
 WAY_OUT = "`tests: together` for this assignment in course.yaml"
 FAKES = "so student code can fake its score"
 

@@ -14,6 +14,7 @@ from traitlets.config import Config
 
 from hub.grading.configuration import update_grading
 from hub.settings import Settings
+from tests.gradebooks import empty_gradebook
 
 ASSIGNMENT = "ps1"
 NOTEBOOK = "tiny"
@@ -95,7 +96,10 @@ def make_course(
     nbformat.write(source or source_notebook(), folder / f"{NOTEBOOK}.ipynb")
     (folder / "data.txt").write_text("given data\n")
     config = course_config(root)
-    config.CourseDirectory.db_url = database or config.CourseDirectory.db_url
+    if database is None:
+        (root / "gradebook.db").write_bytes(empty_gradebook("tiny"))
+    else:
+        config.CourseDirectory.db_url = database
     result = NbGraderAPI(config=config).generate_assignment(ASSIGNMENT)
     assert result["success"], result
 

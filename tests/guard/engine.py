@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from docker.api import APIClient
-from docker.errors import APIError, DockerException
+from docker.errors import APIError
 
 from hub.guard.policy import Policy
 from tests.guard.samples import GPU, OTHER_GPU
+from tests.needs import SOCKET, need
 
-ENGINE = Path("/var/run/docker.sock")
 # What a student's container runs in these tests: it ends at once when it is told to.
 SERVER = "#!/bin/sh\ntrap 'exit 0' TERM\nwhile true; do sleep 1 & wait; done\n"
 
@@ -84,20 +83,13 @@ def said(path: Path, request: bytes, seconds: float = 3) -> bytes:
 
 def an_engine() -> APIClient:
     """The engine of this machine; skips the test, with the reason, where there is none."""
-    if not ENGINE.exists() or not os.access(ENGINE, os.W_OK):
-        pytest.skip(f"no Docker engine at {ENGINE} that this account may use")
-    try:
-        return APIClient(base_url=f"unix://{ENGINE}", version="auto", timeout=60)
-    except DockerException as error:
-        pytest.skip(f"the Docker engine does not answer: {error}")
+    need("engine", "busybox")
+    return APIClient(base_url=f"unix://{SOCKET}", version="auto", timeout=60)
 
 
 def busybox() -> Path:
-    """A static busybox; skips the test where there is none."""
-    found = shutil.which("busybox")
-    if not found or b"/ld-linux" in Path(found).read_bytes()[:4096]:
-        pytest.skip("no static busybox (Debian: apt-get install busybox-static)")
-    return Path(found)
+    """A static busybox."""
+    return Path(shutil.which("busybox") or "")
 
 
 def tiny_image(engine: APIClient, name: str) -> None:
@@ -171,7 +163,15 @@ def guarded() -> Iterator[Guarded]:
     log = folder / "log"
     with log.open("wb") as lines:
         process = subprocess.Popen(
-            [sys.executable, "-m", "hub.guard", "--listen", str(folder / "docker.sock")],
+            [
+                sys.executable,
+                "-m",
+                "hub.guard",
+                "--listen",
+                str(folder / "docker.sock"),
+                "--engine",
+                str(SOCKET),
+            ],
             env=os.environ
             | {
                 "LOGITLAB_PROJECT": project,

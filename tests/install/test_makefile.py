@@ -1,14 +1,13 @@
 """`make` tells what it can do, and reaches the installer from any folder."""
 
 import re
-import shutil
 import subprocess
 
 import pytest
 
 from hub.install.state import ROOT
 
-pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+pytestmark = pytest.mark.needs("make")
 
 
 def make(*arguments, cwd=ROOT):

@@ -15,9 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psycopg
-import pytest
 
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+from tests.needs import POSTGRESQL, need
 
 
 class Postgres:
@@ -25,7 +24,7 @@ class Postgres:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="logitlab-postgres-"))
-        self._bin = BINARIES[-1]
+        self._bin = POSTGRESQL[-1]
         # PostgreSQL does not run as root.
         self._user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
         if os.getuid() == 0:
@@ -108,8 +107,7 @@ class Postgres:
 @functools.cache
 def shared() -> Postgres:
     """The one server of a test run."""
-    if not BINARIES:
-        pytest.skip("no PostgreSQL here: apt-get install postgresql")
+    need("postgresql")
     server = Postgres()
     atexit.register(server.remove)
     return server

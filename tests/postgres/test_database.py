@@ -14,13 +14,15 @@ from sqlalchemy.orm import Session
 
 from hub import database
 from hub.database import patience, revive_sessions
-from tests.postgres.server import BINARIES, Postgres
+from tests.needs import need
+from tests.postgres.server import Postgres
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", name="server")
 def _server() -> Iterator[Postgres]:
-    if not BINARIES:
-        pytest.skip("no PostgreSQL here: apt-get install postgresql")
+    need("postgresql")
     server = Postgres()
     yield server
     server.remove()

@@ -17,6 +17,8 @@ from tests.exchange.conftest import LIMITS
 from tests.exchange.samples import COURSE, key, notebook, release, sha256, submit
 from tests.postgres.server import Postgres, shared
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own_server():

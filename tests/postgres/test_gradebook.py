@@ -30,6 +30,8 @@ from tests.grading.tiny_course import (
 )
 from tests.postgres.server import shared
 
+pytestmark = pytest.mark.kernel
+
 STUDENTS = ("alice", "bob", "carol", "dave")
 
 

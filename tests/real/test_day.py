@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 
-from tests.day.browser import chromium
 from tests.day.day import ASSIGNMENT, HIDDEN_FAILURE, Day, play
 from tests.day.embedded import Running, exported_grades
 
@@ -15,7 +14,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.timeout(900),
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
 ]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.day import answers
-from tests.day.browser import StudentDesk, chromium, launched
+from tests.day.browser import StudentDesk, launched
 from tests.day.embedded import LOGITLAB, Running, exported_grades, served
 from tests.day.hub_client import Person, write_answers
 
@@ -30,7 +30,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine"),
     pytest.mark.long,
 ]
 

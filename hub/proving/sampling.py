@@ -1,0 +1,60 @@
+"""A part of long lists that is checked now, chosen by a seed such as a commit's hash. Pure.
+
+Over many commits everything has its turn, and a commit that is checked again is checked alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """share: of each list, above 0 and at most 1; rounded up, so that no list is left out.
+
+    whole: names of the assignments of which all is checked, because they were changed.
+    """
+
+    share: Fraction
+    seed: str = ""
+    whole: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, share: str, seed: str = "", whole: Iterable[str] = ()) -> Sample:
+        """From words as of a command line: share is such as "1/4". Raises ValueError."""
+        try:
+            part = Fraction(share)
+        except (ValueError, ZeroDivisionError):
+            part = Fraction(0)
+        if not 0 < part <= 1:
+            raise ValueError(f"{share!r} is no share: a fraction such as 1/4, at most 1")
+        return cls(part, seed, frozenset(whole))
+
+    def of(
+        self, items: Iterable[T], name: Callable[[T], str], list_of: Callable[[T], Hashable]
+    ) -> list[T]:
+        """Those of `items` that are checked, in their order: by their names, not their places.
+
+        list_of: what says which list an item belongs to; the share is taken of each.
+        """
+        known = list(items)
+        places = [hashlib.sha256(f"{self.seed}\0{name(one)}".encode()).digest() for one in known]
+        lists: dict[Hashable, list[int]] = {}
+        for number, item in enumerate(known):
+            lists.setdefault(list_of(item), []).append(number)
+        chosen = [
+            number
+            for one in lists.values()
+            for number in sorted(one, key=places.__getitem__)[: math.ceil(len(one) * self.share)]
+        ]
+        return [known[number] for number in sorted(chosen)]
+
+
+ALL = Sample(Fraction(1))
