@@ -1,20 +1,28 @@
 """nbgrader's formgrader with what it shows put right: its own extension, at its own hooks.
 
 Formulas are MathML already (`hub.grading.sanitise`), so its pages get no MathJax; students without
-a name go by their user name; its logs are for people who grade; and no file that a student handed
-in runs anything.
+a name go by their user name; its logs are for people who grade; no file that a student handed in
+runs anything; and its Autograde button goes the way of `logitlab autograde`.
 """
 
 from __future__ import annotations
 
+import asyncio
+import copy
+import json
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
+from nbgrader.server_extensions.formgrader.apihandlers import AutogradeHandler
+from nbgrader.server_extensions.formgrader.base import check_notebook_dir, check_xsrf
 from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 from nbgrader.server_extensions.formgrader.handlers import SubmissionFilesHandler, template_path
+from tornado import web
 from tornado.ioloop import PeriodicCallback
 from traitlets.config import Config
+
+from hub.grading.batch import BatchError, autograde
 
 IDLE_SECONDS = 60
 PAGES = Path(__file__).parent / "grading" / "pages"
@@ -27,6 +35,40 @@ class SubmittedFile(SubmissionFilesHandler):
     @property
     def content_security_policy(self) -> str:
         return "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
+
+
+class Autograde(AutogradeHandler):
+    """Grades one submission in a thread: other pages answer meanwhile. One after the other.
+
+    The dialog is red unless the submission was graded, and shows what the command would print.
+    """
+
+    _turn = asyncio.Lock()
+
+    @web.authenticated
+    @check_xsrf
+    @check_notebook_dir
+    async def post(self, assignment_id: str, student_id: str) -> None:
+        config = copy.deepcopy(self.coursedir.parent.config)
+        config.CourseDirectory.root = self.coursedir.root
+        async with self._turn:
+            outcome = await asyncio.to_thread(_graded, config, assignment_id, student_id)
+        end_transaction(self.settings)
+        self.write(json.dumps(outcome))
+
+
+def _graded(config: Config, assignment: str, student: str) -> dict[str, Any]:
+    """What came of it, as the formgrader's dialogs take it."""
+    lines: list[str] = []
+    try:
+        for line in autograde(
+            Path(config.CourseDirectory.root), assignment, [student], 1, True, config
+        ):
+            lines.append(line)
+    except BatchError as error:
+        return {"success": False, "log": "\n".join([str(error), "", *lines])}
+    done = any(line.endswith(" 1 of 1 submissions graded") for line in lines)
+    return {"success": done, "log": "\n".join(lines)}
 
 
 class CourseFormgrader(FormgradeExtension):
@@ -48,6 +90,7 @@ class CourseFormgrader(FormgradeExtension):
     def init_handlers(self, webapp: Any) -> None:
         super().init_handlers(webapp)
         replace_handler(webapp, SubmissionFilesHandler, SubmittedFile)
+        replace_handler(webapp, AutogradeHandler, Autograde)
 
 
 def end_transaction(settings: dict[str, Any]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGUSR1)
 LIMITS = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC")
 LIBC = ctypes.CDLL(None)
-PRCTL = {"dumpable": 3, "no new privileges": 39, "child subreaper": 37}  # PR_GET_…, prctl(2)
+PRCTL = {"no new privileges": 39, "child subreaper": 37}  # PR_GET_…, prctl(2)
+GET_DUMPABLE, SET_DUMPABLE = 3, 4
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Traces:
     umask: int
     path: tuple[str, ...]
     handlers: Mapping[signal.Signals, Any]
+    dumpable: int
     lasting: Mapping[str, Any]
 
     @classmethod
@@ -41,6 +43,7 @@ class Traces:
             umask,
             tuple(sys.path),
             {number: signal.getsignal(number) for number in SIGNALS},
+            LIBC.prctl(GET_DUMPABLE, 0, 0, 0, 0),
             dict(_lasting()),
         )
 
@@ -55,6 +58,7 @@ class Traces:
         sys.path[:] = self.path
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
+        LIBC.prctl(SET_DUMPABLE, self.dumpable, 0, 0, 0)  # who grades hides its memory
         now = dict(_lasting())
         return [name for name, before in self.lasting.items() if now[name] != before]
 

@@ -23,7 +23,7 @@ from nbgrader.api import Gradebook
 import hub
 from hub.grading.batch import autograde
 from hub.grading.landlock import landlock_version, not_protected
-from tests.grading.conftest import _alembic_on_path, course, pristine  # noqa: F401
+from tests.grading.conftest import course, pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, answered, course_config, settings, submit
 
 MODES = ("apart", "together")

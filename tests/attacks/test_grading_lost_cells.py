@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import nbformat
 import pytest
@@ -21,7 +22,7 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
 from hub.grading.batch import autograde
-from tests.grading.conftest import _alembic_on_path, pristine  # noqa: F401
+from tests.grading.conftest import pristine  # noqa: F401
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     NOTEBOOK,
@@ -237,7 +238,7 @@ def _graded(
 ) -> Iterator[GradedClass]:
     root = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("class") / "course"))
     for student, (make, _) in SUBMITTED.items():
-        submit(root, student, make(root))
+        submit(root, student, cast("NotebookNode | bytes", make(root)))
     _submit_under_other_names(root)
     config = course_config(root)
     lines = list(autograde(root, ASSIGNMENT, config=config))

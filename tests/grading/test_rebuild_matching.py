@@ -119,8 +119,9 @@ def run(notebook: NotebookNode) -> list[str]:
                 exec(cell.source, namespace)
             except Exception:
                 continue
-            if (name_of(cell) or "").endswith("_test"):
-                passed.append(name_of(cell))
+            name = name_of(cell) or ""
+            if name.endswith("_test"):
+                passed.append(name)
     return passed
 
 

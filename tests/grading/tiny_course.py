@@ -40,7 +40,7 @@ RIGHT_SQUARE = "def square(x):\n    return x**2"
 ONLY_HIDDEN_FAILS = "def double(x):\n    return 6"
 
 
-def _marks(name: str, **marks: Any) -> dict[str, Any]:
+def marks(name: str, **marks: Any) -> dict[str, Any]:
     plain = {"grade": False, "solution": False, "locked": False, "task": False}
     return {"nbgrader": {"schema_version": 3, "grade_id": name, **plain, **marks}}
 
@@ -50,21 +50,21 @@ def source_notebook() -> NotebookNode:
     test = {"grade": True, "locked": True}
     cells = [
         new_markdown_cell("# Doubling", id="intro"),
-        new_code_cell(GIVEN, metadata=_marks("released-1", locked=True), id="released-1"),
-        new_code_cell(DOUBLE, metadata=_marks("double", solution=True), id="double"),
+        new_code_cell(GIVEN, metadata=marks("released-1", locked=True), id="released-1"),
+        new_code_cell(DOUBLE, metadata=marks("double", solution=True), id="double"),
         new_code_cell(
-            DOUBLE_TEST, metadata=_marks("double_test", points=1, **test), id="double_test"
+            DOUBLE_TEST, metadata=marks("double_test", points=1, **test), id="double_test"
         ),
         new_code_cell(
-            DOUBLE_HIDDEN, metadata=_marks("double_test_2", points=2, **test), id="double_test_2"
+            DOUBLE_HIDDEN, metadata=marks("double_test_2", points=2, **test), id="double_test_2"
         ),
-        new_code_cell(SQUARE, metadata=_marks("square", solution=True), id="square"),
+        new_code_cell(SQUARE, metadata=marks("square", solution=True), id="square"),
         new_code_cell(
-            SQUARE_TEST, metadata=_marks("square_test", points=2, **test), id="square_test"
+            SQUARE_TEST, metadata=marks("square_test", points=2, **test), id="square_test"
         ),
         new_markdown_cell(
             "An essay",
-            metadata=_marks("why", grade=True, solution=True, points=4),
+            metadata=marks("why", grade=True, solution=True, points=4),
             id="why",
         ),
     ]
@@ -130,11 +130,14 @@ def submit(
     student: str,
     notebook: NotebookNode | bytes,
     timestamp: str = "2027-01-01 10:00:00 UTC",
+    *,
+    assignment: str = ASSIGNMENT,
+    name: str = NOTEBOOK,
 ) -> Path:
     """Put a notebook where the exchange's collect puts it."""
-    folder = root / "submitted" / student / ASSIGNMENT
+    folder = root / "submitted" / student / assignment
     folder.mkdir(parents=True, exist_ok=True)
     data = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
-    (folder / f"{NOTEBOOK}.ipynb").write_bytes(data)
+    (folder / f"{name}.ipynb").write_bytes(data)
     (folder / "timestamp.txt").write_text(timestamp)
     return folder

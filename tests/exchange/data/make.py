@@ -26,7 +26,8 @@ from sqlalchemy import make_url
 
 from hub.exchange import archive
 from hub.exchange.store import Store
-from tests.postgres.server import BINARIES, Postgres
+from tests.needs import POSTGRESQL
+from tests.postgres.server import Postgres
 
 HERE = Path(__file__).parent
 COURSES = {"mechinterp": ["start", "06-induction-heads"], "uebung-2": ["start"]}
@@ -142,7 +143,7 @@ def _dumped(server: Postgres, url: str) -> str:
     name = str(make_url(url).database)
     dump = subprocess.run(
         [
-            *(BINARIES[-1] / "pg_dump", "--host", server.folder, "--username", "logitlab"),
+            *(POSTGRESQL[-1] / "pg_dump", "--host", server.folder, "--username", "logitlab"),
             *("--no-owner", "--no-privileges", "--inserts", name),
         ],
         check=True,

@@ -1,0 +1,87 @@
+"""A course of three small exercises with given cells between them, and what students do to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from tests.grading.tiny_course import marks, released
+
+SOLVED = "### BEGIN SOLUTION\n    {}\n    ### END SOLUTION"
+GIVEN_2 = "LENGTH = len(json.dumps([SIZE]))"
+
+
+def source(given_1: str = "import json\nSIZE = 3", given_2: str = GIVEN_2) -> NotebookNode:
+    """Three exercises of one point each, a given cell before each; 2 points by hand."""
+    test = {"grade": True, "locked": True, "points": 1}
+    cells: list[NotebookNode] = []
+    for number, given in enumerate((given_1, given_2, "LAST = [LENGTH, SIZE]"), 1):
+        name = f"f{number}"
+        answer = f"def {name}(x):\n    {SOLVED.format(f'return x + {number}')}"
+        asserts = f"assert {name}(SIZE) == {3 + number}"
+        cells += [
+            new_code_cell(given, metadata=marks(f"given-{number}", locked=True)),
+            new_code_cell(answer, metadata=marks(name, solution=True)),
+            new_code_cell(asserts, metadata=marks(f"{name}_test", **test)),
+        ]
+    essay = marks("why", grade=True, solution=True, points=2)
+    cells.append(new_markdown_cell("An essay", metadata=essay))
+    for cell in cells:
+        cell.id = cell.metadata.nbgrader.grade_id
+    spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = new_notebook(cells=cells, metadata={"kernelspec": spec})
+    notebook.nbformat_minor = 5
+    return notebook
+
+
+RIGHT = {f"f{n}": f"def f{n}(x):\n    return x + {n}" for n in (1, 2, 3)}
+
+
+def answered(root: Path, own: dict[str, str] | None = None, **answers: str) -> NotebookNode:
+    """Right answers or those given; `own` are cells of the student's after the cells named."""
+    notebook = released(root)
+    cells = []
+    for cell in notebook.cells:
+        name = cell.metadata.nbgrader.grade_id
+        cell.source = {**RIGHT, "why": "Because.", **answers}.get(name, cell.source)
+        cells.append(cell)
+        if own and name in own:
+            cells.append(new_code_cell(own[name], id=f"own-{name}"))
+    notebook.cells = cells
+    return notebook
+
+
+# What a cell does, and what its owner is told.
+SLIPS = {
+    "a loop that swallows the interrupt": (
+        "while True:\n    try: int(input('n: '))\n    except: pass",
+        "did not stop when it was interrupted at its time limit of 2 s",
+    ),
+    "the interpreter left": ("import os; os._exit(3)", "exit status 3"),
+    "a crash in native code": ("import ctypes; ctypes.string_at(0)", "crashed"),
+    "the process killed": ("import os; os.kill(os.getpid(), 9)", "ended from outside"),
+    "too many processes": (
+        "import subprocess, time\n"
+        "for _ in range(200): subprocess.Popen(['sleep', '60'])\ntime.sleep(60)",
+        "more than 128 processes",
+    ),
+}
+
+
+# What cells do to what is given after them.
+BREAKS = {
+    "a name of the given cells rebound": "json = None",
+    "a built-in function replaced": "import builtins\nbuiltins.len = None",
+    "a given name deleted": "del SIZE",
+    "a library spoiled": "import json\njson.dumps = lambda *a: 1 / 0",
+    "no descriptors left": (
+        "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))\n"
+        "import json\ndel json.dumps"
+    ),
+    "a thread that ends all soon": (
+        "import threading, os, time\n"
+        "threading.Thread(target=lambda: (time.sleep(1), os._exit(1))).start()"
+    ),
+}

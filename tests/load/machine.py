@@ -1,0 +1,64 @@
+"""A busy machine, and processes of the grading that are killed meanwhile."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+
+WORKER = "hub.grading.worker"
+EXECUTOR = "hub.executor"
+
+
+@contextmanager
+def load(processes: int) -> Iterator[None]:
+    """So many processes that want a processor all the time."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+class Killer(threading.Thread):
+    """Kills one process of the grading every `seconds`, at random, until it is stopped.
+
+    kinds: modules that processes run, of which one is chosen each time.
+    """
+
+    def __init__(self, seconds: float, kinds: tuple[str, ...], seed: int) -> None:
+        super().__init__(daemon=True)
+        self.killed: dict[str, int] = dict.fromkeys(kinds, 0)
+        self._seconds, self._kinds, self._random = seconds, kinds, random.Random(seed)
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(self._seconds * self._random.uniform(0.5, 1.5)):
+            kind = self._random.choice(self._kinds)
+            if victims := processes_of(kind):
+                self._random.choice(victims).kill()
+                self.killed[kind] += 1
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+
+def processes_of(module: str) -> list[psutil.Process]:
+    """Processes that were started with `python -m MODULE`."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            continue
+        if "-m" in command and command[command.index("-m") + 1 :][:1] == [module]:
+            found.append(process)
+    return found
