@@ -356,7 +356,7 @@ def _blame(notebook: NotebookNode, places: frozenset[int], trouble: Trouble) -> 
     given = lower_first(cell_name(notebook, trouble.cell))
     return (
         f"Because of {who}, {given} did not run ({trouble.words}); what comes after it was graded "
-        "without that."
+        "as if that were not there."
     )
 
 
