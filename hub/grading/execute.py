@@ -19,7 +19,7 @@ from typing import Any
 from nbformat import NotebookNode, from_dict
 
 from hub.grading.limits import Limits, Tests
-from hub.grading.outputs import Output, checked_outputs, error_output, plain_text
+from hub.grading.outputs import Output, checked_outputs, clean_text, error_output
 from hub.grading.remote import EXECUTOR, ExecutorAway, run_there
 from hub.grading.run import Answer, run_here
 
@@ -131,15 +131,15 @@ def _read(answer: Answer, cells: int) -> _Results:
             )
         elif "problem" in message and len(results.problems) < 100:
             about = index if isinstance(index, int) and 0 <= index < cells else None
-            results.problems.append((about, plain_text(message["problem"])[:500]))
+            results.problems.append((about, clean_text(message["problem"])[:500]))
         elif "stopped" in message:
-            results.stopped = plain_text(message["stopped"])[:500]
+            results.stopped = clean_text(message["stopped"])[:500]
         elif "refused" in message:
-            results.refused = plain_text(message["refused"])[:500]
+            results.refused = clean_text(message["refused"])[:500]
         elif "finished" in message:
             results.finished = True
     if not results.finished:
-        results.stopped = results.stopped or (answer.stopped and plain_text(answer.stopped)[:500])
+        results.stopped = results.stopped or (answer.stopped and clean_text(answer.stopped)[:500])
     return results
 
 
