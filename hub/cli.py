@@ -14,6 +14,7 @@ import click
 
 from hub.course_folder import CourseFolder, CourseFolderError, default_root, open_course
 from hub.settings import SettingsError
+from hub.text import printable
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -21,11 +22,14 @@ REPOSITORY = Path(__file__).parent.parent
 class Refused(click.ClickException):
     """An error with what to do about it, printed without a traceback."""
 
+    def format_message(self) -> str:
+        return printable(super().format_message())
+
 
 def say(lines: Iterable[str]) -> None:
-    """Print progress as it happens, also into a pipe."""
+    """Print progress as it happens, also into a pipe; nothing in a line controls the terminal."""
     for line in lines:
-        click.echo(line)
+        click.echo(printable(line))
         sys.stdout.flush()
 
 

@@ -20,6 +20,7 @@ from nbformat import NotebookNode, from_dict
 
 from hub.grading.autograde import OURS
 from hub.grading.mathematics import mathml
+from hub.text import uncontrolled
 
 MAX_MARKDOWN_CHARACTERS = 20_000  # math in deep nesting takes time with its square
 MAX_TEXT_CHARACTERS = 50_000
@@ -58,7 +59,7 @@ MARKS = re.compile(MARK.format(r"(\d+)"))
 def safe_html(text: str) -> str:
     """`text` without anything that runs, loads from elsewhere or changes the page around it."""
     cleaned = nh3.clean(
-        text.encode("utf-8", "replace").decode(),  # a lone surrogate is no text
+        uncontrolled(text.encode("utf-8", "replace").decode()),  # a lone surrogate is no text
         tags=TAGS,
         clean_content_tags={"script", "style", "template", "noscript"},
         attributes=ATTRIBUTES,
@@ -166,6 +167,7 @@ def sanitise(notebook: NotebookNode) -> NotebookNode:
     """Make `notebook` safe to render to HTML, in place, and return it."""
     patience = Patience()
     for cell in notebook.cells:
+        cell.source = uncontrolled(cell.source)
         if cell.cell_type == "code":
             if SLOW_CODE.search(cell.source) or not patience.lasts(CODE_SECONDS * len(cell.source)):
                 cell.metadata.setdefault(OURS, {})[PLAIN] = True
@@ -199,16 +201,16 @@ def _sanitise_text_cell(cell: NotebookNode, patience: Patience) -> None:
 def safe_output(output: NotebookNode, patience: Patience | None = None) -> NotebookNode:
     """The output with what runs left out; pictures, tables and text stay."""
     if output.output_type == "stream":
-        return from_dict({**output, "text": _cut(output.text)})
+        return from_dict({**output, "text": _shown(output.text)})
     if output.output_type == "error":
-        return from_dict({**output, "traceback": [_cut(str(line)) for line in output.traceback]})
+        return from_dict({**output, "traceback": [_shown(str(line)) for line in output.traceback]})
     return from_dict(
         {**output, "data": _safe_bundle(output.data, patience or Patience()), "metadata": {}}
     )
 
 
 def _safe_bundle(data: dict[str, Any], patience: Patience) -> dict[str, str]:
-    text = _cut(str(data.get("text/plain", "")))
+    text = _shown(str(data.get("text/plain", "")))
     if figure := data.get("application/vnd.plotly.v1+json"):
         return {"text/html": describe_figure(figure), "text/plain": text}
     for kind in ("image/png", "image/jpeg"):
@@ -221,7 +223,7 @@ def _safe_bundle(data: dict[str, Any], patience: Patience) -> dict[str, str]:
         return {"text/html": f'<img src="data:image/svg+xml;base64,{encoded}">', "text/plain": text}
     if page := str(data.get("text/html", ""))[:MAX_HTML_CHARACTERS]:
         if not patience.lasts(HTML_SECONDS * page.count("<") ** 2):
-            return {"text/plain": text or _cut(page)}
+            return {"text/plain": text or _shown(page)}
         return {"text/html": safe_html(page), "text/plain": text}
     if source := str(data.get("text/markdown", ""))[:MAX_MARKDOWN_CHARACTERS]:
         return {"text/html": safe_markdown(source, patience=patience), "text/plain": text}
@@ -231,7 +233,8 @@ def _safe_bundle(data: dict[str, Any], patience: Patience) -> dict[str, str]:
     return {"text/plain": f"(this output is not shown here: {kinds})"}
 
 
-def _cut(text: str) -> str:
+def _shown(text: str) -> str:
+    text = uncontrolled(text, colours=True)
     if len(text) <= MAX_TEXT_CHARACTERS:
         return text
     return text[:MAX_TEXT_CHARACTERS] + "\n[… cut here: too long for this page]\n"

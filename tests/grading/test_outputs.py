@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import nbformat
@@ -9,7 +10,14 @@ import pytest
 from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_notebook
 
-from hub.grading.outputs import Recorder, checked_outputs
+from hub.grading.outputs import (
+    MAX_CHARACTERS_OF_A_CELL,
+    MAX_ERROR_CHARACTERS,
+    MAX_OUTPUTS_OF_A_CELL,
+    OVER_LIMITS,
+    Recorder,
+    checked_outputs,
+)
 from hub.grading.verdict import judged_outputs
 
 
@@ -107,3 +115,76 @@ def test_a_score_outside_its_range_is_an_error(text: str, counts: bool) -> None:
 def test_not_a_number_is_no_score() -> None:
     (judged,) = judged_outputs([from_dict(result("nan"))], 2)
     assert judged.output_type == "error"
+
+
+def deep(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def display(**data: Any) -> dict[str, Any]:
+    return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+MUCH = {
+    "tiny outputs": [stream("")] * 300_000,
+    "nothing": [{}] * 3_000_000,
+    "errors": [ERROR] * 200_000,
+    "numbers": [display(**{"application/json": [1.5] * 5_000_000})],
+    "lists": [display(**{"application/json": [[] for _ in range(3_000_000)]})],
+    "kinds": [display(**{f"text/{number}": "" for number in range(300_000)})],
+    "depth": [display(**{"application/json": deep(900)})],
+    "text": [stream("x" * (MAX_CHARACTERS_OF_A_CELL + 1)), stream("y")],
+    "escapes": [stream("\x1b]" * (MAX_CHARACTERS_OF_A_CELL // 2))],
+    "a long error": [{**ERROR, "evalue": "v" * 10**7, "traceback": ["t" * 10] * 10**6}],
+}
+
+
+@pytest.mark.parametrize("kind", MUCH)
+def test_much_output_is_checked_in_little_time_and_cut(kind: str) -> None:
+    began = time.process_time()
+    kept = checked_outputs(MUCH[kind])
+    assert time.process_time() - began < 10  # half a second is usual
+    assert len(kept) <= MAX_OUTPUTS_OF_A_CELL + 1
+    assert sum(len(str(output)) for output in kept) < MAX_CHARACTERS_OF_A_CELL + 10_000
+
+
+@pytest.mark.parametrize("kind", ["tiny outputs", "numbers", "lists", "kinds", "depth", "text"])
+def test_what_is_left_out_is_said(kind: str) -> None:
+    assert OVER_LIMITS in checked_outputs(MUCH[kind])[-1]["text"]
+
+
+def test_an_error_after_too_many_outputs_still_costs_the_points() -> None:
+    kept = checked_outputs([*[stream("x")] * 3 * MAX_OUTPUTS_OF_A_CELL, ERROR])
+    assert ERROR in kept
+
+
+def test_a_long_error_keeps_its_beginning_and_end() -> None:
+    lines = ["first", *["x" * 100] * 10_000, "last"]
+    [error] = checked_outputs([{**ERROR, "traceback": lines}])
+    shown = "".join(error["traceback"])
+    assert shown.startswith("first") and shown.endswith("last")
+    assert len(shown) < MAX_ERROR_CHARACTERS + 100
+
+
+def test_an_honest_figure_passes_whole() -> None:
+    figure = {"data": [{"type": "heatmap", "z": [[0.5] * 1000] * 1000}], "layout": {"title": "T"}}
+    [output] = checked_outputs([display(**{"application/vnd.plotly.v1+json": figure})])
+    assert output["data"]["application/vnd.plotly.v1+json"] == figure
+
+
+def test_no_escape_of_a_cell_is_left_in_its_outputs_but_colours() -> None:
+    nasty = "\x1b]0;t\x07\x1b[2J\x9b1m\x00\u202e\x1b[31mred\x1b[0m"
+    raw = [
+        stream(nasty),
+        {"output_type": "error", "ename": nasty, "evalue": nasty, "traceback": [nasty]},
+        result(nasty),
+        display(**{"text/html": nasty, "application/json": {nasty: [nasty]}, nasty: "x"}),
+    ]
+    printed, error, value, shown = checked_outputs(raw)
+    coloured = "\x1b[31mred\x1b[0m"
+    assert printed["text"] == error["traceback"][0] == value["data"]["text/plain"] == coloured
+    assert error["ename"] == error["evalue"] == "red"
+    assert shown["data"] == {"text/html": "red", "application/json": {"red": ["red"]}, "red": "x"}

@@ -1,0 +1,122 @@
+"""One notebook from the runs of a submission, and in sentences what happened to it. Pure."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+from nbformat import NotebookNode, from_dict
+
+from hub.grading.outputs import Output, error_output, first_error
+from hub.grading.replay import Finished
+from hub.grading.results import Results
+from hub.grading.trouble import Trouble
+
+
+def merge(
+    notebook: NotebookNode, runs: Sequence[Results], end: Finished
+) -> tuple[NotebookNode, list[str]]:
+    """`notebook`, without outputs, with the best of all runs: what passed in one has passed."""
+    executed = copy.deepcopy(notebook)
+    unrun: list[int] = []
+    blamed = {place: trouble for places, trouble in end.blamed for place in places}
+    for index, cell in enumerate(executed.cells):
+        if cell.cell_type != "code":
+            continue
+        if (ran := _best(index, cell, runs)) is not None:
+            outputs, cell.execution_count = ran
+            cell.outputs = [from_dict(copy.deepcopy(output)) for output in outputs]
+        elif cell.source.strip():
+            reason = _reason(index, blamed, runs, end).removesuffix(".")
+            cell.outputs = [from_dict(error_output("NotRun", f"This cell was not run. {reason}."))]
+            if index not in blamed:
+                unrun.append(index)
+    problems = [
+        words if about is None else f"{cell_name(executed, about)} {words}."
+        for about, words in runs[0].problems
+    ]
+    problems += [_blame(executed, places, trouble) for places, trouble in end.blamed]
+    if unrun:
+        problems.append(_explain_unrun(executed, unrun, runs, end))
+    return executed, problems
+
+
+def _best(
+    index: int, cell: NotebookNode, runs: Sequence[Results]
+) -> tuple[list[Output], int | None] | None:
+    """What a cell gave: a test in the first run that it passed, else in the first that ran it."""
+    ran = [results.cells[index] for results in runs if index in results.cells]
+    if cell.metadata.get("nbgrader", {}).get("grade"):
+        passed = (result for result in ran if first_error(result[0]) is None)
+        if (best := next(passed, None)) is not None:
+            return best
+    return ran[0] if ran else None
+
+
+def _reason(
+    index: int, blamed: Mapping[int, Trouble], runs: Sequence[Results], end: Finished
+) -> str:
+    """Why a cell has not run, as a sentence."""
+    if index in blamed:
+        return f"It was left out, because {blamed[index].words}"
+    if end.left is not None:
+        return upper_first(end.left.words)
+    return runs[-1].stopped or "The notebook ended early"
+
+
+def _blame(notebook: NotebookNode, places: frozenset[int], trouble: Trouble) -> str:
+    """What was left out and why, for the owner."""
+    names = [lower_first(cell_name(notebook, place)) for place in sorted(places)[:3]]
+    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+    who = f"{', '.join(names)}{more}" if names else "the files that you handed in"
+    if trouble.cell is None or trouble.cell in places:
+        return (
+            f"{upper_first(who)} was left out, because {trouble.words}; the rest was graded "
+            "without it."
+        )
+    given = lower_first(cell_name(notebook, trouble.cell))
+    return (
+        f"Because of {who}, {given} did not run ({trouble.words}); what comes after it was graded "
+        "as if that were not there."
+    )
+
+
+def _explain_unrun(
+    notebook: NotebookNode, unrun: list[int], runs: Sequence[Results], end: Finished
+) -> str:
+    reason = (_reason(unrun[0], {}, runs, end)).removesuffix(".")
+    last = max(runs[-1].cells, default=None)
+    where = "" if last is None else f" {cell_name(notebook, last)} was the last to run."
+    cells = "1 cell was" if len(unrun) == 1 else f"{len(unrun)} cells were"
+    return f"{reason}.{where} {cells} not run after that."
+
+
+def why_not(notebook: NotebookNode, trouble: Trouble) -> str:
+    if trouble.cell is None:
+        return f"{trouble.words}, before any cell ran"
+    if trouble.kind == "given":
+        return f"{cell_name(notebook, trouble.cell)}, which is given, failed ({trouble.words})"
+    return f"while {lower_first(cell_name(notebook, trouble.cell))} ran, {trouble.words}"
+
+
+def cell_name(notebook: NotebookNode, index: int) -> str:
+    """How to tell a person which cell is meant: its name, else its place and first line."""
+    cell = notebook.cells[index]
+    name = grade_id(cell)
+    if name:
+        return f"The cell `{name}`"
+    first = next(iter(cell.source.strip().splitlines()), "")
+    return f"Cell {index + 1} of the notebook (`{first[:40]}`)"
+
+
+def grade_id(cell: NotebookNode) -> str:
+    """The name of a cell of ours; empty for a student's own."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id") or ""
+
+
+def upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
