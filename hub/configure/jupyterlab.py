@@ -125,6 +125,7 @@ def server_config(part: Part, kernel_idle_minutes: int = 0) -> dict[str, Any]:
                 "nbgrader.server_extensions.validate_assignment": False,
                 "hub.validation": True,
                 "hub.gpuwatch.extension": True,
+                **({"hub.remarks": True} if not grader else {}),
                 **({"hub.formgrader": True} if grader else {}),
             },
         },

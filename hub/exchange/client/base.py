@@ -20,6 +20,8 @@ from hub.exchange.errors import NotAllowed, Refusal
 from hub.exchange.limits import Limits
 from hub.exchange.store import Store
 
+STATE_FOLDER = Path(".logitlab", "exchange")  # below the home folder
+
 
 @cache
 def _store(folder: str) -> Store:
@@ -55,7 +57,7 @@ class Exchange(ABCExchange):
 
     @default("state_dir")
     def _state_dir_default(self) -> str:
-        return str(Path.home() / ".logitlab" / "exchange")
+        return str(Path.home() / STATE_FOLDER)
 
     @cached_property
     def transport(self) -> Transport:

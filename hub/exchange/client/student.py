@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from nbgrader.exchange.abc import ExchangeFetchAssignment as ABCExchangeFetchAssignment
 from nbgrader.exchange.abc import ExchangeFetchFeedback as ABCExchangeFetchFeedback
@@ -15,6 +14,7 @@ from nbgrader.exchange.abc import ExchangeSubmit as ABCExchangeSubmit
 from hub.exchange import archive
 from hub.exchange.client.base import Exchange
 from hub.exchange.client.pending import RECEIPTS_FILE, Outbox, receipt_line
+from hub.exchange.client.remarks import leave, remarks, take
 from hub.exchange.client.transport import Record, sha256_of
 from hub.exchange.errors import NotFound, Refusal, ServiceAway
 from hub.exchange.limits import Limits
@@ -74,19 +74,22 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
             self.fail(f"You can submit for yourself only, not for {named}.")
         self.server_limits = self.limits()
         self.outbox = Outbox(Path(self.state_dir), Path.home() / RECEIPTS_FILE)
+        take(Path(self.state_dir))  # those of an earlier submission, if nobody asked for them
 
     def copy_files(self) -> None:
         course, assignment = self.course(), self.coursedir.assignment_id
         earlier = self._send_waiting(course, assignment)
         files = archive.files_in(self.src_path, self.ignored())
-        self._compare_with_release(course, assignment, files)
+        told = remarks(files, self._released_notebooks(course, assignment, files))
         pending = self.outbox.pack(course, assignment, files, self.server_limits)
         with open(pending.path, "rb") as file:
             if sha256_of(file) in earlier:
                 pending.path.unlink()
+                self._remark(told)
                 return
         try:
             self._show(self.outbox.send(pending, self.transport))
+            self._remark(told)
         except ServiceAway as away:
             raise ServiceAway(
                 away.error,
@@ -116,7 +119,14 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
         if receipt["late"]:
             self.log.warning("This submission is late: it was due %s", receipt["due"])
 
-    def _compare_with_release(self, course: str, assignment: str, files: dict[str, Any]) -> None:
+    def _remark(self, told: list[str]) -> None:
+        """Say what is odd about what was submitted, here and in JupyterLab."""
+        for sentence in told:
+            self.log.warning("%s", sentence)
+        leave(Path(self.state_dir), told)
+
+    def _released_notebooks(self, course: str, assignment: str, files: dict[str, Path]) -> set[str]:
+        """The names of the notebooks that were released. Fails where `strict` wants them all."""
         releases = {
             release["assignment"]: release for release in self.transport.assignments(course)
         }
@@ -126,15 +136,10 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
                 f"Released: {', '.join(releases) or 'none'}.",
             )
         expected = {f"{notebook}.ipynb" for notebook in releases[assignment]["notebooks"]}
-        found = {path for path in files if path.endswith(".ipynb")}
-        missing, extra = sorted(expected - found), sorted(found - expected)
-        if missing and self.strict:
-            self.fail(f"{assignment} is not submitted: missing {', '.join(missing)}")
-        if missing or extra:
-            self.log.warning(
-                "Compared with the released %s: missing notebooks: %s; extra notebooks: %s",
-                *(assignment, ", ".join(missing) or "none", ", ".join(extra) or "none"),
-            )
+        if self.strict and expected - files.keys():
+            missing = ", ".join(sorted(expected - files.keys()))
+            self.fail(f"{assignment} is not submitted: missing {missing}")
+        return expected
 
 
 class ExchangeFetchFeedback(Exchange, ABCExchangeFetchFeedback):

@@ -1,8 +1,8 @@
 // A JupyterLab extension written by hand as a federated module, so that nothing has to be built.
 //
 // It adds launcher cards (assignments; the formgrader, in a browser tab of its own, since the hub
-// forbids framing it) and saves open documents as soon as somebody turns to the assignment list,
-// whose Submit button reads files from disk. What to show comes from labconfig/page_config.json,
+// forbids framing it), saves open documents as soon as somebody turns to the assignment list, whose
+// Submit button reads files from disk, and says what is odd about a submission. What to show comes from labconfig/page_config.json,
 // written by hub/configure/jupyterlab.py.
 (() => {
   const ASSIGNMENT_LIST = "nbgrader:open-assignment-list";
@@ -49,6 +49,46 @@
     );
   }
 
+  function list(sentences) {
+    const node = document.createElement("ul");
+    for (const sentence of sentences) {
+      node.appendChild(document.createElement("li")).textContent = sentence;
+    }
+    return node;
+  }
+
+  // nbgrader's Submit button shows failures only. What there is to say about a submission that was
+  // taken, hub/remarks.py has as soon as it has ended.
+  async function showRemarks(serverSettings) {
+    const { ServerConnection } = await provided("@jupyterlab/services");
+    const { Dialog, showDialog } = await provided("@jupyterlab/apputils");
+    const { Widget } = await provided("@lumino/widgets");
+    for (const seconds of [1, 2, 4, 8, 16, 32]) {
+      await new Promise(resolve => setTimeout(resolve, 1000 * seconds));
+      const url = `${serverSettings.baseUrl}logitlab/remarks`;
+      const answer = await ServerConnection.makeRequest(url, { method: "POST" }, serverSettings);
+      const remarks = answer.ok ? (await answer.json()).remarks : null;
+      if (remarks?.length) {
+        await showDialog({
+          title: "Submitted, but please read this",
+          body: new Widget({ node: list(remarks) }),
+          buttons: [Dialog.okButton()]
+        });
+      }
+      if (remarks) return;
+    }
+  }
+
+  function remarkOnSubmissions(app) {
+    // Before nbgrader's own handler, which renames the button.
+    document.addEventListener("click", event => {
+      const button = event.target.closest?.(`${LIST} button`);
+      if (button?.innerText === "Submit") {
+        showRemarks(app.serviceManager.serverSettings).catch(console.error);
+      }
+    }, true);
+  }
+
   // Somebody who has nothing open starts at the assignments rather than at an empty launcher.
   async function openFirst(app) {
     await app.restored;
@@ -71,6 +111,7 @@
         "Fetch, validate and submit", 0,
         () => app.commands.execute(ASSIGNMENT_LIST));
       void openFirst(app);
+      remarkOnSubmissions(app);
       saveWhenTurnedTo(app, node => !!(node.closest(LIST) || node.querySelector(`:scope > ${LIST}`)));
     }
   }

@@ -1,0 +1,76 @@
+"""What a student is told about the notebooks in a submission, at once and beside the receipt.
+
+A submission is taken in any state. What grading would find only days later, that a notebook cannot
+be read or is not there under its name, is said while there is time to submit again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+from hub.grading.parsing import MAX_FILE_MIB, Unreadable
+from hub.grading.reading import MIB, ReadingError, read
+from hub.grading.sentences import Sentences, quoted
+
+REMARKS_FILE = "remarks.json"
+
+
+def remarks(files: Mapping[str, Path], released: Collection[str]) -> list[str]:
+    """A sentence each about the notebooks of a submission that are damaged or missing.
+
+    files: what is submitted, by relative name.
+    released: the names of the released notebooks, with their suffix.
+    """
+    told = Sentences()
+    others = [name for name in files if name.endswith(".ipynb") and name not in released]
+    for name in sorted(released):
+        if name in files:
+            for sentence in _problems(files[name]):
+                told.tell(name, f"{quoted(name)}: {sentence}")
+        else:
+            told.tell(name, _missing(name, others))
+    return told.listed()
+
+
+def _problems(path: Path) -> Iterator[str]:
+    try:
+        with path.open("rb") as file:
+            parsed = read(file.read(MAX_FILE_MIB * MIB + 1))
+    except Unreadable as error:
+        yield (
+            f"{error} It was submitted as it is, but nothing in it can be graded: open it, repair "
+            "it and submit again."
+        )
+    except ReadingError:
+        return  # no verdict: grading will read it elsewhere
+    else:
+        yield from (sentence for _, sentence in parsed.told)
+
+
+def _missing(name: str, others: Collection[str]) -> str:
+    sentence = f"{quoted(name)} is not in the submission."
+    if others:
+        sentence += (
+            f" If {' or '.join(quoted(other) for other in sorted(others)[:3])} is it, it will be "
+            f"found by its cells; rename it to {quoted(name)} and submit again to be sure."
+        )
+    return sentence
+
+
+def leave(state: Path, told: Collection[str]) -> None:
+    """Leave the remarks on a submission for the page that shows them."""
+    state.mkdir(parents=True, exist_ok=True)
+    (state / REMARKS_FILE).write_text(json.dumps(list(told)))
+
+
+def take(state: Path) -> list[str] | None:
+    """The remarks on the last submission, which are gone afterwards; None if none were left."""
+    path = state / REMARKS_FILE
+    try:
+        told = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+    path.unlink(missing_ok=True)
+    return [str(sentence) for sentence in told] if isinstance(told, list) else None
