@@ -130,9 +130,7 @@ def _source() -> NotebookNode:
 
     cells = []
     for case in CASES:
-        solution = (
-            f"def f_{case}(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION"
-        )
+        body = "    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION"
         test = f"assert f_{case}(n_{case}) == 4"
         if case == "half":
             test = f"0.5 if f_{case}(n_{case}) is None else 1"
