@@ -35,16 +35,16 @@ def find_mistakes(notebook: NotebookNode, name: str) -> list[Mistake]:
     """Everything wrong with a complete source notebook; `name` is for the messages."""
     found: list[Mistake] = []
     for position, cell in enumerate(notebook.cells, start=1):
-        where = _where(cell, position)
         for message, fatal in _in_cell(cell):
-            found.append(Mistake(name, where, message, fatal))
+            found.append(Mistake(name, where(cell, position), message, fatal))
     found += [Mistake(name, f"grade id {gid}", message) for gid, message in _duplicates(notebook)]
     found += [Mistake(name, f"cell {gid}", message) for gid, message in _untested(notebook)]
-    found += [Mistake(name, where, message, False) for where, message in _early_use(notebook)]
+    found += [Mistake(name, place, message, False) for place, message in _early_use(notebook)]
     return found
 
 
-def _where(cell: NotebookNode, position: int) -> str:
+def where(cell: NotebookNode, position: int) -> str:
+    """How messages name a cell."""
     grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
     return f"cell {grade_id}" if grade_id else f"cell number {position}"
 
@@ -91,7 +91,7 @@ def _stub(cell: NotebookNode) -> Iterator[tuple[str, bool]]:
     """What students start from in a code solution cell."""
     if not any(marked.region is Region.SOLUTION for marked in split(cell.source).marked):
         yield "it has no BEGIN SOLUTION: students lose the whole cell, its signature too", False
-    elif not _syntax_error(cell.source) and (error := _syntax_error(_student_text(cell.source))):
+    elif not _syntax_error(cell.source) and (error := _syntax_error(student_text(cell.source))):
         yield f"with the solution cut out it does not compile for students: {error}", True
 
 
@@ -140,7 +140,7 @@ def _early_use(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
         meta = cell.metadata.get("nbgrader", {})
         binds, uses = names(cell.source)
         if meta.get("solution"):
-            given = _student_text(cell.source)
+            given = student_text(cell.source)
             at_start = set() if _syntax_error(given) else names(given)[0]
             bound_by_solution |= binds - at_start
             bound_elsewhere |= at_start
@@ -149,13 +149,13 @@ def _early_use(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
         missing = sorted((uses & bound_by_solution) - bound_elsewhere)
         if missing and not meta.get("grade"):
             yield (
-                _where(cell, position),
+                where(cell, position),
                 f"it uses {', '.join(missing)}, which only a solution binds: students who have "
                 f"not solved that yet see an error here",
             )
 
 
-def _student_text(source: str) -> str:
+def student_text(source: str) -> str:
     """What a student starts from: the solution cell with its regions cut out."""
     lines: list[str] = []
     inside = False

@@ -15,6 +15,7 @@ from nbformat.notebooknode import NotebookNode
 from hub.authoring.errors import AssignmentNotFound, AuthoringMistakes, LeaksFound
 from hub.authoring.leaks import RELEASED_SUFFIXES, find_leaks
 from hub.authoring.mistakes import Mistake, find_mistakes
+from hub.authoring.modules import modules_left_out
 from hub.authoring.pairing import current, notebook_json, pairs, sync
 from hub.authoring.preprocessors import GENERATE_ASSIGNMENT, TO_GRADEBOOK, TO_STUDENT, run
 
@@ -76,7 +77,14 @@ def student_version(source_folder: Path) -> StudentVersion:
     Raises AuthoringMistakes, AssignmentNotFound, SyncConflict.
     """
     notebooks = source_notebooks(source_folder)
-    mistakes = [m for name, nb in notebooks.items() for m in find_mistakes(nb, name)]
+    mistakes = [
+        mistake
+        for name, notebook in notebooks.items()
+        for mistake in [
+            *find_mistakes(notebook, name),
+            *modules_left_out(notebook, name, source_folder),
+        ]
+    ]
     if fatal := [mistake for mistake in mistakes if mistake.fatal]:
         raise AuthoringMistakes(source_folder.name, fatal)
     files = {

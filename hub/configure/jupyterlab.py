@@ -62,10 +62,11 @@ def nbgrader_config(part: Part, folder: CourseFolder) -> dict[str, Any]:
         },
     }
     grading = settings.grading
-    config["ExecuteForValidation"] = {
+    config["CourseValidator"] = {
         "cell_seconds": float(grading.cell_seconds),
         "total_seconds": float(grading.notebook_seconds),
         "memory_mib": grading.memory_mib,
+        "output_mib": float(grading.output_mib),
     }
     if part == "grader":
         config["CourseDirectory"] |= {
@@ -121,7 +122,7 @@ def server_config(part: Part, kernel_idle_minutes: int = 0) -> dict[str, Any]:
                 "nbgrader.server_extensions.formgrader": False,
                 "nbgrader.server_extensions.course_list": False,
                 "nbgrader.server_extensions.assignment_list": not grader,
-                # Ours answers its route, see hub/validation.py.
+                # Ours answers its route, see hub/validation.
                 "nbgrader.server_extensions.validate_assignment": False,
                 "hub.validation": True,
                 "hub.gpuwatch.extension": True,
@@ -208,7 +209,8 @@ def _text(name: str, value: Any) -> str:
         # nbgrader reads JSON too, but then warns each time that this file is not there.
         values = pprint.pformat(value, width=100)
         return (
-            f"from traitlets.config import Config\n\nc = get_config()\nc.merge(Config({values}))\n"
+            "from traitlets.config import Config\n\nfrom hub.validation import in_terminals\n\n"
+            f"c = get_config()\nc.merge(Config({values}))\nin_terminals()\n"
         )
     return json.dumps(value, indent=1, sort_keys=True) + "\n"
 

@@ -28,7 +28,7 @@ from hub.grading.rebuild import rebuild
 from hub.grading.reference import Reference, can_fake
 from hub.grading.released import not_released
 from hub.grading.renamed import taken_from
-from hub.grading.verdict import judged_outputs
+from hub.grading.verdict import judge
 
 OURS = "logitlab"  # key of our own data in a notebook's metadata and in nbconvert's resources
 NOT_FOR_CELLS = ("timestamp.txt", "submission_secret.txt", "feedback.html")
@@ -237,9 +237,7 @@ class JudgeOutputs(NbGraderPreprocessor):
     def preprocess_cell(
         self, cell: NotebookNode, resources: Resources, index: int
     ) -> tuple[NotebookNode, Resources]:
-        marks = cell.metadata.get("nbgrader", {})
-        if cell.cell_type == "code" and marks.get("grade") and not marks.get("solution"):
-            cell.outputs = judged_outputs(cell.outputs, float(marks["points"]))
+        judge(cell)
         return cell, resources
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -51,7 +52,7 @@ def not_released(coursedir: CourseDirectory, assignment: str) -> list[str]:
             for book in notebooks
         }
     try:
-        written = {name: given_cells(nb) for name, nb in source_notebooks(source).items()}
+        written = _written(source, _state(source))
     except AuthoringError as error:
         return [f"{assignment}: its source cannot be compared with its release. {error}"]
     return [
@@ -59,6 +60,19 @@ def not_released(coursedir: CourseDirectory, assignment: str) -> list[str]:
         for name, cells in written.items()
         if (changes := list(differences(cells, released.get(name, {}))))
     ]
+
+
+@lru_cache(maxsize=4)
+def _written(source: Path, state: frozenset[object]) -> dict[str, dict[str, GivenCell]]:
+    """The course's cells of each notebook of a source folder; kept, as a class is scored one
+    submission after the other. Raises AuthoringError."""
+    return {name: given_cells(notebook) for name, notebook in source_notebooks(source).items()}
+
+
+def _state(folder: Path) -> frozenset[object]:
+    """What changes whenever a file of the folder is written."""
+    found = [(path.name, path.stat()) for path in folder.iterdir()]
+    return frozenset((name, status.st_mtime_ns, status.st_size) for name, status in found)
 
 
 def given_cells(source: NotebookNode) -> dict[str, GivenCell]:

@@ -16,6 +16,13 @@ from hub.grading.outputs import error_output
 STDERR_NOTE = "[A warning or message on stderr; it costs no points]\n"
 
 
+def judge(cell: NotebookNode) -> None:
+    """Put judged outputs into a cell that is a test, in place."""
+    marks = cell.metadata.get("nbgrader", {})
+    if cell.cell_type == "code" and marks.get("grade") and not marks.get("solution"):
+        cell.outputs = judged_outputs(cell.outputs, float(marks["points"]))
+
+
 def judged_outputs(outputs: list[NotebookNode], points: float) -> list[NotebookNode]:
     """The outputs of a test cell worth `points`, as nbgrader's rule has to see them.
 

@@ -201,3 +201,36 @@ def test_nbgraders_own_button_releases_nothing_that_leaks(source: Path, course: 
     (source / "hint.txt").write_text("    result_of_adding = x + x\n")
     press_generate(course, db_url)
     assert not (course / "release" / "01-double").exists()
+
+
+@pytest.mark.parametrize(
+    ("cell", "needs"),
+    [
+        ("import helpers\nGIVEN = 3", "helpers.py"),
+        ("from helpers import size as GIVEN", "helpers.py"),
+        ("def later():\n    import tools.shapes\nGIVEN = 3", "tools/"),
+        ("%run helpers.py\nGIVEN = 3", "helpers.py"),
+        ("GIVEN = 3\nimport answers", "answers.py"),
+    ],
+)
+def test_a_given_cell_that_needs_a_python_file_of_the_author_is_refused_in_words(
+    course: Path, cell: str, needs: str
+):
+    source = course / "source" / "01-double"
+    (source / "helpers.py").write_text("size = 3\n")
+    (source / "answers.py").write_text("# none\n")
+    (source / "tools").mkdir()
+    (source / "tools" / "shapes.py").write_text("size = 3\n")
+    release(course)  # files that nothing needs stay with the author
+    text = source / "doubling.py"
+    text.write_text(text.read_text().replace("GIVEN = 3", cell))
+    with pytest.raises(AuthoringMistakes, match=f"it needs {needs}, and Python files are not"):
+        release(course)
+
+
+def test_a_solution_may_import_what_only_its_author_has(course: Path):
+    source = course / "source" / "01-double"
+    (source / "helpers.py").write_text("size = 3\n")
+    text = source / "doubling.py"
+    text.write_text(text.read_text().replace("result_of_adding =", "import helpers\n    result ="))
+    release(course)

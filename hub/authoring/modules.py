@@ -1,0 +1,70 @@
+"""Python files beside a notebook that its cells need and students do not get.
+
+Files that end in `.py` stay with the author: the text of the notebook and its answers are such
+files. A given cell that imports one works for the author and for nobody else.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat.notebooknode import NotebookNode
+
+from hub.authoring.mistakes import Mistake, student_text, where
+from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
+
+
+def modules_left_out(notebook: NotebookNode, name: str, folder: Path) -> list[Mistake]:
+    """The cells of a source notebook that need a Python file of its folder; `name` is for the
+    messages."""
+    there = python_files(folder)
+    return [
+        Mistake(
+            name,
+            where(cell, position),
+            f"it needs {there[module]}, and Python files are not released: put what it needs "
+            "into a given cell",
+        )
+        for position, cell in enumerate(notebook.cells, start=1)
+        if cell.cell_type == "code"
+        for module in sorted(needed(_kept(cell)) & there.keys())
+    ]
+
+
+def python_files(folder: Path) -> dict[str, str]:
+    """What can be imported from a source folder, by module name: files, and folders of them."""
+    files = {
+        path.stem: path.name
+        for path in folder.glob("*.py")
+        if path.name == ANSWERS_FILE or not is_notebook_text(path)
+    }
+    return files | {
+        path.name: f"{path.name}/"
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith((".", "_")) and any(path.glob("*.py"))
+    }
+
+
+def needed(source: str) -> set[str]:
+    """The modules that a cell imports, and the Python files that it names (`%run x.py`)."""
+    try:
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError):
+        return set()  # a mistake of its own
+    return {module.partition(".")[0] for node in ast.walk(tree) for module in _modules(node)}
+
+
+def _modules(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from [node.module] if node.module else (alias.name for alias in node.names)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield from (Path(word).stem for word in node.value.split()[:1] if word.endswith(".py"))
+
+
+def _kept(cell: NotebookNode) -> str:
+    """What runs of a cell when a student's notebook is graded."""
+    solution = cell.metadata.get("nbgrader", {}).get("solution")
+    return student_text(cell.source) if solution else cell.source

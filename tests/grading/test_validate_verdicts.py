@@ -1,0 +1,291 @@
+"""*Validate*, `nbgrader validate` and grading give the same verdict on the same notebook."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.api import Gradebook
+
+from hub.configure.jupyterlab import write_files
+from hub.course_folder import open_course
+
+ASSIGNMENT = NOTEBOOK = "cases"
+SCRIPTS = Path(sys.executable).parent
+RIGHT = "def f_{0}(x):\n    return x + x"
+
+Edit = Callable[[list[NotebookNode], str], None]
+
+
+def _at(cells: list[NotebookNode], name: str) -> int:
+    marks = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells]
+    return marks.index(name)
+
+
+def _answer(text: str) -> Edit:
+    def edit(cells: list[NotebookNode], case: str) -> None:
+        cells[_at(cells, case)].source = text.format(case)
+
+    return edit
+
+
+def _copied(offset: int) -> Edit:
+    def edit(cells: list[NotebookNode], case: str) -> None:
+        place = _at(cells, case)
+        stub = copy.deepcopy(cells[place])
+        stub.source = "# YOUR CODE HERE\nraise NotImplementedError()"
+        cells.insert(place + offset, stub)
+
+    return edit
+
+
+def _given_renamed(cells: list[NotebookNode], case: str) -> None:
+    cells[_at(cells, f"{case}_given")].metadata.nbgrader.grade_id = "mine"
+
+
+def _wrong_and_test_deleted(cells: list[NotebookNode], case: str) -> None:
+    _answer("def f_{0}(x):\n    return 0")(cells, case)
+    del cells[_at(cells, f"{case}_test")]
+
+
+def _wrong_and_test_changed(cells: list[NotebookNode], case: str) -> None:
+    _answer("def f_{0}(x):\n    return 0")(cells, case)
+    cells[_at(cells, f"{case}_test")].source = "assert True"
+
+
+def _scratch_cell_raises(cells: list[NotebookNode], case: str) -> None:
+    cells.insert(_at(cells, case) + 1, new_code_cell("1 / 0"))
+
+
+def _told_to_skip(cells: list[NotebookNode], case: str) -> None:
+    for name in (case, f"{case}_test"):
+        cells[_at(cells, name)].metadata.tags = ["skip-execution"]
+
+
+def _duplicate_ids(cells: list[NotebookNode], case: str) -> None:
+    cells[_at(cells, case)].id = cells[_at(cells, f"{case}_test")].id
+
+
+def _metadata_gone(cells: list[NotebookNode], case: str) -> None:
+    places = [_at(cells, case), _at(cells, f"{case}_test")]
+    for place in places:
+        cells[place].metadata = NotebookNode()
+
+
+def _metadata_damaged(cells: list[NotebookNode], case: str) -> None:
+    cells[_at(cells, f"{case}_test")].metadata.nbgrader = NotebookNode(grade_id=f"{case}_test")
+
+
+def _became_text(cells: list[NotebookNode], case: str) -> None:
+    place = _at(cells, case)
+    old = cells[place]
+    cells[place] = new_markdown_cell(old.source, metadata=old.metadata)
+
+
+# The edit, and whether the test then passes; None: as grading says, whatever that is.
+CASES: dict[str, tuple[Edit, bool | None]] = {
+    "right": (lambda cells, case: None, True),
+    "wrong": (_answer("def f_{0}(x):\n    return 0"), False),
+    "stub": (_answer("# YOUR CODE HERE\nraise NotImplementedError()"), False),
+    "copied_above": (_copied(0), True),
+    "copied_below": (_copied(1), True),
+    "given_renamed": (_given_renamed, True),
+    "test_deleted": (_wrong_and_test_deleted, False),
+    "test_changed": (_wrong_and_test_changed, False),
+    "warns": (
+        _answer(
+            "import sys, warnings\ndef f_{0}(x):\n    warnings.warn('odd')\n"
+            "    print('careful', file=sys.stderr)\n    return 2 * x"
+        ),
+        True,
+    ),
+    "slow": (_answer("def f_{0}(x):\n    while True:\n        pass"), False),
+    "scratch_raises": (_scratch_cell_raises, True),
+    "skipped": (_told_to_skip, True),
+    "duplicate_ids": (_duplicate_ids, True),
+    "metadata_gone": (_metadata_gone, None),
+    "metadata_damaged": (_metadata_damaged, True),
+    "became_text": (_became_text, True),
+    "raises": (_answer("def f_{0}(x):\n    raise RuntimeError('no')"), False),
+    "half": (_answer("def f_{0}(x):\n    return None"), False),
+}
+
+
+def _source() -> NotebookNode:
+    def marked(text: str, name: str, **marks: Any) -> NotebookNode:
+        plain = {"grade": False, "solution": False, "locked": False, "task": False}
+        metadata = {"nbgrader": {"schema_version": 3, "grade_id": name, **plain, **marks}}
+        return new_code_cell(text, metadata=metadata, id=name.replace("_", "-"))
+
+    cells = []
+    for case in CASES:
+        body = "    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION"
+        test = f"assert f_{case}(n_{case}) == 4"
+        if case == "half":
+            test = f"0.5 if f_{case}(n_{case}) is None else 1"
+        cells += [
+            marked(f"n_{case} = 2", f"{case}_given", locked=True),
+            marked(f"def f_{case}(x):\n{body}", case, solution=True),
+            marked(test, f"{case}_test", grade=True, locked=True, points=1),
+        ]
+    return new_notebook(cells=cells)
+
+
+@dataclass
+class Outcome:
+    """What one way of judging said: the cases that passed, failed cells, and the sentences."""
+
+    passed: set[str]
+    failed: str
+    told: str
+
+
+@dataclass
+class Student:
+    """A student with the notebook of all cases, in a course whose exchange is a local folder."""
+
+    course: Path
+    home: Path
+    environment: dict[str, str]
+
+    @property
+    def notebook(self) -> Path:
+        return self.home / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
+
+    def run(self, *words: str) -> str:
+        done = subprocess.run(
+            words, env=self.environment, cwd=self.home, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def button(self) -> Outcome:
+        answer = json.loads(self.run(sys.executable, "-m", "hub.validation", str(self.notebook)))
+        assert answer["success"]
+        failed = "\n".join(cell["source"] for cell in answer["value"].get("failed", []))
+        return Outcome(_not_in(failed), failed, "\n".join(answer["value"].get("told", [])))
+
+    def terminal(self) -> Outcome:
+        said = self.run(str(SCRIPTS / "nbgrader"), "validate", f"{ASSIGNMENT}/{NOTEBOOK}.ipynb")
+        verdict, _, told = said.partition("About this notebook:")
+        return Outcome(_not_in(verdict), verdict, told)
+
+    def graded(self) -> Outcome:
+        folder = self.course / "submitted" / "alice" / ASSIGNMENT
+        folder.mkdir(parents=True)
+        (folder / self.notebook.name).write_bytes(self.notebook.read_bytes())
+        (folder / "timestamp.txt").write_text("2027-01-01 10:00:00 UTC")
+        told = self.run(*_logitlab("autograde", ASSIGNMENT, "--course", str(self.course)))
+        with Gradebook(f"sqlite:///{self.course / 'gradebook.db'}", "mechinterp") as book:
+            grades = book.find_submission(ASSIGNMENT, "alice").notebooks[0].grades
+            passed = {grade.name.removesuffix("_test") for grade in grades if grade.score == 1}
+        return Outcome(passed, "", told)
+
+
+def _logitlab(*words: str) -> list[str]:
+    return [str(SCRIPTS / "logitlab"), *words]
+
+
+def _not_in(failed: str) -> set[str]:
+    return {case for case in CASES if f"f_{case}(n_" not in failed}
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
+    root, home = tmp_path_factory.mktemp("course"), tmp_path_factory.mktemp("home")
+    environment = {
+        "PATH": os.pathsep.join([str(SCRIPTS), os.environ["PATH"]]),
+        "HOME": str(home),
+        "JUPYTERHUB_USER": "alice",
+        "JUPYTER_CONFIG_PATH": str(home / ".config"),
+    }
+    student = Student(root, home, environment)
+    student.run(*_logitlab("course", "new", str(root)))
+    settings = root / "course.yaml"
+    text = settings.read_text().replace("tests: apart ", "tests: together ")
+    settings.write_text(text.replace("cell_seconds: 60", "cell_seconds: 3"))
+    (root / "source" / ASSIGNMENT).mkdir()
+    nbformat.write(_source(), root / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
+    for command in ("release", "publish"):
+        student.run(*_logitlab(command, ASSIGNMENT, "--course", str(root)))
+    folder = open_course(root)
+    write_files("student", folder, home / ".config")
+    with (home / ".config" / "nbgrader_config.py").open("a") as config:
+        config.write(f"c.Exchange.local_store = {str(folder.exchange)!r}\n")
+    student.run(str(SCRIPTS / "nbgrader"), "fetch_assignment", ASSIGNMENT)
+    notebook = nbformat.read(student.notebook, as_version=4)
+    for case, (edit, _) in CASES.items():
+        _answer(RIGHT)(notebook.cells, case)
+        edit(notebook.cells, case)
+    student.notebook.write_text(json.dumps(notebook))
+    return student
+
+
+@pytest.fixture(scope="module")
+def outcomes(student: Student) -> dict[str, Outcome]:
+    return {
+        "the button": student.button(),
+        "nbgrader validate": student.terminal(),
+        "grading": student.graded(),
+    }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_validate_in_the_browser_and_in_a_terminal_says_what_grading_says(
+    outcomes: dict[str, Outcome], case: str
+) -> None:
+    verdicts = {way: case in outcome.passed for way, outcome in outcomes.items()}
+    assert len(set(verdicts.values())) == 1, verdicts
+    expected = CASES[case][1]
+    assert expected in (None, verdicts["grading"])
+
+
+def test_what_was_repaired_is_told_in_the_words_of_the_feedback(
+    outcomes: dict[str, Outcome],
+) -> None:
+    for way, outcome in outcomes.items():
+        assert "`test_deleted_test` was missing" in outcome.told, way
+        assert "`test_changed_test` had been changed; the original was put back" in outcome.told
+
+
+def test_without_the_exchange_a_notebook_is_checked_against_itself_and_that_is_said(
+    student: Student, tmp_path: Path
+) -> None:
+    away = (student.home / ".config" / "nbgrader_config.py").read_text()
+    (tmp_path / "nbgrader_config.py").write_text(away.replace("c.Exchange.local_store", "_"))
+    kept = ["right", "wrong", "copied_above", "copied_below", "warns", "test_changed"]
+    notebook = nbformat.read(student.notebook, as_version=4)
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        in {f"{case}{part}" for case in kept for part in ("", "_given", "_test")}
+    ]
+    environment = {**student.environment, "JUPYTER_CONFIG_PATH": str(tmp_path)}
+    alone = Student(student.course, tmp_path, environment)
+    alone.notebook.parent.mkdir()
+    alone.notebook.write_text(json.dumps(notebook))
+    outcome = alone.terminal()
+    assert "checked against itself" in outcome.told
+    assert set(kept) - outcome.passed == {"wrong"}
+    assert "assert True" in outcome.failed, "a changed test is no passed test"
+
+
+def test_a_file_that_is_no_notebook_is_no_success(student: Student, tmp_path: Path) -> None:
+    broken = Student(student.course, tmp_path, student.environment)
+    broken.notebook.parent.mkdir()
+    broken.notebook.write_text(student.notebook.read_text()[:5000])
+    outcome = broken.terminal()
+    assert "not a notebook" in outcome.told
+    assert not outcome.passed
