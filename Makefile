@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH_BACKEND ?=
 PORT ?=
-# Two test files at a time; PYTEST_ARGS="-k exchange" chooses, and runs one at a time.
-PYTEST_ARGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+# Three test files at a time, as tests wait for half of their time; PYTEST_ARGS="-k exchange"
+# chooses, and runs one at a time.
+PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
+# What starts notebooks, servers, browsers and containers, or takes long without.
+NOT_FAST = kernel or hub or browser or docker or slow or long
 CONTAINER_ARGS ?= tests/docker tests/executor/test_assignments.py tests/attacks/test_gateway.py \
                   tests/attacks/test_visits.py
 
@@ -14,8 +17,8 @@ RUN = "$(VENV)/bin/python" -m
 DEPLOY = "$(PYTHON)" -m hub.deploy
 
 .PHONY: help serve images add-model check-models doctor up down status logs links roster backup \
-        restore test test-containers release models prove bench bench-containers lint format lock \
-        upgrade-lock check-locks clean
+        restore test test-fast test-containers release models prove bench bench-containers lint \
+        format lock upgrade-lock check-locks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -64,6 +67,10 @@ restore: ## bring a backup back: FROM=docker/backups/2027-01-31T040000Z
 test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" chooses
 	@$(INSTALL) all
 	$(RUN) pytest $(PYTEST_ARGS)
+
+test-fast: ## the tests of the core, within two minutes: no notebook, server, browser or container
+	@$(INSTALL) all
+	$(RUN) pytest $(PYTEST_ARGS) -m "not ($(NOT_FAST))"
 
 test-containers: ## the tests that put up whole deployments (Docker engine, root, `make images`)
 	@$(INSTALL) all

@@ -112,6 +112,7 @@ def begun_backup(made: Deployed, target: Path) -> subprocess.Popen[str]:
     raise RuntimeError("the backup ended before it wrote the gradebook")
 
 
+@pytest.mark.row
 @pytest.mark.parametrize(
     "how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name
 )

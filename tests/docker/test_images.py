@@ -129,6 +129,7 @@ def test_a_site_leaves_no_trace_in_history_and_configuration(name):
     assert "NVIDIA" not in environment  # it would let every GPU of the host in
 
 
+@pytest.mark.row
 @pytest.mark.parametrize("name", IMAGES)
 def test_a_sites_own_certificates_are_in_no_file(name):
     bundle = site_here().bundle
@@ -157,6 +158,7 @@ def _certificates(text: str) -> set[str]:
     return {block.split()[-3] for block in blocks if len(block.split()) > 4}
 
 
+@pytest.mark.row
 @pytest.mark.parametrize("name", IMAGES)
 def test_nothing_of_the_build_stays(name):
     """Neither what was mounted, nor caches, nor package lists."""

@@ -60,6 +60,7 @@ def table(artifacts) -> Iterator[dict[str, dict[str, float]]]:
         print(f"{part:<10}", *(f"{moment} {value:5.1f} s" for moment, value in seconds.items()))
 
 
+@pytest.mark.row
 @pytest.mark.parametrize("part", PARTS)
 def test_killed_while_a_kernel_computes_it_comes_back_and_the_kernel_goes_on(course, table, part):
     with ThreadPoolExecutor(1) as pool:
@@ -77,6 +78,7 @@ def test_killed_while_a_kernel_computes_it_comes_back_and_the_kernel_goes_on(cou
     assert eventually(page, lambda: coursework.open_for_grading(course.instructor, "alice"), 20)
 
 
+@pytest.mark.row
 @pytest.mark.parametrize("part", PARTS)
 def test_killed_amid_a_start_submissions_and_grading_nothing_is_lost(course, table, part):
     made = course.made

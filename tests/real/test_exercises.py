@@ -85,6 +85,7 @@ def kinds(cell: dict[str, Any]) -> set[str]:
     return found
 
 
+@pytest.mark.row
 @pytest.mark.parametrize("assignment", EXERCISES)
 def test_a_first_exercise_from_the_list_to_its_points(server, desk, alice, assignment):
     name, exercise, points = EXERCISES[assignment]
