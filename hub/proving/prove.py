@@ -21,7 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from hub.authoring.release import source_notebooks, student_version
-from hub.grading.execute import ApartError, Limits, Tests, execute, files_below
+from hub.grading.execute import ApartError, CannotGrade, Limits, Tests, execute, files_below
 from hub.grading.roles import role
 from hub.proving.answers import (
     Answer,
@@ -138,6 +138,8 @@ def prove(
                 yield from run.mutants(notebook, mutants, rounds, found, outcomes)
         except ApartError as error:
             raise NotProved(f"{source_folder.name}: tests cannot run apart: {error}") from error
+        except CannotGrade as error:
+            raise NotProved(f"{source_folder.name}: {error}. Prove it again.") from error
         rows = judge(exercises(notebook), found, outcomes, same)
         if mutants:
             add_unknown(rows, notebook, same)

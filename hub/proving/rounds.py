@@ -17,8 +17,8 @@ from hub.proving.trials import HIDDEN_HALF, Group, Part, Trial
 # Errors that say nothing about an answer: a test was not run, or not to its end.
 STOPPED = frozenset(
     {
-        *("NotRun", "KernelStopped", "CellTimeout"),
-        *("OutOfTime", "GradingStopped", "ProcessEnded", "StudentProcessDied", "TooSlow"),
+        *("NotRun", "CellStopped", "CellTimeout"),
+        *("OutOfTime", "StudentProcessDied", "TooSlow"),
     }
 )
 

@@ -12,7 +12,7 @@ from nbgrader.utils import is_grade
 from nbgrader.validator import Validator
 from traitlets import Float, Integer
 
-from hub.grading.execute import Limits, execute, files_below
+from hub.grading.execute import CannotGrade, Limits, execute, files_below
 from hub.grading.rebuild import rebuild
 from hub.grading.verdict import judge
 from hub.validation.release import Released, released
@@ -37,8 +37,13 @@ class CourseValidator(Validator):
 
     def validate(self, filename: str) -> dict[str, Any]:
         path = Path(filename).absolute()
-        with released(path, self.config) as given:
-            checked, told = self._checked(path, given)
+        try:
+            with released(path, self.config) as given:
+                checked, told = self._checked(path, given)
+        except CannotGrade as error:
+            self._told = []
+            words = f"This notebook could not be checked now: {error}. Validate it again."
+            return {"failed": [_failure(path.name, words)]}
         self._told = told  # for `validate_and_print`, which is given nothing but a verdict
         results: dict[str, Any] = {"told": told} if told else {}
         if self.invert:
@@ -60,7 +65,9 @@ class CourseValidator(Validator):
         beside = files_below(path.parent, [".*", *CourseDirectory(config=self.config).ignore])
         execution = execute(
             notebook,
-            files={**beside, **given.files},
+            source=given.notebook,
+            files=beside,
+            given_files=given.files,
             limits=Limits(
                 cell_seconds=self.cell_seconds,
                 total_seconds=self.total_seconds,

@@ -131,13 +131,12 @@ def test_text_and_metadata_stay_the_given_ones() -> None:
     assert executed is not given
 
 
-def test_a_cell_that_cannot_be_interrupted_ends_the_kernel() -> None:
+def test_a_cell_that_cannot_be_interrupted_is_ended_and_the_rest_runs_without_it() -> None:
     stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
     execution = execute(notebook("print('kept')", stubborn, "1"), limits=Limits(cell_seconds=1))
     assert text(execution.notebook.cells[0]) == "kept\n"
     assert "did not stop when it was interrupted" in text(execution.notebook.cells[1])
-    assert execution.notebook.cells[2].outputs[0].ename == "NotRun"
-    assert execution.seconds < 30
+    assert text(execution.notebook.cells[2]) == "{'text/plain': '1'}"
 
 
 def test_killing_the_process_above_keeps_what_ran_and_leaves_nothing() -> None:
