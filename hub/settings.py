@@ -145,8 +145,10 @@ class Grading(Section):
             "with the student's code in it, which can then fake its score"
         ),
     ] = "apart"
-    cell_seconds: Annotated[int, Field(ge=1, description="time limit of one cell, seconds")] = 60
-    notebook_seconds: Annotated[int, Field(ge=1, description="of one notebook, seconds")] = 600
+    cell_seconds: Annotated[int, Field(ge=1, description="that one cell may use, seconds")] = 60
+    notebook_seconds: Annotated[
+        int, Field(ge=1, description="that one notebook may use, seconds")
+    ] = 600
     memory_mib: Annotated[int, Field(ge=256, description="memory limit of one kernel, MiB")] = 4096
     output_mib: Annotated[int, Field(ge=1, description="output kept of one notebook, MiB")] = 16
     workers: Annotated[

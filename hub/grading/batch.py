@@ -23,7 +23,7 @@ from hub.database import patience
 from hub.grading.autograde import OURS, ExecuteSubmission, course_path, executed_folder
 from hub.grading.execute import ApartError, CannotGrade
 from hub.grading.executed import Job
-from hub.grading.gate import Gate
+from hub.grading.gate import Gate, memory_to_spare
 from hub.grading.reference import ReferenceFails, can_fake
 from hub.grading.released import not_released
 from hub.grading.remote import EXECUTOR, ExecutorAway
@@ -169,7 +169,9 @@ class Batch:
         self._ungraded = UngradedFolder(root / "server" / "ungraded" / assignment)
         # Where there is an executor it is the executor that lets them wait.
         there = workers is None and os.environ.get(EXECUTOR)
-        self._gate = Gate(MOST_AT_ONCE if there else workers or os.cpu_count() or 1)
+        self._gate = Gate(
+            MOST_AT_ONCE if there else workers or os.cpu_count() or 1, memory_to_spare
+        )
         self._failed: dict[str, str] = {}  # students whose execution could not be, and why
 
     def choose(self, students: Sequence[str] | None) -> list[str]:

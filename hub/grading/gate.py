@@ -25,11 +25,11 @@ SPARE_MEMORY = 0.2  # of all memory, below which no place is lent
 class Gate:
     """Lets executions begin while fewer than `workers` are busy.
 
-    room: whether there is memory for one more beside those that are busy.
+    room: says whether there is memory for one more, while others sleep.
     """
 
-    def __init__(self, workers: int, room: Callable[[], bool] | None = None) -> None:
-        self._workers, self._room = workers, room or memory_to_spare
+    def __init__(self, workers: int, room: Callable[[], bool]) -> None:
+        self._workers, self._room = workers, room
         self._busy = self._inside = 0
         self._moved = threading.Condition()
 
@@ -37,7 +37,7 @@ class Gate:
     def turn(self) -> Iterator[Busy]:
         """Wait for a turn; what it gives is told whether the execution is busy."""
         with self._moved:
-            self._moved.wait_for(self._is_open, timeout=None)
+            self._moved.wait_for(self._is_open)
             self._busy += 1
             self._inside += 1
         busy = True

@@ -1,0 +1,95 @@
+"""What is charged for code: what it ran and slept, not what a busy machine made it wait."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from hub.grading.clock import CodeClock, Deadline, charged, process_tree
+from hub.grading.gate import Gate
+from tests.load.machine import load
+
+
+@pytest.mark.parametrize(
+    ("wall", "ran", "waited", "right"),
+    [
+        (4, 4, 0, 4),  # a loop alone on its core
+        (4, 1, 3, 1),  # a loop beside three others
+        (4, 0, 0, 4),  # a sleep
+        (4, 0.5, 0.5, 3.5),  # reads a disk for three seconds
+        (4, 8, 0, 4),  # two threads on two cores
+        (4, 2, 6, 1),  # two threads, each beside three other processes
+        (4, 8, 392, 4),  # a hundred threads that crowd each other out on two quiet cores
+    ],
+)
+def test_waiting_is_not_charged_but_crowding_oneself_out_is(wall, ran, waited, right):
+    assert charged(wall, ran, waited, cores=2) == pytest.approx(right)
+
+
+LOOP = "while True: pass"
+
+
+def used(code: str, seconds: float) -> float:
+    process = subprocess.Popen([sys.executable, "-c", f"print(1, flush=True)\n{code}"], stdout=-1)
+    try:
+        assert process.stdout is not None and process.stdout.read(1)
+        clock = CodeClock(process_tree(process.pid))
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            time.sleep(0.2)
+            clock.used()
+        return clock.used()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_on_a_busy_machine_a_loop_is_charged_a_part_of_its_time_and_a_sleep_all():
+    with load(12):
+        loop = used(LOOP, 4)
+        child = used(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', '{LOOP}'])", 4)
+        sleep = used("import time; time.sleep(60)", 4)
+    assert loop < 2 and child < 2 and sleep > 3
+
+
+def test_a_deadline_moves_while_the_machine_is_busy():
+    class Slow(CodeClock):
+        def used(self) -> float:
+            return super().used() / 10
+
+    clock = Slow(lambda: [])
+    deadline = Deadline.after(0.2, clock)
+    time.sleep(0.3)
+    assert deadline.remaining() > 0.1
+
+
+def test_an_execution_that_sleeps_lends_its_place():
+    gate, began = Gate(1, room=lambda: True), threading.Event()
+
+    def second() -> None:
+        with gate.turn():
+            began.set()
+
+    with gate.turn() as busy:
+        threading.Thread(target=second, daemon=True).start()
+        assert not began.wait(0.2)
+        busy(False)
+        assert began.wait(5)
+
+
+def test_no_place_is_lent_where_memory_is_short():
+    gate, began = Gate(1, room=lambda: False), threading.Event()
+
+    def second() -> None:
+        with gate.turn():
+            began.set()
+
+    with gate.turn() as busy:
+        threading.Thread(target=second, daemon=True).start()
+        busy(False)
+        assert not began.wait(0.2)
+    assert began.wait(5)
