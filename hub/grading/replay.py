@@ -103,7 +103,21 @@ def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | F
         return Attempt(last.attempt.left_out | _suspects(trouble, cells), files=False)
     if exhausted or trouble.cell is None:
         return Finished(blamed(history, cells), trouble)
-    return Attempt(last.attempt.left_out | {trouble.cell})
+    return _without_the_guilty(history, trouble.cell, cells)
+
+
+def _without_the_guilty(history: Sequence[Ran], cell: int, cells: Cells) -> Attempt:
+    """What to leave out where the notebook broke off at `cell`.
+
+    The cell itself. Where it goes on breaking off at others, a cell of the student's own may have
+    left something behind that does it, such as a thread: all of those then, and no other.
+    """
+    broke = [ran.trouble.cell for ran in history if ran.trouble and ran.attempt.files]
+    own = frozenset(place for place in cells.own if place < cell)
+    if _replays(history) == 1 and own - history[-1].attempt.left_out:
+        return Attempt(own)
+    at = frozenset(place for place in broke if place is not None)
+    return Attempt(history[-1].attempt.left_out | at)
 
 
 def _after_check(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | Finished:

@@ -54,6 +54,12 @@ def test_cells_are_left_out_one_by_one_and_at_most_three():
     assert isinstance(end, Finished) and end.left == trouble("ended", 5)
 
 
+def test_where_it_breaks_off_here_and_there_the_students_own_cells_are_left_out_and_no_other():
+    runs = [(ALL, trouble("ended", 5)), (without(5), trouble("ended", 6))]
+    assert told(*runs) == without(3)
+    assert told(*runs, (without(3), None)) == Finished(((frozenset({3}), trouble("ended", 6)),))
+
+
 @pytest.mark.parametrize("kind", ["given", "killed", "grading"])
 @pytest.mark.parametrize("cell", [4, None])
 def test_what_the_machine_can_have_done_is_run_again_as_it_was(kind: Kind, cell: int | None):

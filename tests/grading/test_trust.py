@@ -24,7 +24,7 @@ from tests.grading.tiny_course import (
     settings,
     submit,
 )
-from tests.grading.trust_course import BREAKS, GIVEN_2, SLIPS, answered, source
+from tests.grading.trust_course import BOMB, BREAKS, GIVEN_2, RIGHT, SLIPS, answered, source
 
 
 def grade(root: Path, *students: str, force: bool = False, **grading: Any) -> list[str]:
@@ -56,6 +56,8 @@ def _root(made: Path, tmp_path: Path) -> Path:
     subprocess.run(["cp", "-a", made, tmp_path / "course"], check=True)
     return tmp_path / "course"
 
+
+LOGITLAB = (sys.executable, "-c", "from hub.cli import main; main()")
 
 BOTH = pytest.mark.parametrize("tests", ["apart", "together"])
 
@@ -89,6 +91,15 @@ def test_who_breaks_a_given_cell_gets_the_points_of_the_rest_and_a_sentence(
     grade(root, tests=tests)
     assert points(root) == 3
     assert "cell 4 of the notebook" in report(root).lower()
+
+
+@BOTH
+def test_a_cell_that_ends_the_process_a_moment_later_costs_no_other(root: Path, tests: str) -> None:
+    wait = f"{RIGHT['f2']}\nimport time\ntime.sleep(1)"
+    again = f"{RIGHT['f3']}\nimport time\ntime.sleep(1)"
+    submit(root, "alice", answered(root, own={"f1_test": BOMB}, f2=wait, f3=again))
+    grade(root, tests=tests)
+    assert points(root) == 3
 
 
 def test_a_file_that_hides_a_library_does_not_keep_the_old_points(root: Path) -> None:
@@ -171,7 +182,7 @@ def test_the_command_says_so_with_its_exit_status(flagged: Path, flag: Path) -> 
     root = flagged
     (root / "course.yaml").write_text("course: {id: tiny}\n")
     submit(root, "alice", answered(root))
-    command = [sys.executable, "-m", "hub.cli", "autograde", ASSIGNMENT, "--course", str(root)]
+    command = [*LOGITLAB, "autograde", ASSIGNMENT, "--course", str(root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     flag.touch()

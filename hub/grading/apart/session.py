@@ -210,7 +210,10 @@ class Pair:
     def _outputs(self, kind: str, answer: dict[str, Any]) -> list[dict[str, Any]]:
         if kind == "test":
             return [error(*answer["error"])] if answer["error"] else []
-        return [] if answer["outputs"] is None else parsed(answer["outputs"])
+        if answer["outputs"] is not None:
+            return parsed(answer["outputs"])
+        ran = answer["alive"] and not answer["slow"]
+        return [error("BadOutput", "the outputs of this cell could not be taken")] if ran else []
 
     def _ask(self, kind: str, payload: tuple, seconds: float) -> dict[str, Any] | None:
         """T's answer, or None if it gives none."""

@@ -66,7 +66,7 @@ class Trusted:
         self._names = vars(self._module)
         self._names["display"] = lambda *args, **kwargs: None
         sys.modules["__main__"] = self._module
-        self._failed_given: list[str] = []
+        self._failed_given: list[tuple[str, str]] = []  # names of cells, and their errors
 
     def do_start(self, seconds: float) -> dict[str, Any]:
         """Wait until S answers."""
@@ -86,7 +86,7 @@ class Trusted:
         failed_before = len(self._failed_given)
         answer = self._in_student(text, number, stores, seconds, name)
         if len(self._failed_given) > failed_before:
-            answer["given"] = self._failed_given[-1]
+            answer["given"] = self._failed_given[-1][1]
         for stored in stores:
             if stored in self._names:
                 self._conversation.give(stored, self._names[stored])
@@ -114,8 +114,8 @@ class Trusted:
         answer = self._answer()
         answer["slow"] = isinstance(error, TooSlow)
         if error is not None:
-            for failed in self._failed_given:
-                error.add_note(failed)
+            for failed, why in self._failed_given:
+                error.add_note(f"the given cell {failed} had failed in the trusted process: {why}")
             error.add_note(f"random numbers of this run: seed {seed}")
             answer["error"] = rendered(error)
         return answer
@@ -166,10 +166,7 @@ class Trusted:
             with self._alarm():
                 exec(compiled(name, text), self._names)
         except BaseException as error:
-            self._failed_given.append(
-                f"the given cell {name} had failed in the trusted process: "
-                f"{type(error).__name__}: {error}"
-            )
+            self._failed_given.append((name, f"{type(error).__name__}: {error}"[:300]))
 
     def _look_up(self, wanted: list[str], classes: list[str]) -> None:
         """Bind the student's names afresh: copies of data, handles of anything else."""
