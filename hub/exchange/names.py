@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from hub.exchange.errors import InvalidName
 
@@ -143,6 +144,20 @@ def check_path(path: str) -> str:
     if fault is not None:
         raise InvalidName(f"The path {path!r} {fault}.", "Rename the file or take it out.")
     return path
+
+
+def composed(files: Mapping[str, Path]) -> dict[str, Path]:
+    """`files` by names in Unicode's composed form; some systems give them decomposed.
+
+    Raises InvalidName for two that differ in nothing else.
+    """
+    found: dict[str, str] = {}
+    for path in files:
+        name = unicodedata.normalize("NFC", path)
+        if name in found:
+            raise _collision(path, found[name])
+        found[name] = path
+    return {name: files[path] for name, path in found.items()}
 
 
 def check_paths(paths: Iterable[str]) -> list[str]:

@@ -23,7 +23,7 @@ from traitlets import Dict, Enum, Float, Integer, Unicode
 
 from hub.grading.execute import Limits, Tests, files_below
 from hub.grading.executed import ExecutedFolder, Job
-from hub.grading.manual import fingerprints
+from hub.grading.manual import fingerprints, questions
 from hub.grading.rebuild import rebuild
 from hub.grading.reference import Reference, can_fake
 from hub.grading.released import not_released
@@ -54,6 +54,11 @@ class SubmissionExporter(NotebookExporter):
         """What the notebook that was graded before held, see `hub.grading.manual`."""
         return self._earlier.get((student, notebook), {})
 
+    def asked(self, assignment: str, notebook: str) -> dict[str, list[Any]]:
+        """The released questions that are graded by hand."""
+        coursedir = cast(BaseConverter, self.parent).coursedir
+        return questions(released_notebook(coursedir, assignment, notebook))
+
     def from_filename(
         self, filename: str, resources: Resources | None = None, **kw: Any
     ) -> tuple[Any, Resources]:
@@ -81,8 +86,9 @@ def _earlier_fingerprints(converter: Autograde) -> dict[tuple[str, str], dict[st
     for submitted in (path for paths in converter.assignments.values() for path in paths):
         assignment, student, name = _names(converter.init_single_notebook_resources(submitted))
         graded = course_path(converter.coursedir, "autograded", assignment, name, student)
-        with suppress(OSError, ValueError, KeyError, nbformat.ValidationError):
-            found[student, name] = fingerprints(nbformat.read(graded, as_version=4))
+        with suppress(OSError, ValueError, KeyError, nbformat.ValidationError, NotReleased):
+            asked = questions(released_notebook(converter.coursedir, assignment, name))
+            found[student, name] = fingerprints(nbformat.read(graded, as_version=4), asked)
     return found
 
 

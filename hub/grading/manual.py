@@ -58,15 +58,16 @@ class Memory:
 class SaveGrades(SaveAutoGrades):
     """nbgrader's SaveAutoGrades, after which the manual grades of unchanged answers stand.
 
-    Its parent is the exporter that knows what stood in the notebooks graded before
-    (`earlier_fingerprints`), for grades that are older than what is remembered here.
+    Its parent is the exporter, which knows what was asked (`asked`) and what stood in the
+    notebooks graded before (`earlier_fingerprints`): some grades are older than what is remembered
+    here.
     """
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         names = resources["nbgrader"]
-        met = fingerprints(nb)
+        met = fingerprints(nb, self.parent.asked(names["assignment"], names["notebook"]))
         earlier = self.parent.earlier_fingerprints(names["student"], names["notebook"])
         with Gradebook(names["db_url"]) as gradebook:
             graded = _graded(gradebook, _grades(gradebook, names), earlier)
@@ -76,10 +77,27 @@ class SaveGrades(SaveAutoGrades):
         return nb, resources
 
 
-def fingerprints(notebook: NotebookNode) -> dict[str, str]:
+def questions(released: NotebookNode) -> dict[str, list[Any]]:
+    """The text cells directly before each answer that is graded by hand. Pure.
+
+    released: the notebook that students were given; in theirs such cells can be edited.
+    """
+    found: dict[str, list[Any]] = {}
+    asked: list[Any] = []
+    for cell in released.cells:
+        if is_grade(cell) and is_solution(cell):
+            found[cell.metadata.nbgrader.grade_id] = asked
+        given_text = cell.cell_type == "markdown" and not (is_solution(cell) or is_task(cell))
+        asked = [*asked, _text(cell)] if given_text else []
+    return found
+
+
+def fingerprints(notebook: NotebookNode, asked: Mapping[str, list[Any]]) -> dict[str, str]:
     """For each graded cell and task of an autograded notebook, what its grade is given for. Pure.
 
-    - a question graded by hand: its answer, and its released text and points;
+    asked: the released questions, by grade id.
+
+    - a question graded by hand: its answer, what was asked, and its points;
     - a task: its text and points, and the cells after it that the student added;
     - a test: its text, points and automatic score, and the answers it judges. Somebody may have
       put another score in place of the automatic one.
@@ -98,7 +116,7 @@ def fingerprints(notebook: NotebookNode) -> dict[str, str]:
         task = name if is_task(cell) else None
         own = [_text(cell), marks.get("points"), marks.get("checksum")]
         if task or (is_grade(cell) and is_solution(cell)):
-            parts[name] = own
+            parts[name] = [*own, asked.get(name)]
         elif is_solution(cell):
             answers, tested = [*([] if tested else answers), _text(cell)], False
         elif is_grade(cell):

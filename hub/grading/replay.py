@@ -92,9 +92,9 @@ def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | F
     if checked and last is checked[-1]:
         return _after_check(history, cells)
     if trouble is None:
-        return Finished(blamed(history, cells))
+        return Finished(blamed(history))
     if any(check.got_past(trouble.cell) for check in checked) and trouble.cell in cells.given:
-        return Finished(blamed(history, cells))  # the check's run counts from there on
+        return Finished(blamed(history))  # the check's run counts from there on
     exhausted = _replays(history) >= MOST_REPLAYS
     unsure = trouble.kind in NOT_SURELY_THE_STUDENTS or _is_given(trouble, cells)
     if unsure and not exhausted and not _happened_before(history):
@@ -102,7 +102,7 @@ def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | F
     if unsure and not checked and not _is_killed_answer(trouble, cells):
         return Attempt(last.attempt.left_out | _suspects(trouble, cells), files=False)
     if exhausted or trouble.cell is None:
-        return Finished(blamed(history, cells), trouble)
+        return Finished(blamed(history), trouble)
     return _without_the_guilty(history, trouble.cell, cells)
 
 
@@ -130,12 +130,12 @@ def _after_check(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade 
         assert check.trouble is not None
         return CannotGrade(check.trouble)
     if _replays(history) >= MOST_REPLAYS or cell is None:
-        return Finished(blamed(history, cells), check.trouble)
+        return Finished(blamed(history), check.trouble)
     if not _is_given(asked.trouble, cells):
         return Attempt(asked.attempt.left_out | {cell})
     suspects = _suspects(asked.trouble, cells)
     if not suspects:  # nothing but the student's files
-        return Finished(blamed(history, cells), check.trouble)
+        return Finished(blamed(history), check.trouble)
     fewer = suspects & cells.own or frozenset(sorted(suspects)[-1:])
     return Attempt(asked.attempt.left_out | fewer)
 
@@ -170,7 +170,7 @@ def _replays(history: Sequence[Ran]) -> int:
     return sum(ran.attempt.files for ran in history) - 1
 
 
-def blamed(history: Sequence[Ran], cells: Cells) -> tuple[tuple[frozenset[int], Trouble], ...]:
+def blamed(history: Sequence[Ran]) -> tuple[tuple[frozenset[int], Trouble], ...]:
     """What was left out in the end, and the trouble it had made."""
     found: list[tuple[frozenset[int], Trouble]] = []
     for number, ran in enumerate(history[1:], 1):
@@ -183,4 +183,5 @@ def blamed(history: Sequence[Ran], cells: Cells) -> tuple[tuple[frozenset[int], 
             found.pop()  # fewer cells are to blame than were left out for the check
         if not found or found[-1][1] != asked.trouble:
             found.append((more, asked.trouble))
-    return tuple(found)
+    left_out = history[-1].attempt.left_out
+    return tuple((cells, why) for cells, why in found if cells & left_out or not cells)

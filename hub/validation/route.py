@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from nbgrader.server_extensions.validate_assignment import handlers as stock
 from tornado import web
+
+TOLD = "logitlab_told"  # key of a server's settings: the sentences of its last validation
 
 
 class ValidateHandler(stock.ValidateAssignmentHandler):
@@ -34,16 +37,30 @@ class ValidateHandler(stock.ValidateAssignmentHandler):
             stderr=asyncio.subprocess.PIPE,
         )
         answer, log = await process.communicate()
+        self.settings[TOLD] = []
         if process.returncode:
             last = log.decode(errors="replace").strip().rpartition("\n")[2]
             self.finish(json.dumps({"success": False, "value": last}))
         else:
+            self.settings[TOLD] = json.loads(answer)["value"].get("told", [])
             self.finish(answer)
+
+
+class ToldHandler(JupyterHandler):
+    """What the last validation had to tell, for our extension to show in nbgrader's dialog."""
+
+    @web.authenticated
+    def get(self) -> None:
+        self.finish({"told": self.settings.get(TOLD, [])})
 
 
 def add_handlers(server: Any) -> None:
     """Put our routes into a Jupyter server."""
     server.web_app.settings["root_dir"] = server.root_dir
     base = server.web_app.settings["base_url"]
-    routes = [("/assignments/validate", ValidateHandler), *stock.default_handlers[1:]]
+    routes = [
+        ("/assignments/validate", ValidateHandler),
+        ("/logitlab/validation", ToldHandler),
+        *stock.default_handlers[1:],
+    ]
     server.web_app.add_handlers(".*$", [(url_path_join(base, at), who) for at, who in routes])

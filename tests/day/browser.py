@@ -125,9 +125,11 @@ class StudentDesk(Desk):
         self.page.wait_for_timeout(500)
 
     def validate(self) -> str:
-        self.page.locator(".jp-NotebookPanel-toolbar >> text=Validate").first.click()
+        with self.page.expect_response(lambda answer: "logitlab/validation" in answer.url):
+            self.page.locator(".jp-NotebookPanel-toolbar >> text=Validate").first.click()
         dialog = self.page.locator(".jp-Dialog-content")
         dialog.wait_for()
+        self.page.wait_for_timeout(500)  # for what was answered to be in the dialog
         text = dialog.inner_text()
         self.picture("validated")
         dialog.get_by_role("button").last.click()

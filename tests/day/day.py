@@ -31,6 +31,8 @@ ESSAY = "A stripe alone proves nothing: <b>the impostor</b> has one too. I would
 # Passes the visible test of its exercise and fails the hidden one.
 HIDDEN_FAILURE = ("prev_token_score", "only the first row of the batch")
 WARNING = "import warnings\nwarnings.warn('only a warning, which costs nothing')\n"
+# alice also spoils a test of an exercise that she has right; the original is put back.
+SPOILT_TEST = {"repeated_tokens_test": "assert False"}
 CRASH = "import os\nos._exit(1)\n"
 
 
@@ -117,7 +119,7 @@ def _alice_works(day: Day, alice: StudentDesk) -> Iterator[str]:
     alice.save()
     person = Person(day.url, "alice", day.passwords["alice"])
     notebook = person.read_notebook(PATH)
-    write_answers(notebook, answers_of_alice())
+    write_answers(notebook, {**answers_of_alice(), **SPOILT_TEST})
     person.write_notebook(PATH, notebook)
     person.close()
     alice.open_notebook(PATH)

@@ -19,6 +19,7 @@ from nbgrader.server_extensions.assignment_list.handlers import AssignmentList
 from nbgrader.utils import parse_utc
 from traitlets.config import Config
 
+from hub.exchange import archive
 from hub.exchange.client import ExchangeCollect
 from hub.exchange.client.pending import RECEIPTS_FILE
 from hub.exchange.client.transport import HttpTransport
@@ -162,6 +163,39 @@ def test_the_time_of_a_submission_is_the_servers_and_nbgrader_reads_it(student, 
     text = instructor.path("submitted", "alice", ASSIGNMENT, "timestamp.txt").read_text()
     assert text == "2027-03-01 12:00:00.000000 UTC"
     assert parse_utc(text) == clock.now.replace(tzinfo=None)
+
+
+def test_a_file_name_with_a_decomposed_letter_is_sent_composed(student, store):
+    assert student.nbgrader("FetchAssignmentApp", ASSIGNMENT) == 0
+    student.path(ASSIGNMENT, "U\u0308bung.txt").write_text("mine")
+    assert student.nbgrader("SubmitApp", ASSIGNMENT) == 0
+    (submission,) = store.submissions(COURSE)
+    assert "\u00dcbung.txt" in sent(store, submission)
+    student.path(ASSIGNMENT, "\u00dcbung.txt").write_text("another")
+    assert student.nbgrader("SubmitApp", ASSIGNMENT) == 1, "two files cannot have one name"
+
+
+@pytest.mark.parametrize(
+    ("folder", "mark"), [("venv", "pyvenv.cfg"), ("env", "conda-meta/history")]
+)
+def test_an_environment_among_the_work_is_left_out_and_told(student, store, capsys, folder, mark):
+    assert student.nbgrader("FetchAssignmentApp", ASSIGNMENT) == 0
+    inside = student.path(ASSIGNMENT, "tools", folder)
+    (inside / "bin").mkdir(parents=True)
+    (inside / mark).parent.mkdir(exist_ok=True)
+    (inside / mark).write_text("")
+    (inside / "bin" / "python").symlink_to("/usr/bin/python3")
+    student.path(ASSIGNMENT, "tools", "notes.txt").write_text("mine")
+    assert student.nbgrader("SubmitApp", ASSIGNMENT) == 0
+    assert f"tools/{folder}/ is left out" in "".join(capsys.readouterr())
+    (submission,) = store.submissions(COURSE)
+    assert "tools/notes.txt" in sent(store, submission)
+    assert not any(folder in name.split("/") for name in sent(store, submission))
+
+
+def sent(store, submission) -> set[str]:
+    with open(store.blob_path(submission.sha256), "rb") as file:
+        return {member.path for member in archive.read(file, store.limits)}
 
 
 def test_a_receipt_is_shown_and_kept_in_the_home_folder(student, store, caplog):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 from nbgrader.api import Grade, Gradebook
 from nbgrader.apps import NbGraderAPI
 from sqlalchemy import text
@@ -18,6 +20,7 @@ from tests.grading.tiny_course import (
     answered,
     cell_named,
     course_config,
+    make_course,
     settings,
     source_notebook,
     submit,
@@ -59,6 +62,20 @@ def grade_of(course: Path, question: str = "why") -> Grade:
 
 def hand_in(course: Path, day: int, **answers: str) -> None:
     submit(course, "alice", answered(course, **answers), f"2027-01-{day:02} 10:00:00 UTC")
+
+
+def with_question(text: str) -> NotebookNode:
+    """The instructor's notebook with a question in the cell before the essay."""
+    source = source_notebook()
+    source.cells.insert(-1, new_markdown_cell(text, id="question"))
+    return source
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory, _alembic_on_path: None) -> Path:
+    root = tmp_path_factory.mktemp("asked") / "course"
+    make_course(root, source=with_question("Why?"))
+    return root
 
 
 @pytest.fixture
@@ -104,13 +121,19 @@ def test_a_changed_essay_waits_until_the_graded_one_is_back(graded: Path) -> Non
     assert WAITS not in graded_again(graded)
 
 
-def test_an_essay_waits_when_its_released_question_changed(graded: Path) -> None:
-    source = source_notebook()
-    cell_named(source, "why").metadata.nbgrader.points = 5
+@pytest.mark.parametrize("what", ["points", "question", "another cell"])
+def test_an_essay_waits_when_its_released_question_changed(graded: Path, what: str) -> None:
+    source = with_question("Why?")
+    if what == "points":
+        cell_named(source, "why").metadata.nbgrader.points = 5
+    elif what == "question":
+        source = with_question("Why, and since when?")
+    else:
+        cell_named(source, "square_test").source += "\nassert square(0) == 0"
     nbformat.write(source, graded / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
     api = NbGraderAPI(config=course_config(graded, TOGETHER))
     assert api.generate_assignment(ASSIGNMENT)["success"]
-    assert WAITS in graded_again(graded)
+    assert (WAITS in graded_again(graded)) == (what != "another cell")
 
 
 def test_a_score_put_in_the_place_of_a_tests_stands_until_the_answer_changes(graded: Path) -> None:

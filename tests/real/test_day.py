@@ -49,6 +49,10 @@ def test_validation_sees_the_failing_cells_and_not_the_hidden_tests(day):
     assert "only a warning" not in day.validation
 
 
+def test_validation_says_below_its_verdict_what_grading_will_put_right(day):
+    assert "`repeated_tokens_test` had been changed; the original was put back" in day.validation
+
+
 def test_the_late_submission_is_late_by_the_servers_clock(day):
     assert float(row(day, "bob")["seconds_late"]) > 0
     assert float(row(day, "alice")["seconds_late"]) == 0

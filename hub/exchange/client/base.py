@@ -103,10 +103,16 @@ class Exchange(ABCExchange):
         return Path(self.assignment_dir, *parts).absolute()
 
     def ignored(self) -> Callable[[str, os.DirEntry], bool]:
-        """What is never sent: hidden files, and what the course directory ignores."""
+        """What is never sent: hidden files, what the course directory ignores, and environments.
+
+        An environment is told, as somebody put it there on purpose.
+        """
         exclude, include = self.coursedir.ignore, self.coursedir.include
 
         def ignored(path: str, entry: os.DirEntry) -> bool:
+            if entry.is_dir(follow_symlinks=False) and _is_environment(Path(entry.path)):
+                self.log.warning("%s/ is left out: it holds installed packages, no work", path)
+                return True
             left_out = entry.name.startswith(".") or _matches(entry.name, exclude)
             if not left_out and not entry.is_dir(follow_symlinks=False):
                 left_out = not _matches(entry.name, include)
@@ -127,6 +133,12 @@ class Exchange(ABCExchange):
         except Refusal as refusal:
             message = str(refusal)
         self.fail(message)  # outside the handler, so that no chain of causes is shown
+
+
+def _is_environment(folder: Path) -> bool:
+    """Whether a folder was made by `python -m venv`, conda or npm."""
+    marks = (folder / "pyvenv.cfg", folder / "conda-meta")
+    return folder.name == "node_modules" or any(mark.exists() for mark in marks)
 
 
 def _matches(name: str, patterns: list[str]) -> bool:

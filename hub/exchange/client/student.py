@@ -11,7 +11,7 @@ from nbgrader.exchange.abc import ExchangeFetchAssignment as ABCExchangeFetchAss
 from nbgrader.exchange.abc import ExchangeFetchFeedback as ABCExchangeFetchFeedback
 from nbgrader.exchange.abc import ExchangeSubmit as ABCExchangeSubmit
 
-from hub.exchange import archive
+from hub.exchange import archive, names
 from hub.exchange.client.base import Exchange
 from hub.exchange.client.pending import RECEIPTS_FILE, Outbox, receipt_line
 from hub.exchange.client.remarks import leave, remarks, take
@@ -79,7 +79,7 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
     def copy_files(self) -> None:
         course, assignment = self.course(), self.coursedir.assignment_id
         earlier = self._send_waiting(course, assignment)
-        files = archive.files_in(self.src_path, self.ignored())
+        files = names.composed(archive.files_in(self.src_path, self.ignored()))
         told = remarks(files, self._released_notebooks(course, assignment, files))
         pending = self.outbox.pack(course, assignment, files, self.server_limits)
         with open(pending.path, "rb") as file:

@@ -1,9 +1,10 @@
 // A JupyterLab extension written by hand as a federated module, so that nothing has to be built.
 //
 // It adds launcher cards (assignments; the formgrader, in a browser tab of its own, since the hub
-// forbids framing it), saves open documents as soon as somebody turns to the assignment list, whose
-// Submit button reads files from disk, and says what is odd about a submission. What to show comes from labconfig/page_config.json,
-// written by hub/configure/jupyterlab.py.
+// forbids framing it), saves open documents as soon as somebody turns to the assignment list,
+// whose Submit button reads files from disk, says what is odd about a submission, and adds to
+// nbgrader's dialog of a validation what was repaired. What to show comes from
+// labconfig/page_config.json, written by hub/configure/jupyterlab.py.
 (() => {
   const ASSIGNMENT_LIST = "nbgrader:open-assignment-list";
   const LIST = "#nbgrader-assignment-list";
@@ -89,6 +90,30 @@
     }, true);
   }
 
+  // nbgrader's dialog of a validation has no room for what was repaired or stopped; the route of
+  // hub/validation keeps it until the dialog is there.
+  async function tellUnder(verdict) {
+    const { ServerConnection } = await provided("@jupyterlab/services");
+    const settings = ServerConnection.makeSettings();
+    const url = `${settings.baseUrl}logitlab/validation`;
+    const answer = await ServerConnection.makeRequest(url, {}, settings);
+    if (!answer.ok) return;
+    for (const sentence of (await answer.json()).told) {
+      const line = document.createElement("p");
+      line.textContent = sentence;
+      verdict.append(line);
+    }
+  }
+
+  function watchForVerdicts() {
+    new MutationObserver(records => {
+      for (const node of records.flatMap(record => [...record.addedNodes])) {
+        const verdict = node.querySelector?.(".jp-Dialog-content [class*='validation-']");
+        if (verdict) void tellUnder(verdict);
+      }
+    }).observe(document.body, { childList: true });
+  }
+
   // Somebody who has nothing open starts at the assignments rather than at an empty launcher.
   async function openFirst(app) {
     await app.restored;
@@ -100,6 +125,7 @@
 
   function activate(app, launcher, palette, icon) {
     const places = { launcher, palette, icon };
+    watchForVerdicts();
     const formgrader = pageOption("logitlabFormgrader");
     if (formgrader) {
       addCard(app, places, "logitlab:formgrader", "Formgrader",
