@@ -119,8 +119,8 @@ def run(notebook: NotebookNode) -> list[str]:
                 exec(cell.source, namespace)
             except Exception:
                 continue
-            if (name_of(cell) or "").endswith("_test"):
-                passed.append(name_of(cell))
+            if (name := name_of(cell)) and name.endswith("_test"):
+                passed.append(name)
     return passed
 
 
