@@ -255,12 +255,11 @@ class _Matching:
             own = slot is None or (slot.is_open and not slot.untouched(cell.text))
             if cell.kind == "code" and own and cell.text.strip() not in self.given_texts:
                 for name in bound_names(cell.text):
-                    # An answer that belongs to this name is no answer to another exercise.
-                    if slot is None or self.owner_of_name.get(name) != slot.name:
-                        defined[name].append(index)
+                    defined[name].append(index)
         for name, index in self.result.chosen.items():
             slot = self.by_name[name]
             names = bound_names(slot.text)
+            # Where another exercise asks for the same name, its answer is none to this one.
             alone = all(self.owner_of_name.get(bound) == name for bound in names)
             if not (slot.is_open and not slot.by_hand and names and alone):
                 continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -173,7 +173,8 @@ def _conflict(root: Path) -> bytes:
 
 
 # What is submitted, and the points by tests that it is worth.
-HONEST = {
+Submitted = dict[str, tuple[Callable[[Path], NotebookNode | bytes], int]]
+HONEST: Submitted = {
     "conflict": (_conflict, 5),
     "copies": (_copies, 5),
     "essay_beside": (_essay_beside, 5),
@@ -186,7 +187,7 @@ HONEST = {
     "no_names": (_without_names, 5),
     "stray_bytes": (_stray_bytes, 5),
 }
-CHEATS = {
+CHEATS: Submitted = {
     "all_deleted": (_nothing_done_and_deleted, 0),
     "escapes": (_escapes, 5),
     "flood_of_cells": (_flood_of_cells, 5),

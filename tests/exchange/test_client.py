@@ -22,6 +22,7 @@ from traitlets.config import Config
 from hub.exchange import archive
 from hub.exchange.client import ExchangeCollect
 from hub.exchange.client.pending import RECEIPTS_FILE
+from hub.exchange.client.remarks import take
 from hub.exchange.client.transport import HttpTransport
 from tests.exchange.samples import ASSIGNMENT, COURSE, key, notebook, release
 from tests.gradebooks import empty_gradebook
@@ -437,6 +438,78 @@ def test_strict_refuses_when_a_released_notebook_is_missing(student, store, caps
     assert student.nbgrader("SubmitApp", ASSIGNMENT, "--strict") == 1
     assert store.submissions(COURSE) == []
     assert student.nbgrader("SubmitApp", ASSIGNMENT) == 0
+
+
+CUT_OFF = json.dumps(NOTEBOOK)[:-20]
+CONFLICT = "\n".join(
+    ["{", "<<<<<<< HEAD", '"cells": [],', "=======", '"cells": 3', ">>>>>>> anna", '"nbformat": 4}']
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (CUT_OFF, "its JSON breaks off or is damaged"),
+        (
+            CONFLICT,
+            "markers of a git conflict (`<<<<<<< HEAD` in line 2, `>>>>>>> anna` in line 6)",
+        ),
+        (json.dumps(NOTEBOOK) + "\n}}", "2 stray characters stand after the notebook"),
+    ],
+)
+def test_a_damaged_notebook_is_taken_and_the_student_is_told_at_once(
+    student, store, capsys, text, words
+):
+    student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
+    student.path(ASSIGNMENT, "induction-heads.ipynb").write_text(text)
+    assert student.nbgrader("SubmitApp", ASSIGNMENT) == 0
+    assert len(store.submissions(COURSE)) == 1
+    told = capsys.readouterr().err
+    assert "`induction-heads.ipynb`: " in told and words in told
+
+
+def test_what_cannot_be_read_at_all_is_said_to_score_nothing(student, store, capsys):
+    student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
+    student.path(ASSIGNMENT, "induction-heads.ipynb").write_text(CUT_OFF)
+    student.nbgrader("SubmitApp", ASSIGNMENT)
+    told = capsys.readouterr().err
+    assert "nothing in it can be graded: open it, repair it and submit again" in told
+
+
+def test_a_notebook_under_another_name_is_said_at_submission(student, store, capsys):
+    student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
+    folder = student.path(ASSIGNMENT)
+    (folder / "induction-heads.ipynb").rename(folder / "induction-heads (1).ipynb")
+    assert student.nbgrader("SubmitApp", ASSIGNMENT) == 0
+    told = capsys.readouterr().err
+    assert "`induction-heads.ipynb` is not in the submission." in told
+    assert "If `induction-heads (1).ipynb` is it, it will be found by its cells" in told
+
+
+def test_the_remarks_on_a_submission_wait_for_the_dialog_once(student, store):
+    student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
+    student.path(ASSIGNMENT, "induction-heads.ipynb").write_text(CUT_OFF)
+    state = student.path(".logitlab", "exchange")
+    with student.being():
+        assert student.assignment_list().submit_assignment(COURSE, ASSIGNMENT) == {"success": True}
+    assert any("JSON breaks off" in sentence for sentence in take(state) or [])
+    assert take(state) is None
+    student.edit("whole again")
+    student.nbgrader("SubmitApp", ASSIGNMENT)
+    assert take(state) == []
+
+
+def test_feedback_on_a_notebook_under_another_name_is_found(student, instructor):
+    student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
+    folder = student.path(ASSIGNMENT)
+    (folder / "induction-heads.ipynb").rename(folder / "mine.ipynb")
+    student.nbgrader("SubmitApp", ASSIGNMENT)
+    instructor.nbgrader("CollectApp", ASSIGNMENT)
+    make_feedback(instructor)
+    instructor.nbgrader("ReleaseFeedbackApp", ASSIGNMENT)
+    assert submissions(student)[0]["has_exchange_feedback"]
+    student.nbgrader("FetchFeedbackApp", ASSIGNMENT)
+    assert submissions(student)[0]["has_local_feedback"]
 
 
 def test_fetch_does_not_overwrite_but_replaces_what_is_missing(student, instructor):

@@ -205,7 +205,64 @@ def test_what_cannot_be_read_is_replaced_by_the_release_and_told(
     assert "submit it again" in problems[0]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def lines_of(notebook: NotebookNode) -> list[str]:
+    return json.dumps(notebook, indent=1).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (b"", b"}", "1 stray character stands after the notebook in the file (`}`)"),
+        (b"", b"\n" + b"x" * 5_000, "5,000 stray characters stand after"),
+        (b"$ cat w1.ipynb\n", b"", "14 stray characters stand before"),
+        (b"", b"\0" * 4096, None),
+    ],
+)
+def test_a_whole_notebook_with_stray_bytes_around_it_is_read_and_it_is_said(
+    released: NotebookNode, before: bytes, after: bytes, words: str | None
+) -> None:
+    rebuilt, problems = rebuild(before + as_bytes(answered(released)) + after, released)
+    assert rebuilt.cells[2].source == ANSWER
+    assert [words in problem for problem in problems if words] == [True] * bool(words)
+
+
+def test_of_a_git_conflict_the_side_that_is_a_whole_notebook_is_read(
+    released: NotebookNode,
+) -> None:
+    lines = lines_of(answered(released))
+    place = next(n for n, line in enumerate(lines) if "return 1" in line)
+    wrong = lines[place].replace("return 1", "return 2")
+    for upper, lower in ((lines[place], wrong), ('"broken', lines[place])):
+        conflict = ["<<<<<<< HEAD", upper, "||||||| base", "=======", lower, ">>>>>>> b/anna"]
+        text = "\n".join([*lines[:place], *conflict, *lines[place + 1 :]])
+        rebuilt, (told,) = rebuild(text.encode(), released)
+        assert rebuilt.cells[2].source == ANSWER
+        assert f"(`<<<<<<< HEAD` in line {place + 1}, `>>>>>>> b/anna` in line" in told
+        assert ("upper side" if upper != '"broken' else "lower side") in told
+
+
+def test_markers_that_were_left_over_are_left_out(released: NotebookNode) -> None:
+    lines = lines_of(answered(released))
+    text = "\n".join([*lines[:3], ">>>>>>> anna", *lines[3:], "<<<<<<< HEAD"])
+    rebuilt, _ = rebuild(text.encode(), released)
+    assert rebuilt.cells[2].source == ANSWER
+
+
+def test_a_marker_inside_an_answer_is_said(released: NotebookNode) -> None:
+    submitted = answered(released)
+    submitted.cells[2].source = f"<<<<<<< local\n{ANSWER}"
+    _, problems = rebuild(as_bytes(submitted), released)
+    assert problems == ["Cell 3 holds a marker of a git conflict: `<<<<<<< local`."]
+
+
+def test_bytes_that_are_no_characters_are_read_and_said(released: NotebookNode) -> None:
+    submitted = as_bytes(answered(released)).replace(b"Your answer", b"F\xfcr")
+    rebuilt, problems = rebuild(submitted, released)
+    assert rebuilt.cells[4].source == "F\ufffdr"
+    assert "Some characters of the file are damaged or not Unicode" in problems[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_a_byte_order_mark_does_no_harm(released: NotebookNode, encoding: str) -> None:
     text = json.dumps(answered(released), ensure_ascii=False)
     rebuilt, problems = rebuild(text.encode(encoding), released)

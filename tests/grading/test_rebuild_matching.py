@@ -119,8 +119,7 @@ def run(notebook: NotebookNode) -> list[str]:
                 exec(cell.source, namespace)
             except Exception:
                 continue
-            name = name_of(cell) or ""
-            if name.endswith("_test"):
+            if (name := name_of(cell)) and name.endswith("_test"):
                 passed.append(name)
     return passed
 
