@@ -1,20 +1,27 @@
 """nbgrader's formgrader with what it shows put right: its own extension, at its own hooks.
 
 Formulas are MathML already (`hub.grading.sanitise`), so its pages get no MathJax; students without
-a name go by their user name; its logs are for people who grade; and no file that a student handed
-in runs anything.
+a name go by their user name; its logs are for people who grade; no file that a student handed in
+runs anything; names are text, whatever is in them; and without containers it says what is not
+protected.
 """
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 from nbgrader.server_extensions.formgrader.handlers import SubmissionFilesHandler, template_path
 from tornado.ioloop import PeriodicCallback
 from traitlets.config import Config
+
+from hub.grading.landlock import landlock_version, said
+from hub.grading.remote import EXECUTOR
 
 IDLE_SECONDS = 60
 PAGES = Path(__file__).parent / "grading" / "pages"
@@ -29,6 +36,19 @@ class SubmittedFile(SubmissionFilesHandler):
         return "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
 
 
+class TheirPages(FileSystemLoader):
+    """nbgrader's templates, for an environment that escapes: what they put into strings of a
+    script is JSON instead, since names in scripts are no HTML."""
+
+    IN_SCRIPT = re.compile(r'var (\w+) = "\{\{ (\w+) \}\}";')
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        text, path, fresh = super().get_source(environment, template)
+        return self.IN_SCRIPT.sub(r"var \1 = {{ \2 | tojson }};", text), path, fresh
+
+
 class CourseFormgrader(FormgradeExtension):
     """The formgrader, with our templates before nbgrader's."""
 
@@ -39,11 +59,15 @@ class CourseFormgrader(FormgradeExtension):
 
     def init_tornado_settings(self, webapp: Any) -> None:
         super().init_tornado_settings(webapp)
-        theirs = FileSystemLoader(template_path)
+        theirs = TheirPages(template_path)
         ours = FileSystemLoader(PAGES / "formgrader")
         # A page of ours extends "nbgrader/…", the page whose name it has.
         loader = ChoiceLoader([ours, theirs, PrefixLoader({"nbgrader": theirs})])
-        webapp.settings["nbgrader_jinja2_env"].loader = loader
+        environment: Environment = webapp.settings["nbgrader_jinja2_env"]
+        environment.loader, environment.autoescape = loader, True
+        environment.globals["protection"] = (
+            "" if os.environ.get(EXECUTOR) else said(landlock_version())
+        )
 
     def init_handlers(self, webapp: Any) -> None:
         super().init_handlers(webapp)
