@@ -2,7 +2,8 @@
 
 Formulas are MathML already (`hub.grading.sanitise`), so its pages get no MathJax; students without
 a name go by their user name; its logs are for people who grade; no file that a student handed in
-runs anything; and its Autograde button goes the way of `logitlab autograde`.
+runs anything; names are text, whatever is in them; without containers it says what is not
+protected; and its Autograde button goes the way of `logitlab autograde`.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, FileSystemLoader, PrefixLoader
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from nbgrader.server_extensions.formgrader.apihandlers import AutogradeHandler
 from nbgrader.server_extensions.formgrader.base import check_notebook_dir, check_xsrf
 from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
@@ -23,6 +27,8 @@ from tornado.ioloop import PeriodicCallback
 from traitlets.config import Config
 
 from hub.grading.batch import BatchError, autograde
+from hub.grading.landlock import landlock_version, said
+from hub.grading.remote import EXECUTOR
 
 IDLE_SECONDS = 60
 PAGES = Path(__file__).parent / "grading" / "pages"
@@ -71,6 +77,19 @@ def _graded(config: Config, assignment: str, student: str) -> dict[str, Any]:
     return {"success": done, "log": "\n".join(lines)}
 
 
+class TheirPages(FileSystemLoader):
+    """nbgrader's templates, for an environment that escapes: what they put into strings of a
+    script is JSON instead, since names in scripts are no HTML."""
+
+    IN_SCRIPT = re.compile(r'var (\w+) = "\{\{ (\w+) \}\}";')
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        text, path, fresh = super().get_source(environment, template)
+        return self.IN_SCRIPT.sub(r"var \1 = {{ \2 | tojson }};", text), path, fresh
+
+
 class CourseFormgrader(FormgradeExtension):
     """The formgrader, with our templates before nbgrader's."""
 
@@ -81,11 +100,15 @@ class CourseFormgrader(FormgradeExtension):
 
     def init_tornado_settings(self, webapp: Any) -> None:
         super().init_tornado_settings(webapp)
-        theirs = FileSystemLoader(template_path)
+        theirs = TheirPages(template_path)
         ours = FileSystemLoader(PAGES / "formgrader")
         # A page of ours extends "nbgrader/…", the page whose name it has.
         loader = ChoiceLoader([ours, theirs, PrefixLoader({"nbgrader": theirs})])
-        webapp.settings["nbgrader_jinja2_env"].loader = loader
+        environment: Environment = webapp.settings["nbgrader_jinja2_env"]
+        environment.loader, environment.autoescape = loader, True
+        environment.globals["protection"] = (
+            "" if os.environ.get(EXECUTOR) else said(landlock_version())
+        )
 
     def init_handlers(self, webapp: Any) -> None:
         super().init_handlers(webapp)

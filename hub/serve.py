@@ -29,6 +29,7 @@ from hub.contents import enrol
 from hub.course_folder import CourseFolder
 from hub.exchange.errors import Refusal
 from hub.exchange.store import Store
+from hub.grading.landlock import landlock_version, said
 from hub.install.state import notebook_progress, notebook_ready
 from hub.people import reconcile
 from hub.roster.merge import everybody
@@ -199,6 +200,7 @@ def _welcome(folder: CourseFolder, ports: Ports, ways_in: list[str]) -> Iterator
     yield ""
     yield f"  Course folder: {folder.root}"
     yield "  Every student's server runs under your account here: for people who trust each other."
+    yield f"  {said(landlock_version())}"
     yield ""
 
 

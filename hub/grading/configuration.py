@@ -48,7 +48,7 @@ def _update_autograde(c: Config, settings: Settings) -> None:
 
 def _update_pages(c: Config) -> None:
     # The formgrader's page of a submission is nbconvert's HTMLExporter with these on top.
-    c.HTMLExporter.preprocessors = [f"{FEEDBACK}.Sanitise"]
+    c.HTMLExporter.preprocessors = [f"{FEEDBACK}.Sanitise", f"{FEEDBACK}.SafeNames"]
     c.HTMLExporter.filters = {"highlight_code": "hub.grading.sanitise.highlighted"}
     c.GenerateFeedback.exporter_class = f"{FEEDBACK}.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from traitlets import Bool, List, Unicode
 
 from hub.grading.autograde import OURS
 from hub.grading.hidden import hide_tests
+from hub.grading.outputs import clean_text
 from hub.grading.sanitise import safe_markdown, sanitise
 
 Resources = dict[str, Any]
@@ -44,6 +46,24 @@ class Sanitise(_Step):
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         return sanitise(nb), resources
+
+
+class SafeNames(_Step):
+    """Makes the names that the formgrader's page of a submission shows text, wherever it puts them:
+    nbgrader's template has them in HTML, in attributes and in strings of a script, unescaped."""
+
+    names = ("first_name", "last_name", "student", "assignment_id", "notebook_id", "notebook_path")
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        for name in self.names:
+            if resources.get(name):
+                resources[name] = _escaped(str(resources[name]))
+        return nb, resources
+
+
+def _escaped(name: str) -> str:
+    line = " ".join(clean_text(name).split("\n"))
+    return html.escape(line).replace("\\", "&#92;")
 
 
 class Summarise(_Step):

@@ -79,6 +79,16 @@ def not_protected(version: int) -> list[str]:
 _ENDING = "end the processes that grade"
 
 
+def said(version: int) -> str:
+    """The same in a sentence, for whoever starts a server without containers or grades there."""
+    if lacks := not_protected(version):
+        return (
+            f"Not protected here: graded code can {' and '.join(lacks)} "
+            "(Linux from 6.12, with Landlock, forbids it)."
+        )
+    return "Graded code is kept to its own folder, and signals no other process."
+
+
 def close_scopes() -> None:
     """No abstract socket and no signal leads out of what this process starts from now on.
 

@@ -220,12 +220,12 @@ class _Kept:
     def _display(self, kind: str, raw: dict[str, Any]) -> Output | None:
         if not isinstance(raw.get("data"), dict):
             return None
-        output: Output = {"output_type": kind, "data": self._bundle(raw["data"]), "metadata": {}}
+        data = self._bundle(raw["data"])
+        output: Output = {"output_type": kind, "data": data, "metadata": {}}
         if kind == "execute_result":
             count = raw.get("execution_count")
             output["execution_count"] = count if isinstance(count, int) else None
-            # nbgrader reads this key of every result of a test cell.
-            output["data"].setdefault("text/plain", "")
+            data.setdefault("text/plain", "")  # nbgrader reads it of every result of a test cell
         return output
 
     def _bundle(self, data: dict[Any, Any]) -> dict[str, Any]:

@@ -13,19 +13,25 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, SubmittedNotebook
+from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from hub.configure.jupyterlab import GRADER_CSP
 from hub.grading.batch import autograde
 from hub.grading.sanitise import PATIENCE_SECONDS, highlighted, sanitise
 from hub.serve import free_port
+from tests.day.browser import PATIENCE, chromium, launched
 from tests.grading.conftest import pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, NOTEBOOK, answered, course_config, submit
 
@@ -82,17 +88,9 @@ FILES = {
 }
 
 
-@pytest.fixture(name="formgrader", scope="module")
-def _formgrader(
-    pristine: Path,  # noqa: F811
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[httpx.Client]:
-    """A formgrader of a course in which a student has handed in the FILES too."""
-    root = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("pages") / "course"))
-    folder = submit(root, "mallory", answered(root))
-    for name, text in FILES.items():
-        (folder / name).write_text(text)
-    list(autograde(root, ASSIGNMENT, config=course_config(root)))
+@contextmanager
+def _served(root: Path) -> Iterator[httpx.Client]:
+    """The formgrader of a course folder."""
     port = free_port()
     headers = {"Content-Security-Policy": GRADER_CSP}
     chosen = root / "jupyter_server_config.py"
@@ -101,6 +99,8 @@ def _formgrader(
         f"c.ServerApp.tornado_settings = {{'headers': {headers}}}\n"
         f"c.CourseDirectory.root = {str(root)!r}\n"
         "c.CourseDirectory.course_id = 'tiny'\n"
+        "c.HTMLExporter.preprocessors = "
+        f"{course_config(root).HTMLExporter.preprocessors}\n"
     )
     server = subprocess.Popen(
         [
@@ -123,13 +123,32 @@ def _formgrader(
                     break
                 except httpx.HTTPError:
                     time.sleep(0.5)
-            with Gradebook(f"sqlite:///{root / 'gradebook.db'}", "tiny") as gradebook:
-                found = gradebook.find_submission_notebook(NOTEBOOK, ASSIGNMENT, "mallory")
-                http.base_url = http.base_url.join(f"/formgrader/submissions/{found.id}/")
             yield http
         finally:
             server.terminate()
             server.wait()
+
+
+def _gradebook(root: Path) -> Gradebook:
+    return Gradebook(f"sqlite:///{root / 'gradebook.db'}", "tiny")
+
+
+@pytest.fixture(name="formgrader", scope="module")
+def _formgrader(
+    pristine: Path,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[httpx.Client]:
+    """A formgrader of a course in which a student has handed in the FILES too."""
+    root = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("pages") / "course"))
+    folder = submit(root, "mallory", answered(root))
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    list(autograde(root, ASSIGNMENT, config=course_config(root)))
+    with _served(root) as http:
+        with _gradebook(root) as gradebook:
+            found = gradebook.find_submission_notebook(NOTEBOOK, ASSIGNMENT, "mallory")
+            http.base_url = http.base_url.join(f"/formgrader/submissions/{found.id}/")
+        yield http
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -142,3 +161,84 @@ def test_no_file_that_a_student_handed_in_runs_in_the_formgrader(
     assert "sandbox" in policy  # without allow-scripts and allow-same-origin
     assert "default-src 'none'" in policy
     assert not re.search(r"script-src|allow-", ";".join(policy))
+
+
+# As a name of a person it may hold anything, as one of a file no slash.
+SHORT = """<img src=x onerror=window.ran=1>"';window.ran=1//\\"""
+NAME = f"{SHORT}</script><script>window.ran=1</script>"
+FILE_NAME = SHORT.replace("/", "")
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """A formgrader open in a browser, and the address of a submission of the student NAME."""
+
+    page: Page
+    url: str
+    submission: str
+
+
+@pytest.fixture(name="reviewed", scope="module")
+def _reviewed(
+    pristine: Path,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Reviewed]:
+    if chromium() is None:
+        pytest.skip("no Chromium")
+    root = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("names") / "course"))
+    for student in ("mallory", FILE_NAME):
+        submit(root, student, answered(root))
+    list(autograde(root, ASSIGNMENT, config=course_config(root)))
+    (root / "source" / FILE_NAME).mkdir()
+    with _gradebook(root) as gradebook:
+        for student in ("mallory", FILE_NAME):
+            gradebook.update_or_create_student(
+                student, first_name=NAME, last_name=NAME, email=f"{NAME}@example.org"
+            )
+        missing = gradebook.add_notebook(FILE_NAME, ASSIGNMENT)
+        submission = gradebook.find_submission(ASSIGNMENT, "mallory")
+        gradebook.db.add(SubmittedNotebook(notebook=missing, assignment=submission))
+        for comment in gradebook.find_submission_notebook(NOTEBOOK, ASSIGNMENT, "mallory").comments:
+            comment.manual_comment = NAME
+        gradebook.db.commit()
+        for student in ("mallory", FILE_NAME):
+            found = gradebook.find_submission_notebook(NOTEBOOK, ASSIGNMENT, student)
+    with _served(root) as http, launched() as browser:
+        context = browser.new_context(extra_http_headers={"Authorization": "token t"})
+        context.set_default_timeout(PATIENCE)
+        yield Reviewed(context.new_page(), f"{str(http.base_url).rstrip('/')}/formgrader", found.id)
+
+
+QUOTED = quote(FILE_NAME, safe="")
+WITH_NAMES = {
+    "manage_assignments": FILE_NAME,
+    f"manage_submissions/{ASSIGNMENT}": NAME,
+    f"gradebook/{ASSIGNMENT}": FILE_NAME,
+    f"gradebook/{ASSIGNMENT}/{NOTEBOOK}": NAME,
+    "manage_students": NAME,
+    "manage_students/mallory/" + ASSIGNMENT: FILE_NAME,
+    f"manage_students/{QUOTED}": FILE_NAME,
+    "submissions/{submission}/": NAME,
+    # Addresses that a link of a student may have.
+    f"gradebook/{quote(NAME, safe='')}": NAME,
+    f"gradebook/{ASSIGNMENT}/{quote(NAME, safe='')}": NAME,
+    f"manage_submissions/{quote(NAME, safe='')}": NAME,
+    f"manage_students/{quote(NAME, safe='')}/{quote(NAME, safe='')}": NAME,
+}
+
+
+@pytest.mark.parametrize("address", WITH_NAMES)
+def test_a_name_with_scripts_is_text_on_each_page_of_the_formgrader(
+    reviewed: Reviewed, address: str
+) -> None:
+    page = reviewed.page
+    page.goto(f"{reviewed.url}/{address.replace('{submission}', reviewed.submission)}")
+    # Lists are filled by requests of the page.
+    with suppress(PlaywrightTimeout):
+        page.wait_for_function(
+            "text => document.body.textContent.includes(text)",
+            arg=WITH_NAMES[address],
+            timeout=30_000,
+        )
+    assert WITH_NAMES[address] in str(page.evaluate("document.body.textContent"))
+    assert page.evaluate("window.ran") is None

@@ -4,3 +4,11 @@
 {% include "names.tpl" %}
 <script>showNames(SubmissionUI, "$student_name");</script>
 {% endblock %}
+{% block messages %}
+{% if protection %}
+<div class="alert alert-warning">
+Every student's server runs under the account that grades. {{ protection }}
+</div>
+{% endif %}
+{{ super() }}
+{% endblock %}
