@@ -20,6 +20,7 @@ import pytest
 
 from hub.deploy.folder import DeployError
 from hub.deploy.stack import compose_command
+from hub.grading.landlock import landlock_version, not_protected
 
 TAG = os.environ.get("LOGITLAB_TEST_TAG", "dev")  # of the images that tests start
 # The engine that `docker` talks to, where $DOCKER_HOST names another than the machine's.
@@ -115,6 +116,11 @@ def _images() -> str | None:
     return None
 
 
+def _landlock() -> str | None:
+    allowed = not_protected(landlock_version())
+    return f"on this kernel graded code may {' and '.join(allowed)}" if allowed else None
+
+
 def _minutes() -> str | None:
     if not os.environ.get("LOGITLAB_TEST_DEPLOYMENTS"):
         return "a whole deployment takes minutes: `make test-containers` runs these"
@@ -162,6 +168,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "engine": _engine,
     "images": _images,
     "firewalls": _programs(ip6tables_legacy="iptables", iptables_nft="iptables"),
+    "landlock": _landlock,
     "make": _programs(make="make"),
     "nsenter": _programs(nsenter="util-linux"),
     "minutes": _minutes,
