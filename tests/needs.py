@@ -9,6 +9,7 @@ installed and started before, LOGITLAB_TEST_REQUIRE names the needs that fail a 
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import shutil
 import subprocess
@@ -76,7 +77,13 @@ def _chromium() -> str | None:
 
 
 def _postgresql() -> str | None:
-    return None if POSTGRESQL else "no PostgreSQL: apt-get install postgresql"
+    if not POSTGRESQL:
+        return "no PostgreSQL: apt-get install postgresql"
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return "PostgreSQL runs for accounts that /etc/passwd names"
+    return None
 
 
 def _root() -> str | None:
