@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from hub.proving.sampling import Sample
 from tests.needs import IMPLIED, need
+from tests.order import shuffled
 from tests.traces import Traces
 
 # The proxy, `alembic` and `jupyter` are started by name, also where the venv is not activated.
@@ -47,9 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     _take_sample(config, items)
     if config.option.shuffle is not None:
-        files = sorted({item.path for item in items})
-        random.Random(config.option.shuffle).shuffle(files)
-        items.sort(key=lambda item: files.index(item.path))
+        places = shuffled((item.path for item in items), config.option.shuffle)
+        items.sort(key=lambda item: places[item.path])
     else:
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: item.path not in slow)

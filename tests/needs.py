@@ -9,6 +9,7 @@ installed and started before, LOGITLAB_TEST_REQUIRE names the needs that fail a 
 from __future__ import annotations
 
 import os
+import pwd
 import secrets
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 
 from hub.deploy.folder import DeployError
 from hub.deploy.stack import compose_command
+from hub.grading.landlock import landlock_version, not_protected
 
 TAG = os.environ.get("LOGITLAB_TEST_TAG", "dev")  # of the images that tests start
 # The engine that `docker` talks to, where $DOCKER_HOST names another than the machine's.
@@ -75,7 +77,13 @@ def _chromium() -> str | None:
 
 
 def _postgresql() -> str | None:
-    return None if POSTGRESQL else "no PostgreSQL: apt-get install postgresql"
+    if not POSTGRESQL:
+        return "no PostgreSQL: apt-get install postgresql"
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return "PostgreSQL runs for accounts that /etc/passwd names"
+    return None
 
 
 def _root() -> str | None:
@@ -113,6 +121,11 @@ def _images() -> str | None:
     if subprocess.run(asked, capture_output=True, timeout=60).returncode:
         return f"no images with the tag {TAG}: `make images` makes them"
     return None
+
+
+def _landlock() -> str | None:
+    allowed = not_protected(landlock_version())
+    return f"on this kernel graded code may {' and '.join(allowed)}" if allowed else None
 
 
 def _minutes() -> str | None:
@@ -162,6 +175,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "engine": _engine,
     "images": _images,
     "firewalls": _programs(ip6tables_legacy="iptables", iptables_nft="iptables"),
+    "landlock": _landlock,
     "make": _programs(make="make"),
     "nsenter": _programs(nsenter="util-linux"),
     "minutes": _minutes,

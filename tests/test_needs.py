@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import needs
+from tests.order import shuffled
 from tests.traces import Traces
 
 ROOT = Path(__file__).parents[1]
@@ -84,6 +85,13 @@ def test_what_a_test_changes_in_its_process_is_put_back(tmp_path):
     assert Traces.now() == before
 
 
+def test_files_run_in_the_order_of_a_seed():
+    files = [Path(f"test_{number}.py") for number in range(9)]
+    first, again = shuffled(files, "1"), shuffled(reversed(files), "1")
+    assert first == again and sorted(first.values()) == list(range(9))
+    assert first != shuffled(files, "2")
+
+
 # -- whole runs ------------------------------------------------------------------------------------
 
 ENGINES = (
@@ -120,16 +128,3 @@ def test_every_test_of_engines_passes_or_is_skipped_where_none_runs(tmp_path, sc
     )
     assert done.returncode == 0, done.stdout[-5000:]
     assert "skipped" in done.stdout
-
-
-def test_files_run_in_the_order_of_a_seed():
-    def order(*options: str) -> list[str]:
-        asked = [*options, "--collect-only", "-q", "-p", "no:cacheprovider", "tests/guard"]
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", *asked], cwd=ROOT, capture_output=True, text=True
-        )
-        files = [line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line]
-        return list(dict.fromkeys(files))
-
-    first, again, other = order("--shuffle=1"), order("--shuffle=1"), order("--shuffle=2")
-    assert first == again and sorted(first) == sorted(other) and first != other

@@ -13,6 +13,7 @@ from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGUSR1)
 LIMITS = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC")
+LINUX = sys.platform == "linux"
 LIBC = ctypes.CDLL(None)
 PRCTL = {"no new privileges": 39, "child subreaper": 37}  # PR_GET_…, prctl(2)
 GET_DUMPABLE, SET_DUMPABLE = 3, 4
@@ -43,7 +44,7 @@ class Traces:
             umask,
             tuple(sys.path),
             {number: signal.getsignal(number) for number in SIGNALS},
-            LIBC.prctl(GET_DUMPABLE, 0, 0, 0, 0),
+            LIBC.prctl(GET_DUMPABLE, 0, 0, 0, 0) if LINUX else 1,
             dict(_lasting()),
         )
 
@@ -58,7 +59,8 @@ class Traces:
         sys.path[:] = self.path
         for number, handler in self.handlers.items():
             signal.signal(number, handler)
-        LIBC.prctl(SET_DUMPABLE, self.dumpable, 0, 0, 0)  # who grades hides its memory
+        if LINUX:
+            LIBC.prctl(SET_DUMPABLE, self.dumpable, 0, 0, 0)  # who grades hides its memory
         now = dict(_lasting())
         return [name for name, before in self.lasting.items() if now[name] != before]
 
@@ -66,7 +68,7 @@ class Traces:
 def _lasting() -> Iterator[tuple[str, Any]]:
     for limit in LIMITS:
         yield limit, resource.getrlimit(getattr(resource, limit))
-    if sys.platform == "linux":
+    if LINUX:
         yield from ((name, _prctl(option)) for name, option in PRCTL.items())
 
 

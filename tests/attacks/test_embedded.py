@@ -22,9 +22,10 @@ from nbgrader.api import Gradebook
 
 import hub
 from hub.grading.batch import autograde
-from hub.grading.landlock import landlock_version, not_protected
 from tests.grading.conftest import course, pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, answered, course_config, settings, submit
+
+pytestmark = pytest.mark.kernel
 
 MODES = ("apart", "together")
 SECRET = "4_711"  # in a hidden test of the tiny course
@@ -233,11 +234,6 @@ for line in autograde(root, ASSIGNMENT, force=True, config=config):
     print(line, flush=True)
 """
 
-needs_landlock = pytest.mark.skipif(
-    bool(not_protected(landlock_version())),
-    reason=f"here graded code may {' and '.join(not_protected(landlock_version()))}",
-)
-
 
 def _located(attack: str, root: Path) -> str:
     return (
@@ -280,25 +276,25 @@ def _attacked(
     return Class(root, printed)
 
 
-@needs_landlock
+@pytest.mark.needs("landlock")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_no_attack_earns_a_point(attacked: Class, name: str) -> None:
     assert _score(attacked.root, name) == 0
     assert "GOT" not in _printed(attacked.root, name)
 
 
-@needs_landlock
+@pytest.mark.needs("landlock")
 def test_an_honest_student_between_attackers_keeps_every_point(attacked: Class) -> None:
     assert _score(attacked.root, "alice") == 5
 
 
-@needs_landlock
+@pytest.mark.needs("landlock")
 def test_the_grading_process_outlives_its_attackers_also_at_a_repeat(attacked: Class) -> None:
     for printed in attacked.printed:
         assert "exit status 0" in printed and f"{len(ATTACKS) + 1} of {len(ATTACKS) + 1}" in printed
 
 
-@needs_landlock
+@pytest.mark.needs("landlock")
 def test_the_gradebook_has_no_trigger(attacked: Class) -> None:
     with sqlite3.connect(attacked.root / "gradebook.db") as gradebook:
         assert (
@@ -306,7 +302,7 @@ def test_the_gradebook_has_no_trigger(attacked: Class) -> None:
         )
 
 
-@needs_landlock
+@pytest.mark.needs("landlock")
 def test_nothing_is_left_where_python_and_ipython_start(attacked: Class) -> None:
     assert not list((attacked.root / "me").rglob("usercustomize.py"))
 

@@ -36,6 +36,8 @@ from tests.grading.tiny_course import (
     submit,
 )
 
+pytestmark = pytest.mark.kernel
+
 ESCAPES = "\x1b]0;owned\x07\x1b[31m`</code><script>alert(1)</script>\u202e\r\n# heading"
 
 

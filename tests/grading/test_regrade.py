@@ -26,6 +26,8 @@ from tests.grading.tiny_course import (
     submit,
 )
 
+pytestmark = pytest.mark.kernel
+
 WAITS = "(an answer waits for a person)"
 TOGETHER = settings(grading={"tests": "together"})
 

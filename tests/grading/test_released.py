@@ -22,6 +22,8 @@ from tests.grading.tiny_course import (
     submit,
 )
 
+pytestmark = pytest.mark.kernel
+
 CHANGED = f"{ASSIGNMENT}: {NOTEBOOK}.ipynb is not graded as its source says"
 
 

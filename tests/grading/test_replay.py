@@ -15,6 +15,8 @@ from hub.grading.replay import (
 )
 from hub.grading.trouble import Kind, Trouble
 
+pytestmark = pytest.mark.kernel
+
 # 0 given, 1 answer, 2 test, 3 own, 4 given, 5 answer, 6 test
 CELLS = Cells(answers=frozenset({1, 5}), own=frozenset({3}), given=frozenset({0, 4}))
 ALL = Attempt()

@@ -26,6 +26,8 @@ from tests.grading.tiny_course import (
 )
 from tests.grading.trust_course import BOMB, BREAKS, GIVEN_2, RIGHT, SLIPS, answered, source
 
+pytestmark = pytest.mark.kernel
+
 
 def grade(root: Path, *students: str, force: bool = False, **grading: Any) -> list[str]:
     chosen = settings(grading={"cell_seconds": 30, "notebook_seconds": 300, **grading})

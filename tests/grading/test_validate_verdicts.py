@@ -21,6 +21,8 @@ from nbgrader.api import Gradebook
 from hub.configure.jupyterlab import write_files
 from hub.course_folder import open_course
 
+pytestmark = pytest.mark.kernel
+
 ASSIGNMENT = NOTEBOOK = "cases"
 SCRIPTS = Path(sys.executable).parent
 RIGHT = "def f_{0}(x):\n    return x + x"

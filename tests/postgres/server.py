@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import functools
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -26,8 +25,8 @@ class Postgres:
         self.folder = Path(tempfile.mkdtemp(prefix="logitlab-postgres-"))
         self._bin = POSTGRESQL[-1]
         # PostgreSQL does not run as root.
-        self._user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-        if os.getuid() == 0:
+        self._user = "postgres" if os.getuid() == 0 else None
+        if self._user:
             shutil.chown(self.folder, self._user, self._user)
         self.folder.chmod(0o755)
         self._run("initdb", "--auth=trust", "--no-sync", "--username=logitlab", "--encoding=UTF8")
@@ -41,7 +40,7 @@ class Postgres:
             capture_output=True,
             timeout=60,
             cwd=self.folder,
-            user=self._user if os.getuid() == 0 else None,
+            user=self._user,
         )
 
     def start(self) -> None:
@@ -56,7 +55,7 @@ class Postgres:
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                user=self._user if os.getuid() == 0 else None,
+                user=self._user,
                 start_new_session=True,
             )
         deadline = time.monotonic() + 60
