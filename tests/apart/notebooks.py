@@ -47,11 +47,14 @@ def answered(source: NotebookNode, *answers: str) -> NotebookNode:
 
 
 def apart(
-    source: NotebookNode, submission: NotebookNode | None = None, seconds: float = 20
+    source: NotebookNode,
+    submission: NotebookNode | None = None,
+    seconds: float = 20,
+    total: float = 120,
 ) -> NotebookNode:
     """`submission`, or else the reference itself, executed apart."""
     submission = source if submission is None else submission
-    return run_apart(submission, source, cell_seconds=seconds, total_seconds=120)
+    return run_apart(submission, source, cell_seconds=seconds, total_seconds=total)
 
 
 def failures(executed: NotebookNode) -> list[str]:
