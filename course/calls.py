@@ -123,7 +123,8 @@ def remove_hooks(model: Any) -> list[str]:
 
         assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 
-    Permanent hooks stay: some models are built with them.
+    Permanent hooks that a model was built with stay. A model of `course.models.model` is put back
+    as it was loaded: weights that were edited, permanent hooks and all else.
     """
     return backend.remove_hooks(model)
 
@@ -321,10 +322,15 @@ class InProcess:
         return {name: value.detach().clone() for name, value in module.state_dict().items()}
 
     def remove_hooks(self, model: Any) -> list[str]:
-        points = model.hook_dict.items()
-        found = sorted(name for name, hp in points if hp.has_hooks(including_permanent=False))
+        def carrying(permanent: bool) -> set[str]:
+            points = model.hook_dict.items()
+            return {name for name, hp in points if hp.has_hooks(including_permanent=permanent)}
+
+        found, removable = carrying(permanent=True), carrying(permanent=False)
         model.reset_hooks()
-        return found
+        if "course.models" in sys.modules:
+            sys.modules["course.models"].put_back(model)
+        return sorted(found - carrying(permanent=True) | removable)
 
     def seed(self, n: int) -> None:
         random.seed(n)

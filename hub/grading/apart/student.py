@@ -24,6 +24,7 @@ import msgpack
 from course import calls
 from course.numbers import plain_number
 from hub.grading.apart.errors import MESSAGE_LIMIT, Unsendable, class_name, described, rebuilt
+from hub.grading.apart.given_models import GivenModels
 from hub.grading.apart.shell import NotebookShell
 from hub.grading.apart.values import KEY_LIMIT, Decoder, Encoder
 from hub.grading.apart.wire import (
@@ -107,6 +108,7 @@ class Student:
         self._given: dict[str, Any] = {}  # objects of given cells, as released
         self._names: dict[int, tuple[str, Any]] = {}  # by id, with the object to keep it alive
         self._hook_points: dict[str, HookPoint] = {}
+        self._models = GivenModels()
         self._asked = 0
 
     def serve(self) -> None:
@@ -173,6 +175,7 @@ class Student:
 
     def do_cell(self, text: str, number: int, given: list[str]) -> bytes:
         """Run a cell; `given` are the names that it binds as a given cell. Outputs as JSON."""
+        self._models.put_back_after_a_test()
         self.shell.discard()
         outputs = self.shell.run(text, number)
         for name in given:
@@ -190,6 +193,7 @@ class Student:
         What does not cross is to be held as a handle, and so is the largest if all together are
         too large: one name costs no other.
         """
+        self._models.put_back_before_a_test()
         there = {name: self.shell.names[name] for name in names if name in self.shell.names}
         sizes = {name: self._size(value) for name, value in there.items()}
         for name in set(there) - set(chosen(sizes)):
@@ -237,6 +241,7 @@ class Student:
         if not isinstance(value, ModuleType):
             self._given[name] = value
             self._names[id(value)] = name, value
+            self._models.given(name, value)
 
     def _size(self, value: Any) -> Size | None:
         """What a value takes of a message; None if it does not cross."""
