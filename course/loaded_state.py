@@ -61,6 +61,7 @@ class _Noted:
     def __init__(self, tensor: Tensor) -> None:
         self._tensor = tensor
         self._data = tensor.data  # shares the numbers, and keeps them when they are replaced
+        self._nbytes = self._data.untyped_storage().nbytes()
         self._requires_grad, self._grad = tensor.requires_grad, tensor.grad
         self._hooks = tensor._backward_hooks
         self._note_numbers()
@@ -70,6 +71,8 @@ class _Noted:
 
     def put_back_place(self) -> None:
         tensor, data = self._tensor, self._data
+        if data.untyped_storage().nbytes() != self._nbytes:
+            data.untyped_storage().resize_(self._nbytes)
         tensor.grad = None
         if tensor.data_ptr() != data.data_ptr() or tensor.dtype != data.dtype:
             tensor.data = data

@@ -107,6 +107,7 @@ SPOILT = {
     "weights in place": "net.embed.W_E *= 0",
     "weights through .data": "net.embed.W_E.data[3] = 7",
     "all parameters": "[p.data.normal_() for p in net.parameters()]",
+    "memory given back": "net.unembed.W_U.untyped_storage().resize_(0)",
     "a permanent hook": "net.hook_dict[Z].add_hook(lambda z, hook: 0 * z, is_permanent=True)",
     "a hook of torch": "net.blocks[1].register_forward_hook(lambda block, args, out: 0 * args[0])",
     "half precision": "net.half()",

@@ -57,5 +57,6 @@ def _is_named(value: Any) -> bool:
 
 def _put_back_named() -> None:
     models = sys.modules.get("course.models")
-    if models is not None:
-        models.put_back()
+    with suppress(Exception):  # of what the student's code has made of torch: no test is the worse
+        if models is not None:
+            models.put_back()
