@@ -24,8 +24,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from course.numbers import plain_number
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+WIDENING: dict[type, tuple[type, ...]] = {
+    int: (int,),
+    float: (int, float),
+    complex: (int, float, complex),
+}
+"""Which kinds of number each kind holds, the narrowest first."""
 
 __all__ = [
     "Cost",
@@ -114,7 +123,8 @@ def remove_hooks(model: Any) -> list[str]:
 
         assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 
-    Permanent hooks stay: some models are built with them.
+    Permanent hooks that a model was built with stay. A model of `course.models.model` is put back
+    as it was loaded: weights that were edited, permanent hooks and all else.
     """
     return backend.remove_hooks(model)
 
@@ -158,13 +168,37 @@ def live(x: Any) -> Any:
 def plain(x: Any, *types: type) -> Any:
     """`x`, if it is plain data of one of `types`; a bool is no int.
 
+    A number of another kind will do by its value, and comes back as Python's own: `Decimal`,
+    `Fraction`, numpy's or sympy's numbers, an int where a float is wanted. A number with a part
+    after the point is no int, nor is a float.
+
     Raises:
         AssertionError: it is something else; the message says what.
     """
     if isinstance(x, types) and not (isinstance(x, bool) and bool not in types):
         return x.detach() if hasattr(x, "detach") else x
     wanted = " or ".join(t.__name__ for t in types)
-    raise AssertionError(f"expected {wanted}, got {type(x).__name__}")
+    try:
+        return _by_value(x, types)
+    except (ValueError, OverflowError) as error:
+        raise AssertionError(f"expected {wanted}, got {error}") from None
+    except TypeError:
+        raise AssertionError(f"expected {wanted}, got {type(x).__name__}") from None
+
+
+def _by_value(x: Any, types: tuple[type, ...]) -> Any:
+    """The number `x` as the first of `types` that holds it, in the order bool, int, float, complex.
+
+    Raises:
+        TypeError: none does. ValueError, OverflowError: it has too many digits.
+    """
+    if type(x).__name__ == "bool" and hasattr(x, "dtype") and bool in types:  # numpy's
+        return bool(x)
+    number = plain_number(x)
+    for kind, from_kinds in WIDENING.items():
+        if kind in types and type(number) in from_kinds:
+            return kind(number)
+    raise TypeError
 
 
 def raises(kind: str | type[BaseException], f: Callable, /, *args: Any, **kwargs: Any) -> str:
@@ -288,10 +322,15 @@ class InProcess:
         return {name: value.detach().clone() for name, value in module.state_dict().items()}
 
     def remove_hooks(self, model: Any) -> list[str]:
-        points = model.hook_dict.items()
-        found = sorted(name for name, hp in points if hp.has_hooks(including_permanent=False))
+        def carrying(permanent: bool) -> set[str]:
+            points = model.hook_dict.items()
+            return {name for name, hp in points if hp.has_hooks(including_permanent=permanent)}
+
+        found, removable = carrying(permanent=True), carrying(permanent=False)
         model.reset_hooks()
-        return found
+        if "course.models" in sys.modules:
+            sys.modules["course.models"].put_back(model)
+        return sorted(found - carrying(permanent=True) | removable)
 
     def seed(self, n: int) -> None:
         random.seed(n)

@@ -28,6 +28,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from course.loaded_state import LoadedState, state_of_model, tensors_of
+
 if TYPE_CHECKING:
     from torch import Tensor
     from transformer_lens.model_bridge import TransformerBridge
@@ -42,9 +44,10 @@ GPU_BYTES = 64 * 2**20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _STEP = re.compile(r"0|[1-9][0-9]{0,8}")
 
-# Memoised by file, so that a changed COURSE_MODELS is honoured; beside each stands its name.
-_models: dict[tuple[Path, str], tuple[str, TransformerBridge]] = {}
-_weights: dict[Path, tuple[str, dict[str, Tensor]]] = {}
+# Memoised by file, so that a changed COURSE_MODELS is honoured; beside each stands its name, and
+# what it was when it was loaded.
+_models: dict[tuple[Path, str], tuple[str, TransformerBridge, LoadedState]] = {}
+_weights: dict[Path, tuple[str, dict[str, Tensor], LoadedState]] = {}
 _loading = threading.RLock()
 
 
@@ -104,10 +107,12 @@ def model(name: str, device: str | None = None) -> TransformerBridge:
     with _loading:
         where = device or _default_device(file)
         if (file, where) not in _models:
-            loaded = _boot(folder_of(name), file, where)
+            folder = folder_of(name)
+            loaded = _boot(folder, file, where)
             loaded.eval()
             loaded.course_name = name
-            _models[file, where] = name, loaded
+            state = state_of_model(loaded, lambda: tensors_of(_boot(folder, file, where)))
+            _models[file, where] = name, loaded, state
         return _models[file, where][1]
 
 
@@ -127,12 +132,12 @@ def weights(name: str) -> dict[str, Tensor]:
     file = _weights_file(name)
     with _loading:
         if file not in _weights:
-            tensors = _load(file)
-            if "model_type" in _config(folder_of(name)):
-                tensors = {key.removeprefix("transformer."): t for key, t in tensors.items()}
-                masks = (".attn.bias", ".attn.masked_bias")
-                tensors = {key: t for key, t in tensors.items() if not key.endswith(masks)}
-            _weights[file] = name, tensors
+            folder = folder_of(name)
+            tensors = _published(folder, file)
+            state = LoadedState(
+                [tensors], tensors.values(), lambda: _published(folder, file).values()
+            )
+            _weights[file] = name, tensors, state
         return _weights[file][1]
 
 
@@ -143,7 +148,20 @@ def name_of(obj: object) -> str | None:
     """
     with _loading:
         known = [*_models.values(), *_weights.values()]
-        return next((name for name, loaded in known if loaded is obj), None)
+        return next((name for name, loaded, _ in known if loaded is obj), None)
+
+
+def put_back(obj: object = None) -> None:
+    """Make `obj`, or every model and dict of weights in this process, what it was when loaded.
+
+    Weights that were edited in place, parts and parameters that were replaced, hooks, permanent
+    ones too, attributes, the configuration, `train()` and `requires_grad`: all is as after
+    loading. Copies are left alone, and an `obj` that is none of `model`'s or `weights`'.
+    """
+    with _loading:
+        for _, loaded, state in [*_models.values(), *_weights.values()]:
+            if obj is None or loaded is obj:
+                state.put_back()
 
 
 def folder_of(name: str) -> Path:
@@ -200,6 +218,16 @@ def _load(file: Path) -> dict[str, Tensor]:
 
     tensors = load_file(file)
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def _published(folder: Path, file: Path) -> dict[str, Tensor]:
+    """The tensors of a file, those of GPT-2 under the names they were published with."""
+    tensors = _load(file)
+    if "model_type" not in _config(folder):
+        return tensors
+    tensors = {key.removeprefix("transformer."): t for key, t in tensors.items()}
+    masks = (".attn.bias", ".attn.masked_bias")
+    return {key: t for key, t in tensors.items() if not key.endswith(masks)}
 
 
 def _boot(folder: Path, file: Path, device: str) -> TransformerBridge:

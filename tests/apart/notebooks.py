@@ -48,11 +48,14 @@ def answered(source: NotebookNode, *answers: str) -> NotebookNode:
 
 
 def apart(
-    source: NotebookNode, submission: NotebookNode | None = None, seconds: float = 20
+    source: NotebookNode,
+    submission: NotebookNode | None = None,
+    seconds: float = 20,
+    total: float = 120,
 ) -> NotebookNode:
     """`submission`, or else the reference itself, run apart once, without replays."""
     executed = copy.deepcopy(source if submission is None else submission)
-    ran = cells_apart(executed, source, cell_seconds=seconds, total_seconds=120)
+    ran = cells_apart(executed, source, cell_seconds=seconds, total_seconds=total)
     done = {cell.index: cell for cell in ran if cell.index >= 0}
     for index, cell in enumerate(executed.cells):
         if cell.cell_type == "code" and index in done:

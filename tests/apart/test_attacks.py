@@ -33,6 +33,16 @@ def f(x):
     return %s
 """
 
+NUMBERS_EQUAL_TO_ALL = """
+import decimal, fractions, numbers
+def sly(base):
+    return type("Sly", (base,), {
+        "__eq__": lambda self, other: True, "__hash__": None, "__float__": lambda self: 0.0,
+        "numerator": 0, "denominator": 1, "__int__": lambda self: 0, "__rsub__": lambda s, o: s})
+def f(x):
+    return sly(%s)(0)
+"""
+
 FRAMES = """
 import sys
 def f(x):
@@ -57,6 +67,8 @@ def f(x):
 ATTACKS = {
     "asserts dropped by a transformer": ASSERTS_DROPPED,
     "a number equal to all": EQUAL_TO_ALL % "Sly(0)",
+    "a Decimal equal to all": NUMBERS_EQUAL_TO_ALL % "decimal.Decimal",
+    "a Fraction equal to all": NUMBERS_EQUAL_TO_ALL % "fractions.Fraction",
     "an object equal to all": EQUAL_TO_ALL % "Opaque()",
     "the expected value read from the caller": FRAMES,
     "errors swallowed by the shell": ERRORS_HIDDEN,

@@ -3,20 +3,21 @@
 import math
 import struct
 
+import msgpack
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.grading.apart.values import BadValue, Decoder, Encoder, Unsendable
+from hub.grading.apart.errors import BadValue, OddValue, Unsendable
+from hub.grading.apart.handles import Handle
+from hub.grading.apart.values import Decoder, Encoder
 from hub.grading.apart.wire import _unpacked
 
 
 def crossed(value):
     """`value` as the other side gets it."""
-    import msgpack
-
     encoder = Encoder()
     tree = _unpacked(bytearray(msgpack.packb(encoder.encode(value))))
     return Decoder([bytearray(memoryview(b).cast("B")) for b in encoder.blobs]).decode(tree)
@@ -37,6 +38,67 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_plain_values_cross_exactly(value):
     assert repr(crossed(value)) == repr(value)
+
+
+def has_hash(items):
+    """Whether the first of the items has a hash."""
+    try:
+        return hash(items[0]) is not None
+    except TypeError:
+        return False
+
+
+def as_objects(items):
+    array = np.empty(len(items), object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array
+
+
+def nested(value_and_depth):
+    value, depth = value_and_depth
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+ODD_LEAVES: list = [int, repr, ..., NotImplemented, torch.float32, torch.ones(2), np.ones(2)]
+ODD_LEAVES += [torch.empty(1, device="meta"), torch.eye(2).to_sparse(), range(3), np.float32(1)]
+ODD_LEAVES += [np.datetime64("2024"), 1 << 9_000]
+ODD_VALUES = st.recursive(
+    SCALARS | st.builds(object) | st.sampled_from(ODD_LEAVES),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner, inner)
+        | st.lists(st.tuples(inner, inner)).map(lambda items: dict(filter(has_hash, items)))
+        | st.lists(st.tuples(inner)).map(lambda items: {*filter(has_hash, items)})
+        | st.lists(inner).map(as_objects)
+        | st.tuples(inner, st.integers(0, 60)).map(nested)
+    ),
+    max_leaves=20,
+)
+
+
+def lent(value):
+    return ["x", "S", 0, "opaque", "object"]
+
+
+def handle(tag, arguments):
+    return Handle(None, 0, "object")  # type: ignore[arg-type]
+
+
+@given(ODD_VALUES)
+def test_any_value_crosses_or_is_refused_where_it_is_sent(value):
+    encoder = Encoder(lend=lent)
+    try:
+        tree = encoder.encode(value)
+    except Unsendable as error:
+        assert str(error)
+        return
+    tree = _unpacked(bytearray(msgpack.packb(tree)))
+    blobs = [bytearray(memoryview(blob).cast("B")) for blob in encoder.blobs]
+    got = Decoder(blobs, handle).decode(tree)
+    assert type(got) is type(value) or isinstance(got, Handle)
 
 
 def test_the_bits_of_a_float_survive():
@@ -217,6 +279,38 @@ def test_what_is_no_value_is_refused_where_it_is_read(tree):
         return
     with pytest.raises(BadValue):
         Decoder(blobs).decode(tree)
+
+
+OPAQUE = ["x", "S", 0, "opaque", "object"]
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        ["s", OPAQUE],
+        ["f", ["t", 1, OPAQUE]],
+        ["d", OPAQUE, 1],
+        ["d", ["l"], 1],
+        ["F", ["l", ["d", "type", "scatter"]], ["d", "no such", 1]],
+        ["F", ["l", OPAQUE], ["d"]],
+        ["M", 1, OPAQUE],
+    ],
+    ids=repr,
+)
+def test_a_value_that_cannot_be_had_here_is_told_from_what_is_none(tree):
+    with pytest.raises(OddValue):
+        Decoder([], handle).decode(tree)
+
+
+def test_a_range_of_objects_is_no_value():
+    with pytest.raises(BadValue):
+        Decoder([], handle).decode(["r", OPAQUE, 1, 1])
+
+
+def test_wide_texts_take_no_more_memory_here_than_they_took_to_send():
+    tree = ["O", "U", [20_000], [["S", 0], *[""] * 19_999]]
+    with pytest.raises(BadValue):
+        Decoder([bytearray(b"x" * 100_000)]).decode(tree)
 
 
 def test_a_bool_tensor_holds_only_zeros_and_ones_whatever_came():

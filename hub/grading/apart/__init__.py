@@ -8,8 +8,8 @@ given cells in both. T reaches the student's work only by messages that carry pl
     trusted.py       T: runs given cells and test cells       student.py  S: runs the student's
     conversation.py  T's side of the talk with S              shell.py    its IPython shell
     handles.py       what stands for a student's object in T
-    services.py      `course.calls` in T
-    values.py, wire.py, errors.py   what crosses, and how: the same on both sides
+    services.py      `course.calls` in T                given_models.py  what tests do is undone
+    values.py, arrays.py, wire.py, errors.py   what crosses, and how: the same on both sides
 
 T and S share no memory, hidden tests never enter S, T compiles no student text and believes
 nothing that S says: lengths, sizes, types and the order of messages are checked.

@@ -1,8 +1,8 @@
 """T's side of the talk with S: requests, nested strictly, under one deadline for each cell.
 
 Nothing that S says is believed. An answer to another question than the last one, a value that is
-none, or a message out of turn, and S is killed. S may only call, or advance, what T lent with a
-request of the same cell.
+none, or a message out of turn, and S is killed. A value that is merely odd fails the test that
+asked for it. S may only call, or advance, what T lent with a request of the same cell.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 from hub.grading.apart.errors import (
+    PLAIN_DATA,
+    BadValue,
     BoundaryError,
     NotPlainData,
+    OddValue,
     StudentProcessDied,
     TooSlow,
+    Unsendable,
     clean,
     described,
     rebuilt,
+    require,
 )
 from hub.grading.apart.handles import KINDS, Handle
-from hub.grading.apart.values import BadValue, Decoder, Encoder, Unsendable, require
+from hub.grading.apart.values import Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut, TooLarge
 from hub.grading.clock import Deadline
 from hub.grading.users import StudentProcess
@@ -121,7 +126,9 @@ class Conversation:
                 return payload
             if kind == "raise":
                 raise self._exception(payload)
-            self._fail(NotPlainData(f"your code returned {clean(str(payload))}"))
+            self._fail(
+                NotPlainData(f"your code returned {clean(str(payload))}; a test takes {PLAIN_DATA}")
+            )
 
     def distrust(self, why: str) -> NoReturn:
         """S broke the rules: kill it and fail the cell."""
@@ -174,7 +181,10 @@ class Conversation:
         require(type(head) is list and len(head) == 3)
         kind, number, tree = head
         require(kind in ("return", "raise", "unsendable", "call", "next") and type(number) is int)
-        return kind, number, Decoder(blobs, self._resolve).decode(tree)
+        try:
+            return kind, number, Decoder(blobs, self._resolve).decode(tree)
+        except OddValue as error:
+            return ("unsendable" if kind == "return" else kind), number, error
 
     def _interrupt(self) -> None:
         """Interrupt what S does, and kill it unless it answers soon.
@@ -219,6 +229,8 @@ class Conversation:
     def _carried_out(self, kind: str, payload: Any) -> Any:
         if self.deadline is not None and self.deadline.remaining() <= 0:
             raise TooSlow(SLOW)
+        if isinstance(payload, OddValue):
+            raise payload
         if not self._waiting or type(payload) is not tuple or not payload:
             self.distrust("it called a function out of turn")
         target, *rest = payload

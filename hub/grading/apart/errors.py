@@ -5,9 +5,12 @@ from __future__ import annotations
 import builtins
 import re
 import traceback
+from collections import deque
 from collections.abc import Sequence
 
 MESSAGE_LIMIT = 500
+
+PLAIN_DATA = "numbers, texts, lists, tuples, sets and dicts of them, dense tensors and arrays"
 
 # An exception that ends a loop in silence must not be raised at the student's will.
 _BUILTIN = {
@@ -40,19 +43,47 @@ class NotPlainData(BoundaryError):
     """A test used, or would have sent, something that does not cross between the processes."""
 
 
+class Unsendable(Exception):
+    """A value does not cross; the message names it, to follow "your code returned"."""
+
+
+class BadValue(Exception):
+    """What came is no value."""
+
+
+class OddValue(BadValue):
+    """What came is a value that cannot be had on this side, such as a set of what has no hash."""
+
+
+def require(condition: bool) -> None:
+    """Raise `BadValue` unless the condition holds."""
+    if not condition:
+        raise BadValue("not a value")
+
+
+def class_name(value: object) -> str:
+    """The name of a value's class, whatever the class says itself."""
+    return type.__dict__["__name__"].__get__(type(value))[:100]
+
+
 def described(error: BaseException, cell_prefix: str) -> tuple[list[str], str, str]:
     """An exception as data: names of its classes, nearest first; its message; where it happened.
 
     Of the traceback only the places in cells are told: file names that start with `cell_prefix`.
     """
-    names = [c.__name__ for c in type(error).__mro__ if c not in (BaseException, object)]
+    mro = type.__dict__["__mro__"].__get__(type(error))
+    names = [type.__dict__["__name__"].__get__(c)[:100] for c in mro[:20]]
+    names = [name for name in names if name not in ("BaseException", "object")]
     try:
-        message = str(error)
-    except Exception:  # a student's own __str__ may do anything
+        message = str.__str__(str(error))
+    except KeyboardInterrupt:  # T's: it takes too long
+        raise
+    except BaseException:  # a student's own __str__ may do anything
         message = ""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = [f"line {f.lineno}, in {f.name}" for f in frames if cell_prefix in f.filename]
-    return names[:20], message[:MESSAGE_LIMIT], "; ".join(places[-5:])[:MESSAGE_LIMIT]
+    frames = ((f.f_code, line) for f, line in traceback.walk_tb(error.__traceback__))
+    told = (f"line {n}, in {c.co_name[:100]}" for c, n in frames if cell_prefix in c.co_filename)
+    places = "; ".join(deque(told, maxlen=5))
+    return names, message[:MESSAGE_LIMIT], places[:MESSAGE_LIMIT]
 
 
 def rebuilt(names: Sequence[str], message: str, where: str = "") -> Exception:

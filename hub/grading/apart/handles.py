@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hub.grading.apart.errors import NotPlainData
+from hub.grading.apart.errors import PLAIN_DATA, NotPlainData
 
 if TYPE_CHECKING:
     from hub.grading.apart.conversation import Conversation
@@ -53,7 +53,9 @@ class Handle:
         return repr(self)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotPlainData(f"the test used {self} where plain data was expected")
+        raise NotPlainData(
+            f"your code gave an object of class {self._label!r}; here a test takes {PLAIN_DATA}"
+        )
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __bool__ = __contains__ = __float__ = __int__ = __complex__ = __index__ = _refuse

@@ -14,19 +14,32 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgpack
 
 from course import calls
-from hub.grading.apart.errors import described, rebuilt
+from course.numbers import plain_number
+from hub.grading.apart.errors import MESSAGE_LIMIT, Unsendable, class_name, described, rebuilt
+from hub.grading.apart.given_models import GivenModels
 from hub.grading.apart.shell import NotebookShell
-from hub.grading.apart.values import Decoder, Encoder, Unsendable
-from hub.grading.apart.wire import Channel, Closed, TooLarge
+from hub.grading.apart.values import KEY_LIMIT, Decoder, Encoder
+from hub.grading.apart.wire import (
+    BLOB_COUNT_LIMIT,
+    BLOB_LIMIT,
+    HEAD_LIMIT,
+    Channel,
+    Closed,
+    TooLarge,
+)
 from hub.grading.outputs import LEFT_OUT
 
 OUTPUT_LIMIT = 16 * 2**20  # bytes of one cell's outputs as JSON
+NAMES_ROOM = 65_536  # bytes that the names of a look-up take at most
+INTERRUPTED = (["KeyboardInterrupt"], "", "")
 CELL_FILES = "ipython-input-"  # how IPython names a cell in tracebacks
 
 OPERATORS: dict[str, Callable] = {
@@ -95,12 +108,13 @@ class Student:
         self._given: dict[str, Any] = {}  # objects of given cells, as released
         self._names: dict[int, tuple[str, Any]] = {}  # by id, with the object to keep it alive
         self._hook_points: dict[str, HookPoint] = {}
+        self._models = GivenModels()
         self._asked = 0
 
     def serve(self) -> None:
         """Answer T until it goes."""
         while True:
-            self._answer(*self._receive())
+            self._answer(*self._channel.receive())
 
     def ask(self, kind: str, payload: Any) -> Any:
         """Ask T to `call` or to advance (`next`) what it lent, and wait for its answer."""
@@ -108,35 +122,60 @@ class Student:
             raise RuntimeError("a function of the test cannot be called from a thread")
         self._asked += 1
         number = self._asked
+        tree, blobs = self._encoded(payload)
         ignore_interrupts()
         try:
-            self._send(kind, number, payload)
+            self._channel.send([kind, number, tree], blobs)
             while True:
-                reply, about, content = self._receive()
-                if reply == "return" and about == number:
-                    return content
-                if reply == "raise" and about == number:
-                    raise rebuilt(*content)
-                self._answer(reply, about, content)
+                (reply, about, tree), blobs = self._channel.receive()
+                if reply in ("return", "raise") and about == number:
+                    break
+                self._answer([reply, about, tree], blobs)
         finally:
             accept_interrupts()
+        content = self._decoded(tree, blobs)
+        if reply == "raise":
+            raise rebuilt(*content)
+        return content
 
-    def _answer(self, kind: str, number: int, payload: Any) -> None:
+    def _answer(self, head: list, blobs: list[bytearray]) -> None:
+        """Carry out a request of T's, and answer it whatever the student's code and objects do."""
+        kind, number, tree = head
         try:
             accept_interrupts()
-            result = getattr(self, f"do_{kind}")(*payload)
+            answer = self._carried_out(kind, tree, blobs)
             ignore_interrupts()
+        except BaseException:  # an interrupt that came just before or after the code it is for
+            ignore_interrupts()
+            answer = "raise", *plainly(INTERRUPTED)
+        told, tree, blobs = answer
+        try:
+            self._channel.send([told, number, tree], blobs)
+        except TooLarge as error:  # nothing was sent
+            words, _ = plainly(f"more than can cross: {error}")
+            self._channel.send(["unsendable", number, words])
+
+    def _carried_out(self, kind: str, tree: Any, blobs: list[bytearray]) -> tuple[str, Any, list]:
+        """What to answer a request: the kind of answer, and its tree and blobs."""
+        try:
+            result = getattr(self, f"do_{kind}")(*self._decoded(tree, blobs))
         except BaseException as error:  # SystemExit and KeyboardInterrupt end no more than a call
-            ignore_interrupts()
-            self._send("raise", number, described(error, CELL_FILES))
-        else:
-            try:
-                self._send("return", number, result)
-            except (Unsendable, TooLarge) as error:
-                self._send("unsendable", number, str(error))
+            return "raise", *plainly(described(error, CELL_FILES))
+        try:
+            return "return", *self._encoded(result)
+        except BaseException as error:
+            return "unsendable", *plainly(why_not(result, error))
+
+    def _encoded(self, value: Any) -> tuple[Any, list]:
+        encoder = self._encoder()
+        return encoder.encode(value), encoder.blobs
+
+    def _decoded(self, tree: Any, blobs: list[bytearray]) -> Any:
+        return Decoder(blobs, self._resolve).decode(tree)
 
     def do_cell(self, text: str, number: int, given: list[str]) -> bytes:
         """Run a cell; `given` are the names that it binds as a given cell. Outputs as JSON."""
+        self._models.put_back_after_a_test()
         self.shell.discard()
         outputs = self.shell.run(text, number)
         for name in given:
@@ -149,9 +188,17 @@ class Student:
         return encoded
 
     def do_look_up(self, names: list[str]) -> dict[str, Any]:
-        """Those of the global names that are bound, with their values."""
+        """Those of the global names that are bound, with their values, as a test begins.
+
+        What does not cross is to be held as a handle, and so is the largest if all together are
+        too large: one name costs no other.
+        """
+        self._models.put_back_before_a_test()
         there = {name: self.shell.names[name] for name in names if name in self.shell.names}
-        return {name: self._sendable(value) for name, value in there.items()}
+        sizes = {name: self._size(value) for name, value in there.items()}
+        for name in set(there) - set(chosen(sizes)):
+            there[name] = _Held(there[name], "opaque")
+        return there
 
     def do_call(self, f: Callable, args: tuple, kwargs: dict, grad: bool) -> Any:
         torch = sys.modules.get("torch")
@@ -194,22 +241,28 @@ class Student:
         if not isinstance(value, ModuleType):
             self._given[name] = value
             self._names[id(value)] = name, value
+            self._models.given(name, value)
 
-    def _sendable(self, value: Any) -> Any:
+    def _size(self, value: Any) -> Size | None:
+        """What a value takes of a message; None if it does not cross."""
         try:
-            self._encoder().encode(value)
-        except Unsendable:
-            return _Held(value, "opaque")
-        return value
+            encoder = self._encoder()
+            tree = encoder.encode(value, depth=1)
+            packed = len(msgpack.packb(tree))
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # see `_carried_out`
+            return None
+        return Size(packed, encoder.nbytes, len(encoder.blobs), encoder.keys)
 
     def _encoder(self) -> Encoder:
         return Encoder(self._shared, self._held)
 
     def _shared(self, value: Any) -> list | None:
         """How a value crosses that T has too, or gave."""
-        if isinstance(value, _Held):
+        if type(value) is _Held:
             return self._held(value.value, value.kind)
-        if isinstance(value, Lent):
+        if type(value) in (Lent, LentIterator):
             return ["x", "T", value._number]
         models = sys.modules.get("course.models")
         checkpoint = models.name_of(value) if models else None
@@ -217,17 +270,21 @@ class Student:
             return ["w" if isinstance(value, dict) else "m", checkpoint]
         return None
 
-    def _held(self, value: Any, kind: str | None = None) -> list:
-        """How an object crosses that is no plain data: by its given name, or as a handle."""
+    def _held(self, value: Any, kind: str | None = None) -> Any:
+        """How an object crosses that is no plain data: by its given name, as a number if it is one
+        of another kind, or as a handle."""
         if kind is None and id(value) in self._names:
             return ["g", self._names[id(value)][0]]
+        number = number_in(value) if kind is None else None
+        if number is not None:
+            return Encoder().encode(number)
         if id(value) not in self._numbers:
             self._objects.append(value)
             self._numbers[id(value)] = len(self._objects) - 1
         if kind is None:
             iterator = hasattr(type(value), "__next__")
             kind = "iterator" if iterator else "callable" if callable(value) else "opaque"
-        return ["x", "S", self._numbers[id(value)], kind, type(value).__name__]
+        return ["x", "S", self._numbers[id(value)], kind, class_name(value)]
 
     def _resolve(self, tag: str, arguments: list) -> Any:
         if tag == "x":
@@ -242,20 +299,63 @@ class Student:
 
         return models.weights(name) if tag == "w" else models.model(name)
 
-    def _send(self, kind: str, number: int, value: Any) -> None:
-        encoder = self._encoder()
-        self._channel.send([kind, number, encoder.encode(value)], encoder.blobs)
-
-    def _receive(self) -> tuple[str, int, Any]:
-        (kind, number, tree), blobs = self._channel.receive()
-        return kind, number, Decoder(blobs, self._resolve).decode(tree)
-
 
 class _Held:
     """Marks an object that T is to hold as a handle of the given kind."""
 
     def __init__(self, value: Any, kind: str) -> None:
         self.value, self.kind = value, kind
+
+
+class Size(NamedTuple):
+    """What a value takes of a message: bytes of its head and blobs, number of blobs and keys."""
+
+    head: int
+    nbytes: int
+    blobs: int
+    keys: int
+
+
+def chosen(sizes: Mapping[str, Size | None]) -> list[str]:
+    """The names of those of these sizes that fit into one message, the smallest first."""
+    limits = Size(HEAD_LIMIT - NAMES_ROOM, BLOB_LIMIT, BLOB_COUNT_LIMIT, KEY_LIMIT - len(sizes))
+    parts = {
+        name: [part / limit for part, limit in zip(size, limits, strict=True)]
+        for name, size in sizes.items()
+        if size is not None
+    }
+    fit: list[str] = []
+    taken = [0.0] * len(limits)
+    for name in sorted(parts, key=lambda name: max(parts[name])):
+        after = [a + b for a, b in zip(taken, parts[name], strict=True)]
+        if max(after) > 1:
+            break
+        fit.append(name)
+        taken = after
+    return fit
+
+
+def number_in(value: Any) -> int | float | complex | None:
+    """`value` as a plain number if it is one of another kind."""
+    try:
+        return plain_number(value)
+    except ValueError as error:
+        raise Unsendable(str(error)) from error
+
+
+def plainly(value: Any) -> tuple[Any, list]:
+    """Tree and blobs of a value of ours."""
+    encoder = Encoder()
+    return encoder.encode(value), encoder.blobs
+
+
+def why_not(value: Any, error: BaseException) -> str:
+    """Why a value does not cross, to follow "your code returned"."""
+    if isinstance(error, Unsendable):
+        return str(error)[:MESSAGE_LIMIT]
+    if isinstance(error, KeyboardInterrupt):
+        raise error
+    return f"an object of class {class_name(value)!r} that cannot be read ({class_name(error)})"
 
 
 def accept_interrupts() -> None:

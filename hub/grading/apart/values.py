@@ -16,47 +16,62 @@ its base. torch, numpy and plotly are only imported where a value needs them.
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from hub.grading.apart.arrays import (
+    ARRAY_TYPES,
+    array_of,
+    array_parts,
+    as_known_type,
+    objects_of,
+    sendable_type,
+    shape_of,
+    tensor_of,
+    tensor_parts,
+    torch_type,
+)
+from hub.grading.apart.errors import (
+    BadValue,
+    NotPlainData,
+    OddValue,
+    Unsendable,
+    class_name,
+    require,
+)
+from hub.grading.apart.wire import BLOB_COUNT_LIMIT, BLOB_LIMIT, HEAD_LIMIT
 
 DEPTH_LIMIT = 40
 KEY_LIMIT = 10_000  # keys of dicts and elements of sets in one message: they may all collide
 INTEGER_LIMIT = 4096  # bytes
 INLINE_LIMIT = 65_536  # bytes of a text or bytes object in the head
 
-_COMMON = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
-_COMMON += ["complex64", "complex128"]
-TENSOR_TYPES = [*_COMMON, "bfloat16"]
-ARRAY_TYPES = [*_COMMON, "uint16", "uint32", "uint64"]
-
-
-class Unsendable(Exception):
-    """A value does not cross; the message says why."""
-
-
-class BadValue(Exception):
-    """What came is no value."""
+IN_SET = "a set that holds"
+IN_KEYS = "a dict whose keys are, or hold,"
+NO_HASH = "which cannot be compared outside your notebook"
 
 
 class Encoder:
     """Turns one message's value into a tree and blobs.
 
-    `name` gives a tagged name for an object that both sides have, and `lend` a tagged reference to
-    an object that stays here; either may return None.
+    `name` gives a tagged name for an object that both sides have, and `lend` a tree for an object
+    that is no plain data, such as a tagged reference to it; either may return None. Of a value no
+    method is asked that its class could have written anew.
     """
 
     def __init__(
         self,
         name: Callable[[Any], list | None] = lambda value: None,
-        lend: Callable[[Any], list | None] = lambda value: None,
+        lend: Callable[[Any], Any] = lambda value: None,
     ) -> None:
         self.blobs: list[Any] = []
+        self.keys = self.nodes = self.nbytes = 0
         self._name, self._lend = name, lend
-        self._seen: dict[int, tuple[int, Any]] = {}
+        self._seen: dict[int, tuple[int, Any, str]] = {}
         self._open: set[int] = set()
-        self._keys = 0
+        self._holder = ""  # what must hold plain data only, in words; with `_hashed`, comparable
+        self._hashed = False
 
     def encode(self, value: Any, depth: int = 0) -> Any:
         """The tree for `value`.
@@ -64,90 +79,129 @@ class Encoder:
         Raises:
             Unsendable: it, or something in it, does not cross.
         """
+        self.nodes += 1
         if depth > DEPTH_LIMIT:
             raise Unsendable(f"containers more than {DEPTH_LIMIT} deep")
-        if value is None or isinstance(value, bool):
+        if self.nodes > HEAD_LIMIT:  # each takes a byte
+            raise Unsendable("millions of values; put numbers into a tensor or an array")
+        kind = type(value)
+        if value is None or kind is bool:
             return value
         numpy = sys.modules.get("numpy")
-        if numpy is not None and isinstance(value, numpy.generic):
-            return self._scalar(value)
-        if isinstance(value, int):
-            return self._integer(int(value))
-        if isinstance(value, float):
-            return float(value)
-        if isinstance(value, complex):
-            return ["C", value.real, value.imag]
-        if isinstance(value, str):
-            return self._text(value)
-        if isinstance(value, (bytes, bytearray)):
-            return self._bytes(bytes(value))
+        if numpy is not None and issubclass(kind, numpy.generic):
+            return self._scalar(value, numpy)
+        if issubclass(kind, int):
+            return self._integer(int.__int__(value))
+        if issubclass(kind, float):
+            return float.__float__(value)
+        if issubclass(kind, complex):
+            number = complex.__complex__(value)
+            return ["C", number.real, number.imag]
+        if issubclass(kind, str):
+            return self._text(str.__str__(value))
+        if issubclass(kind, bytes | bytearray):
+            base = bytes if issubclass(kind, bytes) else bytearray
+            return self._bytes(bytes(base.__getitem__(value, slice(None))))
         return self._compound(value, depth)
 
     def _compound(self, value: Any, depth: int) -> Any:
         if id(value) in self._seen:
-            return ["R", self._seen[id(value)][0]]
+            index, _, tag = self._seen[id(value)]
+            self._check_hash(tag)
+            return ["R", index]
         if id(value) in self._open:
             raise Unsendable("a value that contains itself")
         tree = self._name(value)
         if tree is not None:
+            self._check_hash(tree[0])
             return tree
         self._open.add(id(value))
-        tree = self._contents(value, depth + 1)
+        tree = self._contents_or_why_not(value, depth + 1)
         self._open.discard(id(value))
         if tree is None:
-            tree = self._lend(value)
-            if tree is None:
-                raise Unsendable(f"an object of class {type(value).__name__!r}")
-        elif tree[0] in COUNTED:
-            self._seen[id(value)] = len(self._seen), value
+            return self._lent(value)
+        self._check_hash(tree[0])
+        if tree[0] in COUNTED:
+            self._seen[id(value)] = len(self._seen), value, tree[0]
         return tree
 
+    def _contents_or_why_not(self, value: Any, depth: int) -> list | None:
+        try:
+            return self._contents(value, depth)
+        except Unsendable:
+            raise
+        except Exception as error:  # a library's own object may be in any state
+            what = f"an object of class {class_name(value)!r} that cannot be read"
+            raise Unsendable(f"{what} ({class_name(error)})") from error
+
+    def _lent(self, value: Any) -> Any:
+        tree = self._lend(value)
+        reference = type(tree) is list and tree[:2] == ["x", "S"]
+        if tree is None or (self._holder and reference):
+            what = f"an object of class {class_name(value)!r}"
+            why = f", {NO_HASH}" if self._hashed else ""
+            raise Unsendable(f"{self._holder} {what}{why}".lstrip())
+        return tree
+
+    def _check_hash(self, tag: str) -> None:
+        if self._hashed and tag in WITHOUT_HASH:
+            raise Unsendable(f"{self._holder} {WITHOUT_HASH[tag]}, {NO_HASH}")
+
+    def _plain(self, values: Iterable, depth: int, holder: str, hashed: bool = False) -> list:
+        """The trees of `values`, in which nothing may be an object that stays here."""
+        outer = self._holder, self._hashed
+        self._holder, self._hashed = holder, hashed
+        trees = [self.encode(value, depth) for value in values]
+        self._holder, self._hashed = outer
+        return trees
+
     def _contents(self, value: Any, depth: int) -> list | None:
+        kind = type(value)
         torch = sys.modules.get("torch")
         if torch is not None:
-            if isinstance(value, torch.Tensor):
-                return self._tensor(value, torch)
-            if isinstance(value, torch.Size):
-                return ["Z", *(int(n) for n in value)]
-            if isinstance(value, torch.dtype):
-                return ["D", str(value).removeprefix("torch.")]
-        if isinstance(value, dict):
-            self._count_keys(len(value))
-            flat = [part for item in dict.items(value) for part in item]
-            return ["d", *(self.encode(part, depth) for part in flat)]
-        sequences: tuple[tuple[str, Any], ...] = (
-            ("l", list),
-            ("t", tuple),
-            ("s", set),
-            ("f", frozenset),
-        )
-        for tag, kind in sequences:
-            if isinstance(value, kind):
-                self._count_keys(len(value) if tag in "sf" else 0)
-                return [tag, *(self.encode(item, depth) for item in kind.__iter__(value))]
-        if isinstance(value, range | slice):
+            if issubclass(kind, torch.Tensor):
+                dtype, shape, leaf, content = tensor_parts(value, torch)
+                return ["T", dtype, shape, leaf, self._blob(content)]
+            if issubclass(kind, torch.Size):
+                return ["Z", *shape_of([int(n) for n in tuple.__iter__(value)])]
+            if kind is torch.dtype:
+                return ["D", sendable_type(value)]
+        if issubclass(kind, dict):
+            self._count_keys(dict.__len__(value))
+            items = list(dict.items(value))
+            keys = self._plain((key for key, _ in items), depth, IN_KEYS, hashed=True)
+            return ["d", *keys, *(self.encode(item, depth) for _, item in items)]
+        base: Any
+        for tag, base in (("l", list), ("t", tuple)):
+            if issubclass(kind, base):
+                return [tag, *(self.encode(item, depth) for item in base.__iter__(value))]
+        for tag, base in (("s", set), ("f", frozenset)):
+            if issubclass(kind, base):
+                self._count_keys(base.__len__(value))
+                return [tag, *self._plain(base.__iter__(value), depth, IN_SET, hashed=True)]
+        if kind is range or kind is slice:
             parts = (value.start, value.stop, value.step)
-            tag = "r" if isinstance(value, range) else "c"
-            return [tag, *(self.encode(part, depth) for part in parts)]
+            return ["r" if kind is range else "c", *(self.encode(part, depth) for part in parts)]
         numpy = sys.modules.get("numpy")
-        if numpy is not None and isinstance(value, numpy.ndarray):
-            return self._array(value, depth)
+        if numpy is not None and issubclass(kind, numpy.ndarray):
+            return self._array(value, depth, numpy)
         return self._library_object(value, depth)
 
     def _library_object(self, value: Any, depth: int) -> list | None:
         figures = sys.modules.get("plotly.graph_objects")
-        if figures is not None and isinstance(value, figures.Figure):
+        if figures is not None and issubclass(type(value), figures.Figure):
             traces = [trace.to_plotly_json() for trace in value.data]
             layout = {k: v for k, v in value.layout.to_plotly_json().items() if k != "template"}
-            return ["F", self.encode(traces, depth), self.encode(layout, depth)]
+            return ["F", *self._plain((traces, layout), depth, "a figure that holds")]
         factored = getattr(sys.modules.get("transformer_lens"), "FactoredMatrix", None)
-        if factored is not None and isinstance(value, factored):
-            return ["M", self.encode(value.A, depth), self.encode(value.B, depth)]
+        if factored is not None and issubclass(type(value), factored):
+            factored(value.A, value.B)  # that the two fit may have changed since it was made
+            return ["M", *self._plain((value.A, value.B), depth, "a FactoredMatrix that holds")]
         return None
 
     def _count_keys(self, count: int) -> None:
-        self._keys += count
-        if self._keys > KEY_LIMIT:
+        self.keys += count
+        if self.keys > KEY_LIMIT:
             raise Unsendable(f"more than {KEY_LIMIT:,} keys of dicts and elements of sets")
 
     def _integer(self, value: int) -> Any:
@@ -171,41 +225,39 @@ class Encoder:
 
     def _blob(self, content: Any) -> int:
         self.blobs.append(content)
+        self.nbytes += memoryview(content).nbytes
+        if self.nbytes > BLOB_LIMIT or len(self.blobs) > BLOB_COUNT_LIMIT:
+            sizes = f"{len(self.blobs):,} arrays and long texts of {self.nbytes // 2**20:,} MiB"
+            allowed = f"{BLOB_COUNT_LIMIT:,} of together {BLOB_LIMIT // 2**20} MiB are allowed"
+            raise Unsendable(f"{sizes}; {allowed}")
         return len(self.blobs) - 1
 
-    def _tensor(self, value: Any, torch: Any) -> list:
-        dtype = str(value.dtype).removeprefix("torch.")
-        if value.layout is not torch.strided or dtype not in TENSOR_TYPES:
-            raise Unsendable(f"a tensor of type {dtype} and layout {value.layout}")
-        flat = value.detach().resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
-        flat = flat.as_strided((flat.numel(),), (1,))  # a single number may have any stride
-        blob = self._blob(flat.view(torch.uint8).numpy())
-        return ["T", dtype, list(value.shape), bool(value.requires_grad and value.is_leaf), blob]
+    def _array(self, value: Any, depth: int, numpy: Any) -> list:
+        plain = numpy.ndarray.view(value, numpy.ndarray)
+        if plain.dtype.kind not in "OU":
+            dtype, shape, content = array_parts(plain, numpy)
+            return ["A", dtype, shape, self._blob(content)]
+        shape = list(shape_of(list(plain.shape)))
+        if plain.nbytes > BLOB_LIMIT:
+            raise Unsendable(f"a numpy array of {plain.nbytes // 2**20:,} MiB")
+        items = [self.encode(item, depth) for item in plain.reshape(-1).tolist()]
+        return ["O", plain.dtype.kind, shape, items]
 
-    def _array(self, value: Any, depth: int) -> list:
-        numpy = sys.modules["numpy"]
-        if value.dtype.kind in "OU":
-            items = [self.encode(item, depth) for item in value.reshape(-1).tolist()]
-            return ["O", value.dtype.kind, list(value.shape), items]
-        if value.dtype.name not in ARRAY_TYPES:
-            raise Unsendable(f"a numpy array of type {value.dtype.name}")
-        native = numpy.ascontiguousarray(value, value.dtype.newbyteorder("="))
-        return [
-            "A",
-            value.dtype.name,
-            list(value.shape),
-            self._blob(native.reshape(-1).view("uint8")),
-        ]
-
-    def _scalar(self, value: Any) -> Any:
-        if value.dtype.kind in "US":
-            return self.encode(value.item())
-        if value.dtype.name not in ARRAY_TYPES:
-            raise Unsendable(f"a numpy scalar of type {value.dtype.name}")
-        return ["N", value.dtype.name, value.astype(value.dtype.newbyteorder("=")).tobytes()]
+    def _scalar(self, value: Any, numpy: Any) -> Any:
+        one = as_known_type(numpy.generic.__array__(value))
+        if one.dtype.kind in "US":
+            return self.encode(one.item())
+        if one.dtype.name not in ARRAY_TYPES:
+            raise Unsendable(f"a numpy scalar of type {one.dtype.name}")
+        return ["N", one.dtype.name, one.astype(one.dtype.newbyteorder("=")).tobytes()]
 
 
 COUNTED = frozenset("ltsfdTAO")
+
+WITHOUT_HASH = {
+    **{"l": "a list", "s": "a set", "d": "a dict", "c": "a slice", "A": "an array"},
+    **{"O": "an array", "F": "a figure", "w": "a dict of weights"},
+}
 
 
 class Decoder:
@@ -227,13 +279,13 @@ class Decoder:
         """The value of `tree`.
 
         Raises:
-            BadValue: it is no value.
+            BadValue: it is no value. `OddValue`: it is one that cannot be had here.
         """
         try:
             return self._value(tree, 0)
         except BadValue:
             raise
-        except Exception as error:
+        except (Exception, NotPlainData) as error:
             # The checks below fail as the types they rely on do: any failure means the same.
             raise BadValue(f"{type(error).__name__}: {error}") from error
 
@@ -287,15 +339,19 @@ class Decoder:
 
     def _set(self, arguments: list, depth: int) -> set:
         self._count_keys(len(arguments))
-        return set(self._values(arguments, depth))
+        values = self._values(arguments, depth)
+        return had(f"{IN_SET} objects, {NO_HASH}", set, values)
 
     def _frozenset(self, arguments: list, depth: int) -> frozenset:
         return frozenset(self._set(arguments, depth))
 
     def _dict(self, arguments: list, depth: int) -> dict:
-        self._count_keys(len(arguments) // 2)
+        count, odd = divmod(len(arguments), 2)
+        require(not odd)
+        self._count_keys(count)
         parts = self._values(arguments, depth)
-        return dict(zip(parts[::2], parts[1::2], strict=True))
+        items = zip(parts[:count], parts[count:], strict=True)
+        return had(f"{IN_KEYS} objects, {NO_HASH}", dict, items)
 
     def _range(self, arguments: list, depth: int) -> range:
         return range(*self._values(arguments, depth))
@@ -310,71 +366,37 @@ class Decoder:
         return torch.Size(shape_of(arguments))
 
     def _dtype(self, arguments: list, depth: int) -> Any:
-        import torch
-
         (name,) = arguments
-        require(type(name) is str and name in TENSOR_TYPES)
-        return getattr(torch, name)
+        return torch_type(name)
 
     def _tensor(self, arguments: list, depth: int) -> Any:
-        import torch
-
         name, shape, requires_grad, index = arguments
-        dtype = self._dtype([name], depth)
-        shape, content = shape_of(shape), self._blob(index)
-        require(len(content) == math.prod(shape) * dtype.itemsize)
-        if not content:
-            tensor = torch.empty(shape, dtype=dtype)
-        elif dtype is torch.bool:  # a byte other than 0 and 1 would be no bool
-            tensor = (torch.frombuffer(content, dtype=torch.uint8) != 0).reshape(shape)
-        else:
-            tensor = torch.frombuffer(content, dtype=dtype).reshape(shape)
-        require(type(requires_grad) is bool)
-        return tensor.requires_grad_() if requires_grad else tensor
+        return tensor_of(name, shape, requires_grad, self._blob(index))
 
     def _array(self, arguments: list, depth: int) -> Any:
-        import numpy
-
         name, shape, index = arguments
-        require(type(name) is str and name in ARRAY_TYPES)
-        dtype, shape, content = numpy.dtype(name), shape_of(shape), self._blob(index)
-        require(len(content) == math.prod(shape) * dtype.itemsize)
-        if name == "bool":
-            return (numpy.frombuffer(content, "uint8") != 0).reshape(shape)
-        return numpy.frombuffer(content, dtype).reshape(shape)
+        return array_of(name, shape, self._blob(index))
 
     def _scalar(self, arguments: list, depth: int) -> Any:
-        import numpy
-
         name, content = arguments
-        require(type(name) is str and name in ARRAY_TYPES and type(content) is bytes)
-        require(len(content) == numpy.dtype(name).itemsize)
-        if name == "bool":
-            return numpy.bool_(content != b"\0")
-        return numpy.frombuffer(content, name)[0]
+        require(type(content) is bytes)
+        return array_of(name, [1], bytearray(content))[0]
 
     def _objects(self, arguments: list, depth: int) -> Any:
-        import numpy
-
         kind, shape, items = arguments
-        shape, values = shape_of(shape), self._values(items, depth)
-        require(kind in ("O", "U") and math.prod(shape) == len(values))
-        require(kind == "O" or all(type(value) is str for value in values))
-        array = numpy.empty(len(values), object)
-        array[:] = values
-        return (array.astype(str) if kind == "U" else array).reshape(shape)
+        return objects_of(kind, shape, self._values(items, depth))
 
     def _figure(self, arguments: list, depth: int) -> Any:
         import plotly.graph_objects as figures
 
         traces, layout = self._values(arguments, depth)
-        return figures.Figure(data=traces, layout=layout)
+        return had("a figure that cannot be drawn", figures.Figure, traces, layout)
 
     def _factored(self, arguments: list, depth: int) -> Any:
         from transformer_lens import FactoredMatrix
 
         left, right = self._values(arguments, depth)
-        return FactoredMatrix(left, right)
+        return had("a FactoredMatrix whose factors do not fit", FactoredMatrix, left, right)
 
     def _reference(self, arguments: list, depth: int) -> Any:
         (index,) = arguments
@@ -406,14 +428,13 @@ DECODERS: dict[str, Callable[[Decoder, list, int], Any]] = {
 }
 
 
-def require(condition: bool) -> None:
-    """Raise `BadValue` unless the condition holds."""
-    if not condition:
-        raise BadValue("not a value")
+def had(otherwise: str, make: Callable, *parts: Any) -> Any:
+    """What `make` makes of values that came.
 
-
-def shape_of(sizes: Any) -> tuple[int, ...]:
-    """`sizes` as a tensor's shape, if it is one."""
-    require(type(sizes) is list and len(sizes) <= 32)
-    require(all(type(n) is int and 0 <= n < 2**40 for n in sizes))
-    return tuple(sizes)
+    Raises:
+        OddValue: it cannot; the message is `otherwise`.
+    """
+    try:
+        return make(*parts)
+    except (Exception, NotPlainData) as error:
+        raise OddValue(otherwise) from error
