@@ -26,20 +26,13 @@ from hub.grading.replay import Attempt, Ran, next_step
 from hub.grading.results import Results, read_results
 from hub.grading.roles import role
 from hub.grading.run import Answer, Busy, run_here
-from hub.grading.trouble import Trouble
+from hub.grading.trouble import CannotGrade, Trouble
 
 __all__ = ["ApartError", "CannotGrade", "Execution", "ExecutorAway", "Limits", "Tests", "execute"]
 
 
 class ApartError(ValueError):
     """The instructor's notebook does not allow tests apart; the message says which cell."""
-
-
-class CannotGrade(Exception):
-    """A notebook could not be graded, through no fault of the student's; the message says why.
-
-    The machine, or what is given, fails by itself: the same may work a moment later.
-    """
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hub.grading.parsing import MAX_FILE_MIB, Cell, Parsed, Unreadable, parse
+from hub.grading.trouble import CannotGrade
 
 MIB = 1024 * 1024
 LARGE_MIB = 2
@@ -30,7 +31,7 @@ _COMMAND = "import sys; sys.path.insert(0, sys.argv[1]); from hub.grading import
 )
 
 
-class ReadingError(RuntimeError):
+class ReadingError(CannotGrade):
     """This machine did not parse a file, for a reason that is not in the file."""
 
 

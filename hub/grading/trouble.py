@@ -18,6 +18,13 @@ grading  a process of the grading itself did not start, or ended
 KINDS: frozenset[str] = frozenset(Kind.__args__)  # type: ignore[attr-defined]
 
 
+class CannotGrade(Exception):
+    """A notebook could not be graded, through no fault of the student's; the message says why.
+
+    The machine, or what is given, fails by itself: the same may work a moment later.
+    """
+
+
 @dataclass(frozen=True)
 class Trouble:
     """What went wrong at one cell. All kinds but `given` end the run there.

@@ -7,7 +7,6 @@ ask T to call a function or to advance an iterator that T lent with a request.
 
 from __future__ import annotations
 
-import json
 import operator
 import os
 import signal
@@ -16,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from json import dumps as to_json  # by a name that student code cannot rebind
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -181,10 +181,10 @@ class Student:
         for name in given:
             if name in self.shell.names:
                 self._remember(name, self.shell.names[name])
-        encoded = json.dumps(outputs, default=str).encode()
+        encoded = to_json(outputs, default=str).encode()
         if len(encoded) > OUTPUT_LIMIT:
             note = {"output_type": "stream", "name": "stderr", "text": f"{LEFT_OUT}\n"}
-            encoded = json.dumps([note]).encode()
+            encoded = to_json([note]).encode()
         return encoded
 
     def do_look_up(self, names: list[str]) -> dict[str, Any]:
