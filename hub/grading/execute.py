@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -41,7 +40,7 @@ class Execution:
 
     notebook: a copy of the notebook that was given, with outputs.
     problems: what went wrong beside ordinary errors, one sentence each, for the owner.
-    seconds: wall time of the execution, seconds.
+    seconds: wall time of all its runs, seconds.
     used: seconds that each given cell has used, by its name.
     failing: names of the given cells that failed and use nothing of the student's.
     """
@@ -92,7 +91,7 @@ def execute(
     """
     if tests == "apart" and source is None:
         raise ValueError('tests="apart" needs the source notebook')
-    began = time.monotonic()
+    seconds = 0.0
     cells = cells_of(notebook, source)
     runs: list[Results] = []
     history: list[Ran] = []
@@ -109,6 +108,7 @@ def execute(
         }
         theirs = (files or {}) if step.files else {}
         answer = _run(request, {**theirs, **(given_files or {})}, limits, models, busy)
+        seconds += answer.seconds
         results = read_results(answer, notebook, step)
         if results.refused is not None:
             raise ApartError(results.refused)
@@ -118,9 +118,7 @@ def execute(
     if isinstance(step, replay.CannotGrade):
         raise CannotGrade(why_not(notebook, step.trouble))
     executed, problems = merge(from_dict(without_outputs(notebook)), runs, step)
-    return Execution(
-        executed, problems, time.monotonic() - began, *_given_facts(executed, runs[0], cells)
-    )
+    return Execution(executed, problems, seconds, *_given_facts(executed, runs[0], cells))
 
 
 def _run(

@@ -96,6 +96,7 @@ def test_files_go_there_and_links_do_not(path, tmp_path):
 
     def script(connection: socket.socket) -> None:
         seen.update(uploaded(connection))
+        say(connection, "answer", json.dumps({"finished": True}).encode())
         say(connection, "done", None, 0.0)
 
     (tmp_path / "data").write_bytes(bytes(3_000_000))

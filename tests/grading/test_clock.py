@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -34,7 +36,8 @@ LOOP = "while True: pass"
 
 
 def used(code: str, seconds: float) -> float:
-    process = subprocess.Popen([sys.executable, "-c", f"print(1, flush=True)\n{code}"], stdout=-1)
+    command = [sys.executable, "-c", f"print(1, flush=True)\n{code}"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None and process.stdout.read(1)
         clock = CodeClock(process_tree(process.pid))
@@ -44,7 +47,8 @@ def used(code: str, seconds: float) -> float:
             clock.used()
         return clock.used()
     finally:
-        process.kill()
+        for pid in process_tree(process.pid)():
+            os.kill(pid, signal.SIGKILL)
         process.wait()
 
 

@@ -17,8 +17,12 @@ EXECUTOR = "hub.executor"
 
 @contextmanager
 def load(processes: int) -> Iterator[None]:
-    """So many processes that want a processor all the time."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    """So many processes that want a processor all the time.
+
+    Each in a session of its own, as kernels are: Linux shares processors out by session.
+    """
+    command = [sys.executable, "-c", "while True: pass"]
+    loops = [subprocess.Popen(command, start_new_session=True) for _ in range(processes)]
     try:
         yield
     finally:
