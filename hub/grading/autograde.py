@@ -216,9 +216,9 @@ class ExecuteSubmission(NbGraderPreprocessor):
         assignment, _, _ = _names(resources)
         for change in not_released(self.coursedir, assignment):
             self.log.warning(change)
-        job = self.job(nb, resources)
-        if job.tests == "together":
+        if self.where(assignment) == "together":
             self.log.warning(can_fake(assignment))
+        job = self.job(nb, resources)
         execution = executed_folder(Path(self.coursedir.root)).take(job.key()) or job.run()
         told = nb.metadata.get(OURS, {}).get("problems", [])
         executed = execution.notebook

@@ -74,7 +74,7 @@ def with_question(text: str) -> NotebookNode:
 
 
 @pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory, _alembic_on_path: None) -> Path:
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("asked") / "course"
     make_course(root, source=with_question("Why?"))
     return root
