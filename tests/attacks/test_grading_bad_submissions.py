@@ -100,7 +100,7 @@ EXPECTED = {
     "copied_test": 5,
     "deleted_test": 3,
     "edited_test": 3,
-    "exits": 0,
+    "exits": 2,  # of the other exercise
     "flood": 5,
     "forger": 3,
     "loops": 3,
@@ -206,7 +206,10 @@ def test_an_endless_loop_costs_only_the_cell_it_is_in(graded: GradedClass) -> No
         ("copied_test", "2 cells named `double_test`"),
         ("deleted_test", "`double_test_2` was missing; it was put back"),
         ("edited_test", "`double_test_2` had been changed; the original was put back"),
-        ("exits", "ended (exit status 3)"),
+        (
+            "exits",
+            "was left out, because it ended the process that runs your cells (exit status 3)",
+        ),
         ("flood", "`double` printed too much: the rest was cut"),
         ("newer_schema", "version 99 of the grading metadata"),
         ("unnamed", "There was no `tiny.ipynb`; `Untitled.ipynb` holds its cells"),

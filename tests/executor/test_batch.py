@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from pathlib import Path
 
 import pytest
+from nbgrader.api import Gradebook
 
 from hub.grading import remote
-from hub.grading.batch import autograde
-from tests.executor.test_client import DONE, Stand, uploaded
+from hub.grading.batch import BatchError, autograde
+from tests.executor.test_client import Stand, say, uploaded
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     answered,
@@ -36,20 +39,35 @@ def grade(course: Path, tests: str) -> str:
     return "\n".join(autograde(course, ASSIGNMENT, workers=1, config=config))
 
 
+def passing(connection: socket.socket) -> None:
+    """Says that every cell has run, and that no test failed."""
+    cells = json.loads(uploaded(connection)["request"])["notebook"]["cells"]
+    lines: list[dict[str, object]] = [{"ready": True}]
+    lines += [{"cell": n, "outputs": []} for n, c in enumerate(cells) if c["cell_type"] == "code"]
+    for line in [*lines, {"finished": True}]:
+        say(connection, "answer", (json.dumps(line) + "\n").encode())
+    say(connection, "done", None, 0.1)
+
+
 @pytest.mark.parametrize("tests", ["apart", "together"])
-def test_an_executor_that_is_away_is_told_for_each_student_and_nothing_is_scored(
+def test_where_the_executor_is_away_nobody_is_scored_and_the_next_run_tries_again(
     course, monkeypatch, tests
 ):
     monkeypatch.setattr(remote, "PATIENCE_SECONDS", 0.5)
-    told = grade(course, tests)
-    assert f"{ASSIGNMENT}: 0 of 2 submissions graded" in told
-    assert told.count("make status") >= 2
-    assert grade(course, tests) != f"{ASSIGNMENT}: nothing new to grade"
+    for _ in range(2):
+        with pytest.raises(BatchError, match=r"cannot be reached.*make status"):
+            grade(course, tests)
+    assert not (course / "autograded").exists()
 
 
-def test_a_submission_that_ends_the_executor_costs_only_its_owner(course):
+def test_a_submission_with_which_the_executor_ends_keeps_its_points_and_nobody_else_is_held_up(
+    course,
+):
     breaking = [lambda connection: uploaded(connection) and None] * 3
-    # Three times for alice; bob; alice again when she is scored.
-    Stand(course.parent / "socket", *breaking, DONE, *breaking)
-    told = grade(course, "together")
-    assert "1 of 2 submissions graded" in told and "The executor ended 3 times" in told
+    # The reference with its answers and without, alice, bob, alice once more.
+    Stand(course.parent / "socket", *[passing] * 2, *breaking, passing, *breaking)
+    with pytest.raises(BatchError, match=r"alice: The executor ended 3 times"):
+        grade(course, "together")
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "tiny") as gradebook:
+        graded = {one.student_id: one.score for one in gradebook.assignment_submissions(ASSIGNMENT)}
+    assert graded == {"bob": 5}

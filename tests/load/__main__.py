@@ -72,10 +72,13 @@ class Course:
             env={**os.environ, **self._environment},
         ) as process:
             assert process.stdout is not None
+            line = ""
             for line in process.stdout:
                 words = line.replace(":", " ").split()
                 if words[:1] == ["executed"]:
                     executed.setdefault(words[2], time.monotonic() - began)
+        if process.returncode:
+            print(f"    status {process.returncode}: {line.strip()[:150]}")
         return self._outcome(points, time.monotonic() - began, executed)
 
     def _outcome(
@@ -88,7 +91,7 @@ class Course:
                 for one in gradebook.assignment_submissions(self.assignment)
             }
         folder = self.root / "server" / "ungraded" / self.assignment
-        waiting = {path.stem for path in folder.glob("*.json")}
+        waiting = {path.stem for path in folder.glob("*.json")} | points.keys() - found.keys()
         graded = {name: worth for name, worth in points.items() if name not in waiting}
         lost = [n for n, worth in graded.items() if found.get(n, 0.0) < worth]
         kept = [n for n, worth in graded.items() if found.get(n, 0.0) > worth]
