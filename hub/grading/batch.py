@@ -37,6 +37,8 @@ DATABASE_SECONDS = 60
 MOST_AT_ONCE = 64
 
 DATABASE_ERROR = re.compile(r"sqlalchemy\.exc\.|psycopg|sqlite3\.(Operational|Database)Error")
+# What became of a submission in the scoring pass, where it had to be executed there.
+MACHINES_FAULT = re.compile(r"(?:CannotGrade|ReferenceFails|ReadingError|ExecutorAway): (.*)")
 DATABASE_AWAY = (
     "the gradebook's database could not be reached or broke off; grade again when it runs"
 )
@@ -288,6 +290,8 @@ class Batch:
             return self._could_not(student, why)
         try:
             graded = _score(self._api, self._assignment, student)
+        except (CannotGrade, ExecutorAway) as error:
+            return self._could_not(student, str(error))
         except (DatabaseAway, DBAPIError, InvalidRequestError) as error:
             self._could_not(student, DATABASE_AWAY)
             raise DatabaseAway from error
@@ -331,7 +335,7 @@ def _notebooks(coursedir: CourseDirectory, assignment: str) -> list[str]:
 
 
 def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
-    """Score what was executed. Raises DatabaseAway."""
+    """Score what was executed. Raises DatabaseAway, CannotGrade or ExecutorAway."""
     try:
         take_renamed(api.coursedir, assignment, student)
     except Undecided as error:
@@ -340,6 +344,8 @@ def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
     if not result["success"]:
         if DATABASE_ERROR.search(result.get("error", "") + result.get("log", "")):
             raise DatabaseAway
+        if fault := MACHINES_FAULT.search(result.get("log", "")):
+            raise CannotGrade(fault[1])
         return Graded(student, problems=[_why(api.coursedir, assignment, student, result)])
     graded = Graded(student)
     with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as gradebook:

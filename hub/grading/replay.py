@@ -28,7 +28,7 @@ class Attempt:
 
     left_out: places of the cells that do not run.
     files: whether the student's own files lie beside it; without them it is a check of what is
-        given, else it counts as a replay.
+        given (there are at most two), else it counts as a replay.
     """
 
     left_out: frozenset[int] = frozenset()
@@ -122,13 +122,15 @@ def _without_the_guilty(history: Sequence[Ran], cell: int, cells: Cells) -> Atte
 
 def _after_check(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | Finished:
     """What to do when what is given has run by itself."""
-    check, asked = history[-1], history[-2]
+    check, asked = history[-1], [ran for ran in history if ran.attempt.files][-1]
     assert asked.trouble is not None
     cell = asked.trouble.cell
     passed = check.got_past(cell) if _is_given(asked.trouble, cells) else check.trouble is None
     if not passed:
         assert check.trouble is not None
         return CannotGrade(check.trouble)
+    if cell is None and check.attempt.left_out > asked.attempt.left_out:
+        return Attempt(asked.attempt.left_out, files=False)  # then it is the files
     if _replays(history) >= MOST_REPLAYS or cell is None:
         return Finished(blamed(history), check.trouble)
     if not _is_given(asked.trouble, cells):
