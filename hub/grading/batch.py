@@ -175,6 +175,7 @@ class Batch:
             MOST_AT_ONCE if there else workers or os.cpu_count() or 1, memory_to_spare
         )
         self._failed: dict[str, str] = {}  # students whose execution could not be, and why
+        self._counted: set[str] = set()  # students whose tries this run has counted
 
     def choose(self, students: Sequence[str] | None) -> list[str]:
         """The students whose submissions are there, and not graded as they are."""
@@ -202,6 +203,7 @@ class Batch:
         if step.where(self._assignment) == "together":
             yield can_fake(self._assignment)
         for name in _notebooks(self._api.coursedir, self._assignment):
+            yield f"checking the reference of {name}"
             step.reference(self._assignment, name).yardstick()
 
     def grade(self, students: Sequence[str]) -> Iterator[str]:
@@ -280,9 +282,12 @@ class Batch:
         key = job.key()
         if not self._force and key in self._executed:
             return 0.0, 0
-        with self._gate.turn() as busy:
-            execution = job.run(busy)
-        self._executed.put(key, execution)
+        try:
+            with self._gate.turn() as busy:
+                execution = job.run(busy)
+            self._executed.put(key, execution)
+        except (OSError, MemoryError) as error:
+            raise CannotGrade(f"this machine has no room ({error or 'memory'})") from error
         return execution.seconds, len(execution.problems)
 
     def _score(self, student: str) -> Graded:
@@ -300,7 +305,9 @@ class Batch:
 
     def _could_not(self, student: str, why: str) -> Graded:
         at, before = self._submitted_at(student), self._ungraded.get(student)
-        tries = before.tries if before and before.submission == at and not self._force else 0
+        anew = self._force and student not in self._counted
+        tries = before.tries if before and before.submission == at and not anew else 0
+        self._counted.add(student)
         self._ungraded.put(student, Ungraded(at, tries + 1, why))
         return Graded(student, ungraded=why)
 
