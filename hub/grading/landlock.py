@@ -113,7 +113,7 @@ def confined_options(scratch: Path) -> dict[str, Any]:
     ruleset = _ruleset(_Ruleset(known, 0, scopes))
     for path, allowed in _rules(scratch):
         _allow(ruleset, path, allowed & known)
-    return {"preexec_fn": _restricting(ruleset)}
+    return {"preexec_fn": _restricting(ruleset, (WRITE_FILE | TRUNCATE) & known)}
 
 
 def _known_to(version: int) -> int:
@@ -175,11 +175,16 @@ def _allow(ruleset: int, path: Path, allowed: int) -> None:
         os.close(parent)
 
 
-def _restricting(ruleset: int) -> Callable[[], None]:
-    """What a new process calls before it becomes another program: two calls of the kernel."""
+def _restricting(ruleset: int, of_itself: int) -> Callable[[], None]:
+    """What a new process calls before it becomes another program: a few calls of the kernel.
+
+    of_itself: what it may do below its own /proc/PID, such as to set its peak of memory back
+        (`course.calls.cost`).
+    """
     libc = ctypes.CDLL(None, use_errno=True)
 
     def restrict() -> None:
+        _allow(ruleset, Path("/proc/self"), of_itself)
         if libc.prctl(SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
             raise CannotConfine("prctl(PR_SET_NO_NEW_PRIVS) failed")
         _restrict_self(libc, ruleset)

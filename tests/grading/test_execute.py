@@ -11,7 +11,8 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from hub.grading.execute import ApartError, Execution, Limits, execute
+from hub.grading.execute import ApartError, Execution, Limits, Tests, execute
+from tests.apart import notebooks as apart_notebooks
 from tests.grading.tiny_course import ONLY_HIDDEN_FAILS, cell_named, source_notebook
 
 pytestmark = pytest.mark.kernel
@@ -197,3 +198,14 @@ def test_a_notebook_that_does_not_fit_its_source_is_refused_not_scored() -> None
     cell_named(tried, "double_test").source = "assert True"
     with pytest.raises(ApartError, match="double_test"):
         execute(tried, source=source_notebook(), tests="apart")
+
+
+@pytest.mark.parametrize("tests", ["apart", "together"])
+def test_a_test_can_measure_what_a_call_takes(tests: Tests) -> None:
+    source = apart_notebooks.notebook(
+        ("released", "from course.calls import cost"),
+        ("solution", "def f():\n    return len(bytearray(50_000_000))"),
+        ("test", "f()\nassert 40_000_000 < cost(f).peak < 80_000_000"),
+    )
+    executed = execute(source, source=source, tests=tests).notebook
+    assert apart_notebooks.failures(executed) == []
