@@ -2,6 +2,7 @@
 {% block head %}
 {{ super() }}
 {% include "names.tpl" %}
+<style>.modal-body pre { white-space: pre-wrap; }</style>
 <script>showNames(SubmissionUI, "$student_name");</script>
 {% endblock %}
 {% block messages %}
