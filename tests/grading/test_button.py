@@ -22,6 +22,8 @@ from tests.grading.trust_course import GIVEN_2, answered, source
 
 ROOT = Path(__file__).resolve().parents[2]
 
+EXTENSIONS = {"hub.formgrader": True, "nbgrader.server_extensions.formgrader": False}
+
 CONFIG = """
 import sys
 from pathlib import Path
@@ -53,7 +55,7 @@ class Server:
                     f"--port={self._port}",
                     f"--IdentityProvider.token={self._token}",
                 ),
-                "--ServerApp.jpserver_extensions={'hub.formgrader': True}",
+                f"--ServerApp.jpserver_extensions={EXTENSIONS}",
                 "--ServerApp.disable_check_xsrf=True",
             ],
             cwd=course,
