@@ -139,6 +139,21 @@ def troubles(source, *answers, seconds=20.0):
 RIGHT = ("def f(x):\n    return x + N", "def g(x):\n    return 2 * x")
 
 
+CLOSE_AND_LEAVE = """import os, stat, time
+for descriptor in range(3, 100):
+    try:
+        if stat.S_ISSOCK(os.fstat(descriptor).st_mode): os.close(descriptor)
+    except OSError: pass
+time.sleep(1)
+os._exit(3)"""
+
+
+def test_how_the_students_process_ended_is_told_also_where_its_socket_went_first():
+    told = troubles(ADD, CLOSE_AND_LEAVE, RIGHT[1])
+    assert [(trouble.kind, trouble.cell) for trouble in told] == [("ended", 1)]
+    assert "exit status 3" in told[0].words
+
+
 def test_a_good_notebook_has_no_problems():
     assert problems(ADD, *RIGHT) == ({}, [])
 

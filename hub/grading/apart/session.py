@@ -23,7 +23,7 @@ from hub.grading.apart.conversation import DEAF
 from hub.grading.apart.manifest import Manifest, ManifestError, read
 from hub.grading.apart.values import BadValue, Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut
-from hub.grading.clock import CodeClock, Deadline, process_tree
+from hub.grading.clock import TICK_SECONDS, CodeClock, Deadline, process_tree
 from hub.grading.limits import Yardstick
 from hub.grading.outputs import LEFT_OUT, PRINT_CUT, checked_outputs, first_error
 from hub.grading.processes import MARKER
@@ -35,6 +35,9 @@ __all__ = ["ManifestError", "MismatchError", "cells_apart"]
 
 PATIENCE = 10.0
 """Seconds after a cell's deadline that T has to answer; it watches its own deadlines."""
+
+END_SECONDS = 5.0
+"""Time for S to end once it has closed its socket, of its own clock."""
 
 START_SECONDS = 120.0
 """Time for S and T to start, of their own clock. A disk that was not asked before is slow."""
@@ -231,8 +234,10 @@ class Pair:
             return Trouble("deaf", index, not_interrupted(seconds))
         if killed:
             return Trouble("ended", index, f"it broke the rules of grading: {killed}")
-        with suppress(subprocess.TimeoutExpired):
-            self.student.wait(5)
+        deadline = Deadline.after(END_SECONDS, self.clock)
+        while self.student.poll() is None and deadline.remaining() > 0:
+            with suppress(subprocess.TimeoutExpired):
+                self.student.wait(TICK_SECONDS)
         kind, words = how_it_ended(self.student.returncode)
         return Trouble(kind, index, words)
 
