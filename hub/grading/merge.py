@@ -61,7 +61,7 @@ def _reason(
         return f"It was left out, because {blamed[index].words}"
     if end.left is not None:
         return upper_first(end.left.words)
-    return runs[-1].stopped or "The notebook ended early"
+    return "The notebook ended early"
 
 
 def _blame(notebook: NotebookNode, places: frozenset[int], trouble: Trouble) -> str:

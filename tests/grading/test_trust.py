@@ -13,6 +13,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from hub.grading.batch import BatchError, autograde
@@ -222,3 +223,20 @@ def test_twenty_loops_and_sleeps_end_at_the_limit_of_their_cells(root: Path) -> 
     grade(root, cell_seconds=2)
     assert points(root) == 3
     assert report(root).count("was stopped after 2 s") == 2
+
+
+@BOTH
+def test_loops_that_use_up_the_time_of_the_notebook_cost_no_exercise(
+    root: Path, tests: str
+) -> None:
+    notebook = answered(root, own={"f1_test": "while True: pass"})
+    place = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith("while"))
+    notebook.cells[place:place] = [
+        new_code_cell("while True: pass", id=f"loop-{number}") for number in range(5)
+    ]
+    submit(root, "alice", notebook)
+    grade(root, cell_seconds=1, notebook_seconds=4, tests=tests)
+    assert points(root) == 3
+    words = report(root)
+    assert "the time for the whole notebook, 4 s, was over" in words
+    assert words.count("was stopped after 1 s, its time limit") == 3 and "0." not in words
