@@ -118,7 +118,7 @@ def execute(
         step = next_step(history, cells)
     if isinstance(step, replay.CannotGrade):
         raise CannotGrade(why_not(notebook, step.trouble))
-    executed, problems = merge(from_dict(without_outputs(notebook)), runs, step)
+    executed, problems = merge(from_dict(without_outputs(notebook)), runs, history, step)
     return Execution(executed, problems, seconds, *_given_facts(executed, runs[0], cells))
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nbformat
 import pytest
@@ -240,3 +241,22 @@ def test_loops_that_use_up_the_time_of_the_notebook_cost_no_exercise(
     words = report(root)
     assert "the time for the whole notebook, 4 s, was over" in words
     assert words.count("was stopped after 1 s, its time limit") == 3 and "0." not in words
+
+
+@BOTH
+@pytest.mark.parametrize("leave", ["import os; os._exit(1)", "import os; os.kill(os.getpid(), 9)"])
+def test_an_answer_that_is_right_the_second_time_only_gains_nothing_from_another_run(
+    root: Path, tests: str, leave: str
+) -> None:
+    note = Path("/dev/shm", f"logitlab-{uuid4().hex}")  # student code may write there
+    second = (
+        f"import os\nsecond = os.path.exists({str(note)!r})\nopen({str(note)!r}, 'w').close()\n"
+    )
+    answer = f"{second}def f1(x):\n    return x + 1 if second else x"
+    submit(root, "alice", answered(root, own={"f1_test": leave}, f1=answer))
+    try:
+        grade(root, tests=tests)
+        assert note.exists()
+    finally:
+        note.unlink(missing_ok=True)
+    assert points(root) == 2
