@@ -87,6 +87,16 @@ def test_an_answer_that_ends_the_process_costs_its_own_exercise(root: Path) -> N
 
 
 @BOTH
+def test_an_answer_whose_child_process_returns_too_costs_no_exercise(
+    root: Path, tests: str
+) -> None:
+    forks = "import os\ndef f2(x):\n    os.fork()\n    return x + 2"
+    submit(root, "alice", answered(root, f2=forks))
+    grade(root, tests=tests)
+    assert points(root) == 3 and report(root) == ""
+
+
+@BOTH
 @pytest.mark.parametrize("breaks", BREAKS.values(), ids=BREAKS)
 def test_who_breaks_a_given_cell_gets_the_points_of_the_rest_and_a_sentence(
     root: Path, breaks: str, tests: str
