@@ -113,11 +113,12 @@ def execute(
         if results.refused is not None:
             raise ApartError(results.refused)
         runs.append(results)
-        history.append(Ran(step, _first_trouble(results, notebook, yardstick)))
+        trouble = _first_trouble(results, notebook, yardstick)
+        history.append(Ran(step, trouble, _slowest(results, cells)))
         step = next_step(history, cells)
     if isinstance(step, replay.CannotGrade):
         raise CannotGrade(why_not(notebook, step.trouble))
-    executed, problems = merge(from_dict(without_outputs(notebook)), runs, step)
+    executed, problems = merge(from_dict(without_outputs(notebook)), runs, history, step)
     return Execution(executed, problems, seconds, *_given_facts(executed, runs[0], cells))
 
 
@@ -166,6 +167,13 @@ def _first_trouble(
         if yardstick is not None and name not in yardstick.failing:
             return trouble
     return None
+
+
+def _slowest(results: Results, cells: replay.Cells) -> frozenset[int]:
+    """The cells that took most of the student's time: those that were stopped, else the longest."""
+    used = {place: seconds for place, seconds in results.used.items() if place not in cells.given}
+    longest = max(used, key=lambda place: used[place], default=None)
+    return frozenset(results.slow - cells.given or ({longest} if longest is not None else ()))
 
 
 def _given_facts(

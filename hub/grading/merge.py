@@ -8,22 +8,25 @@ from collections.abc import Mapping, Sequence
 from nbformat import NotebookNode, from_dict
 
 from hub.grading.outputs import Output, error_output, first_error
-from hub.grading.replay import Finished
+from hub.grading.replay import Attempt, Finished, Ran
 from hub.grading.results import Results
 from hub.grading.trouble import Trouble
 
 
 def merge(
-    notebook: NotebookNode, runs: Sequence[Results], end: Finished
+    notebook: NotebookNode, runs: Sequence[Results], history: Sequence[Ran], end: Finished
 ) -> tuple[NotebookNode, list[str]]:
-    """`notebook`, without outputs, with the best of all runs: what passed in one has passed."""
+    """`notebook`, without outputs, with the best of all runs: what passed in one has passed.
+
+    history: of each run what was run, and its trouble.
+    """
     executed = copy.deepcopy(notebook)
     unrun: list[int] = []
     blamed = {place: trouble for places, trouble in end.blamed for place in places}
     for index, cell in enumerate(executed.cells):
         if cell.cell_type != "code":
             continue
-        if (ran := _best(index, cell, runs)) is not None:
+        if (ran := _best(index, cell, runs, history)) is not None:
             outputs, cell.execution_count = ran
             cell.outputs = [from_dict(copy.deepcopy(output)) for output in outputs]
         elif cell.source.strip():
@@ -42,15 +45,23 @@ def merge(
 
 
 def _best(
-    index: int, cell: NotebookNode, runs: Sequence[Results]
+    index: int, cell: NotebookNode, runs: Sequence[Results], history: Sequence[Ran]
 ) -> tuple[list[Output], int | None] | None:
-    """What a cell gave: a test in the first run that it passed, else in the first that ran it."""
-    ran = [results.cells[index] for results in runs if index in results.cells]
-    if cell.metadata.get("nbgrader", {}).get("grade"):
-        passed = (result for result in ran if first_error(result[0]) is None)
-        if (best := next(passed, None)) is not None:
-            return best
-    return ran[0] if ran else None
+    """What a cell gave: a test in the first run that it passed, else in the first that ran it.
+
+    A test that failed before anything went wrong has failed. It is judged again only in a run that
+    left out something before it, else answers by chance would have a chance more for each run.
+    """
+    both = zip(runs, history, strict=True)
+    ran = [(results, run) for results, run in both if index in results.cells]
+    judged: set[Attempt] = set()
+    for results, run in ran if cell.metadata.get("nbgrader", {}).get("grade") else ():
+        before = Attempt(frozenset(p for p in run.attempt.left_out if p < index), run.attempt.files)
+        if before not in judged and first_error(results.cells[index][0]) is None:
+            return results.cells[index]
+        if run.got_past(index):
+            judged.add(before)
+    return ran[0][0].cells[index] if ran else None
 
 
 def _reason(
@@ -61,7 +72,7 @@ def _reason(
         return f"It was left out, because {blamed[index].words}"
     if end.left is not None:
         return upper_first(end.left.words)
-    return runs[-1].stopped or "The notebook ended early"
+    return "The notebook ended early"
 
 
 def _blame(notebook: NotebookNode, places: frozenset[int], trouble: Trouble) -> str:

@@ -112,6 +112,7 @@ def _assembled(
         index = found.chosen.get(slot.name)
         if index is None:
             _put_back(cell, slot, defined, told)
+            cell.source = _merged_below(slot, found, cells) or cell.source
         else:
             _fill(cell, slot, cells[index], told)
         if slot.name in found.overtaken:
@@ -145,6 +146,19 @@ def _put_back(cell: NotebookNode, slot: Slot, defined: frozenset[str], told: Sen
         sentence += f" What you define of {_listed(f'`{n}`' for n in sorted(names))} in another "
         sentence += "cell counts, where it stands before the test."
     told.tell("missing", sentence)
+
+
+def _merged_below(slot: Slot, found: Match, cells: Sequence[Cell]) -> str:
+    """The text of a later exercise's answer that defines what `slot` asks for; empty if none does.
+
+    Its cell may have stood above this test: in its given place alone it would come too late.
+    """
+    names = bound_names(slot.text) if slot.is_open and slot.kind == "code" else frozenset()
+    later = [
+        i for i, other in found.slot_of().items() if other.is_open and other.place > slot.place
+    ]
+    texts = (cells[i].text for i in sorted(later) if cells[i].kind == "code")
+    return next((text for text in texts if names and names <= bound_names(text)), "")
 
 
 def _fill(cell: NotebookNode, slot: Slot, taken: Cell, told: Sentences) -> None:

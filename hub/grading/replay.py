@@ -37,10 +37,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Ran:
-    """An attempt and the first trouble in it, if any."""
+    """An attempt and the first trouble in it, if any.
+
+    slowest: the cells that took most of the time, of those that are not given.
+    """
 
     attempt: Attempt
     trouble: Trouble | None = None
+    slowest: frozenset[int] = frozenset()
 
     def got_past(self, cell: int | None) -> bool:
         """Whether it ran the cell `cell` without trouble; None stands for the start."""
@@ -103,6 +107,10 @@ def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | F
         return Attempt(last.attempt.left_out | _suspects(trouble, cells), files=False)
     if exhausted or trouble.cell is None:
         return Finished(blamed(history), trouble)
+    if trouble.kind == "time":  # the cell that there is no time for is not to blame
+        if not last.slowest - last.attempt.left_out:
+            return Finished(blamed(history), trouble)
+        return Attempt(last.attempt.left_out | last.slowest)
     return _without_the_guilty(history, trouble.cell, cells)
 
 

@@ -18,13 +18,16 @@ MOST_PROBLEMS = 100
 
 @dataclass
 class Results:
-    """What a worker sent back, already checked."""
+    """What a worker sent back, already checked.
+
+    slow: places of the cells that were stopped at their time limit.
+    """
 
     cells: dict[int, tuple[list[Output], int | None]] = field(default_factory=dict)
     used: dict[int, float] = field(default_factory=dict)
     problems: list[tuple[int | None, str]] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
-    stopped: str | None = None
+    slow: set[int] = field(default_factory=set)
     refused: str | None = None
     ready: bool = False
     finished: bool = False
@@ -65,6 +68,8 @@ def _take(message: dict[str, Any], results: Results, cells: int) -> None:
         results.used[index] = used if isinstance(used, float) else 0.0
     elif "problem" in message and len(results.problems) < MOST_PROBLEMS:
         results.problems.append((index, clean_text(message["problem"])[:500]))
+        if message.get("slow") is True and index is not None:
+            results.slow.add(index)
     elif "trouble" in message and len(results.troubles) < cells + 1:
         told = message["trouble"]
         if isinstance(told, dict) and told.get("kind") in KINDS:
@@ -72,8 +77,6 @@ def _take(message: dict[str, Any], results: Results, cells: int) -> None:
             at = at if isinstance(at, int) and 0 <= at < cells else None
             words = clean_text(told.get("words"))[:500]
             results.troubles.append(Trouble(told["kind"], at, words))
-    elif "stopped" in message:
-        results.stopped = clean_text(message["stopped"])[:500]
     elif "refused" in message:
         results.refused = clean_text(message["refused"])[:500]
     elif "ready" in message:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["ended", "killed", "deaf", "limit", "given", "grading"]
+Kind = Literal["ended", "killed", "deaf", "limit", "time", "given", "grading"]
 """
 ended    the process that runs the student's cells ended by itself: it left, or it crashed
 killed   that process was ended from outside, as the system does where memory runs out
 deaf     a cell could not be interrupted at its time limit
 limit    all processes together passed a limit
+time     the time of the whole notebook was over; the cell at which that was need not be to blame
 given    a given cell failed that uses nothing of the student's
 grading  a process of the grading itself did not start, or ended
 """
@@ -50,6 +51,10 @@ def how_it_ended(returncode: int | None) -> tuple[Kind, str]:
             "ran out"
         )
     return "ended", "it crashed the process that runs your cells, in code that is not Python"
+
+
+def out_of_time(seconds: float) -> str:
+    return f"the time for the whole notebook, {seconds:.3g} s, was over"
 
 
 def not_interrupted(seconds: float) -> str:

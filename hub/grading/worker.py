@@ -30,7 +30,7 @@ from hub.grading.limits import Limits, Yardstick
 from hub.grading.outputs import Recorder, first_error
 from hub.grading.processes import MIB, adopt_orphans, end_tree
 from hub.grading.run import students_environment
-from hub.grading.trouble import Kind, Trouble, how_it_ended, not_interrupted
+from hub.grading.trouble import Kind, Trouble, how_it_ended, not_interrupted, out_of_time
 from hub.grading.users import OwnGroup, Users, drop_rights, make_expendable
 
 START_SECONDS = 120  # for the kernel to answer, of its own clock: a cold disk is slow
@@ -122,9 +122,7 @@ def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, sen
                     recorder.receive(output["output_type"], output)
                 _send_cell(send, ran.index, recorder, ran.count, ran.seconds)
             if ran.problem:
-                send({"problem": ran.problem, "cell": ran.index})
-            if ran.ended:
-                send({"problem": f"{ran.ended}."})
+                send({"problem": ran.problem, "cell": ran.index, "slow": ran.slow})
             if ran.trouble:
                 send({"trouble": asdict(ran.trouble)})
     except (ManifestError, MismatchError) as error:
@@ -150,13 +148,14 @@ async def _run_together(
                 continue
             if index in request["left_out"]:
                 continue
-            if left <= 0:
-                send({"stopped": "The time for the whole notebook was over"})
-                return
-            recorder.start_cell()
             seconds = min(limits.cell_seconds, left)
             if index in given:
                 seconds = budget(cell["metadata"]["nbgrader"]["grade_id"])
+            over = Trouble("time", index, out_of_time(limits.total_seconds))
+            if seconds <= 0:
+                send({"trouble": asdict(over)})
+                return
+            recorder.start_cell()
             began = kernel.clock.used()
             try:
                 problem = await kernel.run(cell["source"], seconds, recorder)
@@ -164,8 +163,11 @@ async def _run_together(
                 recorder.add_error("CellStopped", f"{gone.words}.")
                 raise
             else:
+                if problem and index not in given and seconds < limits.cell_seconds:
+                    send({"trouble": asdict(over)})
+                    return
                 if problem:
-                    send({"problem": problem, "cell": index})
+                    send({"problem": problem, "cell": index, "slow": True})
             finally:
                 used = kernel.clock.used() - began
                 left -= 0 if index in given else used

@@ -15,12 +15,7 @@ from hub.proving.answers import Answer
 from hub.proving.trials import HIDDEN_HALF, Group, Part, Trial
 
 # Errors that say nothing about an answer: a test was not run, or not to its end.
-STOPPED = frozenset(
-    {
-        *("NotRun", "CellStopped", "CellTimeout"),
-        *("OutOfTime", "StudentProcessDied", "TooSlow"),
-    }
-)
+STOPPED = frozenset({"NotRun", "CellStopped", "CellTimeout", "StudentProcessDied", "TooSlow"})
 
 
 @dataclass

@@ -124,11 +124,13 @@ def test_when_the_students_process_ends_its_cells_say_so_and_the_tests_fail():
 
 
 def problems(source, *answers, seconds=20.0, total=60.0):
-    """What went wrong beside ordinary errors: with cells, by their place, and with the notebook."""
+    """What went wrong beside ordinary errors: with cells, by their place, and what ended all."""
     ran = list(
         cells_apart(answered(source, *answers), source, cell_seconds=seconds, total_seconds=total)
     )
-    return {r.index: r.problem for r in ran if r.problem}, [r.ended for r in ran if r.ended]
+    return {r.index: r.problem for r in ran if r.problem}, [
+        r.trouble.words for r in ran if r.trouble and r.trouble.kind == "time"
+    ]
 
 
 def troubles(source, *answers, seconds=20.0):
@@ -137,6 +139,21 @@ def troubles(source, *answers, seconds=20.0):
 
 
 RIGHT = ("def f(x):\n    return x + N", "def g(x):\n    return 2 * x")
+
+
+CLOSE_AND_LEAVE = """import os, stat, time
+for descriptor in range(3, 100):
+    try:
+        if stat.S_ISSOCK(os.fstat(descriptor).st_mode): os.close(descriptor)
+    except OSError: pass
+time.sleep(1)
+os._exit(3)"""
+
+
+def test_how_the_students_process_ended_is_told_also_where_its_socket_went_first():
+    told = troubles(ADD, CLOSE_AND_LEAVE, RIGHT[1])
+    assert [(trouble.kind, trouble.cell) for trouble in told] == [("ended", 1)]
+    assert "exit status 3" in told[0].words
 
 
 def test_a_good_notebook_has_no_problems():
@@ -163,10 +180,10 @@ def test_what_was_stopped_or_cut_is_told_with_the_cell():
     }
 
 
-def test_the_end_of_the_notebooks_time_is_told_once():
+def test_the_end_of_the_notebooks_time_is_told_once_and_as_no_limit_of_the_cell():
     cells, ended = problems(ADD, "import time; time.sleep(30)", RIGHT[1], total=1.0)
-    assert list(cells) == [1]
-    assert ended == ["The time for the whole notebook was over"]
+    assert cells == {}
+    assert ended == ["the time for the whole notebook, 1 s, was over"]
 
 
 def test_the_end_of_the_trusted_process_is_told_once():

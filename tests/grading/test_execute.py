@@ -159,7 +159,8 @@ def test_memory_and_the_time_of_the_whole_notebook_are_limited() -> None:
     )
     assert execution.notebook.cells[0].outputs[0].ename == "MemoryError"
     assert "its time limit" in text(execution.notebook.cells[1])
-    assert "The time for the whole notebook" in text(execution.notebook.cells[2])
+    assert execution.notebook.cells[2].outputs[0]["data"] == {"text/plain": "1"}
+    assert "the time for the whole notebook, 3 s, was over" in " ".join(execution.problems)
 
 
 def test_too_many_processes_end_the_notebook() -> None:

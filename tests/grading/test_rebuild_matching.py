@@ -210,6 +210,18 @@ def test_an_answer_merged_into_another_ones_cell_counts() -> None:
     assert "What you define of `g` in another cell counts" in told
 
 
+def test_answers_merged_into_the_cell_of_the_last_one_count_where_that_was_moved_up() -> None:
+    submitted = answered()
+    last = named(submitted, "axes")
+    for name in ("g", "f"):
+        last.source = f"{named(submitted, name).source}\n\n{last.source}"
+        submitted.cells.remove(named(submitted, name))
+    submitted.cells.remove(last)
+    submitted.cells.insert(2, last)
+    rebuilt, _ = rebuilt_from(submitted)
+    assert run(rebuilt) == ["f_test", "g_test", "axes_test"]
+
+
 def test_an_untouched_stub_does_not_overwrite_the_answer_above_it() -> None:
     submitted = answered()
     named(submitted, "f").source += "\n\n" + ANSWERS["g"]

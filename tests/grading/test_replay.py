@@ -62,6 +62,14 @@ def test_where_it_breaks_off_here_and_there_the_students_own_cells_are_left_out_
     assert told(*runs, (without(3), None)) == Finished(((frozenset({3}), trouble("ended", 6)),))
 
 
+def test_where_time_was_over_the_slowest_cells_are_left_out_and_not_the_one_it_came_at():
+    over = trouble("time", 6)
+    first = Ran(ALL, over, slowest=frozenset({2, 3}))
+    assert next_step([first], CELLS) == without(2, 3)
+    assert told((ALL, over)) == Finished(left=over)  # nothing to leave out
+    assert next_step([first, Ran(without(2, 3))], CELLS) == Finished(((frozenset({2, 3}), over),))
+
+
 @pytest.mark.parametrize("kind", ["given", "killed", "grading"])
 @pytest.mark.parametrize("cell", [4, None])
 def test_what_the_machine_can_have_done_is_run_again_as_it_was(kind: Kind, cell: int | None):

@@ -10,9 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from hub.grading.batch import BatchError, autograde
@@ -82,6 +84,16 @@ def test_an_answer_that_ends_the_process_costs_its_own_exercise(root: Path) -> N
     grade(root)
     assert points(root) == 2
     assert "`f2_test`" in report(root)
+
+
+@BOTH
+def test_an_answer_whose_child_process_returns_too_costs_no_exercise(
+    root: Path, tests: str
+) -> None:
+    forks = "import os\ndef f2(x):\n    os.fork()\n    return x + 2"
+    submit(root, "alice", answered(root, f2=forks))
+    grade(root, tests=tests)
+    assert points(root) == 3 and report(root) == ""
 
 
 @BOTH
@@ -222,3 +234,39 @@ def test_twenty_loops_and_sleeps_end_at_the_limit_of_their_cells(root: Path) -> 
     grade(root, cell_seconds=2)
     assert points(root) == 3
     assert report(root).count("was stopped after 2 s") == 2
+
+
+@BOTH
+def test_loops_that_use_up_the_time_of_the_notebook_cost_no_exercise(
+    root: Path, tests: str
+) -> None:
+    notebook = answered(root, own={"f1_test": "while True: pass"})
+    place = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith("while"))
+    notebook.cells[place:place] = [
+        new_code_cell("while True: pass", id=f"loop-{number}") for number in range(5)
+    ]
+    submit(root, "alice", notebook)
+    grade(root, cell_seconds=1, notebook_seconds=4, tests=tests)
+    assert points(root) == 3
+    words = report(root)
+    assert "the time for the whole notebook, 4 s, was over" in words
+    assert words.count("was stopped after 1 s, its time limit") == 3 and "0." not in words
+
+
+@BOTH
+@pytest.mark.parametrize("leave", ["import os; os._exit(1)", "import os; os.kill(os.getpid(), 9)"])
+def test_an_answer_that_is_right_the_second_time_only_gains_nothing_from_another_run(
+    root: Path, tests: str, leave: str
+) -> None:
+    note = Path("/dev/shm", f"logitlab-{uuid4().hex}")  # student code may write there
+    second = (
+        f"import os\nsecond = os.path.exists({str(note)!r})\nopen({str(note)!r}, 'w').close()\n"
+    )
+    answer = f"{second}def f1(x):\n    return x + 1 if second else x"
+    submit(root, "alice", answered(root, own={"f1_test": leave}, f1=answer))
+    try:
+        grade(root, tests=tests)
+        assert note.exists()
+    finally:
+        note.unlink(missing_ok=True)
+    assert points(root) == 2

@@ -135,8 +135,14 @@ class Conversation:
         self.kill(why)
         self._fail(StudentProcessDied(f"{DIED}: {why}"))
 
-    def kill(self, why: str = "") -> None:
-        """End S, and note why, if that was its own doing; see `killed`."""
+    def _gone(self) -> NoReturn:
+        """S is about to end by itself: it is not killed, so that its exit status tells how."""
+        self.alive = False
+        self._waiting.clear()
+        self._fail(StudentProcessDied(DIED))
+
+    def kill(self, why: str) -> None:
+        """End S, and note why; see `killed`."""
         self.alive = False
         self.killed = self.killed or why
         self._waiting.clear()
@@ -161,8 +167,7 @@ class Conversation:
             self.kill(DEAF)
             self._fail(TooSlow(SLOW))
         except Closed:
-            self.kill()
-            self._fail(StudentProcessDied(DIED))
+            self._gone()
 
     def _receive(self) -> tuple[str, int, Any]:
         try:
@@ -172,8 +177,7 @@ class Conversation:
             self._interrupt()
             self._fail(TooSlow(SLOW))
         except Closed:
-            self.kill()
-            self._fail(StudentProcessDied(DIED))
+            self._gone()
         except (Malformed, BadValue) as error:
             self.distrust(f"it sent what cannot be read ({clean(str(error))})")
 

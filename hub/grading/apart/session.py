@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,21 @@ from hub.grading.apart.conversation import DEAF
 from hub.grading.apart.manifest import Manifest, ManifestError, read
 from hub.grading.apart.values import BadValue, Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut
-from hub.grading.clock import CodeClock, Deadline, process_tree
+from hub.grading.clock import TICK_SECONDS, CodeClock, Deadline, process_tree
 from hub.grading.limits import Yardstick
 from hub.grading.outputs import LEFT_OUT, PRINT_CUT, checked_outputs, first_error
 from hub.grading.processes import MARKER
 from hub.grading.roles import role
-from hub.grading.trouble import Trouble, how_it_ended, not_interrupted
+from hub.grading.trouble import Trouble, how_it_ended, not_interrupted, out_of_time
 from hub.grading.users import Users, drop_rights, make_expendable
 
 __all__ = ["ManifestError", "MismatchError", "cells_apart"]
 
 PATIENCE = 10.0
 """Seconds after a cell's deadline that T has to answer; it watches its own deadlines."""
+
+END_SECONDS = 5.0
+"""Time for S to end once it has closed its socket, of its own clock."""
 
 START_SECONDS = 120.0
 """Time for S and T to start, of their own clock. A disk that was not asked before is slow."""
@@ -70,7 +73,7 @@ class Ran:
     outputs: nbformat outputs, as yet unbelieved.
     seconds: that it has used.
     problem: what went wrong with the cell beside ordinary errors, to follow its name in a sentence.
-    ended: what went wrong with the whole notebook here, as a sentence without its full stop.
+    slow: it was stopped at its time limit.
     trouble: what went wrong here that is no error of a cell.
     """
 
@@ -79,7 +82,7 @@ class Ran:
     outputs: list[dict[str, Any]]
     seconds: float = 0.0
     problem: str | None = None
-    ended: str | None = None
+    slow: bool = False
     trouble: Trouble | None = None
 
 
@@ -95,10 +98,10 @@ def cells_apart(
 ) -> Iterator[Ran]:
     """Execute a notebook with the student's cells and the test cells in two processes.
 
-    Yields each code cell when it has run, up to the first trouble that ends all. What is yielded
-    first is no cell (its index is -1): the processes are ready. Outputs are those of the student's
-    process for all cells but the tests; a failed test has an error with its traceback, any other
-    test has none.
+    Yields each code cell when it has run, up to the first trouble that ends all. What has the index
+    -1 is no cell: first that the processes are ready, last that there is no time for another cell.
+    Outputs are those of the student's process for all cells but the tests; a failed test has an
+    error with its traceback, any other test has none.
 
     notebook: a submission with its given cells and tests restored.
     source: the instructor's notebook, with reference solutions.
@@ -127,7 +130,13 @@ def cells_apart(
                 continue
             given = purely_given(cell, manifest)
             seconds = given_seconds(cell.metadata.nbgrader.grade_id) if given else cell_seconds
+            over = Trouble("time", index, out_of_time(total_seconds))
+            if not given and left <= 0 and cell.source.strip():
+                yield Ran(-1, 0, [], trouble=over)
+                return
             ran = pair.run(index, cell, count, manifest, seconds if given else min(seconds, left))
+            if not given and ran.slow and left < seconds and ran.trouble is None:
+                ran = replace(ran, problem=None, slow=False, trouble=over)
             left -= 0.0 if given else ran.seconds
             yield ran
             if ran.trouble is not None and ran.trouble.kind != "given":
@@ -162,8 +171,6 @@ class Pair:
     trusted: subprocess.Popen
     channel: Channel
     clock: CodeClock
-    in_time: bool = True
-    """The notebook has time left."""
 
     def start(self) -> Trouble | None:
         """Wait until both processes are ready, so that no cell pays for their start."""
@@ -178,11 +185,6 @@ class Pair:
         """Run one cell, which may use `seconds`."""
         if not cell.source.strip():
             return Ran(index, count, [])
-        if seconds <= 0:
-            ended = "The time for the whole notebook was over" if self.in_time else None
-            self.in_time = False
-            words = "the notebook used up the time it has; this cell did not run"
-            return Ran(index, count, [error("OutOfTime", words)], ended=ended)
         kind, payload = request(cell, count, manifest, seconds)
         answer = self._ask(kind, payload, seconds)
         if answer is None:
@@ -205,7 +207,8 @@ class Pair:
                 outputs.append(error("CellStopped", end.words))
         elif purely_given(cell, manifest) and (failed := answer["given"] or first_error(outputs)):
             trouble = Trouble("given", index, failed)
-        return Ran(index, count, outputs, answer["seconds"], problem, trouble=trouble)
+        slow = answer["slow"]
+        return Ran(index, count, outputs, answer["seconds"], problem, slow, trouble)
 
     def _outputs(self, kind: str, answer: dict[str, Any]) -> list[dict[str, Any]]:
         if kind == "test":
@@ -231,8 +234,10 @@ class Pair:
             return Trouble("deaf", index, not_interrupted(seconds))
         if killed:
             return Trouble("ended", index, f"it broke the rules of grading: {killed}")
-        with suppress(subprocess.TimeoutExpired):
-            self.student.wait(5)
+        deadline = Deadline.after(END_SECONDS, self.clock)
+        while self.student.poll() is None and deadline.remaining() > 0:
+            with suppress(subprocess.TimeoutExpired):
+                self.student.wait(TICK_SECONDS)
         kind, words = how_it_ended(self.student.returncode)
         return Trouble(kind, index, words)
 

@@ -110,6 +110,7 @@ class Student:
         self._hook_points: dict[str, HookPoint] = {}
         self._models = GivenModels()
         self._asked = 0
+        self._process = os.getpid()
 
     def serve(self) -> None:
         """Answer T until it goes."""
@@ -145,6 +146,8 @@ class Student:
             accept_interrupts()
             answer = self._carried_out(kind, tree, blobs)
             ignore_interrupts()
+            if os.getpid() != self._process:  # student code forked, and the child came back too
+                os._exit(0)
         except BaseException:  # an interrupt that came just before or after the code it is for
             ignore_interrupts()
             answer = "raise", *plainly(INTERRUPTED)
