@@ -35,7 +35,7 @@ def day(stack, artifacts) -> Day:
 
 
 def test_every_score_is_the_one_that_the_embedded_server_gives(day):
-    assert day.scores["first"] == {"alice": 3 + 3 + 1 + 3, "bob": 3}
+    assert day.scores["first"] == {"alice": 3 + 3 + 1 + 3, "bob": 3 + 3}
     assert day.scores["late"] == {"alice": 10, "bob": 9}
 
 

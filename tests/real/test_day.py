@@ -35,8 +35,9 @@ def row(day: Day, student: str) -> dict[str, str]:
 
 def test_every_score_is_right_to_the_point(day):
     # alice: repeated_tokens 3, induction_score 3 in spite of a warning, prev_token_score its
-    # visible point only, and 3 of 4 by hand. bob: repeated_tokens 3, then his kernel dies.
-    assert day.scores["first"] == {"alice": 3 + 3 + 1 + 3, "bob": 3}
+    # visible point only, and 3 of 4 by hand. bob: repeated_tokens 3, and induction_score 3 in spite
+    # of the answer between them, which ends the process that runs his cells.
+    assert day.scores["first"] == {"alice": 3 + 3 + 1 + 3, "bob": 3 + 3}
     # bob's later submission has three exercises of three points each.
     assert day.scores["late"] == {"alice": 10, "bob": 9}
 
