@@ -80,10 +80,11 @@ def _blame(notebook: NotebookNode, places: frozenset[int], trouble: Trouble) -> 
     names = [lower_first(cell_name(notebook, place)) for place in sorted(places)[:3]]
     more = f" and {len(places) - 3} more" if len(places) > 3 else ""
     who = f"{', '.join(names)}{more}" if names else "the files that you handed in"
+    were, it = ("was", "it") if len(places) == 1 else ("were", "them")
     if trouble.cell is None or trouble.cell in places:
         return (
-            f"{upper_first(who)} was left out, because {trouble.words}; the rest was graded "
-            "without it."
+            f"{upper_first(who)} {were} left out, because {trouble.words}; the rest was graded "
+            f"without {it}."
         )
     given = lower_first(cell_name(notebook, trouble.cell))
     return (
