@@ -75,7 +75,10 @@ def test_a_cell_that_takes_the_process_along_costs_nothing_after_it(
     grade(root, cell_seconds=2, tests=tests)
     assert points(root) == 3
     words = report(root)
-    assert told in words and "without it" in words and "signal" not in words
+    # The interrupt can come where the loop does not swallow it: then that was enough.
+    stopped = "was stopped after 2 s, its time limit" in words
+    assert stopped or (told in words and "without it" in words)
+    assert "signal" not in words
 
 
 def test_an_answer_that_ends_the_process_costs_its_own_exercise(root: Path) -> None:
