@@ -7,7 +7,8 @@ running again can only add points.
 A given cell that fails is either the machine's doing or that of the student's cells before it, and
 a process of the grading that ends may have been ended by either. The same again tells what passes;
 then the given cells alone, with nothing of the student's before or beside them, tell whose doing
-it is. What fails there could not be graded; no submission can bring that about.
+it is. What fails there could not be graded, and so is a run whose grading ends again and again, but
+not at one cell: student code cannot end it where it is kept apart.
 """
 
 from __future__ import annotations
@@ -107,6 +108,8 @@ def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | F
         return Attempt(last.attempt.left_out | _suspects(trouble, cells), files=False)
     if exhausted or trouble.cell is None:
         return Finished(blamed(history), trouble)
+    if trouble.kind == "grading" and not _always_there(history):
+        return CannotGrade(trouble)
     if trouble.kind == "time":  # the cell that there is no time for is not to blame
         if not last.slowest - last.attempt.left_out:
             return Finished(blamed(history), trouble)
@@ -128,6 +131,13 @@ def _without_the_guilty(history: Sequence[Ran], cell: int, cells: Cells) -> Atte
     return Attempt(history[-1].attempt.left_out | at)
 
 
+def _always_there(history: Sequence[Ran]) -> bool:
+    """Whether the same attempt has broken off three times, at the same cell."""
+    last = history[-1]
+    at = [ran.trouble.cell for ran in history if ran.attempt == last.attempt and ran.trouble]
+    return len(at) >= 3 and len(set(at)) == 1
+
+
 def _after_check(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | Finished:
     """What to do when what is given has run by itself."""
     check, asked = history[-1], [ran for ran in history if ran.attempt.files][-1]
@@ -142,7 +152,7 @@ def _after_check(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade 
     if _replays(history) >= MOST_REPLAYS or cell is None:
         return Finished(blamed(history), check.trouble)
     if not _is_given(asked.trouble, cells):
-        return Attempt(asked.attempt.left_out | {cell})
+        return asked.attempt  # a third time: only what ends at one cell each time is the cell's
     suspects = _suspects(asked.trouble, cells)
     if not suspects:  # nothing but the student's files
         return Finished(blamed(history), check.trouble)

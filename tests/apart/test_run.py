@@ -289,7 +289,7 @@ def test_both_processes_end_when_their_parent_is_killed():
     assert execution.notebook.cells[0].execution_count == 1  # what had run is kept
     both = note.read_text().split()
     note.unlink()
-    assert len(both) == 2 * 4  # each run with a process of its own for each side
+    assert len(both) == 2 * 5  # each run with a process of its own for each side
     deadline = time.monotonic() + 5
     while any(psutil.pid_exists(int(pid)) for pid in both) and time.monotonic() < deadline:
         time.sleep(0.05)

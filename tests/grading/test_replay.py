@@ -122,12 +122,17 @@ def test_who_ends_the_grading_from_a_cell_loses_that_cell():
     runs = [(ALL, gone), (ALL, gone)]
     assert told(*runs) == alone
     assert told(*runs, (alone, trouble("grading", 0))) == CannotGrade(trouble("grading", 0))
-    assert told(*runs, (alone, None)) == without(3)
+    assert told(*runs, (alone, None)) == ALL
+    assert told(*runs, (alone, None), (ALL, gone)) == without(3)
 
 
-def test_who_ends_the_grading_at_another_cell_each_time_is_found_out_all_the_same():
+def test_a_grading_that_ends_here_and_there_is_nobodys_cell():
     runs = [(ALL, trouble("grading", 1)), (ALL, trouble("grading", 3))]
-    assert told(*runs) == without(1, 3, 5, files=False)
+    alone = without(1, 3, 5, files=False)
+    assert told(*runs) == alone
+    assert told(*runs, (alone, None), (ALL, None)) == Finished()
+    third = trouble("grading", 3)
+    assert told(*runs, (alone, None), (ALL, third)) == CannotGrade(third)
 
 
 def test_an_answer_that_is_killed_twice_is_left_out():
@@ -142,8 +147,8 @@ def test_whatever_happens_it_ends_after_three_replays_and_two_checks():
     while pending:
         history = pending.pop()
         step = next_step(history, CELLS)
-        if isinstance(step, CannotGrade):  # nothing of the student's had run, so none can plead it
-            at = step.trouble.cell
+        if isinstance(step, CannotGrade) and step.trouble.kind != "grading":
+            at = step.trouble.cell  # nothing of the student's had run, so none can plead it
             assert not history[-1].attempt.files
             assert {c for c in CELLS.students if at and c < at} <= history[-1].attempt.left_out
         if isinstance(step, Attempt):
