@@ -34,10 +34,12 @@ def merge(
             cell.outputs = [from_dict(error_output("NotRun", f"This cell was not run. {reason}."))]
             if index not in blamed:
                 unrun.append(index)
-    problems = [
+    told = (
         words if about is None else f"{cell_name(executed, about)} {words}."
-        for about, words in runs[0].problems
-    ]
+        for results in runs
+        for about, words in results.problems
+    )
+    problems = list(dict.fromkeys(told))
     problems += [_blame(executed, places, trouble) for places, trouble in end.blamed]
     if unrun:
         problems.append(_explain_unrun(executed, unrun, runs, end))

@@ -311,6 +311,7 @@ def test_a_fork_bomb_ends_itself_while_another_is_graded(running):
         assert any("processes were started" in problem for problem in ended.result().problems), (
             ended.result().problems
         )
+    running.cleared()
     assert running.job_processes() == []
 
 
