@@ -253,7 +253,8 @@ def test_loops_that_use_up_the_time_of_the_notebook_cost_no_exercise(
     assert points(root) == 3
     words = report(root)
     assert "the time for the whole notebook, 4 s, was over" in words
-    assert words.count("was stopped after 1 s, its time limit") == 3 and "0." not in words
+    # Each loop in the run that stopped it, and never with what was left of the notebook's time.
+    assert words.count("was stopped after 1 s, its time limit") >= 3 and "0." not in words
 
 
 @BOTH
