@@ -32,7 +32,7 @@ def load(processes: int) -> Iterator[None]:
 
 
 class Killer(threading.Thread):
-    """Kills one process of the grading every `seconds`, at random, until it is stopped.
+    """Kills one process of this grading every `seconds`, at random, until it is stopped.
 
     kinds: modules that processes run, of which one is chosen each time.
     """
@@ -56,9 +56,9 @@ class Killer(threading.Thread):
 
 
 def processes_of(module: str) -> list[psutil.Process]:
-    """Processes that were started with `python -m MODULE`."""
+    """What this process, or a child of it, has started with `python -m MODULE`."""
     found = []
-    for process in psutil.process_iter():
+    for process in psutil.Process().children(recursive=True):
         try:
             command = process.cmdline()
         except psutil.Error:
