@@ -16,8 +16,9 @@ from hub.exchange import archive
 from hub.exchange.access import Caller
 from hub.exchange.client.transport import HttpTransport, InProcessTransport, Transport
 from hub.exchange.errors import Refusal
-from hub.exchange.limits import MIB, Limits
+from hub.exchange.limits import Limits
 from hub.exchange.store import Store
+from hub.facts.limits import MIB
 
 
 class PublishError(Exception):

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
+from hub.facts import limits
 from hub.grading.limits import Tests
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
@@ -125,10 +126,18 @@ class Server(Section):
 
 
 class Exchange(Section):
-    submission_mib: Annotated[int, Field(ge=1, description="largest submission, MiB")] = 50
-    file_mib: Annotated[int, Field(ge=1, description="largest file of a submission, MiB")] = 25
-    files: Annotated[int, Field(ge=1, description="most files of a submission")] = 500
-    quota_mib: Annotated[int, Field(ge=1, description="one student's submissions, MiB")] = 500
+    submission_mib: Annotated[int, Field(ge=1, description="largest submission, MiB")] = (
+        limits.SUBMISSION_MIB
+    )
+    file_mib: Annotated[int, Field(ge=1, description="largest file of a submission, MiB")] = (
+        limits.SUBMISSION_FILE_MIB
+    )
+    files: Annotated[int, Field(ge=1, description="most files of a submission")] = (
+        limits.SUBMISSION_FILES
+    )
+    quota_mib: Annotated[int, Field(ge=1, description="one student's submissions, MiB")] = (
+        limits.SUBMISSIONS_MIB
+    )
 
     @model_validator(mode="after")
     def _limits_fit_in_each_other(self) -> Exchange:
@@ -145,12 +154,18 @@ class Grading(Section):
             "with the student's code in it, which can then fake its score"
         ),
     ] = "apart"
-    cell_seconds: Annotated[int, Field(ge=1, description="that one cell may use, seconds")] = 60
+    cell_seconds: Annotated[int, Field(ge=1, description="that one cell may use, seconds")] = (
+        limits.CELL_SECONDS
+    )
     notebook_seconds: Annotated[
         int, Field(ge=1, description="that one notebook may use, seconds")
-    ] = 600
-    memory_mib: Annotated[int, Field(ge=256, description="memory limit of one kernel, MiB")] = 4096
-    output_mib: Annotated[int, Field(ge=1, description="output kept of one notebook, MiB")] = 16
+    ] = limits.NOTEBOOK_SECONDS
+    memory_mib: Annotated[int, Field(ge=256, description="memory limit of one kernel, MiB")] = (
+        limits.KERNEL_MIB
+    )
+    output_mib: Annotated[int, Field(ge=1, description="output kept of one notebook, MiB")] = (
+        limits.OUTPUT_MIB
+    )
     workers: Annotated[
         int | Literal["auto"], Field(description="notebooks executed at once; auto: one a core")
     ] = "auto"

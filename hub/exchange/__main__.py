@@ -16,13 +16,13 @@ from jupyterhub.services.auth import HubOAuth
 
 from hub.exchange.errors import InvalidName, Refusal
 from hub.exchange.identity import IDENTITY_SECONDS
-from hub.exchange.limits import MIB, Limits
+from hub.exchange.limits import Limits
 from hub.exchange.names import check_assignment, check_course
 from hub.exchange.records import parse_time
 from hub.exchange.service import application, server
 from hub.exchange.store import Store
-
-_DEFAULT = Limits()
+from hub.facts import limits as defaults
+from hub.facts.limits import MIB
 
 
 def _courses(
@@ -76,12 +76,17 @@ def _due(
     metavar="COURSE/ASSIGNMENT=TIME",
     help="Due date with its offset, e.g. mechinterp/start=2027-03-01T22:00:00Z; again for more.",
 )
-@click.option("--submission-mib", default=_DEFAULT.submission_bytes // MIB, show_default=True)
-@click.option("--file-mib", default=_DEFAULT.file_bytes // MIB, show_default=True)
-@click.option("--files", default=_DEFAULT.files, show_default=True, help="Files in a submission.")
+@click.option("--submission-mib", default=defaults.SUBMISSION_MIB, show_default=True)
+@click.option("--file-mib", default=defaults.SUBMISSION_FILE_MIB, show_default=True)
+@click.option(
+    "--files",
+    default=defaults.SUBMISSION_FILES,
+    show_default=True,
+    help="Files in a submission.",
+)
 @click.option(
     "--quota-mib",
-    default=_DEFAULT.quota_bytes // MIB,
+    default=defaults.SUBMISSIONS_MIB,
     show_default=True,
     help="All submissions of one student in one course.",
 )

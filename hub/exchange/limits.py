@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-MIB = 1024 * 1024
+from hub.facts import limits
+from hub.facts.limits import MIB
 
 
 @dataclass(frozen=True)
 class Limits:
     """Bounds on one upload and on what one student keeps in one course, in bytes unless said."""
 
-    submission_bytes: int = 100 * MIB
-    file_bytes: int = 50 * MIB
-    files: int = 500  # files in one upload
-    quota_bytes: int = 1024 * MIB  # all submissions of one student in one course
-    uploads_at_once: int = 2  # unfinished uploads of one user
+    submission_bytes: int = limits.SUBMISSION_MIB * MIB
+    file_bytes: int = limits.SUBMISSION_FILE_MIB * MIB
+    files: int = limits.SUBMISSION_FILES  # files in one upload
+    quota_bytes: int = limits.SUBMISSIONS_MIB * MIB  # all submissions of one student in one course
+    uploads_at_once: int = limits.UPLOADS_AT_ONCE  # unfinished uploads of one user
 
     def as_json(self) -> dict[str, int]:
         return asdict(self)

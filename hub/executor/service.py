@@ -16,9 +16,9 @@ from typing import Any
 
 from hub.executor.slots import NotClean, Slot, remove
 from hub.executor.waiting import Waiting
+from hub.facts.limits import MIB
 from hub.grading.gate import memory_to_spare
 from hub.grading.limits import Limits
-from hub.grading.processes import MIB
 from hub.grading.remote import ALIVE_SECONDS, CHUNK, length_of, packed, unpacked
 from hub.grading.run import Answer, Busy, given_seconds, inside
 

@@ -31,6 +31,7 @@ from hub.grading.renamed import taken_from
 from hub.grading.verdict import judge
 
 OURS = "logitlab"  # key of our own data in a notebook's metadata and in nbconvert's resources
+DEFAULTS = Limits()
 NOT_FOR_CELLS = ("timestamp.txt", "submission_secret.txt", "feedback.html")
 
 Resources = dict[str, Any]
@@ -157,11 +158,21 @@ class ExecuteSubmission(NbGraderPreprocessor):
         key_trait=Unicode(),
         help="The same for single assignments, by name.",
     ).tag(config=True)
-    cell_seconds = Float(60, help="Time limit of one cell, seconds.").tag(config=True)
-    total_seconds = Float(600, help="Time limit of one notebook, seconds.").tag(config=True)
-    memory_mib = Integer(4096, help="Memory limit of each process, MiB.").tag(config=True)
-    output_mib = Float(16, help="Output kept of one notebook, MiB.").tag(config=True)
-    processes = Integer(128, help="Most processes of one execution at once.").tag(config=True)
+    cell_seconds = Float(DEFAULTS.cell_seconds, help="Time limit of one cell, seconds.").tag(
+        config=True
+    )
+    total_seconds = Float(DEFAULTS.total_seconds, help="Time limit of one notebook, seconds.").tag(
+        config=True
+    )
+    memory_mib = Integer(DEFAULTS.memory_mib, help="Memory limit of each process, MiB.").tag(
+        config=True
+    )
+    output_mib = Float(DEFAULTS.output_mib, help="Output kept of one notebook, MiB.").tag(
+        config=True
+    )
+    processes = Integer(DEFAULTS.processes, help="Most processes of one execution at once.").tag(
+        config=True
+    )
 
     @property
     def limits(self) -> Limits:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from hub.facts import limits
+from hub.facts.limits import MIB
+
 Tests = Literal["apart", "together"]
 """Where test cells run: apart from the student's interpreter, or in it."""
 
@@ -25,16 +28,16 @@ class Limits:
     processes: processes alive at once in the tree of one execution, kernel included.
     """
 
-    cell_seconds: float = 60
-    total_seconds: float = 600
-    memory_mib: int = 4096
-    output_mib: float = 16
-    processes: int = 128
-    files_mib: int = 1024
+    cell_seconds: float = limits.CELL_SECONDS
+    total_seconds: float = limits.NOTEBOOK_SECONDS
+    memory_mib: int = limits.KERNEL_MIB
+    output_mib: float = limits.OUTPUT_MIB
+    processes: int = limits.PROCESSES
+    files_mib: int = limits.NOTEBOOK_FILES_MIB
 
     @property
     def output_bytes(self) -> int:
-        return int(self.output_mib * 1024 * 1024)
+        return int(self.output_mib * MIB)
 
     def as_data(self) -> dict[str, Any]:
         return asdict(self)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import psutil
 
+from hub.facts.limits import MIB
 from hub.grading.limits import Limits
 
 MARKER = "LOGITLAB_EXECUTION"
 
-MIB = 1024 * 1024
 MOST_FILES = 50_000  # counting them takes half a second
 
 _PR_SET_PDEATHSIG = 1

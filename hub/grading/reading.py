@@ -16,10 +16,10 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
+from hub.facts.limits import MIB
 from hub.grading.parsing import MAX_FILE_MIB, Cell, Parsed, Unreadable, parse
 from hub.grading.trouble import CannotGrade
 
-MIB = 1024 * 1024
 LARGE_MIB = 2
 MEMORY_MIB = 1024
 SECONDS = 30  # of computing

@@ -23,12 +23,13 @@ from queue import Empty
 from subprocess import DEVNULL
 from typing import Any
 
+from hub.facts.limits import MIB
 from hub.grading.clock import CodeClock, Deadline, process_tree
 from hub.grading.confine import confine
 from hub.grading.landlock import confined_options
 from hub.grading.limits import Limits, Yardstick
 from hub.grading.outputs import Recorder, first_error
-from hub.grading.processes import MIB, adopt_orphans, end_tree
+from hub.grading.processes import adopt_orphans, end_tree
 from hub.grading.run import students_environment
 from hub.grading.trouble import Kind, Trouble, how_it_ended, not_interrupted, out_of_time
 from hub.grading.users import OwnGroup, Users, drop_rights, make_expendable

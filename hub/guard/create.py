@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from hub.facts.limits import MIB
 from hub.guard.errors import Refused
 from hub.guard.policy import (
     GPU_LABEL,
@@ -27,7 +28,6 @@ Check = Callable[[Any], Any]
 STUDENTS_COMMAND = ["jupyterhub-singleuser"]
 GRADERS_COMMAND = ["python", "-m", "hub.containers", "formgrader"]
 GRADERS = re.compile(r"grader-[a-z0-9][a-z0-9_-]{0,40}")
-MIB = 1024 * 1024
 CPU_PERIOD = 100_000  # microseconds
 LONGEST_ENVIRONMENT = 256  # variables
 LONGEST_TEXT = 16 * 1024  # characters of one variable or argument

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hub.facts.limits import MIB
 from hub.spawning.gpu.devices import from_variable
 from hub.spawning.names import home_volume
 
@@ -20,7 +21,6 @@ GRADER_UID = 912
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_MIB = 1024 * 1024
 
 
 class PolicyError(Exception):
@@ -48,7 +48,7 @@ class Policy:
     tag: str
     gpus: tuple[str, ...] = ()
     gpu_driver: str = "nvidia"
-    max_memory: int = 4096 * _MIB  # bytes
+    max_memory: int = 4096 * MIB  # bytes
     max_cpus: float = 2.0
     max_pids: int = 4096
     max_cpu_shares: int = 512
@@ -110,13 +110,13 @@ def policy_from(environ: Mapping[str, str]) -> Policy:
     driver = environ.get("LOGITLAB_GPU_DRIVER", "") or "nvidia"
     if driver not in ("nvidia", "cdi"):
         raise PolicyError(f"LOGITLAB_GPU_DRIVER: {driver!r} is neither nvidia nor cdi")
-    host_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
+    host_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
     return Policy(
         project=project,
         tag=tag,
         gpus=gpus,
         gpu_driver=driver,
-        max_memory=int(_number(environ, "GUARD_MAX_MEMORY_MIB", max(host_mib, 4096)) * _MIB),
+        max_memory=int(_number(environ, "GUARD_MAX_MEMORY_MIB", max(host_mib, 4096)) * MIB),
         max_cpus=_number(environ, "GUARD_MAX_CPUS", max(os.cpu_count() or 1, 2)),
         max_pids=int(_number(environ, "GUARD_MAX_PIDS", 4096)),
     )

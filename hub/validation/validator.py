@@ -17,6 +17,7 @@ from hub.grading.rebuild import rebuild
 from hub.grading.verdict import judge
 from hub.validation.release import Released, released
 
+DEFAULTS = Limits()
 NOTHING_GRADED = "No cell of this notebook is graded, so nothing was checked."
 TEST_CHANGED = "This test was changed here; grading puts the original back."
 
@@ -28,10 +29,18 @@ class CourseValidator(Validator):
     sentence each.
     """
 
-    cell_seconds = Float(60, help="Time limit of one cell, seconds.").tag(config=True)
-    total_seconds = Float(600, help="Time limit of the notebook, seconds.").tag(config=True)
-    memory_mib = Integer(4096, help="Memory limit of each process, MiB.").tag(config=True)
-    output_mib = Float(16, help="Output kept of the notebook, MiB.").tag(config=True)
+    cell_seconds = Float(DEFAULTS.cell_seconds, help="Time limit of one cell, seconds.").tag(
+        config=True
+    )
+    total_seconds = Float(DEFAULTS.total_seconds, help="Time limit of the notebook, seconds.").tag(
+        config=True
+    )
+    memory_mib = Integer(DEFAULTS.memory_mib, help="Memory limit of each process, MiB.").tag(
+        config=True
+    )
+    output_mib = Float(DEFAULTS.output_mib, help="Output kept of the notebook, MiB.").tag(
+        config=True
+    )
 
     _told: list[str]
 

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
+from hub.configure.jupyterlab import grader_config
 from hub.course_folder import EXAMPLE, CourseFolderError, new_course, open_course
+from hub.exchange.__main__ import main as exchange_service
+from hub.exchange.limits import Limits
+from hub.grading.autograde import ExecuteSubmission
+from hub.install.state import ROOT
+from hub.publish import exchange_limits
 from hub.settings import Settings, SettingsError, load_settings
+from hub.validation.validator import CourseValidator
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -27,6 +34,27 @@ def test_the_documented_example_is_valid_and_shows_the_defaults():
     plain = Settings.model_validate({"course": {"id": "mechinterp"}})
     for section in ("late", "server", "exchange", "grading"):
         assert getattr(example, section) == getattr(plain, section), section
+
+
+def test_limits_without_a_course_are_the_defaults_of_its_settings(tmp_path):
+    list(new_course(tmp_path / "course"))
+    folder = open_course(tmp_path / "course")
+    assert Limits() == exchange_limits(folder)
+    config = grader_config(folder)
+    for grading in (ExecuteSubmission, CourseValidator):
+        plain, configured = grading(), grading(config=config)
+        for name in ("cell_seconds", "total_seconds", "memory_mib", "output_mib"):
+            assert getattr(plain, name) == getattr(configured, name), name
+
+
+def test_the_exchanges_page_tells_the_default_limits():
+    told = (ROOT / "docs" / "exchange.md").read_text(encoding="utf-8")
+    for option in exchange_service.params:
+        for flag in option.opts:
+            if flag == "--files":
+                assert f"| {option.default} | `{flag}` |" in told
+            elif flag.endswith("-mib"):
+                assert f"| {option.default} MiB | `{flag}` |" in told
 
 
 def test_the_example_names_every_key():

@@ -10,8 +10,9 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from hub.facts.limits import MIB
 from hub.grading.parsing import MAX_FILE_MIB, Unreadable
-from hub.grading.reading import MIB, ReadingError, read
+from hub.grading.reading import ReadingError, read
 from hub.grading.sentences import Sentences, quoted
 
 REMARKS_FILE = "remarks.json"
