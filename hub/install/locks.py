@@ -31,12 +31,20 @@ CONSTRAINTS = {
 PYTHONS = ("3.11", "3.12", "3.13")
 # The packages without a wheel; pure Python, so no compiler is needed to install them.
 SOURCE_ONLY = ("onetimepass", "transformers-stream-generator")
-WITHOUT_TORCH = "torch ; python_version < '0'\n"
+LEFT_OUT = """\
+torch ; python_version < '0'
+rfc3987-syntax ; python_version < '0'
+"""
+"""Dependencies that no lock has: torch, whose build each deployment chooses; and a check of
+international addresses, which jsonschema does without where it is missing. Its import compiles a
+grammar, which would cost 0.8 CPU-s in every process that reads a notebook: servers, kernels'
+tools, each worker."""
 FORBIDDEN = {
     "a build for one kind of hardware": re.compile(r"==[^\s;]*\+"),
     "an address": re.compile(r"://|\s@\s"),
     "an option": re.compile(r"^\s*-"),
     "torch or what only its CUDA build needs": re.compile(r"^(torch|triton|nvidia|cuda)\b"),
+    "what costs every process its start": re.compile(r"^rfc3987-syntax\b"),
     "no exact version": re.compile(r"^(?!.*==)"),
 }
 
@@ -81,7 +89,7 @@ def compile_lock(name: str, *options: str, prefer: str = "") -> str:
     with tempfile.TemporaryDirectory() as folder:
         lock, override = Path(folder, "lock"), Path(folder, "override")
         lock.write_text(prefer)
-        override.write_text(WITHOUT_TORCH)
+        override.write_text(LEFT_OUT)
         constraints = (REQUIREMENTS / f"{other}.lock" for other in CONSTRAINTS[name])
         command = [
             *(Path(sys.executable).with_name("uv"), "pip", "compile", "--quiet", "--no-header"),

@@ -29,6 +29,7 @@ def test_the_proxys_lock_names_no_host_and_has_every_hash():
         "--find-links wheels",
         "einops @ file:///srv/einops.whl",
         "einops>=0.8",
+        "rfc3987-syntax==1.1.0",
     ],
 )
 def test_each_thing_a_lock_must_not_say_is_found(line):
