@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 from traitlets import Unicode
 
+from hub import files
 from hub.accounts.course import CourseAuthenticator
 
 # Letters and digits that nobody mistakes for each other.
@@ -24,11 +24,7 @@ def demo_accounts(names: Iterable[str], path: Path) -> dict[str, str]:
     """
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     accounts = {name: kept.get(name) or _password() for name in names}
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(kept | accounts, file, indent=1)
-    partial.replace(path)
+    files.replace(path, json.dumps(kept | accounts, indent=1), mode=0o600)
     return accounts
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from jupyterhub import orm
 
+from hub import files
 from hub.accounts import links
 from hub.accounts.login import AccountsError, login_kind, public_url
 from hub.accounts.passwords import with_password
@@ -74,10 +74,7 @@ def csv_lines(rows: list[Row]) -> Iterator[str]:
 
 def write_links(path: Path, rows: list[Row]) -> None:
     """Write the rows as CSV that nobody else on this machine can read."""
-    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in csv_lines(rows))
-    Path(partial).replace(path)
+    files.replace(path, "".join(f"{line}\n" for line in csv_lines(rows)), mode=0o600)
 
 
 def _check_login(folder: CourseFolder) -> None:

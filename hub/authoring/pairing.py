@@ -7,8 +7,6 @@ half updates the other; if both do, nothing is touched and a SyncConflict says s
 
 import enum
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, Literal
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
+from hub import files
 from hub.authoring.errors import (
     AssignmentNotFound,
     NotRepresentable,
@@ -249,12 +248,4 @@ def _remember(pair: Pair, same: str) -> None:
 def _write(path: Path, content: str) -> None:
     """Replace a file in one step: a reader sees the old or the new one, never half of it."""
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(content)
-        os.chmod(scratch, mode)
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    files.replace(path, content, mode=mode)

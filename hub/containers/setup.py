@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub import files
 from hub.configure.deployment import GRADER_UID
 from hub.configure.jupyterlab import Part, write_files
 from hub.course_folder import CourseFolder, new_course
@@ -70,11 +71,7 @@ def setup(settings_file: Path) -> Iterator[str]:
 
 
 def _copy(source: Path, target: Path, uid: int) -> None:
-    partial = target.with_suffix(".partial")
-    shutil.copyfile(source, partial)
-    os.chown(partial, uid, uid)
-    partial.chmod(0o400)
-    partial.replace(target)
+    files.replace(target, source.read_bytes(), mode=0o400, owner=uid)
 
 
 def _copy_extras(source: Path, target: Path) -> None:

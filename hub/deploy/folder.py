@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from hub import files
 from hub.deploy.subnet import CANDIDATES, free_subnet, host_routes
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -78,10 +79,7 @@ def _make_secrets(place: Path) -> Iterator[str]:
         path = place / name
         if path.exists():
             continue
-        partial = path.with_suffix(".partial")
-        partial.write_text(secrets.token_hex(size) + "\n", encoding="utf-8")
-        partial.chmod(0o444)
-        partial.replace(path)
+        files.replace(path, secrets.token_hex(size) + "\n", mode=0o444)
         yield f"{path}: a new secret"
 
 

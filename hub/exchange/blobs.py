@@ -25,6 +25,7 @@ from typing import BinaryIO
 
 from hub.exchange.errors import DiskFull, InvalidArchive, TooLarge, TooManyUploads
 from hub.exchange.limits import Limits, size_text
+from hub.files import sync_directory
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +36,6 @@ class Blob:
 
     sha256: str
     size: int
-
-
-def sync_directory(path: Path) -> None:
-    """Put the names in `path` on the disk: a rename is safe only after this."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def disk_full() -> DiskFull:

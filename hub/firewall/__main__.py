@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from hub import files
 from hub.firewall.host import make_stand, take_away
 from hub.firewall.rules import Firewall, FirewallError, firewall_from, resolvers
 
@@ -85,9 +86,7 @@ def watch(wanted: Firewall, heartbeat: Path, seconds: float, stop: threading.Eve
 
 
 def _beat(heartbeat: Path) -> None:
-    partial = heartbeat.with_suffix(".partial")
-    partial.write_text(f"{time.time():.0f}\n", encoding="ascii")
-    partial.replace(heartbeat)
+    files.replace(heartbeat, f"{time.time():.0f}\n", durable=False)
 
 
 def _resolv_conf() -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from nbformat import NotebookNode, from_dict
 
+from hub import files
 from hub.grading.execute import Execution, Limits, Tests, execute, without_outputs
 from hub.grading.limits import Yardstick
 from hub.grading.run import Busy
@@ -90,9 +90,7 @@ class ExecutedFolder:
             "problems": execution.problems,
             "seconds": execution.seconds,
         }
-        partial = self._path(key).with_suffix(f".{os.getpid()}.part")
-        partial.write_text(json.dumps(document))
-        partial.replace(self._path(key))
+        files.replace(self._path(key), json.dumps(document), durable=False)
 
     def take(self, key: str) -> Execution | None:
         """The execution left under `key`, which is gone afterwards; None if there is none."""

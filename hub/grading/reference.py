@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +18,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from hub import files
 from hub.grading.execute import ApartError, CannotGrade, Limits, Tests
 from hub.grading.executed import Job
 from hub.grading.limits import Yardstick
@@ -132,9 +132,7 @@ class Reference:
             pass  # not executed yet, or a file that somebody damaged
         found = self._measured(source, job)
         self.passed.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = kept.with_suffix(f".{os.getpid()}.part")
-        partial.write_text(json.dumps(found.as_data()))
-        partial.replace(kept)
+        files.replace(kept, json.dumps(found.as_data()), durable=False)
         return found
 
     def _measured(self, source: NotebookNode, job: Job) -> Yardstick:

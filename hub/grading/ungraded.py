@@ -8,10 +8,11 @@ until it has been tried `MOST_TRIES` times; then it waits for a person. A new su
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from hub import files
 
 MOST_TRIES = 4  # the first, and three more
 
@@ -48,9 +49,7 @@ class UngradedFolder:
 
     def put(self, student: str, ungraded: Ungraded) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial = self._path(student).with_suffix(f".{os.getpid()}.part")
-        partial.write_text(json.dumps(asdict(ungraded)))
-        partial.replace(self._path(student))
+        files.replace(self._path(student), json.dumps(asdict(ungraded)))
 
     def forget(self, student: str) -> None:
         self._path(student).unlink(missing_ok=True)

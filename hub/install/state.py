@@ -8,9 +8,10 @@ runs its step again, and a new virtual environment starts from nothing.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from hub import files
 
 ROOT = Path(__file__).resolve().parents[2]
 PROXY = ROOT / "hub" / "proxy"
@@ -95,9 +96,7 @@ def mark_started(step: str, place: Place) -> None:
 
 def mark_done(step: str, place: Place) -> None:
     marker = place.records / f"{step}.done"
-    written = marker.with_suffix(".written")
-    written.write_text(fingerprint(step, place))
-    os.replace(written, marker)
+    files.replace(marker, fingerprint(step, place), durable=False)
     (place.records / f"{step}.started").unlink(missing_ok=True)
 
 

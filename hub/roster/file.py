@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from hub import files
 from hub.roster.student import FIELDS, Student, student
 from hub.settings import SettingsError
 
@@ -68,10 +69,5 @@ def csv_lines(students: tuple[Student, ...]) -> Iterator[str]:
 def write_roster(path: Path, students: tuple[Student, ...]) -> None:
     """Replace the roster at `path`: readers see the old one or the new one, never half of it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in csv_lines(students))
-        file.flush()
-        os.fsync(file.fileno())
-    partial.chmod(0o644)
-    partial.replace(path)
+    text = "".join(f"{line}\n" for line in csv_lines(students))
+    files.replace(path, text, mode=0o644)

@@ -8,9 +8,10 @@ else, also when its owner left: the files of the one would belong to the other.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
+
+from hub import files
 
 LAST = 29999
 
@@ -35,10 +36,5 @@ def keep_uid(name: str, path: Path, first: int) -> int:
     taken = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     uid = uid_for(name, taken, first)
     if name not in taken:
-        partial = path.with_suffix(".partial")
-        with partial.open("w", encoding="utf-8") as file:
-            json.dump(taken | {name: uid}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        files.replace(path, json.dumps(taken | {name: uid}, indent=1))
     return uid

@@ -17,6 +17,7 @@ from hub.exchange import archive
 from hub.exchange.client.transport import Record, Transport, sha256_of
 from hub.exchange.errors import InvalidArchive, Refusal, TooManyUploads
 from hub.exchange.limits import Limits, size_text
+from hub.files import replacing
 
 RECEIPTS_FILE = "submission-receipts.txt"
 
@@ -55,15 +56,8 @@ class Outbox:
         folder = self._folder(course, assignment)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{uuid.uuid4()}.tar"
-        part = path.with_suffix(".part")
-        try:
-            with open(part, "wb") as file:
-                archive.pack(files, file, limits)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replacing(path) as file:
+            archive.pack(files, file, limits)
         return Pending(path, course, assignment)
 
     def send(self, pending: Pending, transport: Transport) -> Record:

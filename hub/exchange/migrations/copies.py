@@ -20,8 +20,8 @@ from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
-from hub.exchange.blobs import sync_directory
 from hub.exchange.errors import SchemaError
+from hub.files import sync_directory
 
 
 def take(connection: Connection, revision: str) -> str:

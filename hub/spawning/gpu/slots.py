@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from hub import files
 from hub.spawning.gpu import placement
 from hub.spawning.gpu.devices import Device
 from hub.spawning.gpu.placement import (
@@ -331,10 +331,8 @@ class Slots:
         text = json.dumps(entries, indent=1) + "\n"
         if text == self._map_text:
             return
-        partial = self._map_file.with_suffix(".partial")
         try:
-            partial.write_text(text)
-            os.replace(partial, self._map_file)
+            files.replace(self._map_file, text, durable=False)
             self._map_text = text
         except OSError as error:  # only the watcher is blind until the next change
             log.error("%s: cannot be written: %s", self._map_file, error)
