@@ -121,14 +121,20 @@ def _without_the_guilty(history: Sequence[Ran], cell: int, cells: Cells) -> Atte
     """What to leave out where the notebook broke off at `cell`.
 
     The cell itself. Where it goes on breaking off at others, a cell of the student's own may have
-    left something behind that does it, such as a thread: all of those then, and no other.
+    left something behind that does it, such as a thread: all of those then, and no answer or test
+    for having been the one at which it broke off.
     """
-    broke = [ran.trouble.cell for ran in history if ran.trouble and ran.attempt.files]
+    broke = {
+        ran.trouble.cell
+        for ran in history
+        if ran.trouble and ran.attempt.files and ran.trouble.kind != "time"
+    }
+    at = frozenset(place for place in broke if place is not None) - cells.given
+    left_out = history[-1].attempt.left_out
     own = frozenset(place for place in cells.own if place < cell)
-    if _replays(history) == 1 and own - history[-1].attempt.left_out:
-        return Attempt(own)
-    at = frozenset(place for place in broke if place is not None)
-    return Attempt(history[-1].attempt.left_out | at)
+    if _replays(history) == 1 and own - left_out:
+        return Attempt(own | (left_out - (at - cells.own)))
+    return Attempt(left_out | at)
 
 
 def _always_there(history: Sequence[Ran]) -> bool:

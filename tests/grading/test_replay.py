@@ -62,6 +62,27 @@ def test_where_it_breaks_off_here_and_there_the_students_own_cells_are_left_out_
     assert told(*runs, (without(3), None)) == Finished(((frozenset({3}), trouble("ended", 6)),))
 
 
+def test_what_was_left_out_for_something_else_stays_out_where_it_breaks_off_at_another():
+    over = Ran(ALL, trouble("time", 6), slowest=frozenset({1}))
+    ended = Ran(without(1), trouble("ended", 5))
+    assert next_step([over, ended], CELLS) == without(1, 3)
+    # The cell that there was no time for has not broken off.
+    again = Ran(without(1, 3), trouble("ended", 5))
+    assert next_step([over, ended, again], CELLS) == without(1, 3, 5)
+
+
+def test_a_cell_of_the_students_own_that_broke_off_stays_out():
+    cells = Cells(answers=frozenset({5}), own=frozenset({3, 7}), given=frozenset({0, 4}))
+    runs = [Ran(ALL, trouble("ended", 7)), Ran(without(7), trouble("ended", 5))]
+    assert next_step(runs, cells) == without(3, 7)
+
+
+def test_no_given_cell_is_left_out_for_having_been_broken():
+    failed = trouble("given", 4)
+    runs = [(ALL, failed), (ALL, failed), (without(1, 3, files=False), None)]
+    assert told(*runs, (without(3), trouble("ended", 5))) == without(3, 5)
+
+
 def test_where_time_was_over_the_slowest_cells_are_left_out_and_not_the_one_it_came_at():
     over = trouble("time", 6)
     first = Ran(ALL, over, slowest=frozenset({2, 3}))
