@@ -1,6 +1,8 @@
 """Which submitted cell stands for which cell of the released notebook. Pure, in linear time.
 
 By grade id; where no cell has it, by cell id; where those are gone too, by text and then by place.
+Where answers define what each other's exercise asks for, their names or ids were exchanged: each
+is taken for the exercise that it answers.
 A match decides whose text goes into an answer cell and where a student's own cells stand. It never
 decides about a given cell, a test or points: those are the released ones whatever is matched.
 """
@@ -15,7 +17,7 @@ from typing import Literal
 from nbformat import NotebookNode
 
 from hub.grading.parsing import Cell
-from hub.grading.slots import Slot, bound_names, lines_of, only_owners, slots_of
+from hub.grading.slots import Slot, bound_names, lines_of, only_owners, slots_of, unfenced
 
 How = Literal["name", "id", "text", "place"]
 
@@ -30,6 +32,7 @@ class Match:
     dropped: cells that say nothing of the student's: copies of given cells, tests and stubs.
     overtaken: answers that were left untouched after the student had defined their names in an
         earlier cell, with that cell.
+    exchanged: names of slots whose cells had each other's names.
     maybe: cells that may be the answer to a question graded by hand which was not found, or was
         left untouched.
     """
@@ -40,6 +43,7 @@ class Match:
     found: dict[str, int] = field(default_factory=dict)
     dropped: set[int] = field(default_factory=set)
     overtaken: dict[str, int] = field(default_factory=dict)
+    exchanged: list[list[str]] = field(default_factory=list)
     maybe: dict[str, list[int]] = field(default_factory=dict)
 
     def slot_of(self) -> dict[int, Slot]:
@@ -77,6 +81,7 @@ class _Matching:
         self._given_by_text()
         self._answers_by_text()
         self._answers_by_place()
+        self._give_back_exchanged()
         self._leave_out_stubs()
         self._find_overtaken()
         self._find_untouched_by_hand()
@@ -116,7 +121,7 @@ class _Matching:
 
     def _choose(self, slot: Slot, how: How, indices: list[int]) -> None:
         """Take one of the cells that stand for a slot; of answers the last before their test."""
-        texts = {index: self.cells[index].text for index in indices}
+        texts = {index: self._text(slot, index) for index in indices}
         if slot.is_open:
             worked = [index for index in indices if not slot.untouched(texts[index])]
             end = self._test_of(slot)
@@ -176,11 +181,18 @@ class _Matching:
 
     def _claims(self, index: int) -> set[str]:
         """The slots whose names a cell binds; those whose lines it has where it binds none."""
-        cell = self.cells[index]
-        names = bound_names(cell.text) if cell.kind == "code" else frozenset()
-        claims = {self.owner_of_name.get(name, "") for name in names} & self.answers
-        lines = lines_of(cell.text) if not claims else set()
+        claims = self._defines(index)
+        lines = lines_of(self.cells[index].text) if not claims else set()
         return claims or {self.owner_of_line.get(line, "") for line in lines} & self.answers
+
+    def _defines(self, index: int) -> set[str]:
+        """The slots whose names a cell binds, also where it had become a text cell."""
+        cell = self.cells[index]
+        names = bound_names(cell.text if cell.kind == "code" else unfenced(cell.text))
+        return {self.owner_of_name.get(name, "") for name in names} & self.answers
+
+    def _text(self, slot: Slot, index: int) -> str:
+        return slot.text_of(self.cells[index].kind, self.cells[index].text)
 
     # By place.
 
@@ -229,16 +241,50 @@ class _Matching:
             if text and released[text] == len(places.get(text, [])) == 1:
                 yield place, places[text][0]
 
+    # By what they define, where that contradicts their names.
+
+    def _give_back_exchanged(self) -> None:
+        """Take cells that define what each other's exercise asks for, each for its own."""
+        chosen, leads = self.result.chosen, dict[str, str]()
+        for slot in self._chosen_answers():
+            defines = self._defines(chosen[slot.name])
+            if len(defines) == 1 and slot.name not in defines:
+                leads[slot.name] = defines.pop()
+        for start in [slot.name for slot in self._chosen_answers()]:
+            if start not in leads:
+                continue
+            ring = [start]
+            while (after := leads.get(ring[-1])) in chosen and after not in ring:
+                ring.append(after)
+            if after == start or self._could_be_moved(ring[-1], start):
+                indices = [chosen[name] for name in ring]
+                chosen.update(zip(ring, [indices[-1], *indices[:-1]], strict=True))
+                self.result.exchanged.append(ring)
+                for name in ring:
+                    leads.pop(name, None)
+
+    def _could_be_moved(self, name: str, other: str) -> bool:
+        """Whether the cell of an answer defines nothing asked for and can be that of another."""
+        slot, index = self.by_name[name], self.result.chosen[name]
+        cell = self.cells[index]
+        return (
+            bool(bound_names(slot.text))
+            and not self._defines(index)
+            and not slot.untouched(cell.text)
+            and cell.kind == self.by_name[other].kind
+        )
+
+    def _chosen_answers(self) -> list[Slot]:
+        return [slot for slot in self.slots if slot.is_open and slot.name in self.result.chosen]
+
     # What is left.
 
     def _leave_out_stubs(self) -> None:
         """Leave out untouched copies of a stub whose every name the answer defines."""
         answered = set()
-        for name, index in self.result.chosen.items():
-            slot, text = self.by_name[name], self.cells[index].text
-            if slot.is_open and (
-                slot.kind != "code" or bound_names(slot.text) <= bound_names(text)
-            ):
+        for slot in self._chosen_answers():
+            text = self._text(slot, self.result.chosen[slot.name])
+            if slot.kind != "code" or bound_names(slot.text) <= bound_names(text):
                 answered.add(slot.text)
         answered.discard("")
         chosen = set(self.result.chosen.values())
@@ -252,18 +298,20 @@ class _Matching:
         defined: dict[str, list[int]] = defaultdict(list)
         for index, cell in enumerate(self.cells):
             slot = slot_of.get(index)
-            own = slot is None or (slot.is_open and not slot.untouched(cell.text))
-            if cell.kind == "code" and own and cell.text.strip() not in self.given_texts:
-                for name in bound_names(cell.text):
+            text = cell.text if slot is None else self._text(slot, index)
+            own = slot is None or (slot.is_open and not slot.untouched(text))
+            is_code = (cell if slot is None else slot).kind == "code"
+            if is_code and own and text.strip() not in self.given_texts:
+                for name in bound_names(text):
                     defined[name].append(index)
-        for name, index in self.result.chosen.items():
-            slot = self.by_name[name]
+        for slot in self._chosen_answers():
+            name, index = slot.name, self.result.chosen[slot.name]
             names = bound_names(slot.text)
             # Where another exercise asks for the same name, its answer is none to this one.
             alone = all(self.owner_of_name.get(bound) == name for bound in names)
-            if not (slot.is_open and not slot.by_hand and names and alone):
+            if slot.by_hand or not names or not alone:
                 continue
-            if self.cells[index].text.strip() != slot.text:
+            if self._text(slot, index).strip() != slot.text:
                 continue
             end = self._test_of(slot)
             places = [[i for i in defined.get(bound, []) if i < end] for bound in names]
@@ -275,7 +323,7 @@ class _Matching:
         fixed = {index for _, index in self._anchors()}
         for slot in self.slots:
             index = self.result.chosen.get(slot.name)
-            if index is None or not slot.by_hand or not slot.untouched(self.cells[index].text):
+            if index is None or not slot.by_hand or not slot.untouched(self._text(slot, index)):
                 continue
             around = [*_until(range(index - 1, -1, -1), fixed)][::-1]
             around = [i for i in around if (self.cells[i].kind == "code") == (slot.kind == "code")]

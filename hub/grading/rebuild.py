@@ -68,6 +68,12 @@ def _tell_matching(cells: Sequence[Cell], found: Match, told: Sentences) -> None
             f"The cell named {quoted(name)} is not part of this assignment; it counts as your own.",
         )
     _tell_how(found, told)
+    for names in found.exchanged:
+        told.tell(
+            "exchanged",
+            f"The cells {_listed(f'`{name}`' for name in names)} had each other's names; each "
+            "counts for the exercise that it answers.",
+        )
     places = [found.chosen[slot.name] for slot in found.slots if slot.name in found.chosen]
     if places != sorted(places):
         told.tell("order", "Cells had changed places; the given order was put back.")
@@ -101,7 +107,10 @@ def _assembled(
     notebook = copy.deepcopy(released)
     slots = {slot.name: slot for slot in slots_of(released)}
     own = _own_cells(cells, found, told)
-    defined = frozenset[str]().union(*(bound_names(c.text) for c in cells if c.kind == "code"))
+    slot_of = found.slot_of()
+    defined = frozenset[str]().union(
+        *(bound_names(_code(cell, slot_of.get(i))) for i, cell in enumerate(cells))
+    )
     assembled = own.get(None, [])
     for cell in notebook.cells:
         slot = slots.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
@@ -154,22 +163,33 @@ def _merged_below(slot: Slot, found: Match, cells: Sequence[Cell]) -> str:
     Its cell may have stood above this test: in its given place alone it would come too late.
     """
     names = bound_names(slot.text) if slot.is_open and slot.kind == "code" else frozenset()
-    later = [
-        i for i, other in found.slot_of().items() if other.is_open and other.place > slot.place
-    ]
-    texts = (cells[i].text for i in sorted(later) if cells[i].kind == "code")
+    later = sorted(
+        (i, other)
+        for i, other in found.slot_of().items()
+        if other.is_open and other.place > slot.place
+    )
+    texts = (_code(cells[i], other) for i, other in later)
     return next((text for text in texts if names and names <= bound_names(text)), "")
 
 
+def _code(cell: Cell, slot: Slot | None) -> str:
+    """The code of a cell that stands for `slot`, or for none; empty where it is text."""
+    if (cell if slot is None else slot).kind != "code":
+        return ""
+    return cell.text if slot is None else slot.text_of(cell.kind, cell.text)
+
+
 def _fill(cell: NotebookNode, slot: Slot, taken: Cell, told: Sentences) -> None:
+    text = slot.text_of(taken.kind, taken.text)
     if taken.kind != cell.cell_type:
+        without = ", without the fences around its code" if text != taken.text else ""
         told.tell(
             "kind",
             f"The {slot.what} `{slot.name}` had become a {taken.kind} cell; it was made a "
-            f"{cell.cell_type} cell again.",
+            f"{cell.cell_type} cell again{without}.",
         )
     if slot.is_open:
-        cell.source = taken.text
+        cell.source = text
         if cell.cell_type == "markdown" and taken.attachments:
             cell.attachments = taken.attachments
     elif taken.text.strip() != slot.text:

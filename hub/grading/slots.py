@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +11,8 @@ from nbformat import NotebookNode
 
 _BINDS = re.compile(r"(?:async\s+def|def|class)\s+(\w+)|(\w+)\s*(?::[^=\n]*)?=(?!=)")
 _IMPORTS = re.compile(r"(?:from\s+\S+\s+)?import\s+(.+)")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`]*)")
+_PYTHON = re.compile(r"\W*(?:i?python|py)[\d.]*\b", re.IGNORECASE)  # what a fence says of its code
 MIN_TELLING = 8  # characters that a line of a stub has at least, to tell one answer from others
 
 
@@ -46,6 +48,10 @@ class Slot:
 
     def untouched(self, text: str) -> bool:
         return text.strip() in ("", self.text)
+
+    def text_of(self, kind: str, text: str) -> str:
+        """What a cell of a kind says as this slot's: code also where it had become a text cell."""
+        return unfenced(text) if self.kind == "code" != kind else text
 
 
 def slots_of(released: NotebookNode) -> list[Slot]:
@@ -84,6 +90,39 @@ def bound_names(code: str) -> frozenset[str]:
             parts = (part.split() for part in match[1].strip("() \t").split(","))
             names |= {words[-1].partition(".")[0] for words in parts if words}
     return frozenset(names)
+
+
+def unfenced(text: str) -> str:
+    """The code in a text cell that was code before.
+
+    That is what stands between fences, with the words around it as comments, or all of the text
+    where there are none. Where a fence says Python, only such do.
+    """
+    lines = list(_fenced(text))
+    wanted = max((inside for _, inside in lines), default=0)
+    if not wanted:
+        return text
+    return "\n".join(
+        line if inside == wanted else f"# {line}" if line.strip() and inside >= 0 else ""
+        for line, inside in lines
+    ).strip("\n")
+
+
+def _fenced(text: str) -> Iterator[tuple[str, int]]:
+    """The lines, each with 2 inside a fence that says Python, 1 in one that says nothing, 0
+    elsewhere, and -1 for a fence itself."""
+    fence, inside = "", 0
+    for line in text.splitlines():
+        match = _FENCE.fullmatch(line)
+        if match and not fence:
+            fence, says = match[1], match[2].strip()
+            inside = 2 if _PYTHON.match(says) else 0 if says else 1
+            yield line, -1
+        elif match and match[1].startswith(fence) and not match[2].strip():
+            fence, inside = "", 0
+            yield line, -1
+        else:
+            yield line, inside
 
 
 def only_owners(claims: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:

@@ -38,6 +38,7 @@ from tests.grading.tiny_course import (
 
 pytestmark = pytest.mark.kernel
 
+FENCED_ESSAY = "Because of\n\n```python\ndef double(x): ...\n```"
 ESCAPES = "\x1b]0;owned\x07\x1b[31m`</code><script>alert(1)</script>\u202e\r\n# heading"
 
 
@@ -74,6 +75,60 @@ def _merged_into_a_test(root: Path) -> NotebookNode:
     return notebook
 
 
+def _exchanged(root: Path, one: str, other: str, **answers: str) -> NotebookNode:
+    """Two cells that carry each other's names and ids."""
+    notebook = answered(root, **answers)
+    first, second = cell_named(notebook, one), cell_named(notebook, other)
+    first.metadata, second.metadata = second.metadata, first.metadata
+    first.id, second.id = second.id, first.id
+    return notebook
+
+
+def _exchanged_names(root: Path) -> NotebookNode:
+    return _exchanged(root, "double", "square")
+
+
+def _exchanged_ids(root: Path) -> NotebookNode:
+    notebook = _exchanged_names(root)
+    for cell in notebook.cells:
+        cell.metadata = {}
+    return notebook
+
+
+def _exchanged_with_the_essay(root: Path) -> NotebookNode:
+    return _exchanged(root, "double", "why")
+
+
+def _became_text(root: Path, **texts: str) -> NotebookNode:
+    """Answer cells turned into markdown cells."""
+    notebook = answered(root, **texts)
+    for name in texts:
+        cell = cell_named(notebook, name)
+        cell.cell_type = "markdown"
+        del cell["outputs"], cell["execution_count"]
+    return notebook
+
+
+def _markdown(root: Path) -> NotebookNode:
+    return _became_text(root, double=RIGHT_DOUBLE, square=f"```\n{RIGHT_SQUARE}\n```")
+
+
+def _markdown_with_words(root: Path) -> NotebookNode:
+    double = f"This doubles:\n\n```python\n{RIGHT_DOUBLE}\n```\nIt prints\n```\n6\n```"
+    return _became_text(root, double=double, square=f"~~~ {{.python}}\n{RIGHT_SQUARE}\n~~~\n")
+
+
+def _markdown_without_names(root: Path) -> NotebookNode:
+    other = RIGHT_SQUARE.replace("(x)", "(x: int) -> int")
+    notebook = _became_text(root, square=f"```python\n{other}\n```")
+    cell_named(notebook, "square").update(metadata={}, id="other")
+    return notebook
+
+
+def _essay_with_code(root: Path) -> NotebookNode:
+    return answered(root, why=FENCED_ESSAY)
+
+
 def _copies(root: Path) -> NotebookNode:
     """A right answer between a wrong copy above and a wrong copy below the tests."""
     notebook = answered(root)
@@ -102,6 +157,10 @@ def _essay_untouched(root: Path) -> NotebookNode:
 
 def _wrong(root: Path) -> NotebookNode:
     return answered(root, double=ONLY_HIDDEN_FAILS)
+
+
+def _exchanged_and_wrong(root: Path) -> NotebookNode:
+    return _exchanged(root, "double", "square", double=ONLY_HIDDEN_FAILS)
 
 
 def _names_swapped(root: Path) -> NotebookNode:
@@ -180,8 +239,15 @@ HONEST: Submitted = {
     "conflict": (_conflict, 5),
     "copies": (_copies, 5),
     "essay_beside": (_essay_beside, 5),
+    "essay_with_code": (_essay_with_code, 5),
+    "exchanged_ids": (_exchanged_ids, 5),
+    "exchanged_names": (_exchanged_names, 5),
+    "exchanged_with_essay": (_exchanged_with_the_essay, 5),
     "essay_deleted": (_essay_deleted, 5),
     "essay_untouched": (_essay_untouched, 5),
+    "markdown": (_markdown, 5),
+    "markdown_no_names": (_markdown_without_names, 5),
+    "markdown_with_words": (_markdown_with_words, 5),
     "merged": (_merged, 5),
     "merged_above_stub": (_merged_above_the_stub, 5),
     "merged_into_test": (_merged_into_a_test, 5),
@@ -192,6 +258,7 @@ HONEST: Submitted = {
 CHEATS: Submitted = {
     "all_deleted": (_nothing_done_and_deleted, 0),
     "escapes": (_escapes, 5),
+    "exchanged_and_wrong": (_exchanged_and_wrong, 3),
     "flood_of_cells": (_flood_of_cells, 5),
     "ids_swapped": (_ids_swapped, 3),
     "many_copies": (_many_copies, 3),
@@ -273,6 +340,11 @@ def test_every_essay_that_may_be_there_waits_for_a_person_and_no_other(graded: G
     assert graded.waiting == graded_students - {"essay_untouched", "all_deleted"}
 
 
+def test_an_essay_keeps_its_code_as_it_was_written(graded: GradedClass) -> None:
+    assert cell_named(graded.notebook("essay_with_code"), "why").source == FENCED_ESSAY
+    assert cell_named(graded.notebook("exchanged_with_essay"), "why").source == "Because."
+
+
 def test_given_cells_and_tests_are_the_released_ones_in_their_order(graded: GradedClass) -> None:
     given = [cell for cell in released(graded.root).cells if "nbgrader" in cell.metadata]
     for student in SUBMITTED:
@@ -292,8 +364,13 @@ def test_given_cells_and_tests_are_the_released_ones_in_their_order(graded: Grad
         ("conflict", "markers of a git conflict (`<<<<<<< HEAD` in line"),
         ("copies", "3 cells named `double`; the last one before its test"),
         ("essay_beside", "other cells may be the answer: `My essay, in a cell of its own.`"),
+        ("exchanged_ids", "`double`, `square` had each other's names"),
+        ("exchanged_names", "`double`, `square` had each other's names"),
+        ("exchanged_with_essay", "`why`, `double` had each other's names"),
         ("flood_of_cells", "those after the first 5,000 were left out"),
         ("in_a_folder", "`work/tiny-anna.ipynb` holds its cells"),
+        ("markdown", "`double` had become a markdown cell; it was made a code cell again."),
+        ("markdown", "a code cell again, without the fences around its code"),
         ("merged", "`square` was missing; an empty one was put in its place"),
         ("merged_above_stub", "`square` was left as it was given, but an earlier cell of yours"),
         ("no_metadata", "known by their ids"),

@@ -16,6 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.utils import compute_checksum, determine_grade
 
 from hub.grading.rebuild import rebuild
+from hub.grading.slots import unfenced
 from tests.grading.test_rebuild import as_bytes, marks
 
 ANSWERS = {
@@ -317,6 +318,55 @@ def test_of_two_candidates_without_names_the_last_before_its_test_counts() -> No
     rebuilt, _ = rebuilt_from(submitted)
     assert texts(rebuilt)["f"] == ANSWERS["f"]
     assert run(rebuilt) == ALL
+
+
+def exchange(submitted: NotebookNode, *names: str) -> None:
+    """Each of the cells gets the name of the next."""
+    cells = [named(submitted, name) for name in names]
+    found = [cell.metadata for cell in cells]
+    for cell, metadata in zip(cells, [*found[1:], found[0]], strict=True):
+        cell.metadata = metadata
+
+
+@pytest.mark.parametrize("names", [("f", "g"), ("g", "f", "axes"), ("axes", "f"), ("f", "why")])
+def test_answers_that_carry_each_others_names_go_by_what_they_define(names: list[str]) -> None:
+    submitted = answered()
+    exchange(submitted, *names)
+    rebuilt, told = rebuilt_from(submitted)
+    assert {name: texts(rebuilt)[name] for name in ANSWERS} == ANSWERS
+    assert "had each other's names; each counts for the exercise that it answers" in told
+
+
+def test_an_exchanged_stub_is_the_stub_of_its_own_exercise() -> None:
+    submitted = answered()
+    named(submitted, "g").source = named(make_released(), "g").source
+    exchange(submitted, "f", "g")
+    rebuilt, _ = rebuilt_from(submitted)
+    assert run(rebuilt) == ["f_test", "axes_test"]
+
+
+def test_an_answer_that_defines_anothers_too_keeps_its_name() -> None:
+    submitted = answered()
+    named(submitted, "f").source += f"\n\n{ANSWERS['g']}"
+    rebuilt, told = rebuilt_from(submitted)
+    assert run(rebuilt) == ALL
+    assert told == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("x = 1", "x = 1"),
+        ("```\nx = 1\n```", "x = 1"),
+        ("```python3\nx = 1", "x = 1"),
+        ("~~~~ {.python}\nx = 1\n~~~\n~~~~", "x = 1\n~~~"),
+        ("So:\n```py\nx = 1\n```\nprints\n```\n1\n```", "# So:\n\nx = 1\n\n# prints\n\n# 1"),
+        ("```text\nx = 1\n```", "```text\nx = 1\n```"),
+        ("use `x = 1`", "use `x = 1`"),
+    ],
+)
+def test_the_code_of_a_text_cell_is_what_stands_between_its_fences(text: str, code: str) -> None:
+    assert unfenced(text) == code
 
 
 def test_an_essay_that_is_not_found_for_sure_waits_for_a_person() -> None:
