@@ -11,7 +11,7 @@ import pytest
 
 from hub.proving.sampling import Sample
 from tests.needs import IMPLIED, need
-from tests.order import shuffled
+from tests.order import heaviest_first, shuffled
 from tests.traces import Traces
 
 # The proxy, `alembic` and `jupyter` are started by name, also where the venv is not activated.
@@ -41,17 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that no process is left with one at the end.
-
-    Tests that are long for people who wait run where LOGITLAB_TEST_LONG is set.
-    """
+    """Choose and sort. Tests that are long for people who wait run with LOGITLAB_TEST_LONG."""
     _take_sample(config, items)
     if config.option.shuffle is not None:
         places = shuffled((item.path for item in items), config.option.shuffle)
         items.sort(key=lambda item: places[item.path])
     else:
-        slow = {item.path for item in items if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: item.path not in slow)
+        heaviest_first(items)
     if not os.environ.get("LOGITLAB_TEST_LONG"):
         skip = pytest.mark.skip(reason="takes minutes: LOGITLAB_TEST_LONG=1, as CI does")
         for item in items:

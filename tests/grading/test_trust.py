@@ -5,9 +5,11 @@ Each test goes the whole way of `autograde`: from submissions to points and word
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -56,9 +58,13 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(name="root")
-def _root(made: Path, tmp_path: Path) -> Path:
-    subprocess.run(["cp", "-a", made, tmp_path / "course"], check=True)
-    return tmp_path / "course"
+def _root(made: Path, tmp_path: Path) -> Iterator[Path]:
+    root = tmp_path / "course"
+    subprocess.run(["cp", "-a", made, root], check=True)
+    yield root
+    # What the reference did is known to the next test that grades the same with the same limits.
+    if (known := root / "server" / "references").is_dir():
+        shutil.copytree(known, made / "server" / "references", dirs_exist_ok=True)
 
 
 LOGITLAB = (sys.executable, "-c", "from hub.cli import main; main()")
