@@ -78,7 +78,7 @@ test-containers: ## the tests that put up whole deployments (Docker engine, root
 
 release: ## make release/, what students get, from source/
 	@$(INSTALL) all
-	"$(VENV)/bin/logitlab" release --repository
+	"$(VENV)/bin/logitlab" generate --repository
 
 models: ## train the checkpoints that notebooks load, from their seeds
 	@$(INSTALL) all

@@ -93,7 +93,7 @@ def serve(course: Path | None) -> None:
     Without --course this is the demonstration course, made on the first start.
     """
     from hub.demo import demo_course
-    from hub.publish import PublishError
+    from hub.hand_out import HandOutError
     from hub.serve import ServeError, serve
 
     # Ctrl-C and a plain `kill` both end in an orderly stop, also in the background of a script,
@@ -101,7 +101,7 @@ def serve(course: Path | None) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
-    @refusing(ServeError, PublishError)
+    @refusing(ServeError, HandOutError)
     def run() -> None:
         root = course or default_root()
         if course is None:
@@ -235,12 +235,15 @@ def notebook(assignments: tuple[str, ...], keep: Any, folder: CourseFolder) -> N
 @main.command()
 @click.argument("assignments", nargs=-1)
 @click.option("--repository", is_flag=True, help="All of this checkout's source/ to its release/.")
-@click.option("--check", is_flag=True, help="Only say whether the release is fresh.")
+@click.option("--check", is_flag=True, help="Only say whether release/ is fresh.")
 @click.option("--course", type=click.Path(path_type=Path, file_okay=False), help="Course folder.")
-def release(
+def generate(
     assignments: tuple[str, ...], repository: bool, check: bool, course: Path | None
 ) -> None:
-    """Generate what students get of ASSIGNMENTS: without solutions, hidden tests and outputs."""
+    """Make the student version of ASSIGNMENTS: without solutions, hidden tests and outputs.
+
+    It goes into release/, as with the formgrader's Generate button; students get nothing yet.
+    """
     from hub.authoring import catalogue
     from hub.authoring.errors import AuthoringError
     from hub.authoring.register import release_in_course
@@ -259,7 +262,7 @@ def release(
             return
         folder = _course_folder(course)
         if not assignments:
-            raise Refused("Name the assignments to release.")
+            raise Refused("Name the assignments to generate.")
         settings = folder.settings
         for name in assignments:
             lines = release_in_course(
@@ -293,17 +296,55 @@ def _fresh(found: list[str]) -> None:
     click.echo("release/ is what source/ generates")
 
 
-@main.command()
+class HandingOut(click.Command):
+    """Refuses `release` alone, which made `release/` before it had nbgrader's meaning.
+
+    Who types it out of habit must not hand anything out. In this version it takes an option.
+    """
+
+    REFUSAL = (
+        "release now hands out (nbgrader's meaning). To make the student version: "
+        "logitlab generate NAME. To hand it out: logitlab release --hand-out NAME"
+    )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not {"--hand-out", *ctx.help_option_names} & set(args):
+            click.echo(self.REFUSAL, err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
+@main.command(cls=HandingOut)
 @click.argument("assignments", nargs=-1, required=True)
+@click.option(
+    "--hand-out",
+    is_flag=True,
+    required=True,
+    help="Needed: without it, release made release/ once.",
+)
 @in_course
-def publish(assignments: tuple[str, ...], folder: CourseFolder) -> None:
-    """Let students fetch the release of ASSIGNMENTS, as the formgrader's Release button does.
+def release(assignments: tuple[str, ...], hand_out: bool, folder: CourseFolder) -> None:
+    """Let students fetch ASSIGNMENTS from release/, as the formgrader's Release button does.
 
     Where the course's server runs, this works in a terminal of the formgrader's JupyterLab.
     """
-    from hub.publish import PublishError, publish
+    _hand_out(assignments, folder)
 
-    refusing(PublishError)(lambda: say(publish(folder, list(assignments))))()
+
+@main.command(hidden=True)
+@click.argument("assignments", nargs=-1, required=True)
+@in_course
+def publish(assignments: tuple[str, ...], folder: CourseFolder) -> None:
+    """The old name of `logitlab release --hand-out`."""
+    names = " ".join(assignments)
+    click.echo(f"publish is now: logitlab release --hand-out {printable(names)}", err=True)
+    _hand_out(assignments, folder)
+
+
+def _hand_out(assignments: tuple[str, ...], folder: CourseFolder) -> None:
+    from hub.hand_out import HandOutError, hand_out
+
+    refusing(HandOutError)(lambda: say(hand_out(folder, list(assignments))))()
 
 
 @main.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 from hub.authoring import catalogue
 from hub.contents import add_assignments
 from hub.course_folder import CourseFolder, new_course, open_course
-from hub.publish import publish_in_process
+from hub.hand_out import hand_out_in_process
 
 
 def demo_course(root: Path) -> Iterator[str]:
@@ -24,5 +24,5 @@ def demo_course(root: Path) -> Iterator[str]:
     folder = open_course(root)
     names = catalogue.available()
     yield from add_assignments(folder, names)
-    yield from publish_in_process(folder, names)
+    yield from hand_out_in_process(folder, names)
     done.touch()

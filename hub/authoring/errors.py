@@ -42,21 +42,21 @@ class SyncConflict(AuthoringError):
 
 
 class AuthoringMistakes(AuthoringError):
-    """The source of an assignment breaks a rule of authoring; nothing was released."""
+    """The source of an assignment breaks a rule of authoring; nothing was generated."""
 
     def __init__(self, assignment: str, mistakes: Sequence[object]):
         self.mistakes = list(mistakes)
         lines = "\n".join(f"  {mistake}" for mistake in mistakes)
-        super().__init__(f"{assignment} was not released, its source has mistakes:\n{lines}")
+        super().__init__(f"{assignment} was not generated, its source has mistakes:\n{lines}")
 
 
 class LeaksFound(AuthoringError):
-    """The student version holds something that only instructors may see; nothing was released."""
+    """The student version holds something that only instructors may see; nothing was generated."""
 
     def __init__(self, assignment: str, leaks: Sequence[object]):
         self.leaks = list(leaks)
         lines = "\n".join(f"  {leak}" for leak in leaks)
-        super().__init__(f"{assignment} was not released, students would see:\n{lines}")
+        super().__init__(f"{assignment} was not generated, students would see:\n{lines}")
 
 
 class SubmissionsExist(AuthoringError):

@@ -106,8 +106,8 @@ class Reference:
         except MismatchError as error:
             raise ApartError(
                 f"{self.assignment}: {error}. {self.path.name} has changed since its release: "
-                f"`logitlab release {self.assignment}`, or Generate in the formgrader, brings both "
-                "into step."
+                f"`logitlab generate {self.assignment}`, or Generate in the formgrader, brings "
+                "both into step."
             ) from error
         return source
 
@@ -162,7 +162,7 @@ class Reference:
         raise ReferenceFails(
             f"{self.assignment}: the reference itself fails {told}. Nobody's work can be graded "
             f"like that, and all points are as they were. Mend the test or the reference and "
-            f"`logitlab release {self.assignment}`; if the machine is to blame, grade again later."
+            f"`logitlab generate {self.assignment}`; if the machine is to blame, grade again later."
         )
 
     def _job(self, notebook: NotebookNode, tests: Tests, source: NotebookNode | None = None) -> Job:
@@ -177,7 +177,7 @@ class Reference:
     def _cannot_run_apart(self, why: str) -> str:
         return (
             f"{self.assignment}: tests of {self.path.name} cannot run apart from the student's "
-            f"interpreter: {why}. Change that and release it again. {WAY_OUT}"
+            f"interpreter: {why}. Change that and generate it again. {WAY_OUT}"
         )
 
 

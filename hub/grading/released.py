@@ -1,8 +1,8 @@
 """Whether an assignment is graded by what its author last wrote.
 
-Submissions are graded by the cells that the gradebook took over at the release. A test corrected
-in the source since then judges nobody until it is released, so wherever an assignment is graded
-or checked the difference is told.
+Submissions are graded by the cells that the gradebook took over when the student version was
+generated. A test corrected in the source since then judges nobody until it is generated again, so
+wherever an assignment is graded or checked the difference is told.
 """
 
 from __future__ import annotations
@@ -111,6 +111,6 @@ def _sentence(assignment: str, notebook: str, changes: list[str]) -> str:
     named = ", ".join(changes[:MOST_NAMED]) + (f", and {more} more" if more > 0 else "")
     return (
         f"{assignment}: {notebook}.ipynb is not graded as its source says: {named} since the "
-        f"release. `logitlab release {assignment}`, or Generate in the formgrader, releases it; "
+        f"release. `logitlab generate {assignment}`, or Generate in the formgrader, takes it over; "
         f"`logitlab autograde {assignment} --force` then grades again what is graded already."
     )

@@ -70,8 +70,8 @@ def prepare(made: Deployed, instructor: Person) -> None:
         check=True,
         timeout=60,
     )
-    made.exec(server, "logitlab", "release", ASSIGNMENT)
-    made.exec(server, "logitlab", "publish", ASSIGNMENT)
+    made.exec(server, "logitlab", "generate", ASSIGNMENT)
+    made.exec(server, "logitlab", "release", "--hand-out", ASSIGNMENT)
 
 
 def fetch(person: Person) -> None:

@@ -152,8 +152,8 @@ def fill_course(made: Deployed, instructor, assignments: tuple[str, ...] = ASSIG
     server = made.server_of("grader-mechinterp")
     made.exec(server, "logitlab", "course", "add", *assignments)
     for name in assignments:
-        made.exec(server, "logitlab", "release", name)
-    made.exec(server, "logitlab", "publish", *assignments)
+        made.exec(server, "logitlab", "generate", name)
+    made.exec(server, "logitlab", "release", "--hand-out", *assignments)
 
 
 def exported_grades(made: Deployed) -> str:

@@ -81,14 +81,14 @@ def test_the_exchange_says_where_the_copy_is(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_embedded_server_and_publishing_refuse_a_newer_database(tmp_path):
+def test_the_embedded_server_and_handing_out_refuse_a_newer_database(tmp_path):
     root = tmp_path / "course"
     assert command("logitlab", "course", "new", root).returncode == 0
     course = old_course("sqlite", root / "server" / "exchange")
     made_newer(course)
     (root / "release" / "start").mkdir(parents=True)
     before = course.rows()
-    for arguments in (("serve",), ("publish", "start")):
+    for arguments in (("serve",), ("release", "--hand-out", "start")):
         done = command("logitlab", *arguments, "--course", root)
         assert is_refused(done, course), done
     assert course.rows() == before

@@ -146,7 +146,7 @@ def test_a_source_that_was_changed_after_its_release_is_told(tmp_path: Path) -> 
     root = made(tmp_path, source_notebook())
     notebook = source(double_test="assert double(SIZE) == 6 and True")
     nbformat.write(notebook, root / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
-    with pytest.raises(BatchError, match=r"'double_test'.*`logitlab release ps1`"):
+    with pytest.raises(BatchError, match=r"'double_test'.*`logitlab generate ps1`"):
         graded(root)
     assert score(root) is None
 
@@ -227,7 +227,7 @@ def test_a_release_warns_of_tests_that_cannot_run_apart(tmp_path: Path) -> None:
     nbformat.write(source(released_1=GIVEN + "\nX = 1"), folder / f"{NOTEBOOK}.ipynb")
 
     def released() -> str:
-        done = CliRunner().invoke(main, ["release", ASSIGNMENT, "--course", str(tmp_path)])
+        done = CliRunner().invoke(main, ["generate", ASSIGNMENT, "--course", str(tmp_path)])
         assert done.exit_code == 0, done.output
         return done.output
 

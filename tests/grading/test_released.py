@@ -48,7 +48,7 @@ def test_a_test_that_was_corrected_and_not_released_is_named_with_what_to_do(
     assert CHANGED not in told(course, tests)
     correct(course, "square_test", "square(-2)", "square(-3)")  # in its hidden part
     assert f"{CHANGED}: test cell `square_test` has changed" in told(course, tests)
-    assert f"`logitlab release {ASSIGNMENT}`" in told(course, tests)
+    assert f"`logitlab generate {ASSIGNMENT}`" in told(course, tests)
     config = course_config(course)
     assert NbGraderAPI(config=config).generate_assignment(ASSIGNMENT)["success"]
     assert CHANGED not in told(course, tests)
@@ -97,5 +97,5 @@ def test_logitlab_check_says_it_for_either_half_of_a_notebook(tmp_path: Path) ->
     text = tmp_path / "source" / "start" / "start.py"
     text.write_text(text.read_text().replace("assert ", "assert True and ", 1))
     assert "test cell `likeliest_test` has changed" in logitlab("check")
-    logitlab("release", "start")
+    logitlab("generate", "start")
     assert "not graded as its source says" not in logitlab("check")

@@ -219,8 +219,8 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     settings.write_text(text.replace("cell_seconds: 60", "cell_seconds: 3"))
     (root / "source" / ASSIGNMENT).mkdir()
     nbformat.write(_source(), root / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
-    for command in ("release", "publish"):
-        student.run(*_logitlab(command, ASSIGNMENT, "--course", str(root)))
+    for command in (["generate"], ["release", "--hand-out"]):
+        student.run(*_logitlab(*command, ASSIGNMENT, "--course", str(root)))
     folder = open_course(root)
     write_files("student", folder, home / ".config")
     with (home / ".config" / "nbgrader_config.py").open("a") as config:

@@ -11,8 +11,8 @@ from hub.course_folder import EXAMPLE, CourseFolderError, new_course, open_cours
 from hub.exchange.__main__ import main as exchange_service
 from hub.exchange.limits import Limits
 from hub.grading.autograde import ExecuteSubmission
+from hub.hand_out import exchange_limits
 from hub.install.state import ROOT
-from hub.publish import exchange_limits
 from hub.settings import Settings, SettingsError, load_settings
 from hub.validation.validator import CourseValidator
 

@@ -21,7 +21,7 @@ from hub.exchange.store import Store
 from hub.facts.limits import MIB
 
 
-class PublishError(Exception):
+class HandOutError(Exception):
     """The assignment cannot be released now; the message says what to do."""
 
 
@@ -37,32 +37,32 @@ def is_running(folder: CourseFolder) -> bool:
     return False
 
 
-def publish(folder: CourseFolder, names: list[str]) -> Iterator[str]:
+def hand_out(folder: CourseFolder, names: list[str]) -> Iterator[str]:
     """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
 
-    Raises PublishError where a release is not there, or the exchange is not to be had.
+    Raises HandOutError where a release is not there, or the exchange is not to be had.
     """
     url, token = (os.environ.get(n) for n in ("LOGITLAB_EXCHANGE_URL", "JUPYTERHUB_API_TOKEN"))
     if not (url and token):
-        yield from publish_in_process(folder, names)
+        yield from hand_out_in_process(folder, names)
         return
     _check_releases(folder, names)
     exchange = HttpTransport(url, token)
     for name in names:
         try:
-            yield _publish(exchange, folder, name, exchange_limits(folder))
+            yield _release(exchange, folder, name, exchange_limits(folder))
         except Refusal as error:
-            raise PublishError(f"{name}: {error}") from error
+            raise HandOutError(f"{name}: {error}") from error
 
 
-def publish_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
+def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
     """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
 
-    Raises PublishError where the course's server runs, a release is not there, or the exchange's
+    Raises HandOutError where the course's server runs, a release is not there, or the exchange's
     database cannot be used.
     """
     if is_running(folder):
-        raise PublishError(
+        raise HandOutError(
             "The course's server runs: release the assignment in the formgrader, or give this "
             "command in a terminal of the formgrader's JupyterLab."
         )
@@ -72,13 +72,13 @@ def publish_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
     try:
         store = Store(folder.exchange, limits=exchange_limits(folder))
     except Refusal as error:
-        raise PublishError(str(error)) from error
+        raise HandOutError(str(error)) from error
     try:
         if store.upgraded:
             yield store.upgraded
         exchange = InProcessTransport(store, grader, {course.id})
         for name in names:
-            yield _publish(exchange, folder, name, store.limits)
+            yield _release(exchange, folder, name, store.limits)
     finally:
         store.close()
 
@@ -86,8 +86,8 @@ def publish_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
 def _check_releases(folder: CourseFolder, names: list[str]) -> None:
     for name in names:
         if not (folder.release / name).is_dir():
-            raise PublishError(
-                f"{folder.release / name} is not there: `logitlab release {name}` makes it."
+            raise HandOutError(
+                f"{folder.release / name} is not there: `logitlab generate {name}` makes it."
             )
 
 
@@ -102,7 +102,7 @@ def exchange_limits(folder: CourseFolder) -> Limits:
     )
 
 
-def _publish(exchange: Transport, folder: CourseFolder, name: str, limits: Limits) -> str:
+def _release(exchange: Transport, folder: CourseFolder, name: str, limits: Limits) -> str:
     due = folder.settings.due_utc(name)
     files = archive.files_in(folder.release / name, lambda path, entry: False)
     with tempfile.TemporaryFile() as packed:
