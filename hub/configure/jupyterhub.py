@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,7 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.extra_handlers = [*links.HANDLERS, *people.HANDLERS, *own_passwords]
     c.JupyterHub.template_vars = {
         "course_title": course.title,
+        "logitlab_version": version("logitlab"),
         "login_kind": kind,
         "instructor_group": course.instructor_group,
         "formgrader_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/formgrader",

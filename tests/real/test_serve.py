@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -66,6 +67,14 @@ def test_a_wrong_password_does_not_get_in(server, password):
 def test_the_graders_account_cannot_log_in(server):
     with pytest.raises(PermissionError):
         Person(server.url, GRADER, "")
+
+
+def test_the_pages_say_their_version_to_those_who_are_logged_in(server, alice):
+    said = f"LogitLab {version('logitlab')}"
+    for page in ("home", "token", "no-such-page"):
+        assert said in alice.http.get(f"/hub/{page}").text, page
+    login = httpx.get(f"{server.url}/hub/login")
+    assert login.status_code == 200 and said not in login.text
 
 
 def test_an_instructor_opens_the_formgrader_and_sees_the_assignments(instructor):
