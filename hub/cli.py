@@ -203,9 +203,12 @@ def check(folder: CourseFolder) -> None:
     from nbgrader.coursedir import CourseDirectory
 
     from hub.configure.jupyterlab import grader_config
+    from hub.facts.names import assignment_name_fault
     from hub.grading.released import not_released
 
     click.echo(f"{folder.settings_file}: course {folder.settings.course.id}: in order")
+    for written in sorted(path.name for path in folder.source.glob("[!._]*") if path.is_dir()):
+        say([fault] if (fault := assignment_name_fault(written)) else [])
     coursedir = CourseDirectory(config=grader_config(folder))
     for released in sorted(path for path in folder.release.glob("*") if path.is_dir()):
         say(not_released(coursedir, released.name))

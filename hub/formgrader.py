@@ -3,7 +3,8 @@
 Formulas are MathML already (`hub.grading.sanitise`), so its pages get no MathJax; students without
 a name go by their user name; its logs are for people who grade; no file that a student handed in
 runs anything; names are text, whatever is in them; without containers it says what is not
-protected; and its Autograde button goes the way of `logitlab autograde`.
+protected; its Generate and Autograde buttons go the way of `logitlab generate` and `logitlab
+autograde`; and an assignment that is added has a name that students can fetch.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
-from nbgrader.server_extensions.formgrader.apihandlers import AutogradeHandler
+from nbgrader.server_extensions.formgrader.apihandlers import (
+    AssignHandler,
+    AssignmentHandler,
+    AutogradeHandler,
+)
 from nbgrader.server_extensions.formgrader.base import check_notebook_dir, check_xsrf
 from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 from nbgrader.server_extensions.formgrader.handlers import SubmissionFilesHandler, template_path
@@ -26,6 +31,9 @@ from tornado import web
 from tornado.ioloop import PeriodicCallback
 from traitlets.config import Config
 
+from hub.authoring.errors import AuthoringError
+from hub.authoring.register import release_in_course
+from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
 from hub.grading.batch import BatchError, autograde
 from hub.grading.landlock import landlock_version, said
 from hub.grading.remote import EXECUTOR
@@ -77,6 +85,49 @@ def _graded(config: Config, assignment: str, student: str) -> dict[str, Any]:
     return {"success": done, "log": "\n".join(lines)}
 
 
+class Generate(AssignHandler):
+    """Generates as `logitlab generate` does, in a thread; the dialog shows what that prints."""
+
+    _turn = asyncio.Lock()
+
+    @web.authenticated
+    @check_xsrf
+    @check_notebook_dir
+    async def post(self, assignment_id: str) -> None:
+        course = self.coursedir
+        async with self._turn:
+            outcome = await asyncio.to_thread(
+                _generated, Path(course.root), assignment_id, course.course_id, course.db_url
+            )
+        end_transaction(self.settings)
+        self.write(json.dumps(outcome))
+
+
+def _generated(root: Path, assignment: str, course_id: str, db_url: str) -> dict[str, Any]:
+    """What came of it, as the formgrader's dialogs take it."""
+    lines: list[str] = []
+    try:
+        for line in release_in_course(root, assignment, course_id=course_id, db_url=db_url):
+            lines.append(line)
+    except AuthoringError as error:
+        return {"success": False, "log": "\n".join([*lines, str(error)])}
+    return {"success": True, "log": "\n".join(lines)}
+
+
+class AddAssignment(AssignmentHandler):
+    """Adds an assignment, or changes its due date; none of a name that students cannot fetch."""
+
+    @web.authenticated
+    @check_xsrf
+    @check_notebook_dir
+    def put(self, assignment_id: str) -> None:
+        if fault := assignment_name_fault(assignment_id.strip()):
+            self.set_status(400)
+            self.finish({"message": fault})
+            return
+        super().put(assignment_id)
+
+
 class TheirPages(FileSystemLoader):
     """nbgrader's templates, for an environment that escapes: what they put into strings of a
     script is JSON instead, since names in scripts are no HTML."""
@@ -109,11 +160,15 @@ class CourseFormgrader(FormgradeExtension):
         environment.globals["protection"] = (
             "" if os.environ.get(EXECUTOR) else said(landlock_version())
         )
+        environment.globals["assignment_name"] = IDENTIFIER
+        environment.globals["assignment_name_rule"] = IDENTIFIER_RULE
 
     def init_handlers(self, webapp: Any) -> None:
         super().init_handlers(webapp)
         replace_handler(webapp, SubmissionFilesHandler, SubmittedFile)
         replace_handler(webapp, AutogradeHandler, Autograde)
+        replace_handler(webapp, AssignHandler, Generate)
+        replace_handler(webapp, AssignmentHandler, AddAssignment)
 
 
 def end_transaction(settings: dict[str, Any]) -> None:

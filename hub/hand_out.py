@@ -19,6 +19,7 @@ from hub.exchange.errors import Refusal
 from hub.exchange.limits import Limits
 from hub.exchange.store import Store
 from hub.facts.limits import MIB
+from hub.facts.names import assignment_name_fault
 
 
 class HandOutError(Exception):
@@ -47,19 +48,14 @@ def hand_out(folder: CourseFolder, names: list[str]) -> Iterator[str]:
         yield from hand_out_in_process(folder, names)
         return
     _check_releases(folder, names)
-    exchange = HttpTransport(url, token)
-    for name in names:
-        try:
-            yield _release(exchange, folder, name, exchange_limits(folder))
-        except Refusal as error:
-            raise HandOutError(f"{name}: {error}") from error
+    yield from _release_all(HttpTransport(url, token), folder, names)
 
 
 def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
     """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
 
-    Raises HandOutError where the course's server runs, a release is not there, or the exchange's
-    database cannot be used.
+    Raises HandOutError where the course's server runs, a release is not there or is refused, or the
+    exchange's database cannot be used.
     """
     if is_running(folder):
         raise HandOutError(
@@ -76,15 +72,15 @@ def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]
     try:
         if store.upgraded:
             yield store.upgraded
-        exchange = InProcessTransport(store, grader, {course.id})
-        for name in names:
-            yield _release(exchange, folder, name, store.limits)
+        yield from _release_all(InProcessTransport(store, grader, {course.id}), folder, names)
     finally:
         store.close()
 
 
 def _check_releases(folder: CourseFolder, names: list[str]) -> None:
     for name in names:
+        if fault := assignment_name_fault(name):
+            raise HandOutError(fault)
         if not (folder.release / name).is_dir():
             raise HandOutError(
                 f"{folder.release / name} is not there: `logitlab generate {name}` makes it."
@@ -100,6 +96,14 @@ def exchange_limits(folder: CourseFolder) -> Limits:
         files=limits.files,
         quota_bytes=limits.quota_mib * MIB,
     )
+
+
+def _release_all(exchange: Transport, folder: CourseFolder, names: list[str]) -> Iterator[str]:
+    for name in names:
+        try:
+            yield _release(exchange, folder, name, exchange_limits(folder))
+        except Refusal as error:
+            raise HandOutError(f"{name}: {error}") from error
 
 
 def _release(exchange: Transport, folder: CourseFolder, name: str, limits: Limits) -> str:

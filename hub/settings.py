@@ -13,11 +13,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from hub.facts import limits
+from hub.facts.names import assignment_name_fault
 from hub.grading.limits import Tests
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
@@ -288,12 +297,18 @@ class Accounts(Section):
         return self
 
 
+def _assignment_name(value: str) -> str:
+    if fault := assignment_name_fault(value):
+        raise ValueError(fault)
+    return value
+
+
 class Settings(Section):
     """Everything in `course.yaml`. See `hub/course.example.yaml` for a documented example."""
 
     course: Course
     people: People = People()
-    assignments: dict[str, Assignment] = {}
+    assignments: dict[Annotated[str, AfterValidator(_assignment_name)], Assignment] = {}
     late: Late = Late()
     server: Server = Server()
     exchange: Exchange = Exchange()
@@ -360,7 +375,7 @@ def _plain(node: Any) -> Any:
 
 
 def _explain(path: Path, tree: Any, problem: Any) -> str:
-    where = tuple(problem["loc"])
+    where = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's, of a key
     if problem["type"] == "extra_forbidden":
         what = f"unknown key; accepted: {', '.join(_accepted(where))}"
         near = difflib.get_close_matches(str(where[-1]), _accepted(where), 1)

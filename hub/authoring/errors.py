@@ -12,6 +12,13 @@ class AssignmentNotFound(AuthoringError):
     """There is no source folder, or no notebook in it, for the assignment asked for."""
 
 
+class InvalidAssignmentName(AuthoringError):
+    """The folder of an assignment has a name that the exchange does not take."""
+
+    def __init__(self, assignment: str, fault: str):
+        super().__init__(f"{fault} Rename the folder source/{assignment}.")
+
+
 class UnreadableNotebook(AuthoringError):
     """An .ipynb file is not a notebook (broken JSON, another format)."""
 

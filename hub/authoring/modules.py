@@ -14,6 +14,8 @@ from nbformat.notebooknode import NotebookNode
 from hub.authoring.mistakes import Mistake, student_text, where
 from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
 
+PYTHON_FILES = "Python files stay with the author: put what students need of it into a given cell"
+
 
 def modules_left_out(notebook: NotebookNode, name: str, folder: Path) -> list[Mistake]:
     """The cells of a source notebook that need a Python file of its folder; `name` is for the
@@ -23,8 +25,7 @@ def modules_left_out(notebook: NotebookNode, name: str, folder: Path) -> list[Mi
         Mistake(
             name,
             where(cell, position),
-            f"it needs {there[module]}, and Python files are not released: put what it needs "
-            "into a given cell",
+            f"it needs {there[module]}; {PYTHON_FILES}",
         )
         for position, cell in enumerate(notebook.cells, start=1)
         if cell.cell_type == "code"

@@ -12,7 +12,6 @@ from nbgrader.preprocessors import (
     ComputeChecksums,
     LockCells,
     NbGraderPreprocessor,
-    SaveCells,
 )
 
 from hub.authoring.notebook import complete
@@ -59,7 +58,6 @@ TO_STUDENT: list[type[NbGraderPreprocessor]] = [
     CheckCellMetadata,
     OnlyReleasedMetadata,
 ]
-GENERATE_ASSIGNMENT = [*TO_GRADEBOOK, SaveCells, *TO_STUDENT]
 
 
 def run(

@@ -8,19 +8,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nbformat.notebooknode import NotebookNode
 
-from hub.authoring.errors import AssignmentNotFound, AuthoringMistakes, LeaksFound
+from hub.authoring.errors import (
+    AssignmentNotFound,
+    AuthoringMistakes,
+    InvalidAssignmentName,
+    LeaksFound,
+)
 from hub.authoring.leaks import RELEASED_SUFFIXES, find_leaks
 from hub.authoring.mistakes import Mistake, find_mistakes
-from hub.authoring.modules import modules_left_out
-from hub.authoring.pairing import current, notebook_json, pairs, sync
-from hub.authoring.preprocessors import GENERATE_ASSIGNMENT, TO_GRADEBOOK, TO_STUDENT, run
+from hub.authoring.modules import PYTHON_FILES, modules_left_out
+from hub.authoring.pairing import (
+    ANSWERS_FILE,
+    current,
+    is_notebook_text,
+    notebook_json,
+    pairs,
+    sync,
+)
+from hub.authoring.preprocessors import TO_GRADEBOOK, TO_STUDENT, run
+from hub.facts.names import assignment_name_fault
 
 # Names, of files or folders, that are never meant for students and are passed over in silence.
-IGNORED = (".*", "__pycache__", "*.pyc", "*.py", "*.bak", "*.bak[0-9]*")
+IGNORED = (".*", "__pycache__", "*.pyc", "*.bak", "*.bak[0-9]*")
 
 
 @dataclass(frozen=True)
@@ -32,39 +44,13 @@ class StudentVersion:
     warnings: list[Mistake] = field(default_factory=list)
 
 
-def nbgrader_settings() -> dict[str, dict[str, Any]]:
-    """nbgrader settings that make its own *Generate* button give the same release as ours."""
-    return {
-        "GenerateAssignment": {
-            "preprocessors": list(GENERATE_ASSIGNMENT),
-            "pre_convert_hook": before_generate,
-            "post_convert_hook": after_generate,
-        }
-    }
-
-
-def before_generate(assignment: str, student: str, notebooks: list[str]) -> None:
-    """nbgrader's `pre_convert_hook`: it reads .ipynb files, so bring them into step first."""
-    sync(Path(notebooks[0]).parent)
-
-
-def after_generate(assignment: str, student: str, notebooks: list[str]) -> None:
-    """nbgrader's `post_convert_hook`: put our student version in place of nbgrader's, which has
-    every file of the source folder in it. If ours is refused, nothing stays released."""
-    source_folder = Path(notebooks[0]).parent
-    destination = source_folder.parent.parent / "release" / assignment
-    try:
-        write_checked(student_version(source_folder), source_folder, destination)
-    except Exception:
-        shutil.rmtree(destination)
-        raise
-
-
 def source_notebooks(source_folder: Path) -> dict[str, NotebookNode]:
     """The complete instructor notebooks of an assignment by name, writing nothing.
 
-    Raises AssignmentNotFound when there is none, SyncConflict.
+    Raises InvalidAssignmentName, AssignmentNotFound when there is no notebook, SyncConflict.
     """
+    if fault := assignment_name_fault(source_folder.name):
+        raise InvalidAssignmentName(source_folder.name, fault)
     notebooks = {pair.name: current(pair) for pair in pairs(source_folder)}
     if not notebooks:
         raise AssignmentNotFound(f"There is no notebook in {source_folder}.")
@@ -74,7 +60,7 @@ def source_notebooks(source_folder: Path) -> dict[str, NotebookNode]:
 def student_version(source_folder: Path) -> StudentVersion:
     """What students get of an assignment's source folder, in memory; depends on nothing else.
 
-    Raises AuthoringMistakes, AssignmentNotFound, SyncConflict.
+    Raises AuthoringMistakes, InvalidAssignmentName, AssignmentNotFound, SyncConflict.
     """
     notebooks = source_notebooks(source_folder)
     mistakes = [
@@ -106,7 +92,7 @@ def make_release(source: Path, assignment: str, release: Path) -> Iterator[str]:
 
     The two halves of each notebook are brought into step first. What was released before stays
     until the new version is complete and found free of leaks, then is replaced as a whole.
-    Raises AuthoringMistakes, LeaksFound, SyncConflict, AssignmentNotFound.
+    Raises AuthoringMistakes, LeaksFound, SyncConflict, InvalidAssignmentName, AssignmentNotFound.
     """
     yield from sync(source / assignment)
     student = student_version(source / assignment)
@@ -165,7 +151,9 @@ def differences(source: Path, release: Path) -> list[str]:
 
 def _remarks(student: StudentVersion) -> Iterator[str]:
     yield from (f"warning: {mistake}" for mistake in student.warnings)
-    yield from (f"not released: {name}" for name in student.left_out)
+    for name in student.left_out:
+        why = f" ({PYTHON_FILES})" if name.endswith(".py") else ""
+        yield f"left out of the student version: {name}{why}"
 
 
 def _other_files(folder: Path) -> Iterator[Path]:
@@ -173,8 +161,17 @@ def _other_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         ignored = any(fnmatch.fnmatch(part, glob) for part in parts for glob in IGNORED)
-        if path.is_file() and not ignored and not (len(parts) == 1 and path.suffix == ".ipynb"):
+        if path.is_file() and not ignored and not (len(parts) == 1 and _is_source(path)):
             yield path
+
+
+def _is_source(path: Path) -> bool:
+    """Whether a file at the top of a source folder is a half of a notebook, or its answers."""
+    return (
+        path.suffix == ".ipynb"
+        or path.name == ANSWERS_FILE
+        or (path.suffix == ".py" and is_notebook_text(path))
+    )
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

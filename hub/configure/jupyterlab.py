@@ -16,7 +16,6 @@ from typing import Any, Literal
 from traitlets.config import Config
 
 from hub.accounts.login import in_containers
-from hub.authoring.release import nbgrader_settings
 from hub.course_folder import CourseFolder
 from hub.grading.configuration import update_grading
 from hub.settings import Settings
@@ -74,7 +73,7 @@ def nbgrader_config(part: Part, folder: CourseFolder) -> dict[str, Any]:
             "db_url": folder.gradebook_url,
             "ignore": AUTHOR_ONLY,
         }
-        more = Config(nbgrader_settings())
+        more = Config()
         update_grading(more, settings)
         config |= _named(more)
     return config
@@ -201,17 +200,20 @@ def write_files(part: Part, folder: CourseFolder, target: Path) -> None:
     for name, value in files(part, folder).items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_text(name, value), encoding="utf-8")
+        path.write_text(_text(name, value, part), encoding="utf-8")
 
 
-def _text(name: str, value: Any) -> str:
+def _text(name: str, value: Any, part: Part) -> str:
     if name.endswith(".py"):
         # nbgrader reads JSON too, but then warns each time that this file is not there.
         values = pprint.pformat(value, width=100)
-        return (
+        text = (
             "from traitlets.config import Config\n\nfrom hub.validation import in_terminals\n\n"
             f"c = get_config()\nc.merge(Config({values}))\nin_terminals()\n"
         )
+        if part == "grader":
+            text += "\nfrom hub.authoring.generate import in_nbgrader\n\nin_nbgrader()\n"
+        return text
     return json.dumps(value, indent=1, sort_keys=True) + "\n"
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from hub.exchange.errors import InvalidName
+from hub.facts.names import IDENTIFIER_RULE, is_identifier
 
 COMPONENT_BYTES = 100  # what one field of a ustar header holds
 PATH_BYTES = 155  # so that every path can be split between the two fields of a ustar header
@@ -39,7 +40,6 @@ READ_BY_THE_GRADER = frozenset(
 
 # Control, format (bidirectional overrides, zero width), surrogate, private, line separators.
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _RECEIPT = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -54,10 +54,9 @@ RESERVED = frozenset(_folded(name) for name in WRITTEN_BY_THE_EXCHANGE | READ_BY
 
 
 def _identifier(kind: str, name: str) -> str:
-    if not _IDENTIFIER.fullmatch(name) or name.endswith("."):
+    if not is_identifier(name):
         raise InvalidName(
-            f"The {kind} name {name!r} is not one the exchange takes.",
-            "Use letters, digits, '-', '_' and '.', beginning with a letter or digit, at most 100.",
+            f"The {kind} name {name!r} is not one the exchange takes.", f"Use {IDENTIFIER_RULE}."
         )
     return name
 

@@ -6,14 +6,11 @@ The formgrader is one process for all who grade, and its session may do everythi
 from __future__ import annotations
 
 import copy
-import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -27,11 +24,10 @@ from nbgrader.api import Gradebook, SubmittedNotebook
 from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from hub.configure.jupyterlab import GRADER_CSP
 from hub.grading.batch import autograde
 from hub.grading.sanitise import PATIENCE_SECONDS, highlighted, sanitise
-from hub.serve import free_port
 from tests.day.browser import PATIENCE, chromium, launched
+from tests.formgrader_server import formgrader_of
 from tests.grading.conftest import pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, NOTEBOOK, answered, course_config, submit
 
@@ -88,47 +84,6 @@ FILES = {
 }
 
 
-@contextmanager
-def _served(root: Path) -> Iterator[httpx.Client]:
-    """The formgrader of a course folder."""
-    port = free_port()
-    headers = {"Content-Security-Policy": GRADER_CSP}
-    chosen = root / "jupyter_server_config.py"
-    chosen.write_text(
-        "c.ServerApp.jpserver_extensions = {'hub.formgrader': True}\n"
-        f"c.ServerApp.tornado_settings = {{'headers': {headers}}}\n"
-        f"c.CourseDirectory.root = {str(root)!r}\n"
-        "c.CourseDirectory.course_id = 'tiny'\n"
-        "c.HTMLExporter.preprocessors = "
-        f"{course_config(root).HTMLExporter.preprocessors}\n"
-    )
-    server = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root"),
-            *(f"--config={chosen}", f"--ServerApp.root_dir={root}", f"--port={port}"),
-            *("--IdentityProvider.token=t", "--ServerApp.port_retries=0"),
-        ],
-        cwd=root,
-        env=os.environ | {"JUPYTER_NO_CONFIG": "1", "HOME": str(root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    with httpx.Client(
-        base_url=f"http://127.0.0.1:{port}", headers={"Authorization": "token t"}, timeout=60
-    ) as http:
-        try:
-            for _ in range(120):
-                try:
-                    http.get("/api/status").raise_for_status()
-                    break
-                except httpx.HTTPError:
-                    time.sleep(0.5)
-            yield http
-        finally:
-            server.terminate()
-            server.wait()
-
-
 def _gradebook(root: Path) -> Gradebook:
     return Gradebook(f"sqlite:///{root / 'gradebook.db'}", "tiny")
 
@@ -144,7 +99,7 @@ def _formgrader(
     for name, text in FILES.items():
         (folder / name).write_text(text)
     list(autograde(root, ASSIGNMENT, config=course_config(root)))
-    with _served(root) as http:
+    with formgrader_of(root) as http:
         with _gradebook(root) as gradebook:
             found = gradebook.find_submission_notebook(NOTEBOOK, ASSIGNMENT, "mallory")
             http.base_url = http.base_url.join(f"/formgrader/submissions/{found.id}/")
@@ -203,7 +158,7 @@ def _reviewed(
         gradebook.db.commit()
         for student in ("mallory", FILE_NAME):
             found = gradebook.find_submission_notebook(NOTEBOOK, ASSIGNMENT, student)
-    with _served(root) as http, launched() as browser:
+    with formgrader_of(root) as http, launched() as browser:
         context = browser.new_context(extra_http_headers={"Authorization": "token t"})
         context.set_default_timeout(PATIENCE)
         yield Reviewed(context.new_page(), f"{str(http.base_url).rstrip('/')}/formgrader", found.id)

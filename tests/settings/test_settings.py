@@ -81,6 +81,7 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_accepted_ones(tmp_path)
         ("course:\n  id: m\n  timezone: Berlin\n", 3, "IANA"),
         ("course:\n  id: m\npeople:\n  students: [a/b]\n", 4, "user names are"),
         ("course:\n  id: m\nassignments:\n  x:\n    deu: 1\n", 5, "accepted: due, tests"),
+        ("course:\n  id: m\nassignments:\n  x: {}\n  week 1: {}\n", 5, "for example 'week-1'"),
         ("course:\n  id: m\nassignments:\n  x:\n    tests: up\n", 5, "'apart' or 'together'"),
         ("course:\n  id: m\nexchange:\n  file_mib: 900\n", 3, "file_mib <= submission_mib"),
         ("course:\n  id: m\ncontainers:\n  idle_minutes: 60\n", 3, "kernel_idle_minutes < idle"),

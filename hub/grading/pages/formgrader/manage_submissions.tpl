@@ -2,10 +2,7 @@
 {% block head %}
 {{ super() }}
 {% include "names.tpl" %}
-<style>
-.modal-body pre { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }
-#error-modal .modal-header { background: #f2dede; color: #a94442; }
-</style>
+{% include "dialogs.tpl" %}
 <script>showNames(SubmissionUI, "$student_name");</script>
 {% endblock %}
 {% block messages %}

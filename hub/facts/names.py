@@ -1,0 +1,37 @@
+"""Which names assignments and courses can have."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Between letters and digits, what means nothing in an address, a shell, a file pattern or a path.
+# A regular expression of Python and of JavaScript.
+IDENTIFIER = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?"
+IDENTIFIER_RULE = (
+    "letters from a to z, digits, '-', '_' and '.', first a letter or digit, last no '.', "
+    "at most 100 characters"
+)
+
+
+def is_identifier(name: str) -> bool:
+    """Whether `name` can name an assignment or a course."""
+    return re.fullmatch(IDENTIFIER, name) is not None
+
+
+def suggestion(name: str) -> str:
+    """The nearest name that can name an assignment or a course; "" where nothing is left of it."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-_.")[:100].rstrip("-.")
+
+
+def assignment_name_fault(name: str) -> str | None:
+    """Why `name` cannot name an assignment and what to do, or None where it can."""
+    if is_identifier(name):
+        return None
+    near = suggestion(name)
+    example = f", for example {near!r}" if near else ""
+    return (
+        f"{name!r} cannot be the name of an assignment, as students could not fetch it: use "
+        f"{IDENTIFIER_RULE}{example}."
+    )

@@ -1,0 +1,19 @@
+{% extends "nbgrader/manage_assignments.tpl" %}
+{% block head %}
+{{ super() }}
+{% include "dialogs.tpl" %}
+<script>
+  // nbgrader's dialog takes any name without a "+" and shows no answer of the server.
+  const assignmentName = new RegExp("^(?:" + {{ assignment_name | tojson }} + ")$");
+
+  document.addEventListener("click", function (event) {
+    const dialog = event.target.closest("#add-assignment-modal");
+    if (!dialog || !event.target.closest(".save")) return;
+    const name = dialog.querySelector("input.name").value.trim();
+    if (!name || assignmentName.test(name)) return;
+    event.stopPropagation();
+    const text = "'" + name + "' cannot be the name of an assignment: use " + {{ assignment_name_rule | tojson }} + ".";
+    $("#create-error").text(text).show();
+  }, true);
+</script>
+{% endblock %}
