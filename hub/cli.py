@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from hub.course_folder import CourseFolder, CourseFolderError, default_root, open_course
-from hub.settings import SettingsError
+from hub.course_folder import CourseFolder, default_root, open_course
+from hub.errors import UserError
 from hub.text import printable
 
 REPOSITORY = Path(__file__).parent.parent
@@ -33,22 +33,14 @@ def say(lines: Iterable[str]) -> None:
         sys.stdout.flush()
 
 
-def refusing(*errors: type[Exception]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Turn the named errors (and wrong settings) into a message and exit status 1."""
+class Commands(click.Group):
+    """Shows every error that is for people as a message, with exit status 1."""
 
-    known: tuple[type[Exception], ...] = (SettingsError, CourseFolderError, *errors)
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(command)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return command(*args, **kwargs)
-            except known as error:
-                raise Refused(str(error)) from error
-
-        return run
-
-    return decorate
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            raise Refused(str(error)) from error
 
 
 def in_course(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,15 +61,12 @@ def in_course(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def _course_folder(named: Path | None) -> CourseFolder:
     here = Path.cwd() if Path("course.yaml").is_file() else None
-    try:
-        folder = open_course(named or here or default_root())
-        _ = folder.settings
-    except (CourseFolderError, SettingsError) as error:
-        raise Refused(str(error)) from error
+    folder = open_course(named or here or default_root())
+    _ = folder.settings  # mistakes in course.yaml are told before anything is done
     return folder
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="logitlab")
 def main() -> None:
     """LogitLab: a course server for mechanistic interpretability."""
@@ -93,23 +82,18 @@ def serve(course: Path | None) -> None:
     Without --course this is the demonstration course, made on the first start.
     """
     from hub.demo import demo_course
-    from hub.hand_out import HandOutError
-    from hub.serve import ServeError, serve
+    from hub.serve import serve
 
     # Ctrl-C and a plain `kill` both end in an orderly stop, also in the background of a script,
     # which starts its children deaf to Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
-    @refusing(ServeError, HandOutError)
-    def run() -> None:
-        root = course or default_root()
+    root = course or default_root()
+    try:
         if course is None:
             say(demo_course(root))
         say(serve(open_course(root)))
-
-    try:
-        run()
     except KeyboardInterrupt:
         click.echo("\nStopped. Everything is kept; `make serve` continues where it was.")
 
@@ -121,7 +105,6 @@ def course() -> None:
 
 @course.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@refusing()
 def new(folder: Path) -> None:
     """Make FOLDER a course folder. Repeating it changes nothing."""
     from hub.course_folder import new_course
@@ -138,14 +121,13 @@ def add(assignments: tuple[str, ...], course: Path | None) -> None:
     What an instructor has changed is kept. Without ASSIGNMENTS: say which there are.
     """
     from hub.authoring import catalogue
-    from hub.authoring.errors import AuthoringError
     from hub.contents import add_assignments
 
     if not assignments:
         say(catalogue.available())
         return
     folder = _course_folder(course)
-    refusing(AuthoringError)(lambda: say(add_assignments(folder, list(assignments))))()
+    say(add_assignments(folder, list(assignments)))
 
 
 @main.group()
@@ -170,9 +152,9 @@ def models() -> None:
 )
 def add_model(name: str, source: Path | None, target: Path | None) -> None:
     """Put model NAME, such as gpt2, where notebooks find it; check it first."""
-    from hub.models import ModelsError, add
+    from hub.models import add
 
-    refusing(ModelsError)(lambda: say(add(name, source, target)))()
+    say(add(name, source, target))
 
 
 @models.command("list")
@@ -187,14 +169,13 @@ def list_models() -> None:
 @click.argument("names", nargs=-1)
 def check_models(names: tuple[str, ...]) -> None:
     """Check models NAMES (default: all) against their config and checksums."""
-    from hub.models import ModelsError, check
+    from hub.models import check
 
-    refusing(ModelsError)(lambda: say(check(list(names))))()
+    say(check(list(names)))
 
 
 @main.command()
 @in_course
-@refusing()
 def check(folder: CourseFolder) -> None:
     """Check course.yaml, and whether assignments are graded as their sources say.
 
@@ -224,15 +205,10 @@ def check(folder: CourseFolder) -> None:
 @in_course
 def notebook(assignments: tuple[str, ...], keep: Any, folder: CourseFolder) -> None:
     """Bring the text and the .ipynb of ASSIGNMENTS into step: the newer half updates the other."""
-    from hub.authoring.errors import AuthoringError
     from hub.authoring.pairing import sync
 
-    @refusing(AuthoringError)
-    def run() -> None:
-        for name in assignments:
-            say(sync(folder.source / name, keep))
-
-    run()
+    for name in assignments:
+        say(sync(folder.source / name, keep))
 
 
 @main.command()
@@ -248,38 +224,33 @@ def generate(
     It goes into release/, as with the formgrader's Generate button; students get nothing yet.
     """
     from hub.authoring import catalogue
-    from hub.authoring.errors import AuthoringError
     from hub.authoring.register import release_in_course
     from hub.authoring.release import differences, make_release
 
-    @refusing(AuthoringError)
-    def run() -> None:
-        if repository:
-            source, target = catalogue.shipped_sources(), REPOSITORY / "release"
-            names = list(assignments) or catalogue.available(source)
-            if check:
-                _fresh(differences(source, target))
-                return
-            for name in names:
-                say(make_release(source, name, target))
+    if repository:
+        source, target = catalogue.shipped_sources(), REPOSITORY / "release"
+        names = list(assignments) or catalogue.available(source)
+        if check:
+            _fresh(differences(source, target))
             return
-        folder = _course_folder(course)
-        if not assignments:
-            raise Refused("Name the assignments to generate.")
-        settings = folder.settings
-        for name in assignments:
-            lines = release_in_course(
-                folder.root,
-                name,
-                course_id=settings.course.id,
-                db_url=folder.gradebook_url,
-                due=settings.due_utc(name),
-            )
-            say(lines)
-            if settings.tests_of(name) == "apart":
-                say(_rules_broken(folder.source / name))
-
-    run()
+        for name in names:
+            say(make_release(source, name, target))
+        return
+    folder = _course_folder(course)
+    if not assignments:
+        raise Refused("Name the assignments to generate.")
+    settings = folder.settings
+    for name in assignments:
+        lines = release_in_course(
+            folder.root,
+            name,
+            course_id=settings.course.id,
+            db_url=folder.gradebook_url,
+            due=settings.due_utc(name),
+        )
+        say(lines)
+        if settings.tests_of(name) == "apart":
+            say(_rules_broken(folder.source / name))
 
 
 def _rules_broken(source: Path) -> Iterable[str]:
@@ -345,9 +316,9 @@ def publish(assignments: tuple[str, ...], folder: CourseFolder) -> None:
 
 
 def _hand_out(assignments: tuple[str, ...], folder: CourseFolder) -> None:
-    from hub.hand_out import HandOutError, hand_out
+    from hub.hand_out import hand_out
 
-    refusing(HandOutError)(lambda: say(hand_out(folder, list(assignments))))()
+    say(hand_out(folder, list(assignments)))
 
 
 @main.command()
@@ -355,10 +326,9 @@ def _hand_out(assignments: tuple[str, ...], folder: CourseFolder) -> None:
 @in_course
 def preview(assignment: str, folder: CourseFolder) -> None:
     """Make the student's version of ASSIGNMENT in the course's preview/ folder, to look at."""
-    from hub.authoring.errors import AuthoringError
     from hub.authoring.preview import preview
 
-    refusing(AuthoringError)(lambda: click.echo(preview(folder.root, assignment)))()
+    click.echo(preview(folder.root, assignment))
 
 
 @main.command()
@@ -390,29 +360,23 @@ def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
     Shows what would change and asks. Who is not in TABLE any more cannot log in, and keeps home,
     submissions and grades. Repeatable.
     """
+    from hub.accounts.login import in_containers
+    from hub.roster.changes import described
     from hub.roster.take_in import propose, take_in
 
-    @refusing()
-    def run() -> None:
-        from hub.accounts.login import in_containers
-        from hub.roster.changes import described
-
-        proposal = propose(folder, table)
-        say(f"{table}: {remark}" for remark in proposal.remarks)
-        say(described(proposal.changes))
-        if proposal.changes and not yes:
-            if not sys.stdin.isatty():
-                how = "`make roster … YES=1`" if in_containers(os.environ) else "--yes"
-                raise Refused(f"Nothing was changed: nobody is there to ask. Say {how}.")
-            click.confirm("Change the roster so?", abort=True)
-        say(take_in(folder, proposal))
-
-    run()
+    proposal = propose(folder, table)
+    say(f"{table}: {remark}" for remark in proposal.remarks)
+    say(described(proposal.changes))
+    if proposal.changes and not yes:
+        if not sys.stdin.isatty():
+            how = "`make roster … YES=1`" if in_containers(os.environ) else "--yes"
+            raise Refused(f"Nothing was changed: nobody is there to ask. Say {how}.")
+        click.confirm("Change the roster so?", abort=True)
+    say(take_in(folder, proposal))
 
 
 @roster.command("list")
 @in_course
-@refusing()
 def list_(folder: CourseFolder) -> None:
     """Print the roster as CSV."""
     from hub.roster.file import csv_lines
@@ -430,7 +394,6 @@ def list_(folder: CourseFolder) -> None:
     help="Write a CSV file that only you can read.",
 )
 @in_course
-@refusing()
 def links(names: tuple[str, ...], missing: bool, target: Path | None, folder: CourseFolder) -> None:
     """Make one-time links to set a password; a new link voids a person's older one.
 
@@ -475,24 +438,20 @@ def autograde(
     be graded is named at the end; the others are graded, and manual grades stay.
     """
     from hub.configure.jupyterlab import grader_config
-    from hub.grading.batch import BatchError, autograde
+    from hub.grading.batch import autograde
 
     configured = folder.settings.grading.workers
     workers = workers or (None if configured == "auto" else configured)
 
-    @refusing(BatchError)
-    def run() -> None:
-        lines = autograde(
-            folder.root,
-            assignment,
-            list(students) or None,
-            workers,
-            force,
-            grader_config(folder),
-        )
-        say(lines)
-
-    run()
+    lines = autograde(
+        folder.root,
+        assignment,
+        list(students) or None,
+        workers,
+        force,
+        grader_config(folder),
+    )
+    say(lines)
 
 
 @main.command()
@@ -549,9 +508,8 @@ def prove(
     import tempfile
 
     from hub.authoring import catalogue
-    from hub.authoring.errors import AuthoringError
-    from hub.proving.copies import NoTraining, other_models
-    from hub.proving.prove import AnswersError, NotProved, prove
+    from hub.proving.copies import other_models
+    from hub.proving.prove import prove
     from hub.proving.sampling import Sample
 
     try:
@@ -561,10 +519,7 @@ def prove(
     root = source or catalogue.shipped_sources()
     failures = []
     with tempfile.TemporaryDirectory(prefix="logitlab-") as folder:
-        try:
-            others = other_models(Path(folder)) if copies else []
-        except NoTraining as error:
-            raise Refused(f"{error}") from error
+        others = other_models(Path(folder)) if copies else []
         for name in assignments or catalogue.available(root):
             for mode in ("together", "apart") if tests == "both" else (tests,):
                 first = mode == "together" or tests == "apart"
@@ -574,7 +529,7 @@ def prove(
                         root / name, mode, workers, mutants=slips, others=models, sample=tried
                     )
                     say(proofs)
-                except (NotProved, AnswersError, AuthoringError) as error:
+                except UserError as error:
                     failures.append(f"{error}")
     if failures:
         raise Refused("\n".join(failures))

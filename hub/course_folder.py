@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hub.errors import UserError
 from hub.roster.file import read_roster
 from hub.roster.merge import with_roster
 from hub.roster.student import Student
@@ -17,7 +18,7 @@ from hub.settings import Settings, load_settings
 EXAMPLE = Path(__file__).with_name("course.example.yaml")
 
 
-class CourseFolderError(Exception):
+class CourseFolderError(UserError):
     """The folder is not, or cannot become, a course folder; the message says what to do."""
 
 

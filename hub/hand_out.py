@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 
 from hub.course_folder import CourseFolder
+from hub.errors import UserError
 from hub.exchange import archive
 from hub.exchange.access import Caller
 from hub.exchange.client.transport import HttpTransport, InProcessTransport, Transport
@@ -22,7 +23,7 @@ from hub.facts.limits import MIB
 from hub.facts.names import assignment_name_fault
 
 
-class HandOutError(Exception):
+class HandOutError(UserError):
     """The assignment cannot be released now; the message says what to do."""
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from course import models
 from course.models import CONFIG, WEIGHTS
+from hub.errors import UserError
 
 SUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt")
@@ -31,7 +32,7 @@ BLOCK = 4 * 2**20  # bytes read at once
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-class ModelsError(Exception):
+class ModelsError(UserError):
     """A model that cannot be added or is not in order, and what to do about it."""
 
 

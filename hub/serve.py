@@ -27,6 +27,7 @@ from hub.accounts.rules import part
 from hub.configure.jupyterhub import Ports
 from hub.contents import enrol
 from hub.course_folder import CourseFolder
+from hub.errors import UserError
 from hub.exchange.errors import Refusal
 from hub.exchange.store import Store
 from hub.grading.landlock import landlock_version, said
@@ -41,7 +42,7 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_PDEATHSIG = 1
 
 
-class ServeError(Exception):
+class ServeError(UserError):
     """The server cannot start or did not stay up; the message says what to do."""
 
 

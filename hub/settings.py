@@ -25,6 +25,7 @@ from pydantic import (
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
+from hub.errors import UserError
 from hub.facts import limits
 from hub.facts.names import assignment_name_fault
 from hub.grading.limits import Tests
@@ -33,7 +34,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?")
 
 
-class SettingsError(Exception):
+class SettingsError(UserError):
     """`course.yaml` cannot be used; the message names the file, the line and what is accepted."""
 
 

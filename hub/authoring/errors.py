@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from hub.errors import UserError
 
-class AuthoringError(Exception):
+
+class AuthoringError(UserError):
     """Something an instructor can put right."""
 
 

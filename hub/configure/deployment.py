@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub.errors import UserError
+
 # Names on the networks of compose.yaml. The `-control` ones exist on the control network only.
 HUB_API = "http://hub-control:8081"
 PROXY_API = "http://proxy-control:8001"
@@ -25,7 +27,7 @@ FIRST_STUDENT_UID = 20000
 SECRETS = Path("/run/secrets")
 
 
-class DeploymentError(Exception):
+class DeploymentError(UserError):
     """The hub's container lacks something that compose.yaml gives; the message says what."""
 
 

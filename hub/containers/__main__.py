@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from hub.configure.deployment import HUB_API, DeploymentError, secret
+from hub.configure.deployment import HUB_API, secret
 from hub.containers.setup import setup as set_up
-from hub.course_folder import CourseFolderError
-from hub.settings import SettingsError, load_settings
+from hub.errors import UserError
+from hub.settings import load_settings
 
 SETTINGS = Path("/srv/settings/course.yaml")
 EXCHANGE_PORT = 8102
@@ -30,14 +30,14 @@ def setup() -> None:
     try:
         for line in set_up(SETTINGS):
             click.echo(line)
-    except (SettingsError, CourseFolderError) as error:
+    except UserError as error:
         raise click.ClickException(str(error)) from error
 
 
 @main.command()
 def hub() -> None:
     """JupyterHub, after its database was brought up to date: the tables, then the people."""
-    from hub.containers.schema import SchemaError, upgrade
+    from hub.containers.schema import upgrade
     from hub.course_folder import open_course
     from hub.people import reconcile
 
@@ -45,7 +45,7 @@ def hub() -> None:
     try:
         for line in upgrade(folder.hub_database_url):
             click.echo(line)
-    except SchemaError as error:
+    except UserError as error:
         raise click.ClickException(str(error)) from error
     for line in reconcile(folder):
         click.echo(line)
@@ -61,7 +61,7 @@ def exchange() -> None:
 
     try:
         settings, token = load_settings(SETTINGS), secret("exchange_token")
-    except (SettingsError, DeploymentError) as error:
+    except UserError as error:
         raise click.ClickException(str(error)) from error
     os.environ |= {
         "JUPYTERHUB_API_TOKEN": token,

@@ -13,8 +13,10 @@ from alembic.util import CommandError
 from jupyterhub import dbutil
 from sqlalchemy import create_engine, inspect, text
 
+from hub.errors import UserError
 
-class SchemaError(Exception):
+
+class SchemaError(UserError):
     """The hub cannot work with its database; the message says what to do."""
 
 

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from hub import files
 from hub.deploy.subnet import CANDIDATES, free_subnet, host_routes
+from hub.errors import UserError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SECRETS = {"proxy_token": 32, "exchange_token": 32, "crypt_key": 32}
 
 
-class DeployError(Exception):
+class DeployError(UserError):
     """Something on this host stops what was asked for; the message says how to mend it."""
 
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from hub.errors import UserError
 
-class Refusal(Exception):
-    """The exchange says no. `error` says what is wrong, `what_to_do` how to put it right."""
+
+class Refusal(UserError):
+    """The exchange says no; every refusal says how to put it right."""
 
     status = 400
 
-    def __init__(self, error: str, what_to_do: str, status: int | None = None) -> None:
-        super().__init__(f"{error} {what_to_do}".strip())
-        self.error = error
-        self.what_to_do = what_to_do
+    def __init__(self, message: str, fix: str, status: int | None = None) -> None:
+        super().__init__(message, fix)
         if status is not None:
             self.status = status
 
     def as_json(self) -> dict[str, str]:
-        return {"error": self.error, "what_to_do": self.what_to_do}
+        return {"error": self.message, "what_to_do": self.fix}
 
 
 class InvalidName(Refusal):

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
+from hub.errors import UserError
+
 Family = Literal["ipv4", "ipv6"]
 
 PROXY_PORT = 8000
@@ -43,7 +45,7 @@ NOT_THE_INTERNET = (
 _BRIDGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}", re.ASCII)
 
 
-class FirewallError(Exception):
+class FirewallError(UserError):
     """The rules cannot stand; the message says why and what to do."""
 
 

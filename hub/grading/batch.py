@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from traitlets.config import Config, PyFileConfigLoader
 
 from hub.database import patience
+from hub.errors import UserError
 from hub.grading.autograde import OURS, ExecuteSubmission, course_path, executed_folder
 from hub.grading.execute import ApartError, CannotGrade
 from hub.grading.executed import Job
@@ -44,7 +45,7 @@ DATABASE_AWAY = (
 )
 
 
-class BatchError(Exception):
+class BatchError(UserError):
     """An assignment cannot be graded, or not for everybody; the message says what to do."""
 
 

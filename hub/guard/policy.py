@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hub.errors import UserError
 from hub.facts.limits import MIB
 from hub.spawning.gpu.devices import from_variable
 from hub.spawning.names import home_volume
@@ -23,7 +24,7 @@ _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
-class PolicyError(Exception):
+class PolicyError(UserError):
     """The environment does not describe a policy; the message names the variable."""
 
 

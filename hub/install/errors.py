@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hub.errors import UserError
 
-class InstallError(Exception):
+
+class InstallError(UserError):
     """Something is missing or failed; the message says what, and what to do about it."""

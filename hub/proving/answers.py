@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from hub.errors import UserError
 from hub.proving.mutants import Mutant, one_line
 from hub.proving.sampling import Sample
 
@@ -20,7 +21,7 @@ Kind = Literal["reference", "stub", "broken", "wrong", "right", "mutant", "contr
 HEADER = re.compile(r"^# %% \[(wrong|right|same|trained)\] (\w+): (.+)$", re.MULTILINE)
 
 
-class AnswersError(Exception):
+class AnswersError(UserError):
     """`answers.py` cannot be read; the message says where."""
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from hub.errors import UserError
+
 SEED = 5
 NAMED = ('"tiny-gpt2"', "'tiny-gpt2'")  # in a notebook that is about GPT-2
 
@@ -24,7 +26,7 @@ class OtherModels:
     trained: bool
 
 
-class NoTraining(Exception):
+class NoTraining(UserError):
     """`course.training` is not here."""
 
 

@@ -21,6 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from hub.authoring.release import source_notebooks, student_version
+from hub.errors import UserError
 from hub.grading.execute import ApartError, CannotGrade, Limits, Tests, execute, files_below
 from hub.grading.roles import role
 from hub.proving.answers import (
@@ -59,7 +60,7 @@ LONGEST_NAME = 20  # in the table, so that its lines fit
 MUTANT_CELL_SECONDS = 60  # that an endless loop may cost; imports on a busy machine need many
 
 
-class NotProved(Exception):
+class NotProved(UserError):
     """Some answer got points that it should not, or lost some; the table said which."""
 
 

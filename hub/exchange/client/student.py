@@ -92,7 +92,7 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
             self._remark(told)
         except ServiceAway as away:
             raise ServiceAway(
-                away.error,
+                away.message,
                 f"Your work is kept here and NOT submitted yet: submit {assignment} again in a "
                 "minute.",
             ) from None
