@@ -19,6 +19,7 @@ from hub.authoring.notebook import text_to_notebook
 from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
 from hub.authoring.preprocessors import RELEASED_METADATA
 from hub.authoring.regions import Region, split
+from hub.grading.roles import marks
 
 SHORTEST_LINE = 8  # characters without white space; shorter lines (`else:`) say nothing
 SHORTEST_REGION = 16
@@ -141,8 +142,9 @@ def _secret_parts(cell: NotebookNode) -> tuple[list[str], list[tuple[str, list[s
         Region.MARK_SCHEME: "mark scheme",
     }
     hidden = [(kinds[marked.region], list(marked.lines)) for marked in parts.marked]
-    is_solution = cell.metadata.get("nbgrader", {}).get("solution", False)
-    if is_solution and not any(marked.region is Region.SOLUTION for marked in parts.marked):
+    if marks(cell).solution and not any(
+        marked.region is Region.SOLUTION for marked in parts.marked
+    ):
         return [], [*hidden, ("solution", list(parts.public))]
     return list(parts.public), hidden
 

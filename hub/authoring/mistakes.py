@@ -14,6 +14,7 @@ from nbgrader.nbgraderformat import ValidationError as NbgraderValidationError
 
 from hub.authoring.notebook import RELEASED_ID, is_play
 from hub.authoring.regions import Region, split
+from hub.grading.roles import marks
 
 GRADE_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
@@ -45,41 +46,42 @@ def find_mistakes(notebook: NotebookNode, name: str) -> list[Mistake]:
 
 def where(cell: NotebookNode, position: int) -> str:
     """How messages name a cell."""
-    grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-    return f"cell {grade_id}" if grade_id else f"cell number {position}"
+    name = marks(cell).name
+    return f"cell {name}" if name else f"cell number {position}"
 
 
 def _in_cell(cell: NotebookNode) -> Iterator[tuple[str, bool]]:
     meta = cell.metadata.get("nbgrader", {})
-    grade, solution, task = (bool(meta.get(key)) for key in ("grade", "solution", "task"))
+    found = marks(cell)
     yield from ((problem, True) for problem in split(cell.source).problems)
-    yield from ((problem, True) for problem in _misplaced(cell, grade, solution, task))
+    yield from ((problem, True) for problem in _misplaced(cell))
     if meta and not GRADE_ID.fullmatch(str(meta.get("grade_id", ""))):
         yield "its grade_id must be made of letters, digits, - and _", True
-    elif (grade or solution or task) and RELEASED_ID.fullmatch(meta["grade_id"]):
+    elif not found.is_given and RELEASED_ID.fullmatch(meta["grade_id"]):
         yield "grade ids released-<number> are kept for given cells; choose another", True
-    if (grade or task) and "points" not in meta:
+    if found.has_points and "points" not in meta:
         yield 'it is graded but has no "points"', True
-    elif (grade or task) and not meta["points"]:
+    elif found.has_points and not meta["points"]:
         yield "it is graded but worth 0 points", False
     if meta and is_play(cell):
         yield "it is tagged play, which is for cells without nbgrader metadata", True
-    if "AUTOTEST" in cell.source and grade:
+    if "AUTOTEST" in cell.source and found.grade:
         yield "AUTOTEST directives are not supported; write the test out", True
-    if cell.cell_type == "code" and solution:
+    if cell.cell_type == "code" and found.solution:
         yield from _stub(cell)
     if cell.cell_type == "code" and (error := _syntax_error(cell.source)):
         yield f"it does not compile: {error}", True
-    elif "points" in meta or not (grade or task):
+    elif "points" in meta or not found.has_points:
         yield from _by_nbgrader(cell)
 
 
-def _misplaced(cell: NotebookNode, grade: bool, solution: bool, task: bool) -> Iterator[str]:
+def _misplaced(cell: NotebookNode) -> Iterator[str]:
     """Markers in a kind of cell from which nbgrader would not remove them."""
+    found = marks(cell)
     allowed = {
-        Region.SOLUTION: (solution, "a solution cell"),
-        Region.HIDDEN_TESTS: (grade, "a graded cell"),
-        Region.MARK_SCHEME: (task, "a task cell"),
+        Region.SOLUTION: (found.solution, "a solution cell"),
+        Region.HIDDEN_TESTS: (found.grade, "a graded cell"),
+        Region.MARK_SCHEME: (found.task, "a task cell"),
     }
     for region in dict.fromkeys(marked.region for marked in split(cell.source).marked):
         fits, home = allowed[region]
@@ -105,9 +107,7 @@ def _by_nbgrader(cell: NotebookNode) -> Iterator[tuple[str, bool]]:
 
 
 def _duplicates(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
-    count = Counter(
-        cell.metadata.nbgrader.get("grade_id", "") for cell in notebook.cells if _has_role(cell)
-    )
+    count = Counter(marks(cell).name for cell in notebook.cells)
     for grade_id, times in count.items():
         if grade_id and times > 1:
             yield grade_id, f"{times} cells have this id; every cell needs its own"
@@ -117,17 +117,19 @@ def _untested(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
     """Code solution cells that no test cell belongs to: neither by name (`<id>_test…`) nor by
     standing between it and the next solution."""
     cells = [cell for cell in notebook.cells if _has_role(cell)]
-    tests = {cell.metadata.nbgrader.get("grade_id", "") for cell in cells if _is_test(cell)}
+    tests = {marks(cell).name for cell in cells if _is_test(cell)}
     for index, cell in enumerate(cells):
-        meta = cell.metadata.nbgrader
-        if cell.cell_type != "code" or not meta.get("solution") or meta.get("grade"):
+        found = marks(cell)
+        if cell.cell_type != "code" or not found.solution or found.by_hand:
             continue
-        grade_id = meta.get("grade_id", "")
-        following = next((c for c in cells[index + 1 :] if not _is_given(c)), None)
-        if any(test.startswith(f"{grade_id}_test") for test in tests):
+        following = next((c for c in cells[index + 1 :] if not marks(c).is_given), None)
+        if any(test.startswith(f"{found.name}_test") for test in tests):
             continue
         if following is None or not _is_test(following):
-            yield grade_id, f"no test cell grades this solution; add one with id {grade_id}_test"
+            yield (
+                found.name,
+                f"no test cell grades this solution; add one with id {found.name}_test",
+            )
 
 
 def _early_use(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
@@ -137,9 +139,9 @@ def _early_use(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
     for position, cell in enumerate(notebook.cells, start=1):
         if cell.cell_type != "code" or _syntax_error(cell.source):
             continue
-        meta = cell.metadata.get("nbgrader", {})
+        found = marks(cell)
         binds, uses = names(cell.source)
-        if meta.get("solution"):
+        if found.solution:
             given = student_text(cell.source)
             at_start = set() if _syntax_error(given) else names(given)[0]
             bound_by_solution |= binds - at_start
@@ -147,7 +149,7 @@ def _early_use(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
             continue
         bound_elsewhere |= binds
         missing = sorted((uses & bound_by_solution) - bound_elsewhere)
-        if missing and not meta.get("grade"):
+        if missing and not found.grade:
             yield (
                 where(cell, position),
                 f"it uses {', '.join(missing)}, which only a solution binds: students who have "
@@ -211,10 +213,4 @@ def _has_role(cell: NotebookNode) -> bool:
 
 
 def _is_test(cell: NotebookNode) -> bool:
-    meta = cell.metadata.nbgrader
-    return cell.cell_type == "code" and bool(meta.get("grade")) and not meta.get("solution")
-
-
-def _is_given(cell: NotebookNode) -> bool:
-    meta = cell.metadata.nbgrader
-    return not (meta.get("grade") or meta.get("solution") or meta.get("task"))
+    return cell.cell_type == "code" and marks(cell).is_test

@@ -13,6 +13,7 @@ from nbformat.notebooknode import NotebookNode
 
 from hub.authoring.mistakes import Mistake, student_text, where
 from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
+from hub.grading.roles import marks
 
 PYTHON_FILES = "Python files stay with the author: put what students need of it into a given cell"
 
@@ -67,5 +68,4 @@ def _modules(node: ast.AST) -> Iterator[str]:
 
 def _kept(cell: NotebookNode) -> str:
     """What runs of a cell when a student's notebook is graded."""
-    solution = cell.metadata.get("nbgrader", {}).get("solution")
-    return student_text(cell.source) if solution else cell.source
+    return student_text(cell.source) if marks(cell).solution else cell.source

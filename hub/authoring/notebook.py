@@ -16,6 +16,7 @@ import nbformat
 from nbformat.notebooknode import NotebookNode, from_dict
 
 from hub.authoring.errors import NotRepresentable
+from hub.grading.roles import marks
 
 PLAY_TAG = "play"
 RELEASED_ID = re.compile(r"released-\d+")
@@ -139,8 +140,9 @@ def _author_metadata(metadata: NotebookNode) -> dict[str, Any]:
     if metadata.get("title"):
         kept["title"] = metadata["title"]
     nbgrader = metadata.get("nbgrader", {})
-    roles = [nbgrader.get(key, False) for key in ("grade", "solution", "locked", "task")]
-    if any(roles) and not _is_generated(nbgrader):
+    found = marks({"metadata": metadata})
+    generated = found.is_given and RELEASED_ID.fullmatch(found.name)
+    if (found.locked or not found.is_given) and not generated:
         kept["nbgrader"] = {
             key: _whole(value) for key, value in nbgrader.items() if key in _NBGRADER_KEYS
         }
@@ -149,11 +151,6 @@ def _author_metadata(metadata: NotebookNode) -> dict[str, Any]:
     if metadata.get("jupyter", {}).get("source_hidden"):
         kept["jupyter"] = {"source_hidden": True}
     return kept
-
-
-def _is_generated(nbgrader: dict[str, Any]) -> bool:
-    graded = nbgrader.get("grade") or nbgrader.get("solution") or nbgrader.get("task")
-    return not graded and RELEASED_ID.fullmatch(nbgrader.get("grade_id", "")) is not None
 
 
 def _whole(value: Any) -> Any:
@@ -174,7 +171,7 @@ def _released(number: int) -> dict[str, Any]:
 
 def _cell_id(cell: NotebookNode, position: int, taken: set[str]) -> str:
     """An id from the grade id, else from the position; unique whatever the author wrote."""
-    wanted = cell.metadata.get("nbgrader", {}).get("grade_id") or f"cell-{position}"
+    wanted = marks(cell).name or f"cell-{position}"
     wanted = re.sub(r"[^a-zA-Z0-9_-]", "-", wanted)[: MAX_CELL_ID - 8]
     unique = wanted if wanted not in taken else f"{wanted}-at-{position}"
     taken.add(unique)

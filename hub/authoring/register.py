@@ -17,6 +17,7 @@ from hub.authoring.gradebook import open_gradebook
 from hub.authoring.pairing import sync
 from hub.authoring.preprocessors import TO_GRADEBOOK, run
 from hub.authoring.release import make_release, source_notebooks
+from hub.grading.roles import marks
 
 
 def register(
@@ -105,10 +106,9 @@ def _source_cells(notebooks: dict[str, NotebookNode]) -> set[str]:
     for name, notebook in notebooks.items():
         cells.add(f"notebook {name}")
         for cell in notebook.cells:
-            meta = cell.metadata.get("nbgrader")
-            if meta is None:
+            if "nbgrader" not in cell.metadata:
                 continue
-            cells.add(f"cell {name}/{meta.grade_id}")
-            if meta.grade or meta.get("task"):
-                cells.add(f"points of {name}/{meta.grade_id}")
+            cells.add(f"cell {name}/{marks(cell).name}")
+            if marks(cell).has_points:
+                cells.add(f"points of {name}/{marks(cell).name}")
     return cells

@@ -15,6 +15,7 @@ from traitlets import Bool, List, Unicode
 from hub.grading.autograde import OURS
 from hub.grading.hidden import hide_tests
 from hub.grading.outputs import clean_text
+from hub.grading.roles import marks
 from hub.grading.sanitise import safe_markdown, sanitise
 
 Resources = dict[str, Any]
@@ -102,15 +103,14 @@ def questions(notebook: NotebookNode) -> list[Question]:
     found: list[Question] = []
     answer: str | None = None
     for cell in notebook.cells:
-        marks = cell.metadata.get("nbgrader", {})
-        by_hand = bool(marks.get("task") or (marks.get("grade") and marks.get("solution")))
-        if marks.get("solution") and not by_hand:
-            answer = marks["grade_id"]
-        if not (marks.get("grade") or marks.get("task")):
+        its = marks(cell)
+        if its.solution and not its.by_hand:
+            answer = its.name
+        if not its.has_points:
             continue
-        name = marks["grade_id"] if by_hand or answer is None else answer
+        name = its.name if its.by_hand or answer is None else answer
         if not found or found[-1].name != name:
-            found.append(Question(name, 0.0, 0.0, by_hand))
-        found[-1].score += float(marks.get("score") or 0)
-        found[-1].points += float(marks.get("points") or 0)
+            found.append(Question(name, 0.0, 0.0, its.by_hand))
+        found[-1].score += float(cell.metadata.nbgrader.get("score") or 0)
+        found[-1].points += float(cell.metadata.nbgrader.get("points") or 0)
     return found

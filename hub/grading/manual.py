@@ -17,8 +17,10 @@ from typing import Any
 from nbformat import NotebookNode
 from nbgrader.api import Grade, Gradebook, TaskCell
 from nbgrader.preprocessors import SaveAutoGrades
-from nbgrader.utils import determine_grade, is_grade, is_solution, is_task
+from nbgrader.utils import determine_grade
 from sqlalchemy import Column, Float, MetaData, String, Table, delete, insert, select
+
+from hub.grading.roles import marks
 
 REMEMBERED = Table(
     "logitlab_manual_grade",
@@ -85,9 +87,10 @@ def questions(released: NotebookNode) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     asked: list[Any] = []
     for cell in released.cells:
-        if is_grade(cell) and is_solution(cell):
-            found[cell.metadata.nbgrader.grade_id] = asked
-        given_text = cell.cell_type == "markdown" and not (is_solution(cell) or is_task(cell))
+        its = marks(cell)
+        if its.grade and its.solution:
+            found[its.name] = asked
+        given_text = cell.cell_type == "markdown" and not (its.solution or its.task)
         asked = [*asked, _text(cell)] if given_text else []
     return found
 
@@ -107,20 +110,19 @@ def fingerprints(notebook: NotebookNode, asked: Mapping[str, list[Any]]) -> dict
     tested = False
     task: str | None = None
     for cell in notebook.cells:
-        marks = cell.metadata.get("nbgrader", {})
-        name = marks.get("grade_id")
-        if name is None:
+        its, data = marks(cell), cell.metadata.get("nbgrader", {})
+        if not its.name:
             if task is not None and "report" not in cell.metadata.get("logitlab", {}):
                 parts[task].append(_text(cell))
             continue
-        task = name if is_task(cell) else None
-        own = [_text(cell), marks.get("points"), marks.get("checksum")]
-        if task or (is_grade(cell) and is_solution(cell)):
-            parts[name] = [*own, asked.get(name)]
-        elif is_solution(cell):
+        task = its.name if its.task else None
+        own = [_text(cell), data.get("points"), data.get("checksum")]
+        if its.by_hand:
+            parts[its.name] = [*own, asked.get(its.name)]
+        elif its.solution:
             answers, tested = [*([] if tested else answers), _text(cell)], False
-        elif is_grade(cell):
-            parts[name] = [*own, determine_grade(cell)[0], *answers]
+        elif its.grade:
+            parts[its.name] = [*own, determine_grade(cell)[0], *answers]
             tested = True
     return {
         name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()

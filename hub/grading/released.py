@@ -15,11 +15,11 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import is_grade, is_locked, is_solution, is_task
 
 from hub.authoring.errors import AuthoringError
 from hub.authoring.preprocessors import TO_GRADEBOOK, run
 from hub.authoring.release import source_notebooks
+from hub.grading.roles import marks
 
 MOST_NAMED = 5
 
@@ -79,9 +79,9 @@ def given_cells(source: NotebookNode) -> dict[str, GivenCell]:
     """The course's cells of an instructor's notebook by grade id, solutions left out. Pure."""
     found = {}
     for cell in run(TO_GRADEBOOK, source, {}).cells:
-        if is_grade(cell) or is_solution(cell) or is_locked(cell) or is_task(cell):
-            marks = cell.metadata.nbgrader
-            found[marks.grade_id] = GivenCell(_what(cell), marks.get("checksum") or cell.source)
+        if marks(cell).locked or not marks(cell).is_given:
+            content = cell.metadata.nbgrader.get("checksum") or cell.source
+            found[marks(cell).name] = GivenCell(_what(cell), content)
     return found
 
 
@@ -98,12 +98,12 @@ def differences(written: Mapping[str, GivenCell], released: Mapping[str, str]) -
 
 
 def _what(cell: NotebookNode) -> str:
-    marks = cell.metadata.nbgrader
-    if marks.get("task"):
+    found = marks(cell)
+    if found.task:
         return "task"
-    if marks.get("solution"):
+    if found.solution:
         return "answer cell"
-    return "test cell" if marks.get("grade") else "given cell"
+    return "test cell" if found.grade else "given cell"
 
 
 def _sentence(assignment: str, notebook: str, changes: list[str]) -> str:

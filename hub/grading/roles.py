@@ -1,9 +1,58 @@
-"""The four roles of code cells: whose text it is, and what it may decide."""
+"""What nbgrader's metadata say about a cell: whose text it is, and what it may decide."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Role = Literal["released", "solution", "test", "student"]
+
+
+@dataclass(frozen=True)
+class Marks:
+    """A cell's nbgrader metadata, none of which a student's own cell has.
+
+    name: its grade id; "" where it has none.
+    grade, solution, locked, task: as nbgrader's, of any type of cell.
+    """
+
+    name: str
+    grade: bool
+    solution: bool
+    locked: bool
+    task: bool
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person gives its points."""
+        return self.task or (self.grade and self.solution)
+
+    @property
+    def is_test(self) -> bool:
+        """Whether running it gives its points."""
+        return self.grade and not self.solution
+
+    @property
+    def has_points(self) -> bool:
+        return self.grade or self.task
+
+    @property
+    def is_given(self) -> bool:
+        """Whether it neither has points nor is the answer to something."""
+        return not (self.grade or self.solution or self.task)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its text is the student's to write."""
+        return self.solution or not (self.grade or self.locked or self.task)
+
+
+def marks(cell: Mapping[str, Any]) -> Marks:
+    """The marks of a cell of any type."""
+    found = cell["metadata"].get("nbgrader", {})
+    flags = (bool(found.get(key)) for key in ("grade", "solution", "locked", "task"))
+    return Marks(found.get("grade_id") or "", *flags)
 
 
 def role(cell: Mapping[str, Any]) -> Role:
@@ -19,11 +68,9 @@ def role(cell: Mapping[str, Any]) -> Role:
     """
     if cell["cell_type"] != "code":
         raise ValueError(f"a {cell['cell_type']} cell has no role")
-    marks = cell["metadata"].get("nbgrader", {})
-    if marks.get("solution"):
+    found = marks(cell)
+    if found.solution:
         return "solution"
-    if marks.get("grade"):
+    if found.grade:
         return "test"
-    if marks.get("locked"):
-        return "released"
-    return "student"
+    return "released" if found.locked else "student"

@@ -9,6 +9,8 @@ from functools import cached_property
 
 from nbformat import NotebookNode
 
+from hub.grading.roles import marks
+
 _BINDS = re.compile(r"(?:async\s+def|def|class)\s+(\w+)|(\w+)\s*(?::[^=\n]*)?=(?!=)")
 _IMPORTS = re.compile(r"(?:from\s+\S+\s+)?import\s+(.+)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`]*)")
@@ -56,25 +58,24 @@ class Slot:
 
 def slots_of(released: NotebookNode) -> list[Slot]:
     """The slots in the released order."""
-    found = []
+    slots = []
     for place, cell in enumerate(released.cells):
-        marks = cell.metadata.get("nbgrader", {})
-        if not marks.get("grade_id"):
+        found = marks(cell)
+        if not found.name:
             continue
-        solution, grade = bool(marks.get("solution")), bool(marks.get("grade"))
-        found.append(
+        slots.append(
             Slot(
-                name=marks["grade_id"],
+                name=found.name,
                 cell_id=cell.get("id"),
                 place=place,
-                is_open=solution or not (grade or marks.get("locked") or marks.get("task")),
-                by_hand=solution and grade,
-                is_test=grade and not solution,
+                is_open=found.is_open,
+                by_hand=found.grade and found.solution,
+                is_test=found.is_test,
                 kind=cell.cell_type,
                 text=cell.source.strip(),
             )
         )
-    return found
+    return slots
 
 
 def bound_names(code: str) -> frozenset[str]:

@@ -12,15 +12,16 @@ from typing import Any
 from nbformat import NotebookNode, from_dict
 
 from hub.grading.outputs import error_output
+from hub.grading.roles import role
 
 STDERR_NOTE = "[A warning or message on stderr; it costs no points]\n"
 
 
 def judge(cell: NotebookNode) -> None:
     """Put judged outputs into a cell that is a test, in place."""
-    marks = cell.metadata.get("nbgrader", {})
-    if cell.cell_type == "code" and marks.get("grade") and not marks.get("solution"):
-        cell.outputs = judged_outputs(cell.outputs, float(marks["points"]))
+    if cell.cell_type == "code" and role(cell) == "test":
+        points = float(cell.metadata.nbgrader.points)
+        cell.outputs = judged_outputs(cell.outputs, points)
 
 
 def judged_outputs(outputs: list[NotebookNode], points: float) -> list[NotebookNode]:

@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell
 
 from hub.grading.apart.manifest import names_of
 from hub.grading.hidden import split_hidden
-from hub.grading.roles import role
+from hub.grading.roles import marks, role
 from hub.proving.answers import Answer
 from hub.proving.mutants import Mutant, mutants, sample
 
@@ -112,12 +112,8 @@ def exercises(notebook: NotebookNode) -> list[str]:
     return [
         cell.metadata.nbgrader.grade_id
         for cell in notebook.cells
-        if cell.cell_type == "code" and role(cell) == "solution" and not _by_hand(cell)
+        if cell.cell_type == "code" and role(cell) == "solution" and not marks(cell).by_hand
     ]
-
-
-def _by_hand(cell: NotebookNode) -> bool:
-    return bool(cell.metadata.nbgrader.get("grade"))
 
 
 def _exercise_of(test: str, names: list[str]) -> str | None:
@@ -184,7 +180,7 @@ def _solutions(notebook: NotebookNode) -> dict[str, str]:
 
 def mutants_of(notebook: NotebookNode, exercise: str) -> list[Mutant]:
     """Every mutant of the reference of an exercise; none if the notebook has no such exercise."""
-    cells = [cell for cell in notebook.cells if _name(cell) == exercise]
+    cells = [cell for cell in notebook.cells if marks(cell).name == exercise]
     return [mutant for cell in cells for mutant in mutants(cell.source)]
 
 
@@ -223,7 +219,7 @@ class Rounds:
         source.cells = [cell for cell in source.cells if _decides(cell, names)]
         tests = [place for place, cell in enumerate(source.cells) if role(cell) == "test"]
         source.cells = source.cells[: max(tests, default=-1) + 1]
-        start = next((n for n, cell in enumerate(source.cells) if _name(cell) in names), 0)
+        start = next((n for n, cell in enumerate(source.cells) if marks(cell).name in names), 0)
         rounds = _without_shows(source.cells[start:], [answer.text or "" for answer in answers])
         source.cells = source.cells[:start] + rounds
         return cls(source, start)
@@ -245,7 +241,7 @@ class Rounds:
             notebook.cells.append(new_code_cell(self._forget(), id=f"forget-{number}"))
             for cell in copy.deepcopy(block):
                 cell.id = f"{cell.id[:57]}-{number}"
-                cell.source = texts.get(_name(cell)) or cell.source
+                cell.source = texts.get(marks(cell).name) or cell.source
                 notebook.cells.append(cell)
             places += [number] * (1 + len(block))
         return Trial(rounds, tuple(places), notebook, self.source, alone, cause)
@@ -268,7 +264,7 @@ class Rounds:
         source.cells = [
             cell
             for cell in source.cells
-            if role(cell) != "test" or _exercise_of(_name(cell) or "", names) in tested
+            if role(cell) != "test" or _exercise_of(marks(cell).name, names) in tested
         ]
         return Rounds(source, self.start)
 
@@ -289,7 +285,7 @@ def _batches(tried: Sequence[Group]) -> Iterator[Sequence[Group]]:
 def _decides(cell: NotebookNode, names: list[str]) -> bool:
     if cell.cell_type != "code" or role(cell) == "student":
         return False
-    return role(cell) != "test" or _exercise_of(_name(cell) or "", names) is not None
+    return role(cell) != "test" or _exercise_of(marks(cell).name, names) is not None
 
 
 def _without_shows(cells: list[NotebookNode], answers: list[str]) -> list[NotebookNode]:
@@ -326,12 +322,8 @@ def _names_of_text(text: str) -> tuple[frozenset[str], frozenset[str]]:
         return frozenset(), frozenset()
 
 
-def _name(cell: NotebookNode) -> str | None:
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
-
-
 def _with(notebook: NotebookNode, texts: dict[str, str]) -> NotebookNode:
     changed = copy.deepcopy(notebook)
     for cell in changed.cells:
-        cell.source = texts.get(_name(cell) or "", cell.source)
+        cell.source = texts.get(marks(cell).name, cell.source)
     return changed

@@ -22,6 +22,7 @@ from hub.exchange import archive
 from hub.exchange.client import Exchange
 from hub.exchange.errors import Refusal
 from hub.grading.execute import files_below
+from hub.grading.roles import marks
 
 AUTHORS_FOLDER = "source"  # of a course; what lies there is newer than its release
 
@@ -93,8 +94,8 @@ def most_alike(path: Path, folder: Path) -> str | None:
 
 
 def _graded(notebook: NotebookNode) -> set[str]:
-    marks = [cell.metadata.get("nbgrader", {}) for cell in notebook.cells]
-    return {one.grade_id for one in marks if one.get("grade") or one.get("solution")}
+    found = [marks(cell) for cell in notebook.cells]
+    return {one.name for one in found if one.grade or one.solution}
 
 
 def own_cells(data: bytes) -> NotebookNode:

@@ -18,7 +18,7 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from hub.grading.roles import Role, role
+from hub.grading.roles import Role, marks, role
 
 # What a notebook has without binding it.
 _AMBIENT = frozenset(dir(builtins)) | {"display", "get_ipython"}
@@ -111,7 +111,7 @@ def given_alone(source: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _facts(cell: Mapping[str, Any], number: int) -> CellFacts:
-    name = cell["metadata"].get("nbgrader", {}).get("grade_id") or f"cell {number}"
+    name = marks(cell).name or f"cell {number}"
     text = cell["source"]
     transformed = TransformerManager().transform_cell(text)
     try:
