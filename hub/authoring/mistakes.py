@@ -13,7 +13,8 @@ from nbgrader.nbgraderformat import MetadataValidator, SchemaTooNewError, Schema
 from nbgrader.nbgraderformat import ValidationError as NbgraderValidationError
 
 from hub.authoring.notebook import RELEASED_ID, is_play
-from hub.authoring.regions import Region, split
+from hub.authoring.regions import split, student_text
+from hub.facts.regions import Region
 from hub.grading.roles import marks
 
 GRADE_ID = re.compile(r"[a-zA-Z0-9_-]+")
@@ -155,21 +156,6 @@ def _early_use(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
                 f"it uses {', '.join(missing)}, which only a solution binds: students who have "
                 f"not solved that yet see an error here",
             )
-
-
-def student_text(source: str) -> str:
-    """What a student starts from: the solution cell with its regions cut out."""
-    lines: list[str] = []
-    inside = False
-    for line in source.splitlines():
-        if "BEGIN SOLUTION" in line:
-            inside = True
-            lines.append(line[: len(line) - len(line.lstrip())] + "raise NotImplementedError()")
-        elif "END SOLUTION" in line:
-            inside = False
-        elif not inside:
-            lines.append(line)
-    return "\n".join(lines)
 
 
 def names(source: str) -> tuple[set[str], set[str]]:

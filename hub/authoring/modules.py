@@ -11,8 +11,9 @@ from pathlib import Path
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.notebooknode import NotebookNode
 
-from hub.authoring.mistakes import Mistake, student_text, where
+from hub.authoring.mistakes import Mistake, where
 from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
+from hub.authoring.regions import student_text
 from hub.grading.roles import marks
 
 PYTHON_FILES = "Python files stay with the author: put what students need of it into a given cell"

@@ -1,15 +1,8 @@
 """The marked regions of a cell: solutions, hidden tests, mark schemes."""
 
-import enum
 from dataclasses import dataclass
 
-
-class Region(enum.Enum):
-    """What a pair of BEGIN/END lines encloses; the value is the text after BEGIN and END."""
-
-    SOLUTION = "SOLUTION"
-    HIDDEN_TESTS = "HIDDEN TESTS"
-    MARK_SCHEME = "MARK SCHEME"
+from hub.facts.regions import Region, lines_of
 
 
 @dataclass(frozen=True)
@@ -30,35 +23,27 @@ class Split:
 
 
 def split(source: str) -> Split:
-    """Take a cell's source apart at its BEGIN/END lines (as nbgrader finds them: anywhere in a
-    line). A region without END runs to the end of the cell and is reported as a problem."""
+    """Take a cell's source apart at its BEGIN/END lines."""
     marked: list[Marked] = []
     public: list[str] = []
     problems: list[str] = []
-    inside: Region | None = None
-    lines: list[str] = []
-    for line in source.splitlines():
-        begins, ends = _marker(line, "BEGIN"), _marker(line, "END")
-        if begins is not None:
-            if inside is not None:
-                problems.append(f"BEGIN {begins.value} stands inside a {inside.value} region")
-                continue
-            inside, lines = begins, []
-        elif ends is not None:
-            if inside is not ends:
-                problems.append(f"END {ends.value} has no BEGIN {ends.value} before it")
-                continue
-            marked.append(Marked(ends, tuple(lines)))
-            inside = None
-        elif inside is None:
-            public.append(line)
-        else:
-            lines.append(line)
-    if inside is not None:
-        problems.append(f"BEGIN {inside.value} has no END {inside.value} after it")
-        marked.append(Marked(inside, tuple(lines)))
+    for line in lines_of(source):
+        problems += line.problems
+        if line.kind == "begin" and line.region is not None:
+            marked.append(Marked(line.region, ()))
+        elif line.kind == "text" and line.region is not None:
+            marked[-1] = Marked(line.region, (*marked[-1].lines, line.text))
+        elif line.kind == "text":
+            public.append(line.text)
     return Split(tuple(marked), tuple(public), tuple(problems))
 
 
-def _marker(line: str, word: str) -> Region | None:
-    return next((region for region in Region if f"{word} {region.value}" in line), None)
+def student_text(source: str) -> str:
+    """What a student starts from: the solution cell with its regions cut out."""
+    lines = []
+    for line in lines_of(source):
+        if line.region is not Region.SOLUTION:
+            lines.append(line.text)
+        elif line.kind == "begin":
+            lines.append(line.indent + "raise NotImplementedError()")
+    return "\n".join(lines)

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 
 from nbformat import NotebookNode
 
+from hub.facts.regions import Region, lines_of
 from hub.grading.roles import role
 
-BEGIN, END = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
-
+MARKERS = [f"{word} {Region.HIDDEN_TESTS.value}" for word in ("BEGIN", "END")]
 NOTE = "# (hidden tests ran here)"
 HIDDEN_LINE = "      (a line of a hidden test)"
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -27,15 +27,13 @@ def split_hidden(source: str) -> tuple[str, list[str]]:
     """The visible text of a cell, and the lines of its hidden tests."""
     visible: list[str] = []
     hidden: list[str] = []
-    inside = False
-    for line in source.split("\n"):
-        if BEGIN in line:
-            inside = True
-            visible.append(line[: len(line) - len(line.lstrip())] + NOTE)
-        elif END in line:
-            inside = False
-        else:
-            (hidden if inside else visible).append(line)
+    for line in lines_of(source):
+        if line.region is not Region.HIDDEN_TESTS:
+            visible.append(line.text)
+        elif line.kind == "begin":
+            visible.append(line.indent + NOTE)
+        elif line.kind == "text":
+            hidden.append(line.text)
     return "\n".join(visible), hidden
 
 
@@ -84,5 +82,5 @@ def _shows(line: str, hidden: set[str]) -> bool:
     plain = ANSI.sub("", line)
     match = NUMBER.match(plain)
     code = plain[match.end() :] if match else plain
-    is_marker = BEGIN in plain or END in plain
+    is_marker = any(marker in plain for marker in MARKERS)
     return is_marker or code.strip() in hidden or plain.strip() in hidden

@@ -13,6 +13,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hub.facts.regions import Region, lines_of
 from hub.proving.slips import Edit, Text, slips
 
 GOLDEN = (5**0.5 - 1) / 2
@@ -77,10 +78,9 @@ def sample(found: Sequence[Mutant], most: int, seed: str) -> list[Mutant]:
 
 def _solution(source: str) -> tuple[int, int]:
     """The first and the last line of what is a solution, counted from 1."""
-    lines = source.splitlines()
-    begins = [n for n, line in enumerate(lines, 1) if "BEGIN SOLUTION" in line]
-    ends = [n for n, line in enumerate(lines, 1) if "END SOLUTION" in line]
-    return (begins[0] if begins else 1), (ends[-1] if begins and ends else len(lines))
+    lines = list(lines_of(source))
+    own = [number for number, line in enumerate(lines, 1) if line.region is Region.SOLUTION]
+    return (own[0], own[-1]) if own else (1, len(lines))
 
 
 def _mutant(source: str, changed: str, edit: Edit) -> Mutant:
