@@ -1,10 +1,13 @@
-"""What other people wrote reaches a terminal or a page without controlling it."""
+"""What other people wrote reaches a terminal, a page or a spreadsheet without controlling it."""
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
-from hub.text import printable, uncontrolled
+from hub.text import csv_line, printable, uncontrolled
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,13 @@ def test_text_of_many_languages_is_printable_as_it_is() -> None:
 
 def test_a_terminal_shows_what_it_would_have_obeyed() -> None:
     assert printable("\x1b[2J\x9b\u202e\ud800") == "\\x1b[2J\\x9b\\u202e\\ud800"
+
+
+def test_a_field_of_csv_with_a_line_break_is_read_back_as_one() -> None:
+    row = ["a\nb", "c\rd", 'e"f', "g,h"]
+    assert list(csv.reader(io.StringIO(csv_line(row), newline=""))) == [row]
+
+
+@pytest.mark.parametrize("start", "=+-@\t\r＝＋－＠")
+def test_no_field_of_csv_begins_as_a_formula(start: str) -> None:
+    assert next(csv.reader(io.StringIO(csv_line([f"{start}1"]), newline=""))) == [f"'{start}1"]

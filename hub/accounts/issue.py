@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -17,8 +15,8 @@ from hub.accounts import links
 from hub.accounts.login import AccountsError, login_kind, public_url
 from hub.accounts.passwords import with_password
 from hub.course_folder import CourseFolder
-from hub.grading.export import csv_field
 from hub.roster.merge import everybody
+from hub.text import csv_line
 
 COLUMNS = ("name", "link", "expires_utc")
 Row = tuple[str, str, str]
@@ -67,9 +65,7 @@ def table(rows: list[Row]) -> Iterator[str]:
 def csv_lines(rows: list[Row]) -> Iterator[str]:
     """The rows as lines of CSV, safe to open in a spreadsheet."""
     for row in [COLUMNS, *rows]:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow([csv_field(field) for field in row])
-        yield line.getvalue()
+        yield csv_line(row)
 
 
 def write_links(path: Path, rows: list[Row]) -> None:

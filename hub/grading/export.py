@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
 from hub.grading.late import refresh_penalties
+from hub.text import csv_line
 
 COLUMNS = (
     "course",
@@ -29,9 +28,6 @@ COLUMNS = (
     "max_score",
     "waits_for_manual_grade",
 )
-
-# A spreadsheet takes a text that begins with one of these for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 Row = dict[str, Any]
 
@@ -107,18 +103,5 @@ def _result(gradebook: Gradebook, assignment: str, student: str) -> Row:
 def write_csv(rows: Iterator[Row], path: Path) -> None:
     """Write rows with the keys of COLUMNS; a key that a row lacks stays empty."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows([csv_field(row.get(column)) for column in COLUMNS] for row in rows)
-
-
-def csv_field(value: Any) -> str | int | float:
-    """A value as one field: numbers as they are, text never a formula, times as ISO 8601 UTC."""
-    if value is None:
-        return ""
-    if isinstance(value, int | float):
-        return value
-    if isinstance(value, dt.datetime):
-        return value.isoformat(timespec="seconds") + "Z"
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+        for values in (COLUMNS, *([row.get(column) for column in COLUMNS] for row in rows)):
+            file.write(f"{csv_line(values)}\r\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 from hub import files
 from hub.roster.student import FIELDS, Student, student
 from hub.settings import SettingsError
+from hub.text import csv_line
 
 # Somebody other than the hub writes the file: nothing it holds may cost the hub its memory.
 LARGEST_BYTES = 4 * 1024 * 1024
@@ -61,9 +62,7 @@ def csv_lines(students: tuple[Student, ...]) -> Iterator[str]:
     """The roster's file line by line. No field begins as a spreadsheet's formula does."""
     ordered = sorted(students, key=lambda one: one.username)
     for row in [FIELDS, *([getattr(one, field) for field in FIELDS] for one in ordered)]:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(row)
-        yield line.getvalue()
+        yield csv_line(row)
 
 
 def write_roster(path: Path, students: tuple[Student, ...]) -> None:

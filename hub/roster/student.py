@@ -7,15 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hub.settings import USER_NAME
+from hub.text import BIDI, is_formula
 
 FIELDS = ("username", "first_name", "last_name", "email", "lms_id")
 # As many characters as the gradebook's columns take.
 LONGEST = dict.fromkeys(("first_name", "last_name", "email", "lms_id"), 128)
-
-# A spreadsheet takes a text that begins with one of these for a formula.
-FORMULA_STARTS = "=+-@"
-# They turn the direction of text round, and so what a reader believes to see.
-BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True)
@@ -65,5 +61,5 @@ def _check(field: str, text: str, longest: int) -> None:
         raise ValueError(f"{field}: longer than {longest} characters")
     if any(unicodedata.category(char) == "Cc" or char in BIDI for char in text):
         raise ValueError(f"{field} {text!r}: a character that is none for reading")
-    if unicodedata.normalize("NFKC", text[:1]).startswith(tuple(FORMULA_STARTS)):
+    if is_formula(text):
         raise ValueError(f"{field} {text!r}: begins with {text[0]!r}, as a spreadsheet's formula")
