@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -14,6 +13,7 @@ import click
 
 from hub.course_folder import CourseFolder, default_root, open_course
 from hub.errors import UserError
+from hub.signals import end_in_order
 from hub.text import printable
 
 REPOSITORY = Path(__file__).parent.parent
@@ -84,11 +84,7 @@ def serve(course: Path | None) -> None:
     from hub.demo import demo_course
     from hub.serve import serve
 
-    # Ctrl-C and a plain `kill` both end in an orderly stop, also in the background of a script,
-    # which starts its children deaf to Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
+    end_in_order()
     root = course or default_root()
     try:
         if course is None:

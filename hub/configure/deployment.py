@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.errors import UserError
+from hub.facts import containers
 
 # Names on the networks of compose.yaml. The `-control` ones exist on the control network only.
 HUB_API = "http://hub-control:8081"
@@ -22,8 +23,6 @@ INSIDE = "http://proxy:8000"
 MODELS = "/opt/logitlab/models"
 MODELS_VOLUME = "/srv/models"
 
-GRADER_UID = 912
-FIRST_STUDENT_UID = 20000
 SECRETS = Path("/run/secrets")
 
 
@@ -46,18 +45,18 @@ class Deployment:
 
     @property
     def network(self) -> str:
-        return f"{self.project}_students"
+        return containers.network(self.project)
 
     @property
     def student_image(self) -> str:
-        return f"logitlab/student:{self.tag}"
+        return containers.image("student", self.tag)
 
     @property
     def grader_image(self) -> str:
-        return f"logitlab/grader:{self.tag}"
+        return containers.image("grader", self.tag)
 
     def volume(self, name: str) -> str:
-        return f"{self.project}_{name}"
+        return containers.volume(self.project, name)
 
 
 def deployment(environ: Mapping[str, str], secrets: Path = SECRETS) -> Deployment:

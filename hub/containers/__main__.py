@@ -11,6 +11,7 @@ import click
 from hub.configure.deployment import HUB_API, secret
 from hub.containers.setup import setup as set_up
 from hub.errors import UserError
+from hub.facts.containers import database_url
 from hub.settings import load_settings
 
 SETTINGS = Path("/srv/settings/course.yaml")
@@ -77,7 +78,7 @@ def exchange() -> None:
         [
             *(sys.executable, "-m", "hub.exchange"),
             "--store=/srv/exchange",
-            "--database=postgresql+psycopg:///exchange?host=/run/postgresql",
+            f"--database={database_url('exchange')}",
             *exchange_arguments(settings),
         ]
     )

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub import files
-from hub.configure.deployment import GRADER_UID
 from hub.configure.jupyterlab import Part, write_files
 from hub.course_folder import CourseFolder, new_course
+from hub.facts import accounts
 from hub.settings import load_settings
 
-HUB_UID, EXCHANGE_UID, GUARD_UID = 910, 911, 913
 COURSE = Path("/srv/course")
 HUB = Path("/srv/hub")
 PARTS: tuple[Part, ...] = ("student", "instructor", "grader")
@@ -34,15 +33,15 @@ class Place:
 
 
 PLACES = [
-    Place(HUB, HUB_UID, 0o700),
-    Place(HUB / "server", HUB_UID, 0o700),
-    Place(COURSE, GRADER_UID, 0o700),
-    Place(Path("/srv/people"), GRADER_UID, 0o755),
-    Place(Path("/srv/exchange"), EXCHANGE_UID, 0o700),
+    Place(HUB, accounts.HUB, 0o700),
+    Place(HUB / "server", accounts.HUB, 0o700),
+    Place(COURSE, accounts.GRADER, 0o700),
+    Place(Path("/srv/people"), accounts.GRADER, 0o755),
+    Place(Path("/srv/exchange"), accounts.EXCHANGE, 0o700),
     # The hub alone may speak to the guard: it has the group.
-    Place(Path("/run/guard"), GUARD_UID, 0o750),
+    Place(Path("/run/guard"), accounts.GUARD, 0o750),
     Place(Path("/run/executor"), 0, 0o755),
-    Place(Path("/run/gpu"), HUB_UID, 0o755),
+    Place(Path("/run/gpu"), accounts.HUB, 0o755),
 ]
 
 
@@ -54,15 +53,15 @@ def setup(settings_file: Path) -> Iterator[str]:
     settings = load_settings(settings_file)
     for place in PLACES:
         place.path.mkdir(parents=True, exist_ok=True)
-        os.chown(place.path, place.uid, HUB_UID if place.uid == GUARD_UID else place.uid)
+        os.chown(place.path, place.uid, accounts.HUB if place.uid == accounts.GUARD else place.uid)
         place.path.chmod(place.mode)
-    for root, uid in ((HUB, HUB_UID), (COURSE, GRADER_UID)):
+    for root, uid in ((HUB, accounts.HUB), (COURSE, accounts.GRADER)):
         _copy(settings_file, root / "course.yaml", uid)
     first = not (COURSE / "source").exists()
     for _ in new_course(COURSE):
         pass
     for path in (COURSE / "source", COURSE / "release", COURSE / "server"):
-        os.chown(path, GRADER_UID, GRADER_UID)
+        os.chown(path, accounts.GRADER, accounts.GRADER)
     _copy_extras(settings_file.parent / "jupyterhub.d", HUB / "jupyterhub.d")
     for part in PARTS:
         write_files(part, CourseFolder(COURSE), Path(f"/srv/config_{part}"))

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import signal
 import sys
 
 from hub.deploy.folder import DeployError
+from hub.signals import end_in_order
 
 # Command -> the module below hub.deploy that carries it out, and one line of help.
 COMMANDS = {
@@ -31,10 +31,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    # Ctrl-C and a plain `kill` end a command in order, also in the background of a script, which
-    # starts its children deaf to Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order()
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python3 -m hub.deploy")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from hub.deploy.folder import DeployError, folder
 from hub.deploy.stack import IMAGES, Stack, need_running, opened
+from hub.facts import containers
 
 FORMAT = 1
 DATABASES = ("jupyterhub", "exchange", "gradebook")
@@ -104,7 +105,7 @@ def _piped_out(command: list[str], path: Path) -> None:
 def volumes(project: str) -> list[str]:
     """The volumes of `project` that a backup holds: the fixed ones that exist, and every home."""
     there = _docker("volume", "ls", "-q", f"--filter=name={project}_").split()
-    wanted = {f"{project}_{name}" for name in VOLUMES}
+    wanted = {containers.volume(project, name) for name in VOLUMES}
     return sorted(n for n in there if n in wanted or n.startswith(f"{project}_home_"))
 
 
@@ -133,7 +134,7 @@ def _tar_container(stack: Stack, volume: str, mode: str) -> list[str]:
         *("--cap-drop=ALL", "--cap-add=DAC_OVERRIDE", "--cap-add=CHOWN", "--cap-add=FOWNER"),
         *("--security-opt=no-new-privileges:true", "--entrypoint="),
         f"--volume={volume}:/volume:{mode}",
-        f"logitlab/server:{stack.variables['LOGITLAB_TAG']}",
+        containers.image("server", stack.variables["LOGITLAB_TAG"]),
     ]
 
 
@@ -231,7 +232,7 @@ def _check_nothing_is_there(project: str, place: Path) -> None:
 
 def _check_images(tag: str) -> None:
     there = set(_docker("image", "ls", "--format={{.Repository}}:{{.Tag}}").split())
-    if missing := [name for image in IMAGES if (name := f"logitlab/{image}:{tag}") not in there]:
+    if missing := [name for image in IMAGES if (name := containers.image(image, tag)) not in there]:
         raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
 
 
@@ -269,7 +270,7 @@ def _volumes_in(stack: Stack, source: Path, files: list[str]) -> Iterator[str]:
         if not (found := re.fullmatch(r"volume-(.+)\.tar\.gz", file)):
             continue
         name = found[1]
-        volume = f"{stack.project}_{name}"
+        volume = containers.volume(stack.project, name)
         if name in VOLUMES:  # with Compose's labels, or it would wonder whose this is
             labels = {"project": stack.project, "volume": name}
             named = [f"--label=com.docker.compose.{key}={value}" for key, value in labels.items()]

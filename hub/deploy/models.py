@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hub.deploy.environment import Site, site_here
 from hub.deploy.folder import DeployError, folder, make_models_folder, read_env
+from hub.facts import containers
 from hub.models import ModelsError, add, damage
 
 INSIDE = "/srv/models"
@@ -128,7 +129,7 @@ def fetch_command(
         *("--env=HF_HUB_OFFLINE=0", "--env=HF_HUB_DISABLE_XET=1", "--env=HOME=/tmp"),
         *(f"--env={variable}" for variable in (*HANDED_ON, *site.proxies) if variable in environ),
         *certificates,
-        f"logitlab/grader:{tag}",
+        containers.image("grader", tag),
         *("logitlab", "models", "add", "--to", INSIDE, "--", name),
     ]
 
@@ -138,7 +139,7 @@ def fetch(name: str, models: Path, tag: str) -> Iterator[str]:
 
     Raises DeployError where it did not come.
     """
-    image = f"logitlab/grader:{tag}"
+    image = containers.image("grader", tag)
     asked = ["docker", "image", "inspect", image]
     if subprocess.run(asked, capture_output=True, timeout=60).returncode:
         raise DeployError(f"{image}, which fetches models, is not on this machine: `make images`.")

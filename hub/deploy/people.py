@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hub.deploy.folder import DeployError
 from hub.deploy.stack import Stack, need_running, opened
-
-GRADEBOOK = "postgresql+psycopg:///gradebook?host=/run/postgresql"
+from hub.facts import accounts
+from hub.facts.containers import DATABASE_FOLDER, GRADEBOOK_URL, image, volume
 
 
 def course_command(
@@ -21,25 +21,26 @@ def course_command(
     volumes = {
         "course": "/srv/course",
         "people": "/srv/people",
-        "db_socket": "/run/postgresql:ro",
+        "db_socket": f"{DATABASE_FOLDER}:ro",
     }
     environment = {
         "LOGITLAB_SHAPE": "containers",
         "LOGITLAB_COURSE": "/srv/course",
         "LOGITLAB_PEOPLE": "/srv/people",
-        "LOGITLAB_GRADEBOOK": GRADEBOOK,
+        "LOGITLAB_GRADEBOOK": GRADEBOOK_URL,
         "LOGITLAB_URL": stack.url,
         "HOME": "/tmp",
     }
     return [
-        *("docker", "run", "--rm", "-i", "--network=none", "--user=912:912", "--read-only"),
+        *("docker", "run", "--rm", "-i", "--network=none", "--read-only"),
+        f"--user={accounts.GRADER}:{accounts.GRADER}",
         *("--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--tmpfs=/tmp"),
         f"--workdir={folder}",
-        *(f"--volume={project}_{name}:{place}" for name, place in volumes.items()),
+        *(f"--volume={volume(project, name)}:{place}" for name, place in volumes.items()),
         *(f"--volume={mount}" for mount in mounts),
         *(f"--env={name}={value}" for name, value in environment.items()),
         *(["-t"] if sys.stdin.isatty() else []),
-        f"logitlab/grader:{tag}",
+        image("grader", tag),
         *arguments,
     ]
 

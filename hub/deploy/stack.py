@@ -22,6 +22,7 @@ from hub.deploy.images import IMAGES
 from hub.deploy.models import check as check_models
 from hub.deploy.models import settle_volume
 from hub.deploy.variables import Host, variables
+from hub.facts import accounts, containers
 from hub.spawning.gpu.devices import to_variable
 
 UP_SECONDS = 300
@@ -105,7 +106,7 @@ class Stack:
         """Ids of the containers that the hub started for people."""
         found = self.docker(
             *("ps", "-q") if running else ("ps", "-aq"),
-            *("--filter", f"label=logitlab.project={self.project}"),
+            *("--filter", f"label={containers.PROJECT_LABEL}={self.project}"),
         )
         return found.stdout.split()
 
@@ -126,7 +127,7 @@ def up(stack: Stack) -> Iterator[str]:
         raise DeployError(wrong)
     if stack.variables["MODELS_MODE"] == "volume":
         yield from check_models(stack.place / "models")
-    settle_volume(stack.docker, f"{stack.project}_models", stack.place / "models")
+    settle_volume(stack.docker, containers.volume(stack.project, "models"), stack.place / "models")
     yield f"starting {stack.project}"
     before = {part.id: part.restarts for part in parts(stack)}
     _checked(stack, ["up", "-d", "--remove-orphans"])
@@ -236,11 +237,12 @@ def need_running(stack: Stack, *names: str) -> None:
 def _with_course(stack: Stack, *command: str) -> subprocess.CompletedProcess:
     """A command of the server's image that sees course.yaml, in /srv/settings, and nothing else."""
     return stack.docker(
-        *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp", "--user=910:910"),
+        *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp"),
+        f"--user={accounts.HUB}:{accounts.HUB}",
         *("--cap-drop=ALL", "--env=LOGITLAB_SHAPE=containers"),
         f"--env=LOGITLAB_URL={stack.url}",
         f"--volume={stack.place / 'course.yaml'}:/srv/settings/course.yaml:ro",
-        f"logitlab/server:{stack.variables['LOGITLAB_TAG']}",
+        containers.image("server", stack.variables["LOGITLAB_TAG"]),
         *command,
     )
 
@@ -291,7 +293,7 @@ def _remove_rules(stack: Stack) -> None:
         *("run", "--rm", "--network=host", "--user=root", "--read-only", "--tmpfs=/tmp"),
         *("--cap-drop=ALL", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW"),
         *(f"--env={name}={value}" for name, value in values.items()),
-        f"logitlab/server:{stack.variables['LOGITLAB_TAG']}",
+        containers.image("server", stack.variables["LOGITLAB_TAG"]),
         *("python", "-m", "hub.firewall", "--remove"),
     )
 

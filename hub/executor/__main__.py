@@ -14,10 +14,10 @@ import click
 from hub.executor.promises import unkept
 from hub.executor.service import serve
 from hub.executor.slots import Slot
+from hub.facts import accounts
 from hub.grading.landlock import SCOPES_SINCE, landlock_version
 from hub.grading.remote import status
 
-GRADER = 912
 SLOTS_PER_WORKER = 16  # one for who wants a processor, the others for who sleeps
 
 log = logging.getLogger("hub.executor")
@@ -45,7 +45,9 @@ log = logging.getLogger("hub.executor")
     show_default=True,
     help="Notebooks executed at once, beside those that sleep; auto: one a core.",
 )
-@click.option("--grader", default=GRADER, show_default=True, help="User and group that may ask.")
+@click.option(
+    "--grader", default=accounts.GRADER, show_default=True, help="User and group that may ask."
+)
 @click.option("--check", is_flag=True, help="Only say which promises do not hold here.")
 @click.option("--health", is_flag=True, help="Only ask the running executor how it is.")
 @click.option("--trial", is_flag=True, help="Serve even where not all promises hold.")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.guard.policy import PROJECT_LABEL, USER_LABEL, Policy
+from hub.facts.containers import PROJECT_LABEL, USER_LABEL
+from hub.guard.policy import Policy
 from hub.spawning.names import container_name
 
 _VERSION = ["Version", "ApiVersion", "MinAPIVersion", "Os", "Arch", "KernelVersion"]

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
 from hub.guard.errors import Refused
-from hub.guard.policy import GPU_LABEL, PROJECT_LABEL, USER_LABEL, Policy
+from hub.guard.policy import Policy
 
 # Before 1.41 the engine reads the same body otherwise (it leaves out limits and devices).
 OLDEST_VERSION = 41

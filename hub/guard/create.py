@@ -10,17 +10,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from hub.facts import accounts
+from hub.facts.containers import GPU_LABEL, NO_GPU, PROJECT_LABEL, USER_LABEL
 from hub.facts.limits import MIB
 from hub.guard.errors import Refused
-from hub.guard.policy import (
-    GPU_LABEL,
-    GRADER_UID,
-    NO_GPU,
-    PROJECT_LABEL,
-    STUDENT_UIDS,
-    USER_LABEL,
-    Policy,
-)
+from hub.guard.policy import Policy
 from hub.spawning.names import container_name
 
 Check = Callable[[Any], Any]
@@ -237,7 +231,7 @@ def _labels(value: Any, policy: Policy) -> dict[str, str]:
 
 
 def _user(value: Any, is_grader: bool) -> str:
-    uids = (GRADER_UID,) if is_grader else STUDENT_UIDS
+    uids = (accounts.GRADER,) if is_grader else accounts.STUDENTS
     shape = re.fullmatch(r"([1-9][0-9]{0,4}):\1", value, re.ASCII) if type(value) is str else None
     if shape is None or int(shape[1]) not in uids:
         wanted = f"{uids[0]}:{uids[0]}" + ("" if is_grader else f" to {uids[-1]}:{uids[-1]}")

@@ -8,17 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hub.errors import UserError
+from hub.facts.containers import DATABASE_FOLDER, image, network, volume
 from hub.facts.limits import MIB
 from hub.spawning.gpu.devices import from_variable
 from hub.spawning.names import home_volume
-
-PROJECT_LABEL = "logitlab.project"
-USER_LABEL = "logitlab.user"
-GPU_LABEL = "logitlab.gpu"
-NO_GPU = "cpu"
-
-STUDENT_UIDS = range(20000, 30000)
-GRADER_UID = 912
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -56,11 +49,11 @@ class Policy:
 
     @property
     def student_image(self) -> str:
-        return f"logitlab/student:{self.tag}"
+        return image("student", self.tag)
 
     @property
     def grader_image(self) -> str:
-        return f"logitlab/grader:{self.tag}"
+        return image("grader", self.tag)
 
     @property
     def images(self) -> tuple[str, str]:
@@ -68,7 +61,7 @@ class Policy:
 
     @property
     def network(self) -> str:
-        return f"{self.project}_students"
+        return network(self.project)
 
     def device_id(self, gpu: str) -> str:
         """How a request for the device `gpu` names it to the engine."""
@@ -78,21 +71,21 @@ class Policy:
         """All that a container of `user` may mount: none of it is another person's."""
         own = (
             Mount(home_volume(self.project, user), "/home/student", "rw"),
-            Mount(f"{self.project}_models", "/srv/models", "ro"),
+            Mount(volume(self.project, "models"), "/srv/models", "ro"),
         )
         if image == self.grader_image:
             return (
                 *own,
-                Mount(f"{self.project}_course", "/srv/course", "rw"),
-                Mount(f"{self.project}_people", "/srv/people", "rw"),
-                Mount(f"{self.project}_config_grader", "/srv/config", "ro"),
-                Mount(f"{self.project}_db_socket", "/run/postgresql", "ro"),
-                Mount(f"{self.project}_executor_socket", "/run/executor", "ro"),
+                Mount(volume(self.project, "course"), "/srv/course", "rw"),
+                Mount(volume(self.project, "people"), "/srv/people", "rw"),
+                Mount(volume(self.project, "config_grader"), "/srv/config", "ro"),
+                Mount(volume(self.project, "db_socket"), DATABASE_FOLDER, "ro"),
+                Mount(volume(self.project, "executor_socket"), "/run/executor", "ro"),
             )
         return (
             *own,
-            Mount(f"{self.project}_config_student", "/srv/config", "ro"),
-            Mount(f"{self.project}_config_instructor", "/srv/config", "ro"),
+            Mount(volume(self.project, "config_student"), "/srv/config", "ro"),
+            Mount(volume(self.project, "config_instructor"), "/srv/config", "ro"),
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from hub.install import checks, state
 from hub.install.errors import InstallError
 from hub.install.state import TARGETS, Place
 from hub.install.steps import install
+from hub.signals import end_in_order
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,10 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = tuple(dict.fromkeys(step for target in options.targets for step in TARGETS[target]))
     if not state.outstanding(wanted, place):
         return 0
-    # Both end the running command as well, also in the background of a script, which starts its
-    # children deaf to Ctrl-C.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    end_in_order()  # the running command as well
     try:
         with _only_one(place) as lock:
             began = time.monotonic()

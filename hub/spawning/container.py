@@ -18,10 +18,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Unicode, default
 
-from hub.configure.deployment import FIRST_STUDENT_UID, Deployment, deployment
+from hub.configure.deployment import Deployment, deployment
 from hub.configure.jupyterlab import part_of
 from hub.configure.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 from hub.course_folder import CourseFolder
+from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
 from hub.spawning.environment import arguments
 from hub.spawning.gpu.devices import chosen, from_variable, missing
 from hub.spawning.gpu.part import GpuPart
@@ -105,7 +106,7 @@ class ContainerSpawner(DockerSpawner):
         settings = self.folder.settings
         part = part_of(self.user.name, settings)
         path = self.folder.server / "uids.json"
-        uid = 0 if part == "grader" else keep_uid(self.user.name, path, FIRST_STUDENT_UID)
+        uid = 0 if part == "grader" else keep_uid(self.user.name, path)
         return options(self.user.name, part, uid, settings, self.place)
 
     @property
@@ -140,10 +141,10 @@ class ContainerSpawner(DockerSpawner):
 
     async def running(self) -> list[Running]:
         """Every container of this deployment that runs, by the engine."""
-        label = f"logitlab.project={self.place.project}"
+        label = f"{PROJECT_LABEL}={self.place.project}"
         found = await self.docker("containers", filters={"label": [label]})
         return [
-            Running(each["Labels"]["logitlab.user"], each["Labels"]["logitlab.gpu"], each["Id"])
+            Running(each["Labels"][USER_LABEL], each["Labels"][GPU_LABEL], each["Id"])
             for each in found
         ]
 

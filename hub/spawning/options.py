@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.configure.deployment import (
-    GRADER_UID,
     INSIDE,
     MODELS_VOLUME,
     Deployment,
@@ -17,6 +16,16 @@ from hub.configure.deployment import (
 )
 from hub.configure.jupyterlab import Part
 from hub.configure.roles import EXCHANGE
+from hub.facts import accounts
+from hub.facts.containers import (
+    DATABASE_FOLDER,
+    GPU_LABEL,
+    GRADEBOOK_URL,
+    NO_GPU,
+    PROJECT_LABEL,
+    USER_LABEL,
+)
+from hub.facts.limits import MIB
 from hub.settings import Settings
 from hub.spawning.environment import common
 from hub.spawning.names import container_name, home_volume
@@ -56,7 +65,7 @@ class Options:
 def options(user: str, part: Part, uid: int, settings: Settings, place: Deployment) -> Options:
     """The container of `user`. `uid`: a student's number; the grader has its own."""
     grader = part == "grader"
-    number = GRADER_UID if grader else uid
+    number = accounts.GRADER if grader else uid
     limits = settings.containers
     return Options(
         image=place.grader_image if grader else place.student_image,
@@ -67,9 +76,9 @@ def options(user: str, part: Part, uid: int, settings: Settings, place: Deployme
         create={
             "user": f"{number}:{number}",
             "labels": {
-                "logitlab.project": place.project,
-                "logitlab.user": user,
-                "logitlab.gpu": "cpu",
+                PROJECT_LABEL: place.project,
+                USER_LABEL: user,
+                GPU_LABEL: NO_GPU,
             },
             "working_dir": COURSE if grader else HOME,
         },
@@ -82,8 +91,8 @@ def options(user: str, part: Part, uid: int, settings: Settings, place: Deployme
             "dns": [] if place.internet else [NO_RESOLVER],
             "pids_limit": limits.pids,
             "cpu_shares": CPU_SHARES,
-            "mem_limit": limits.memory_mib * 2**20,
-            "memswap_limit": limits.memory_mib * 2**20,
+            "mem_limit": limits.memory_mib * MIB,
+            "memswap_limit": limits.memory_mib * MIB,
             "cpu_period": 100_000,
             "cpu_quota": int(limits.cpus * 100_000),
             "log_config": {
@@ -110,7 +119,7 @@ def _environment(user: str, part: Part, settings: Settings, place: Deployment) -
             "LOGITLAB_URL": place.url,
             "LOGITLAB_COURSE": COURSE,
             "LOGITLAB_PEOPLE": "/srv/people",
-            "LOGITLAB_GRADEBOOK": "postgresql+psycopg:///gradebook?host=/run/postgresql",
+            "LOGITLAB_GRADEBOOK": GRADEBOOK_URL,
             "LOGITLAB_EXECUTOR": "/run/executor/socket",
         }
     return variables
@@ -130,7 +139,7 @@ def _read_only_volumes(part: Part, place: Deployment) -> dict[str, Any]:
     if part == "grader":
         # A socket can be connected to through a read-only mount, and not be replaced.
         mine |= {
-            place.volume("db_socket"): "/run/postgresql",
+            place.volume("db_socket"): DATABASE_FOLDER,
             place.volume("executor_socket"): "/run/executor",
         }
     return mine

@@ -12,29 +12,28 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hub import files
-
-LAST = 29999
+from hub.facts.accounts import STUDENTS
 
 
 class NoUidLeft(Exception):
     """All numbers up to the last are taken."""
 
 
-def uid_for(name: str, taken: Mapping[str, int], first: int) -> int:
+def uid_for(name: str, taken: Mapping[str, int], numbers: range = STUDENTS) -> int:
     """The uid of `name`: the one it has, else the one after the highest that was ever given.
 
-    Raises NoUidLeft where that is beyond LAST.
+    Raises NoUidLeft where that is beyond the last of `numbers`.
     """
-    uid = taken.get(name, max(taken.values(), default=first - 1) + 1)
-    if uid > LAST:
-        raise NoUidLeft(f"{name}: every uid from {first} to {LAST} is taken")
+    uid = taken.get(name, max(taken.values(), default=numbers[0] - 1) + 1)
+    if uid > numbers[-1]:
+        raise NoUidLeft(f"{name}: every uid from {numbers[0]} to {numbers[-1]} is taken")
     return uid
 
 
-def keep_uid(name: str, path: Path, first: int) -> int:
+def keep_uid(name: str, path: Path) -> int:
     """`uid_for` with what is kept in the JSON file at `path`, where a new one is added."""
     taken = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    uid = uid_for(name, taken, first)
+    uid = uid_for(name, taken)
     if name not in taken:
         files.replace(path, json.dumps(taken | {name: uid}, indent=1))
     return uid

@@ -12,8 +12,11 @@ from traitlets.config import Config
 from hub.configure import containers
 from hub.configure.deployment import Deployment, DeploymentError, deployment
 from hub.course_folder import CourseFolder, new_course
+from hub.facts import accounts
+from hub.facts.containers import DATABASE_FOLDER, GRADEBOOK_URL, database_url
 
-COMPOSE = Path(__file__).parents[2] / "docker" / "compose.yaml"
+DOCKER = Path(__file__).parents[2] / "docker"
+COMPOSE = DOCKER / "compose.yaml"
 PLACE = Deployment("lab", "1", "https://course.example", proxy_token="pt", exchange_token="et")
 ENVIRON = {
     "LOGITLAB_PROJECT": "lab",
@@ -113,3 +116,28 @@ def test_no_secret_is_in_an_environment():
     for service in compose()["services"].values():
         text = json.dumps(service.get("environment", {})).lower()
         assert "token" not in text and "password" not in text and "key" not in text
+
+
+def test_accounts_are_those_of_the_images_and_of_compose():
+    lines = (DOCKER / "base/passwd").read_text().splitlines()
+    numbers = {name: int(uid) for name, _, uid, *_ in (line.split(":") for line in lines)}
+    known = {name.lower(): uid for name, uid in vars(accounts).items() if isinstance(uid, int)}
+    assert known == {name: numbers[name] for name in known}
+    services = compose()["services"]
+    users = {name: services[name]["user"] for name in ("guard", "hub", "exchange")}
+    assert users == {
+        "guard": f"{accounts.GUARD}:{accounts.HUB}",  # the hub alone may speak to it
+        "hub": f"{accounts.HUB}:{accounts.HUB}",
+        "exchange": f"{accounts.EXCHANGE}:{accounts.EXCHANGE}",
+    }
+    dockerfile = (DOCKER / "Dockerfile").read_text()
+    students = accounts.STUDENTS
+    assert f"add-accounts student {students.start} {len(students)} " in dockerfile
+
+
+def test_the_databases_are_where_compose_says():
+    services = compose()["services"]
+    assert services["setup"]["environment"]["LOGITLAB_GRADEBOOK"] == GRADEBOOK_URL
+    hub = services["hub"]
+    assert hub["environment"]["LOGITLAB_HUB_DATABASE"] == database_url("jupyterhub")
+    assert f"db_socket:{DATABASE_FOLDER}:ro" in hub["volumes"]

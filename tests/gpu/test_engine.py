@@ -13,6 +13,7 @@ from docker.api import APIClient
 from docker.errors import APIError
 
 from hub.deploy.gpus import HOOK
+from hub.facts.containers import GPU_LABEL as LABEL
 from hub.gpuwatch import processes
 from hub.gpuwatch.usage import Process, Use
 from hub.gpuwatch.verdict import Place, over_budget
@@ -21,7 +22,7 @@ from hub.spawning.gpu.devices import Device
 from hub.spawning.gpu.failures import gpu_failure
 from hub.spawning.gpu.part import GpuPart, failure_text
 from hub.spawning.gpu.placement import FULL, NONE_WORKS
-from hub.spawning.gpu.request import LABEL, Placement
+from hub.spawning.gpu.request import Placement
 from hub.spawning.gpu.slots import Running, Slots
 from tests.gpu.engine import IMAGE, PROJECT, GpuEngine, gpu_engine
 from tests.guard.engine import an_engine, tiny_image

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hub.facts.containers import GPU_LABEL, NO_GPU
 from hub.spawning.gpu.devices import Device
 
-LABEL = "logitlab.gpu"
 # Read by people (`echo $LOGITLAB_GPU`), by JupyterLab's notice and by `hub.spawning.gpu.budget`.
 WORDS = "LOGITLAB_GPU"
 BUDGET = "LOGITLAB_GPU_MIB"
@@ -53,4 +53,4 @@ class Placement:
     @property
     def labels(self) -> dict[str, str]:
         """The container's label, from which the hub rebuilds the places after a restart."""
-        return {LABEL: self.device.uuid if self.device else "cpu"}
+        return {GPU_LABEL: self.device.uuid if self.device else NO_GPU}
