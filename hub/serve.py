@@ -31,6 +31,7 @@ from hub.errors import UserError
 from hub.exchange.errors import Refusal
 from hub.exchange.store import Store
 from hub.grading.landlock import landlock_version, said
+from hub.hub_tables import upgrade
 from hub.install.state import notebook_progress, notebook_ready
 from hub.people import reconcile
 from hub.roster.merge import everybody
@@ -40,6 +41,10 @@ START_SECONDS = 120
 STOP_SECONDS = 20
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_PDEATHSIG = 1
+WAY_BACK = (
+    "Start the LogitLab that was here, with the copy of the database as it was before the upgrade, "
+    "if there was one, in the place of the database; see docs/upgrading.md."
+)
 
 
 class ServeError(UserError):
@@ -49,10 +54,11 @@ class ServeError(UserError):
 def serve(folder: CourseFolder) -> Iterator[str]:
     """Run the course server until it is interrupted. Yields what the terminal should show.
 
-    Raises ServeError where another server runs on this course, the exchange's database cannot be
-    used, the port is taken, or the hub stops by itself.
+    Raises UserError where another server runs on this course, the hub's or the exchange's database
+    cannot be used, the port is taken, or the hub stops by itself.
     """
     with _only_one(folder):
+        yield from upgrade(folder.hub_database_url, WAY_BACK)
         yield from reconcile(folder)
         yield from enrol(folder)
         yield from _upgrade_exchange(folder)

@@ -18,6 +18,10 @@ SETTINGS = Path("/srv/settings/course.yaml")
 EXCHANGE_PORT = 8102
 # An instructor's pages stand still so long while the database is started again.
 GRADEBOOK_SECONDS = 15
+WAY_BACK = (
+    "Set LOGITLAB_TAG to the version that was here and `make up`, or remove this deployment and "
+    "restore the backup made before the upgrade."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,13 +42,13 @@ def setup() -> None:
 @main.command()
 def hub() -> None:
     """JupyterHub, after its database was brought up to date: the tables, then the people."""
-    from hub.containers.schema import upgrade
     from hub.course_folder import open_course
+    from hub.hub_tables import upgrade
     from hub.people import reconcile
 
     folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
     try:
-        for line in upgrade(folder.hub_database_url):
+        for line in upgrade(folder.hub_database_url, WAY_BACK):
             click.echo(line)
     except UserError as error:
         raise click.ClickException(str(error)) from error
