@@ -180,10 +180,14 @@ def check(folder: CourseFolder) -> None:
     from nbgrader.coursedir import CourseDirectory
 
     from hub.configure.jupyterlab import grader_config
+    from hub.course_id import changed_id
     from hub.facts.names import assignment_name_fault
     from hub.grading.released import not_released
 
-    click.echo(f"{folder.settings_file}: course {folder.settings.course.id}: in order")
+    course = folder.settings.course.id
+    click.echo(f"{folder.settings_file}: course {course}: in order")
+    if told := changed_id(course, folder.exchange):
+        say([f"warning: {told}"])
     for written in sorted(path.name for path in folder.source.glob("[!._]*") if path.is_dir()):
         say([fault] if (fault := assignment_name_fault(written)) else [])
     coursedir = CourseDirectory(config=grader_config(folder))

@@ -19,12 +19,17 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from jupyter_server.utils import url_path_join
 from nbgrader.server_extensions.formgrader.apihandlers import (
     AssignHandler,
     AssignmentHandler,
     AutogradeHandler,
 )
-from nbgrader.server_extensions.formgrader.base import check_notebook_dir, check_xsrf
+from nbgrader.server_extensions.formgrader.base import (
+    BaseApiHandler,
+    check_notebook_dir,
+    check_xsrf,
+)
 from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 from nbgrader.server_extensions.formgrader.handlers import SubmissionFilesHandler, template_path
 from tornado import web
@@ -33,6 +38,8 @@ from traitlets.config import Config
 
 from hub.authoring.errors import AuthoringError
 from hub.authoring.register import release_in_course
+from hub.course_folder import CourseFolder
+from hub.course_id import changed_id
 from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
 from hub.grading.batch import BatchError, autograde
 from hub.grading.landlock import landlock_version, said
@@ -128,6 +135,18 @@ class AddAssignment(AssignmentHandler):
         super().put(assignment_id)
 
 
+class CourseWarning(BaseApiHandler):
+    """What the page of the assignments says above its list, asked by its script: the exchange may
+    take long to answer."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        course = self.coursedir
+        exchange = CourseFolder(Path(course.root)).exchange
+        said = await asyncio.to_thread(changed_id, course.course_id, exchange)
+        self.write({"message": said})
+
+
 class TheirPages(FileSystemLoader):
     """nbgrader's templates, for an environment that escapes: what they put into strings of a
     script is JSON instead, since names in scripts are no HTML."""
@@ -164,6 +183,9 @@ class CourseFormgrader(FormgradeExtension):
         environment.globals["assignment_name_rule"] = IDENTIFIER_RULE
 
     def init_handlers(self, webapp: Any) -> None:
+        # Before nbgrader's, the last of which answers whatever is left below /formgrader.
+        route = url_path_join(webapp.settings["base_url"], "/formgrader/api/course-warning")
+        webapp.add_handlers(".*$", [(route, CourseWarning)])
         super().init_handlers(webapp)
         replace_handler(webapp, SubmissionFilesHandler, SubmittedFile)
         replace_handler(webapp, AutogradeHandler, Autograde)

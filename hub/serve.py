@@ -29,6 +29,7 @@ from hub.contents import enrol
 from hub.course_folder import CourseFolder
 from hub.errors import UserError
 from hub.exchange.errors import Refusal
+from hub.exchange.renamed import warning
 from hub.exchange.store import Store
 from hub.grading.landlock import landlock_version, said
 from hub.hub_tables import upgrade
@@ -94,14 +95,18 @@ def _only_one(folder: CourseFolder) -> Iterator[IO[str]]:
 
 
 def _upgrade_exchange(folder: CourseFolder) -> Iterator[str]:
-    """Have the exchange's database in order before anybody is let in."""
+    """Have the exchange's database in order before anybody is let in, and the course in it."""
     try:
         store = Store(folder.exchange)
     except Refusal as error:
         raise ServeError(str(error)) from error
+    kept = store.kept()
     store.close()
     if store.upgraded:
         yield store.upgraded
+    course = folder.settings.course.id
+    if told := warning(course, {course}, kept):
+        yield f"warning: {told}"
 
 
 def _ports(folder: CourseFolder) -> Ports:

@@ -19,6 +19,7 @@ from hub.exchange.identity import IDENTITY_SECONDS
 from hub.exchange.limits import Limits
 from hub.exchange.names import check_assignment, check_course
 from hub.exchange.records import parse_time
+from hub.exchange.renamed import warning
 from hub.exchange.service import application, server
 from hub.exchange.store import Store
 from hub.facts import limits as defaults
@@ -119,6 +120,9 @@ def main(
         store = Store(folder, database=database, limits=limits, due=due)
     except Refusal as error:
         raise click.ClickException(str(error)) from error
+    for course in sorted(courses):
+        if told := warning(course, courses, store.kept()):
+            logging.getLogger(__name__).warning("%s", told)
     try:
         asyncio.run(_serve(store, courses))
     finally:

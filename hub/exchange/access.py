@@ -16,6 +16,7 @@ from hub.exchange.blobs import Upload
 from hub.exchange.errors import NotAllowed, NotFound, TooLarge
 from hub.exchange.limits import size_text
 from hub.exchange.records import Feedback, Release, Submission
+from hub.exchange.renamed import warning
 from hub.exchange.store import Store
 
 STUDENT, INSTRUCTOR = "student", "instructor"
@@ -58,17 +59,22 @@ class Access:
             )
 
     def courses(self) -> list[dict[str, Any]]:
-        """The caller's courses, each with roles, limits and bytes used."""
+        """The caller's courses, each with roles, limits and bytes used; for instructors with a
+        warning where its id was changed."""
         return [
             {
                 "course": course,
                 "roles": sorted(roles),
                 "limits": self._store.limits.as_json(),
                 "used_bytes": self._store.used_bytes(course, self.caller.name),
+                "warning": self._warning(course) if INSTRUCTOR in roles else "",
             }
             for course in sorted(self._courses)
             if (roles := self.caller.roles(course))
         ]
+
+    def _warning(self, course: str) -> str:
+        return warning(course, self._courses, self._store.kept())
 
     # For everybody in the course
 

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from hub.exchange.blobs import disk_full
 from hub.exchange.errors import InvalidName, ServiceAway
 
+DATABASE_FILE = "exchange.sqlite"  # in the exchange's folder, where no other database is named
+
 # Of an advisory lock, the same in every process that writes to this database.
 WRITERS = 0x6C6F676974  # "logit"
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from hub.exchange import archive, names
 from hub.exchange.blobs import Blobs, Upload
-from hub.exchange.database import Database
+from hub.exchange.database import DATABASE_FILE, Database
 from hub.exchange.errors import Conflict, InvalidName, NotFound, TooLarge
 from hub.exchange.limits import Limits, size_text
 from hub.exchange.records import (
@@ -30,6 +30,7 @@ from hub.exchange.records import (
     Submission,
     SubmissionRow,
 )
+from hub.exchange.renamed import Kept, kept
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Store:
         self._due = dict(due or {})
         self._blobs = Blobs(Path(folder), self.limits)
         try:
-            self._database = Database(database or f"sqlite:///{Path(folder) / 'exchange.sqlite'}")
+            self._database = Database(database or f"sqlite:///{Path(folder) / DATABASE_FILE}")
         except BaseException:
             self._blobs.close()
             raise
@@ -82,6 +83,11 @@ class Store:
 
     def blob_path(self, sha256: str) -> Path:
         return self._blobs.path(sha256)
+
+    def kept(self) -> list[Kept]:
+        """What is kept of each course."""
+        with self._database.read() as session:
+            return kept(session)
 
     # Releases
 

@@ -15,5 +15,15 @@
     const text = "'" + name + "' cannot be the name of an assignment: use " + {{ assignment_name_rule | tojson }} + ".";
     $("#create-error").text(text).show();
   }, true);
+
+  $(function () {
+    $.getJSON(base_url + "/formgrader/api/course-warning", function (answer) {
+      if (answer.message) $("#course-warning").text(answer.message).show();
+    });
+  });
 </script>
+{% endblock %}
+{% block messages %}
+<div class="alert alert-warning" id="course-warning" style="display: none"></div>
+{{ super() }}
 {% endblock %}

@@ -1,14 +1,18 @@
-"""The formgrader's dialog that adds an assignment, in a real browser."""
+"""The formgrader's page of assignments, in a real browser."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
+from hub.exchange.store import Store
 from tests.day.browser import PATIENCE, launched
+from tests.exchange.samples import COURSE, release
 from tests.formgrader_server import formgrader_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -22,12 +26,19 @@ def put(http: httpx.Client, name: str) -> httpx.Response:
     )
 
 
-def test_a_name_that_students_could_not_fetch_is_refused_in_the_dialog(tmp_path: Path) -> None:
-    with formgrader_of(tmp_path) as http, launched() as browser:
+@contextmanager
+def opened(root: Path) -> Iterator[tuple[httpx.Client, Page]]:
+    """The page of assignments of the course `tiny` in the folder `root`."""
+    with formgrader_of(root) as http, launched() as browser:
         context = browser.new_context(extra_http_headers={"Authorization": "token t"})
         context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto(f"{str(http.base_url).rstrip('/')}/formgrader/manage_assignments")
+        yield http, page
+
+
+def test_a_name_that_students_could_not_fetch_is_refused_in_the_dialog(tmp_path: Path) -> None:
+    with opened(tmp_path) as (http, page):
         page.click('a:has-text("Add new assignment...")')
         dialog, problem = page.locator("#add-assignment-modal"), page.locator("#create-error")
         for name in ("week 1", "hw+1", "lab (a)", "été"):
@@ -43,3 +54,14 @@ def test_a_name_that_students_could_not_fetch_is_refused_in_the_dialog(tmp_path:
         expect(page.locator("#main-table")).to_contain_text("week-1", timeout=PATIENCE)
         expect(dialog).to_be_hidden()
     assert (tmp_path / "source" / "week-1").is_dir()
+
+
+def test_a_course_whose_id_was_changed_is_told_above_the_list(tmp_path: Path) -> None:
+    store = Store(tmp_path / "server" / "exchange")
+    release(store)
+    store.close()
+    with opened(tmp_path) as (_, page):
+        expect(page.locator("#course-warning")).to_contain_text(
+            f"Nothing was released in the course 'tiny', but under another id: '{COURSE}' has 1",
+            timeout=PATIENCE,
+        )
