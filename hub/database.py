@@ -5,15 +5,12 @@ For PostgreSQL, where it is another process; SQLite's files are never away.
 
 from __future__ import annotations
 
-import asyncio
 import time
-import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.orm import Session
 
 
 class Patience:
@@ -61,26 +58,3 @@ def patience(seconds: float) -> Iterator[None]:
         yield
     finally:
         event.remove(Engine, "do_connect", connect)
-
-
-def revive_sessions() -> None:
-    """Have sessions whose connection was lost work again, from the next turn of the event loop.
-
-    nbgrader's formgrader keeps one session as long as it runs, and never rolls it back: every page
-    would fail from then on.
-    """
-    event.listen(Session, "after_begin", _note_session)
-    event.listen(Engine, "handle_error", _roll_back_later)
-
-
-def _note_session(session: Session, _transaction: Any, connection: Any) -> None:
-    connection.info["session"] = weakref.ref(session)
-
-
-def _roll_back_later(context: Any) -> None:
-    if not (context.is_disconnect and context.connection is not None):
-        return
-    session = context.connection.info.get("session", lambda: None)()
-    if session is not None:
-        with suppress(RuntimeError):  # no loop runs: then nothing lives on with this session
-            asyncio.get_running_loop().call_soon(session.rollback)

@@ -13,12 +13,9 @@ import asyncio
 import copy
 import json
 import os
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyter_server.utils import url_path_join
 from nbgrader.server_extensions.formgrader.apihandlers import (
     AssignHandler,
@@ -44,6 +41,7 @@ from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
 from hub.grading.batch import BatchError, autograde
 from hub.grading.landlock import landlock_version, said
 from hub.grading.remote import EXECUTOR
+from hub.upstream.nbgrader import end_transaction, put_pages_before, replace_handler
 
 IDLE_SECONDS = 60
 PAGES = Path(__file__).parent / "grading" / "pages"
@@ -147,19 +145,6 @@ class CourseWarning(BaseApiHandler):
         self.write({"message": said})
 
 
-class TheirPages(FileSystemLoader):
-    """nbgrader's templates, for an environment that escapes: what they put into strings of a
-    script is JSON instead, since names in scripts are no HTML."""
-
-    IN_SCRIPT = re.compile(r'var (\w+) = "\{\{ (\w+) \}\}";')
-
-    def get_source(
-        self, environment: Environment, template: str
-    ) -> tuple[str, str, Callable[[], bool]]:
-        text, path, fresh = super().get_source(environment, template)
-        return self.IN_SCRIPT.sub(r"var \1 = {{ \2 | tojson }};", text), path, fresh
-
-
 class CourseFormgrader(FormgradeExtension):
     """The formgrader, with our templates before nbgrader's."""
 
@@ -170,12 +155,7 @@ class CourseFormgrader(FormgradeExtension):
 
     def init_tornado_settings(self, webapp: Any) -> None:
         super().init_tornado_settings(webapp)
-        theirs = TheirPages(template_path)
-        ours = FileSystemLoader(PAGES / "formgrader")
-        # A page of ours extends "nbgrader/…", the page whose name it has.
-        loader = ChoiceLoader([ours, theirs, PrefixLoader({"nbgrader": theirs})])
-        environment: Environment = webapp.settings["nbgrader_jinja2_env"]
-        environment.loader, environment.autoescape = loader, True
+        environment = put_pages_before(webapp, PAGES / "formgrader")
         environment.globals["protection"] = (
             "" if os.environ.get(EXECUTOR) else said(landlock_version())
         )
@@ -191,33 +171,6 @@ class CourseFormgrader(FormgradeExtension):
         replace_handler(webapp, AutogradeHandler, Autograde)
         replace_handler(webapp, AssignHandler, Generate)
         replace_handler(webapp, AssignmentHandler, AddAssignment)
-
-
-def end_transaction(settings: dict[str, Any]) -> None:
-    """End the transaction that the last page has left open in the gradebook.
-
-    nbgrader's handlers save all they change at once, and end nothing that they read; PostgreSQL
-    closes a connection that stays so for long, and the page after it would fail.
-    """
-    if gradebook := settings["nbgrader_gradebook"]:
-        gradebook.db.rollback()
-
-
-def replace_handler(webapp: Any, theirs: type, ours: type) -> None:
-    """Let `ours` answer where `theirs` is routed to.
-
-    Raises LookupError where it is nowhere: then a newer nbgrader has it under another name.
-    """
-    found = [
-        rule
-        for host in webapp.default_router.rules
-        for rule in getattr(host.target, "rules", [])
-        if rule.target is theirs
-    ]
-    if not found:
-        raise LookupError(f"nbgrader's formgrader has no {theirs.__name__}")
-    for rule in found:
-        rule.target = ours
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

@@ -18,6 +18,7 @@ from hub.accounts import links
 from hub.accounts.course import CourseAuthenticator
 from hub.accounts.throttle import Throttle
 from hub.settings import USER_NAME
+from hub.upstream.jupyterhub import session_of
 
 LONGEST_BYTES = 72  # bcrypt takes no more
 # Compared with where somebody has no password, so that this takes as long as where they have one.
@@ -58,13 +59,13 @@ class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
 
     async def is_password(self, name: str, password: str) -> bool:
         """Whether `password` is the one of `name`; as slow for somebody who has none."""
-        hashed = stored(self._deprecated_db_session, name)
+        hashed = stored(session_of(self), name)
         right = await _in_thread(_matches, password, hashed or NOBODY)
         return right and hashed is not None
 
     def with_password(self) -> set[str]:
         """Everybody who has set a password."""
-        return with_password(self._deprecated_db_session)
+        return with_password(session_of(self))
 
     def wrong_with(self, name: str, password: str) -> str | None:
         """Why `password` is refused as the one of `name`, for people; None where it is good."""
@@ -82,7 +83,7 @@ class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
         """Store the password; with the `key` of a link, only where that link is theirs, and use
         it up in the same moment. False where the link is none any more."""
         hashed = await _in_thread(bcrypt.hashpw, _bytes(password), bcrypt.gensalt())
-        session = self._deprecated_db_session
+        session = session_of(self)
         if key is not None and links.use(session, key) != name:
             session.rollback()
             return False
@@ -99,8 +100,9 @@ class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
     def delete_user(self, user: Any) -> None:
         """Whoever comes back to the course finds their password as well."""
         self.allowed_users.discard(user.name)
-        links.void(self._deprecated_db_session, user.name)
-        self._deprecated_db_session.commit()
+        session = session_of(self)
+        links.void(session, user.name)
+        session.commit()
 
 
 def stored(session: Any, name: str) -> bytes | None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from jupyterhub import orm
 
+from hub.upstream.jupyterhub import made_for_a_server
+
 
 def end_sessions(session: Any, user: orm.User, servers_live: bool = True) -> None:
     """Log `user` out everywhere, in the hub's database. Commits nothing.
@@ -36,9 +38,7 @@ def _server_tokens(user: orm.User) -> set[int]:
         candidates = [
             token
             for token in user.api_tokens
-            if (token.note or "").startswith("Server at ")
-            and token.client_id == "jupyterhub"
-            and _plain(token.created) <= _plain(spawner.started)
+            if made_for_a_server(token) and _plain(token.created) <= _plain(spawner.started)
         ]
         if candidates:
             kept.add(max(candidates, key=lambda token: (_plain(token.created), token.id)).id)

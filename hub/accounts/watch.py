@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyterhub import orm, roles
-from jupyterhub.metrics import TOTAL_USERS
 from jupyterhub.utils import maybe_future
 from tornado.ioloop import PeriodicCallback
 
@@ -17,6 +16,7 @@ from hub.course_folder import CourseFolder
 from hub.people import Difference, Rights, difference, present, take_rights, wanted
 from hub.roster.merge import everybody
 from hub.settings import Settings, SettingsError
+from hub.upstream.jupyterhub import count_new_user
 
 SECONDS = 3
 
@@ -87,7 +87,7 @@ class PeopleWatch:
             self.app.log.info("%s joined the course", name)
             user = orm.User(name=name)
             db.add(user)
-            TOTAL_USERS.inc()
+            count_new_user()
             self._give(user, then[name])
         db.commit()
 

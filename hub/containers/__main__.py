@@ -96,7 +96,8 @@ def formgrader(arguments: tuple[str, ...]) -> None:
 
     from hub.contents import enrol
     from hub.course_folder import open_course
-    from hub.database import revive_sessions, wait_for_database
+    from hub.database import wait_for_database
+    from hub.upstream.nbgrader import revive_sessions
 
     wait_for_database(GRADEBOOK_SECONDS)
     revive_sessions()

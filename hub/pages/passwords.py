@@ -10,6 +10,7 @@ from hub.accounts import links
 from hub.accounts.sessions import end_sessions
 from hub.accounts.throttle import Throttle
 from hub.pages.guarded import AccountPage
+from hub.upstream.jupyterhub import hide_query
 
 # Wrong keys from one address. A right one has 256 random bits: this keeps the noise down.
 WRONG_KEYS, WRONG_KEYS_SECONDS = 20, 60
@@ -29,7 +30,7 @@ class SetPassword(AccountPage):
 
     def initialize(self) -> None:
         # Tornado writes the address of what fails into the log; the key is parsed by now.
-        self.request.uri = self.request.path
+        hide_query(self)
 
     @property
     def throttle(self) -> Throttle:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from tornado import web
 
 from hub.pages.guarded import AccountPage
+from hub.upstream.jupyterhub import set_session_cookie
 
 PAGE = "visit"
 # A name with which the proxy, the gateway and the hub mean the same; a superset of USER_NAME.
@@ -115,7 +116,7 @@ class VisitPage(AccountPage):
         if not _SESSION.fullmatch(session):
             session = self.set_session_cookie()
         name = cookie(wanted.owner, self.begins)
-        self._set_cookie(name, session, encrypted=False, path="/", samesite="Lax")
+        set_session_cookie(self, name, session)
         self.redirect(wanted.target, status=303)
 
 

@@ -19,12 +19,8 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
 
 def in_terminals() -> None:
-    """Let `nbgrader validate` use our validator; called by the `nbgrader_config.py` of servers.
-
-    nbgrader 0.9's app names its validator in the code and not in the configuration.
-    """
-    from nbgrader.apps import validateapp
-
+    """Let `nbgrader validate` use our validator; called by the `nbgrader_config.py` of servers."""
+    from hub.upstream.nbgrader import name_validator
     from hub.validation.validator import CourseValidator
 
-    validateapp.Validator = CourseValidator
+    name_validator(CourseValidator)

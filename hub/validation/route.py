@@ -14,13 +14,15 @@ from typing import Any
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
-from nbgrader.server_extensions.validate_assignment import handlers as stock
+from nbgrader.server_extensions.validate_assignment.handlers import ValidateAssignmentHandler
 from tornado import web
+
+from hub.upstream.nbgrader import other_validation_routes
 
 TOLD = "logitlab_told"  # key of a server's settings: the sentences of its last validation
 
 
-class ValidateHandler(stock.ValidateAssignmentHandler):
+class ValidateHandler(ValidateAssignmentHandler):
     """Answers nbgrader's button without holding up the rest of the student's server."""
 
     @web.authenticated
@@ -61,6 +63,6 @@ def add_handlers(server: Any) -> None:
     routes = [
         ("/assignments/validate", ValidateHandler),
         ("/logitlab/validation", ToldHandler),
-        *stock.default_handlers[1:],
+        *other_validation_routes(),
     ]
     server.web_app.add_handlers(".*$", [(url_path_join(base, at), who) for at, who in routes])

@@ -12,8 +12,9 @@ from sqlalchemy import Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 
-from hub import database
-from hub.database import patience, revive_sessions
+from hub.database import patience
+from hub.upstream import nbgrader
+from hub.upstream.nbgrader import revive_sessions
 from tests.needs import need
 from tests.postgres.server import Postgres
 
@@ -84,5 +85,5 @@ def test_a_session_that_is_never_rolled_back_works_again(server):
         with Session(engine) as session:
             assert asyncio.run(asked_over_a_restart(server, session)) == 1
     finally:
-        event.remove(Session, "after_begin", database._note_session)
-        event.remove(Engine, "handle_error", database._roll_back_later)
+        event.remove(Session, "after_begin", nbgrader._note_session)
+        event.remove(Engine, "handle_error", nbgrader._roll_back_later)

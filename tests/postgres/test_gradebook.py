@@ -17,8 +17,8 @@ from sqlalchemy.exc import InternalError
 from traitlets.config import Config
 
 from hub.authoring.gradebook import open_gradebook
-from hub.formgrader import end_transaction
 from hub.grading.batch import autograde
+from hub.upstream.nbgrader import end_transaction
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     NOTEBOOK,

@@ -1,0 +1,119 @@
+"""nbgrader beyond its configuration points. Known to fit the version in FITS."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
+
+FITS = "0.9.6"
+
+
+# The formgrader ----------------------------------------------------------------------------------
+
+
+class _TheirPages(FileSystemLoader):
+    """nbgrader's templates, for an environment that escapes: what they put into strings of a
+    script is JSON instead, since names in scripts are no HTML."""
+
+    IN_SCRIPT = re.compile(r'var (\w+) = "\{\{ (\w+) \}\}";')
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        text, path, fresh = super().get_source(environment, template)
+        return self.IN_SCRIPT.sub(r"var \1 = {{ \2 | tojson }};", text), path, fresh
+
+
+def put_pages_before(webapp: Any, folder: Path) -> Environment:
+    """Have the formgrader render our templates in `folder` before its own, and escape.
+
+    A page of ours extends "nbgrader/…", the page whose name it has. Returns its environment.
+    """
+    from nbgrader.server_extensions.formgrader.handlers import template_path
+
+    theirs = _TheirPages(template_path)
+    environment: Environment = webapp.settings["nbgrader_jinja2_env"]
+    environment.loader = ChoiceLoader(
+        [FileSystemLoader(folder), theirs, PrefixLoader({"nbgrader": theirs})]
+    )
+    environment.autoescape = True
+    return environment
+
+
+def replace_handler(webapp: Any, theirs: type, ours: type) -> None:
+    """Let `ours` answer where `theirs` is routed to.
+
+    Raises LookupError where it is nowhere: then a newer nbgrader has it under another name.
+    """
+    found = [
+        rule
+        for host in webapp.default_router.rules
+        for rule in getattr(host.target, "rules", [])
+        if rule.target is theirs
+    ]
+    if not found:
+        raise LookupError(f"nbgrader's formgrader has no {theirs.__name__}")
+    for rule in found:
+        rule.target = ours
+
+
+def end_transaction(settings: dict[str, Any]) -> None:
+    """End the transaction that the last page has left open in the gradebook.
+
+    nbgrader's handlers save all they change at once, and end nothing that they read; PostgreSQL
+    closes a connection that stays so for long, and the page after it would fail.
+    """
+    if gradebook := settings["nbgrader_gradebook"]:
+        gradebook.db.rollback()
+
+
+def revive_sessions() -> None:
+    """Have sessions whose connection was lost work again, from the next turn of the event loop.
+
+    The formgrader keeps one session as long as it runs, and never rolls it back: every page would
+    fail from then on. These listeners are on all sessions of the process.
+    """
+    event.listen(Session, "after_begin", _note_session)
+    event.listen(Engine, "handle_error", _roll_back_later)
+
+
+def _note_session(session: Session, _transaction: Any, connection: Any) -> None:
+    connection.info["session"] = weakref.ref(session)
+
+
+def _roll_back_later(context: Any) -> None:
+    if not (context.is_disconnect and context.connection is not None):
+        return
+    session = context.connection.info.get("session", lambda: None)()
+    if session is not None:
+        with suppress(RuntimeError):  # no loop runs: then nothing lives on with this session
+            asyncio.get_running_loop().call_soon(session.rollback)
+
+
+# Validate ----------------------------------------------------------------------------------------
+
+
+def other_validation_routes() -> list[tuple[str, type]]:
+    """The routes of the extension behind *Validate* besides the one that validates."""
+    from nbgrader.server_extensions.validate_assignment import handlers
+
+    (_, validates), *others = handlers.default_handlers
+    if validates is not handlers.ValidateAssignmentHandler:
+        raise LookupError("nbgrader's first route of Validate is not the one that validates")
+    return others
+
+
+def name_validator(ours: type) -> None:
+    """Have `nbgrader validate` use `ours`: its app names its validator in its code."""
+    from nbgrader.apps import validateapp
+
+    validateapp.Validator = ours
