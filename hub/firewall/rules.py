@@ -158,7 +158,7 @@ def jumps(wanted: Firewall, listed: list[str]) -> dict[str, list[str]]:
 def standing(wanted: Firewall, family: Family, listed: list[str]) -> bool:
     """Whether all rules stand, and stand first, in the table that `iptables -S` listed."""
     for name, rules in chains(wanted, family).items():
-        if f"-N {name}" not in listed or _rules_of(name, listed) != rules:
+        if _rules_of(name, listed) != rules:
             return False
     ways = jumps(wanted, listed)
     if sorted(_all_jumps(wanted, listed)) != sorted(chain.from_iterable(ways.values())):
@@ -174,10 +174,10 @@ def repair(wanted: Firewall, family: Family, listed: list[str]) -> list[str]:
     ours, leading = chains(wanted, family), jumps(wanted, listed)
     lines = ["*filter", *(f":{name} - [0:0]" for name in ours)]  # empties them where they are
     lines += [rule for rules in ours.values() for rule in rules]
-    lines += [rule.replace("-A ", "-D ", 1) for rule in _all_jumps(wanted, listed)]
+    lines += [_deletion(rule) for rule in _all_jumps(wanted, listed)]
     for parent, rules in leading.items():
         lines += [
-            rule.replace(f"-A {parent}", f"-I {parent} {place}", 1)
+            f"-I {parent} {place} {rule.removeprefix(f'-A {parent} ')}"
             for place, rule in enumerate(rules, 1)
         ]
     return [*lines, "COMMIT"]
@@ -186,7 +186,7 @@ def repair(wanted: Firewall, family: Family, listed: list[str]) -> list[str]:
 def removal(wanted: Firewall, listed: list[str]) -> list[str]:
     """Lines for `iptables-restore --noflush` that take the rules away."""
     found = [name for name in (wanted.forward, wanted.input) if f"-N {name}" in listed]
-    lines = [rule.replace("-A ", "-D ", 1) for rule in _all_jumps(wanted, listed)]
+    lines = [_deletion(rule) for rule in _all_jumps(wanted, listed)]
     lines += [f"-F {name}" for name in found] + [f"-X {name}" for name in found]
     return ["*filter", *lines, "COMMIT"]
 
@@ -197,7 +197,11 @@ def _rules_of(name: str, listed: list[str]) -> list[str]:
 
 def _all_jumps(wanted: Firewall, listed: list[str]) -> list[str]:
     ends = (f"-j {wanted.forward}", f"-j {wanted.input}")
-    return [line for line in listed if line.startswith("-A ") and line.endswith(ends)]
+    return [line for line in listed if line.endswith(ends)]
+
+
+def _deletion(rule: str) -> str:
+    return f"-D {rule.removeprefix('-A ')}"
 
 
 def _come_first(rules: list[str], parent: str, listed: list[str]) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.firewall.rules import (
+    NOT_THE_INTERNET,
     Firewall,
     FirewallError,
     chains,
@@ -71,6 +72,85 @@ def test_after_a_repair_the_rules_stand_and_after_a_removal_nothing_is_left(want
     left = restored(repaired, removal(wanted, repaired))
     assert sorted(left) == sorted(ENGINES)
     assert removal(wanted, ENGINES) == ["*filter", "COMMIT"]
+
+
+ESTABLISHED = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
+FWD, IN = "-A LOGITLAB-FWD-logitlab0", "-A LOGITLAB-IN-logitlab0"
+BETWEEN = [
+    f"{FWD} {ESTABLISHED}",
+    f"{FWD} -s 10.201.0.2/32 -i logitlab0 -o logitlab0 -j ACCEPT",
+    f"{FWD} -s 10.201.0.3/32 -i logitlab0 -o logitlab0 -j ACCEPT",
+    f"{FWD} -d 10.201.0.3/32 -i logitlab0 -o logitlab0 -p tcp -m tcp --dport 8000 -j ACCEPT",
+]
+FROM_THE_BRIDGE_TO_THE_HOST = [f"{IN} {ESTABLISHED}", f"{IN} -j DROP"]
+
+
+def test_without_internet_these_are_all_rules():
+    assert chains(CLOSED, "ipv4") == {
+        CLOSED.forward: [*BETWEEN, f"{FWD} -j DROP"],
+        CLOSED.input: FROM_THE_BRIDGE_TO_THE_HOST,
+    }
+
+
+def test_with_internet_names_and_global_addresses_come_in_between():
+    rules = chains(OPEN, "ipv4")
+    assert rules[OPEN.input] == FROM_THE_BRIDGE_TO_THE_HOST
+    private = [f"{FWD} -d {net} -i logitlab0 -j DROP" for net in NOT_THE_INTERNET]
+    assert rules[OPEN.forward] == [
+        *BETWEEN,
+        f"{FWD} -d 10.0.0.53/32 -i logitlab0 -p udp -m udp --dport 53 -j RETURN",
+        f"{FWD} -d 10.0.0.53/32 -i logitlab0 -p tcp -m tcp --dport 53 -j RETURN",
+        *private,
+        f"{FWD} -i logitlab0 ! -o logitlab0 -j RETURN",
+        f"{FWD} -j DROP",
+    ]
+
+
+@pytest.mark.parametrize("wanted", [CLOSED, OPEN])
+def test_nothing_passes_by_ipv6(wanted):
+    assert chains(wanted, "ipv6") == {
+        wanted.forward: [f"{FWD} -j DROP"],
+        wanted.input: FROM_THE_BRIDGE_TO_THE_HOST,
+    }
+
+
+def test_a_repair_and_a_removal_are_one_transaction_of_the_table_filter():
+    listed = [*ENGINES, "-A FORWARD -o logitlab0 -j LOGITLAB-FWD-logitlab0"]
+    assert repair(CLOSED, "ipv4", listed) == [
+        *("*filter", ":LOGITLAB-FWD-logitlab0 - [0:0]", ":LOGITLAB-IN-logitlab0 - [0:0]"),
+        *(*BETWEEN, f"{FWD} -j DROP", *FROM_THE_BRIDGE_TO_THE_HOST),
+        "-D FORWARD -o logitlab0 -j LOGITLAB-FWD-logitlab0",
+        "-I DOCKER-USER 1 -i logitlab0 -j LOGITLAB-FWD-logitlab0",
+        "-I DOCKER-USER 2 -o logitlab0 -j LOGITLAB-FWD-logitlab0",
+        "-I FORWARD 1 -i logitlab0 -j LOGITLAB-FWD-logitlab0",
+        "-I FORWARD 2 -o logitlab0 -j LOGITLAB-FWD-logitlab0",
+        "-I INPUT 1 -i logitlab0 -j LOGITLAB-IN-logitlab0",
+        "COMMIT",
+    ]
+    assert removal(CLOSED, [*listed, f"-N {CLOSED.forward}", f"-N {CLOSED.input}"]) == [
+        "*filter",
+        "-D FORWARD -o logitlab0 -j LOGITLAB-FWD-logitlab0",
+        *("-F LOGITLAB-FWD-logitlab0", "-F LOGITLAB-IN-logitlab0"),
+        *("-X LOGITLAB-FWD-logitlab0", "-X LOGITLAB-IN-logitlab0"),
+        "COMMIT",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "stands"),
+    [
+        ("-A INPUT -j SOMEBODYS-CHAIN", False),  # which may accept
+        ("-A DOCKER-USER -j SOMEBODYS-CHAIN", False),
+        ("-A FORWARD -j ACCEPT", False),
+        ("-A FORWARD -j SOMEBODYS-CHAIN", True),
+        ("-A INPUT -i other0 -j LOGITLAB-IN-other0", True),
+    ],
+)
+def test_what_may_stand_before_our_jumps(before, stands):
+    listed = restored(ENGINES, repair(CLOSED, "ipv4", ENGINES))
+    parent = before.split()[1]
+    first = next(i for i, line in enumerate(listed) if line.startswith(f"-A {parent} "))
+    assert standing(CLOSED, "ipv4", [*listed[:first], before, *listed[first:]]) == stands
 
 
 @given(st.data())
@@ -213,8 +293,9 @@ def test_names_are_looked_up_at_the_hosts_own_resolver_and_nothing_else_is_asked
 
 
 def test_resolvers_are_read_from_resolv_conf():
-    text = "# c\nsearch x\nnameserver 127.0.0.53\nnameserver 10.0.0.53\nnameserver fe80::1\n"
-    assert resolvers(text + "nameserver 10.0.0.53\nnameserver x\nnameserver\n") == ("10.0.0.53",)
+    text = "# c\nsearch 10.0.0.54\nnameserver 127.0.0.53\nnameserver 10.0.0.53\n"
+    text += "nameserver fe80::1\nnameserver 10.0.0.53\nnameserver x\nnameserver\n"
+    assert resolvers(text) == ("10.0.0.53",)
 
 
 def test_names_of_chains_fit_into_the_kernels_28_characters():
