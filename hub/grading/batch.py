@@ -205,7 +205,13 @@ class Batch:
             yield can_fake(self._assignment)
         for name in _notebooks(self._api.coursedir, self._assignment):
             yield f"checking the reference of {name}"
-            step.reference(self._assignment, name).yardstick()
+            yardstick = step.reference(self._assignment, name).yardstick()
+            for cell in sorted(yardstick.failing_answered) if yardstick else ():
+                yield (
+                    f"{name}: the given cell `{cell}` fails with the reference's answers too, so "
+                    "it fails for everybody. It costs nobody a point; if it is not meant to, "
+                    f"correct it and `logitlab generate {self._assignment}`."
+                )
 
     def grade(self, students: Sequence[str]) -> Iterator[str]:
         """Execute and score; those that could not be executed once more, alone, at the end."""

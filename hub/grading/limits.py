@@ -55,10 +55,13 @@ class Yardstick:
     seconds: that each has used.
     failing: those that failed, with the reference's answers or without any: they are meant to, or
         use what answers leave behind, such as a file.
+    failing_answered: those of them that failed with the reference's answers, as they will in
+        everybody's notebook.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
     failing: frozenset[str] = frozenset()
+    failing_answered: frozenset[str] = frozenset()
 
     def budget(self, name: str) -> float:
         """The time of a given cell that uses nothing of the student's, seconds."""
@@ -72,8 +75,16 @@ class Yardstick:
         return UNKNOWN_GIVEN_SECONDS + GIVEN_FACTOR * sum(self.seconds.values())
 
     def as_data(self) -> dict[str, Any]:
-        return {"seconds": dict(self.seconds), "failing": sorted(self.failing)}
+        return {
+            "seconds": dict(self.seconds),
+            "failing": sorted(self.failing),
+            "failing_answered": sorted(self.failing_answered),
+        }
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Yardstick:
-        return cls(dict(data["seconds"]), frozenset(data["failing"]))
+        return cls(
+            dict(data["seconds"]),
+            frozenset(data["failing"]),
+            frozenset(data["failing_answered"]),
+        )

@@ -146,7 +146,7 @@ class Reference:
             self._refuse(source, failed)
         bare = self._job(without_answers(source), self.tests, source).run()
         failing = execution.failing | bare.failing
-        return Yardstick(execution.used, failing)
+        return Yardstick(execution.used, failing, execution.failing)
 
     def _refuse(self, source: NotebookNode, failed: Mapping[str, str]) -> None:
         if self.tests == "apart":

@@ -280,3 +280,18 @@ def test_an_answer_that_is_right_the_second_time_only_gains_nothing_from_another
     finally:
         note.unlink(missing_ok=True)
     assert points(root) == 2
+
+
+@BOTH
+def test_a_given_cell_that_fails_for_everybody_is_told_and_costs_nothing(
+    tmp_path: Path, tests: str
+) -> None:
+    root = tmp_path / "course"
+    root.mkdir()
+    make_course(root, source=source(given_2=f"{GIVEN_2}\nraise OSError('no model file')"))
+    submit(root, "alice", answered(root))
+    lines = grade(root, tests=tests)
+    assert points(root) == 3
+    (line,) = (line for line in lines if "`given-2` fails with the reference's answers" in line)
+    assert "costs nobody a point" in line
+    assert report(root) == ""
