@@ -463,7 +463,12 @@ def autograde(
     show_default=True,
     help="Test cells in the student's interpreter, apart from it, or one after the other.",
 )
-@click.option("--source", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@click.option(
+    "--source",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Folder of assignments; default: source/ of this folder if it has a course.yaml, else the "
+    "assignments that come with LogitLab.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Notebooks executed at once.")
 @click.option(
     "--mutants",
@@ -516,7 +521,8 @@ def prove(
         tried = Sample.parse(sample, seed, whole)
     except ValueError as error:
         raise click.BadParameter(f"{error}", param_hint="--sample") from error
-    root = source or catalogue.shipped_sources()
+    here = _course_folder(None).source if Path("course.yaml").is_file() else None
+    root = source or here or catalogue.shipped_sources()
     failures = []
     with tempfile.TemporaryDirectory(prefix="logitlab-") as folder:
         others = other_models(Path(folder)) if copies else []
@@ -532,4 +538,4 @@ def prove(
                 except UserError as error:
                     failures.append(f"{error}")
     if failures:
-        raise Refused("\n".join(failures))
+        raise Refused("\n".join(dict.fromkeys(failures)))

@@ -87,3 +87,12 @@ def test_the_help_lists_the_new_verbs_and_not_the_old_one():
     assert "generate " in listed and "release " in listed and "publish" not in listed
     shown = CliRunner().invoke(main, ["release", "--help"])
     assert shown.exit_code == 0 and "--hand-out" in shown.output
+
+
+def test_in_a_course_folder_its_own_assignments_are_proved_not_the_shipped_ones(
+    folder, monkeypatch
+):
+    monkeypatch.chdir(folder.root)
+    refused = CliRunner().invoke(main, ["prove", "06-induction-heads"])
+    assert refused.exit_code == 1
+    assert f"There is no folder {folder.source / '06-induction-heads'}" in refused.output
