@@ -194,8 +194,8 @@ def _fill(cell: NotebookNode, slot: Slot, taken: Cell, told: Sentences) -> None:
             cell.attachments = taken.attachments
     elif taken.text.strip() != slot.text:
         told.tell(
-            "changed",
-            f"The {slot.what} `{slot.name}` had been changed; the original was put back.",
+            "changed",  # by its owner, or by a release since
+            f"The {slot.what} `{slot.name}` was not as it is released now; it was replaced.",
         )
 
 

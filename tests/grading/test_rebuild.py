@@ -96,7 +96,7 @@ def test_an_edited_test_cell_is_put_back_and_told(released: NotebookNode) -> Non
     submitted.cells[3].source = "pass"
     rebuilt, problems = rebuild(as_bytes(submitted), released)
     assert rebuilt.cells[3].source == TEST
-    assert problems == ["The test cell `f_test` had been changed; the original was put back."]
+    assert problems == ["The test cell `f_test` was not as it is released now; it was replaced."]
 
 
 def test_missing_cells_are_put_back_and_told(released: NotebookNode) -> None:
