@@ -54,7 +54,7 @@ def _update_pages(c: Config) -> None:
     c.GenerateFeedback.preprocessors = [
         # Again, now that points have been given by hand.
         f"{FEEDBACK}.LatePenalties",
-        "nbgrader.preprocessors.GetGrades",
+        f"{FEEDBACK}.Grades",
         f"{FEEDBACK}.HideTests",
         f"{FEEDBACK}.Sanitise",
         f"{FEEDBACK}.Summarise",

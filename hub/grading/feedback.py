@@ -9,7 +9,7 @@ from typing import Any
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
-from nbgrader.preprocessors import AssignLatePenalties
+from nbgrader.preprocessors import AssignLatePenalties, GetGrades
 from traitlets import Bool, List, Unicode
 
 from hub.grading.autograde import OURS
@@ -33,6 +33,24 @@ class LatePenalties(AssignLatePenalties):
     """nbgrader's, in a page: HTMLExporter sets an option there that nbgrader's does not know."""
 
     display_data_priority = List(Unicode(), help="Kinds of output, best first.").tag(config=True)
+
+
+class Grades(GetGrades):
+    """nbgrader's, and which answers nobody has graded yet."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: Resources, cell_index: int
+    ) -> tuple[NotebookNode, Resources]:
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        its = marks(cell)
+        if its.has_points:
+            grade = self.gradebook.find_grade(
+                its.name, self.notebook_id, self.assignment_id, self.student_id
+            )
+            cell.metadata.nbgrader["waits"] = (
+                grade.needs_manual_grade and grade.manual_score is None
+            )
+        return cell, resources
 
 
 class HideTests(_Step):
@@ -92,6 +110,7 @@ class Question:
     score: float
     points: float
     by_hand: bool
+    waits: bool = False  # for a person to grade it
 
 
 def questions(notebook: NotebookNode) -> list[Question]:
@@ -113,4 +132,5 @@ def questions(notebook: NotebookNode) -> list[Question]:
             found.append(Question(name, 0.0, 0.0, its.by_hand))
         found[-1].score += float(cell.metadata.nbgrader.get("score") or 0)
         found[-1].points += float(cell.metadata.nbgrader.get("points") or 0)
+        found[-1].waits |= bool(cell.metadata.nbgrader.get("waits"))
     return found

@@ -103,6 +103,26 @@ def test_an_answer_graded_by_hand_waits_for_nobody_when_nothing_changed(graded: 
         assert comment.comment == "Well said."
 
 
+def test_feedback_says_of_an_answer_that_nobody_read_that_it_is_not_graded_yet(
+    course: Path,
+) -> None:
+    def feedback() -> str:
+        api = NbGraderAPI(config=course_config(course, TOGETHER))
+        result = api.generate_feedback(ASSIGNMENT, "alice")
+        assert result["success"], result
+        return (course / "feedback" / "alice" / ASSIGNMENT / f"{NOTEBOOK}.html").read_text()
+
+    hand_in(course, 1)
+    graded_again(course)
+    page = feedback()
+    assert "not graded yet: a person will" in page and "so far" in page
+    assert ">– / 4<" in page and ">0 / 4<" not in page
+    grade_by_hand(course, 0)
+    page = feedback()
+    assert "graded by a person" in page and ">0 / 4<" in page
+    assert "not graded yet" not in page and "so far" not in page
+
+
 def test_another_exercise_handed_in_again_leaves_the_essay_graded(graded: Path) -> None:
     hand_in(graded, 2, double=ONLY_HIDDEN_FAILS, why="Because. \r\n")
     told = graded_again(graded, force=False)
