@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import math
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import psutil
 
 from hub.facts.limits import MIB
 from hub.grading.limits import Limits
+from hub.grading.trouble import Kind, how_it_ended
 
 MARKER = "LOGITLAB_EXECUTION"
 
@@ -82,6 +85,29 @@ def end_tree(pid: int, marker: str | None = None) -> None:
         for process in psutil.process_iter():
             if _carries(process, marker) and process.pid not in (pid, os.getpid()):
                 _signal(process, signal.SIGKILL)
+
+
+def has_ended(process: subprocess.Popen[bytes]) -> tuple[Kind, str] | None:
+    """How a process that ran cells ended, as in `how_it_ended`; None while it lives."""
+    soft, hard, used = _computing(process.pid)  # gone once its end is taken note of
+    if process.poll() is None:
+        return None
+    if process.returncode == -signal.SIGXCPU:
+        return how_it_ended(process.returncode, soft - 1)  # the kernel adds one as it sends that
+    at_limit = process.returncode == -signal.SIGKILL and used > hard - 0.5
+    return how_it_ended(process.returncode, hard if at_limit else None)
+
+
+def _computing(pid: int) -> tuple[float, float, float]:
+    """Soft and hard limit of computing time of a process, and what it has used; seconds."""
+    try:
+        lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.inf, math.inf, 0.0
+    told = next(line for line in lines if line.startswith("Max cpu time")).split()
+    soft, hard = (float(told[at].replace("unlimited", "inf")) for at in (3, 4))
+    return soft, hard, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Watch:

@@ -114,6 +114,13 @@ def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | F
         if not last.slowest - last.attempt.left_out:
             return Finished(blamed(history), trouble)
         return Attempt(last.attempt.left_out | last.slowest)
+    earlier = frozenset(place for place in cells.own if place < trouble.cell)
+    if (
+        trouble.kind == "timer"
+        and trouble.cell not in cells.own
+        and earlier - last.attempt.left_out
+    ):
+        return Attempt(last.attempt.left_out | earlier)  # whoever set it is likelier than an answer
     return _without_the_guilty(history, trouble.cell, cells)
 
 

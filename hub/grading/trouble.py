@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import signal
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["ended", "killed", "deaf", "limit", "time", "given", "grading"]
+Kind = Literal["ended", "timer", "killed", "deaf", "limit", "time", "given", "grading"]
 """
 ended    the process that runs the student's cells ended by itself: it left, or it crashed
+timer    a timer or a limit ended that process which this cell or one before it had set
 killed   that process was ended from outside, as the system does where memory runs out
 deaf     a cell could not be interrupted at its time limit
 limit    all processes together passed a limit
@@ -39,18 +42,39 @@ class Trouble:
     words: str
 
 
-def how_it_ended(returncode: int | None) -> tuple[Kind, str]:
-    """Kind and words for a process that ran cells and is gone. No number of a signal is told."""
-    if returncode is None:
-        return "killed", "the process that runs your cells stopped answering"
+NO_ANSWER: tuple[Kind, str] = (
+    "killed",
+    "the process that runs your cells stopped answering",
+)
+
+_CRASHES = frozenset(
+    {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
+    | {signal.SIGTRAP, signal.SIGSYS}
+)
+_TIMERS = frozenset({signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF})
+
+
+def how_it_ended(returncode: int, used_up: float | None = None) -> tuple[Kind, str]:
+    """Kind and words for a process that ran cells and is gone. No number of a signal is told.
+
+    used_up: its limit of computing time (RLIMIT_CPU), seconds, if it had used that up; infinity
+        where the size is not known.
+    """
     if returncode >= 0:
         return "ended", f"it ended the process that runs your cells (exit status {returncode})"
-    if -returncode in (9, 15):  # SIGKILL, SIGTERM
-        return "killed", (
-            "the process that runs your cells was ended from outside, most often because memory "
-            "ran out"
+    number = -returncode
+    if used_up is not None:
+        size = "" if used_up == math.inf else f", {used_up:.0f} s"
+        return "timer", (
+            "the process that runs your cells had used up the limit of computing time that was set "
+            f"in it (RLIMIT_CPU{size})"
         )
-    return "ended", "it crashed the process that runs your cells, in code that is not Python"
+    if number in _TIMERS:
+        return "timer", "a timer that was set in the process that runs your cells ended it"
+    if number in _CRASHES:
+        return "ended", "it crashed the process that runs your cells, in code that is not Python"
+    memory = ", most often because memory ran out" if number == signal.SIGKILL else ""
+    return "killed", f"the process that runs your cells was ended from outside{memory}"
 
 
 def out_of_time(seconds: float) -> str:

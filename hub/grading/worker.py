@@ -29,9 +29,9 @@ from hub.grading.confine import confine
 from hub.grading.landlock import confined_options
 from hub.grading.limits import Limits, Yardstick
 from hub.grading.outputs import Recorder, first_error
-from hub.grading.processes import adopt_orphans, end_tree
+from hub.grading.processes import adopt_orphans, end_tree, has_ended
 from hub.grading.run import students_environment
-from hub.grading.trouble import Kind, Trouble, how_it_ended, not_interrupted, out_of_time
+from hub.grading.trouble import Kind, Trouble, not_interrupted, out_of_time
 from hub.grading.users import OwnGroup, Users, drop_rights, make_expendable
 
 START_SECONDS = 120  # for the kernel to answer, of its own clock: a cold disk is slow
@@ -330,8 +330,8 @@ class Kernel:
         raise KernelGone("ended", "the kernel did not answer")
 
     async def _check_alive(self) -> None:
-        if self._process.poll() is not None:
-            raise KernelGone(*how_it_ended(self._process.returncode))
+        if ended := has_ended(self._process):
+            raise KernelGone(*ended)
 
 
 if __name__ == "__main__":

@@ -156,6 +156,15 @@ def test_a_grading_that_ends_here_and_there_is_nobodys_cell():
     assert told(*runs, (alone, None), (ALL, third)) == CannotGrade(third)
 
 
+def test_a_timer_or_a_limit_is_likelier_set_by_the_students_own_cells_than_by_an_answer():
+    over = trouble("timer", 5)
+    assert told((ALL, over)) == without(3)
+    assert told((ALL, over), (without(3), None)) == Finished(((frozenset({3}), over),))
+    assert told((ALL, over), (without(3), over)) == without(3, 5)
+    assert told((ALL, trouble("timer", 3))) == without(3)
+    assert told((ALL, trouble("timer", 1))) == without(1)
+
+
 def test_an_answer_that_is_killed_twice_is_left_out():
     killed = trouble("killed", 1)
     assert told((ALL, killed)) == ALL
@@ -163,7 +172,7 @@ def test_an_answer_that_is_killed_twice_is_left_out():
 
 
 def test_whatever_happens_it_ends_after_three_replays_and_two_checks():
-    kinds: list[Kind] = ["ended", "killed", "deaf", "limit", "given", "grading"]
+    kinds: list[Kind] = ["ended", "timer", "killed", "deaf", "limit", "given", "grading"]
     pending: list[list[Ran]] = [[Ran(ALL, trouble(k, c))] for k in kinds for c in (0, 1, 4, None)]
     while pending:
         history = pending.pop()

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
@@ -23,12 +24,12 @@ from hub.grading.apart.conversation import DEAF
 from hub.grading.apart.manifest import Manifest, ManifestError, read
 from hub.grading.apart.values import BadValue, Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut
-from hub.grading.clock import TICK_SECONDS, CodeClock, Deadline, process_tree
+from hub.grading.clock import CodeClock, Deadline, process_tree
 from hub.grading.limits import Yardstick
 from hub.grading.outputs import LEFT_OUT, PRINT_CUT, checked_outputs, first_error
-from hub.grading.processes import MARKER
+from hub.grading.processes import MARKER, has_ended
 from hub.grading.roles import role
-from hub.grading.trouble import Trouble, how_it_ended, not_interrupted, out_of_time
+from hub.grading.trouble import NO_ANSWER, Trouble, not_interrupted, out_of_time
 from hub.grading.users import Users, drop_rights, make_expendable
 
 __all__ = ["ManifestError", "MismatchError", "cells_apart"]
@@ -38,6 +39,8 @@ PATIENCE = 10.0
 
 END_SECONDS = 5.0
 """Time for S to end once it has closed its socket, of its own clock."""
+
+END_TICK_SECONDS = 0.02
 
 START_SECONDS = 120.0
 """Time for S and T to start, of their own clock. A disk that was not asked before is slow."""
@@ -235,10 +238,10 @@ class Pair:
         if killed:
             return Trouble("ended", index, f"it broke the rules of grading: {killed}")
         deadline = Deadline.after(END_SECONDS, self.clock)
-        while self.student.poll() is None and deadline.remaining() > 0:
-            with suppress(subprocess.TimeoutExpired):
-                self.student.wait(TICK_SECONDS)
-        kind, words = how_it_ended(self.student.returncode)
+        ended = None
+        while (ended := has_ended(self.student)) is None and deadline.remaining() > 0:
+            time.sleep(END_TICK_SECONDS)
+        kind, words = ended or NO_ANSWER
         return Trouble(kind, index, words)
 
 
