@@ -27,6 +27,8 @@ NUMBERS = {int, float, bool, type(None)}
 # What stands in a cell's output where tests run apart and it was too much.
 PRINT_CUT = "[the rest of what this cell printed is cut]"
 LEFT_OUT = "[the output of this cell was too large and is left out]"
+# The same, wherever tests run, for what belongs to Python and was put back after the cell.
+PUT_BACK = "[what this cell had taken away of Python itself was put back"
 OVER_LIMITS = "[the rest of this cell's output is left out: it is over the limits of a cell]"
 
 
@@ -39,6 +41,19 @@ def first_error(outputs: list[Output]) -> str | None:
     """Name and message of the first error among a cell's outputs; None if there is none."""
     errors = (output for output in outputs if output["output_type"] == "error")
     return next((f"{error['ename']}: {error['evalue']}"[:300] for error in errors), None)
+
+
+def remarked(outputs: list[Output]) -> str | None:
+    """What the process that ran a cell says about it in its output, to follow its name."""
+    printed = "".join(o["text"] for o in outputs if isinstance(o.get("text"), str))
+    return next((words for note, words in _REMARKS.items() if note in printed), None)
+
+
+_REMARKS = {
+    PRINT_CUT: "printed too much: the rest was cut",
+    LEFT_OUT: "had too much output, which was left out",
+    PUT_BACK: "had taken away modules or functions of Python itself; they were put back",
+}
 
 
 class Recorder:

@@ -28,7 +28,7 @@ from hub.grading.clock import CodeClock, Deadline, process_tree
 from hub.grading.confine import confine
 from hub.grading.landlock import confined_options
 from hub.grading.limits import Limits, Yardstick
-from hub.grading.outputs import Recorder, first_error
+from hub.grading.outputs import Recorder, first_error, remarked
 from hub.grading.processes import adopt_orphans, end_tree, has_ended
 from hub.grading.run import students_environment
 from hub.grading.trouble import Kind, Trouble, not_interrupted, out_of_time
@@ -167,8 +167,9 @@ async def _run_together(
                 if problem and index not in given and seconds < limits.cell_seconds:
                     send({"trouble": asdict(over)})
                     return
+                slow, problem = problem is not None, problem or remarked(recorder.outputs)
                 if problem:
-                    send({"problem": problem, "cell": index, "slow": True})
+                    send({"problem": problem, "cell": index, "slow": slow})
             finally:
                 used = kernel.clock.used() - began
                 left -= 0 if index in given else used
@@ -269,7 +270,11 @@ class Kernel:
         }
         python = sys.executable if spec.argv[0].startswith("python") else spec.argv[0]
         rest = [part.replace("{connection_file}", connection_file) for part in spec.argv[1:]]
-        ours = ["--HistoryManager.hist_file=:memory:", "--ext=hub.grading.commands"]
+        ours = [
+            "--HistoryManager.hist_file=:memory:",
+            "--ext=hub.grading.commands",
+            "--ext=hub.grading.interpreter",
+        ]
         return [python, *rest, *ours]
 
     def close(self) -> None:

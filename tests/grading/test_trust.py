@@ -28,7 +28,16 @@ from tests.grading.tiny_course import (
     settings,
     submit,
 )
-from tests.grading.trust_course import BOMB, BREAKS, GIVEN_2, RIGHT, SLIPS, answered, source
+from tests.grading.trust_course import (
+    BOMB,
+    BREAKS,
+    GIVEN_2,
+    RIGHT,
+    SLIPS,
+    TAKES_AWAY,
+    answered,
+    source,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -85,6 +94,66 @@ def test_a_cell_that_takes_the_process_along_costs_nothing_after_it(
     stopped = "was stopped after 2 s, its time limit" in words
     assert stopped or (told in words and "without it" in words)
     assert "signal" not in words
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "sets",
+    [
+        "import resource, time\nused = int(time.process_time())\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (used + 2, used + 2))",
+        "import signal\nsignal.setitimer(signal.ITIMER_VIRTUAL, 1.5)",
+    ],
+    ids=["limit", "timer"],
+)
+def test_a_limit_that_a_cell_sets_itself_costs_no_answer_that_reaches_it(
+    root: Path, tests: str, sets: str
+) -> None:
+    computes = (
+        "import time\nend = time.process_time() + 4\nwhile time.process_time() < end: pass\n"
+        + RIGHT["f3"]
+    )
+    submit(root, "alice", answered(root, own={"given-3": sets}, f3=computes))
+    grade(root, tests=tests)
+    assert points(root) == 3
+    words = report(root)
+    assert words.startswith("Because of cell 8 of the notebook (`import")
+    assert "that was set in" in words and "memory" not in words
+
+
+@BOTH
+@pytest.mark.parametrize("takes", TAKES_AWAY.values(), ids=TAKES_AWAY)
+def test_what_a_cell_takes_away_of_python_itself_costs_nothing_after_it(
+    root: Path, takes: str, tests: str
+) -> None:
+    """In the last exercise, so that no given cell after it tells."""
+    needs = "import json, re\nclass A: pass\ndef f3(x):\n    print(x)\n    return x + len('123')"
+    submit(root, "alice", answered(root, own={"given-3": takes}, f3=needs))
+    grade(root, tests=tests)
+    assert points(root) == 3
+    assert report(root).startswith("Cell 8 of the notebook")
+    assert "had taken away modules or functions of Python itself; they were put back" in report(
+        root
+    )
+
+
+def test_modules_beside_the_notebook_can_be_imported_afresh(root: Path) -> None:
+    afresh = (
+        "import sys, mine\ndel sys.modules['mine']\n"
+        "open('mine.py', 'w').write('three = 3  # now')\nimport mine"
+    )
+    f3 = "def f3(x):\n    return x + mine.three"
+    folder = submit(root, "alice", answered(root, own={"given-3": afresh}, f3=f3))
+    (folder / "mine.py").write_text("three = 4")
+    grade(root)
+    assert points(root) == 3 and report(root) == ""
+
+
+def test_a_function_that_takes_modules_away_costs_no_other_exercise(root: Path) -> None:
+    takes = "import sys\ndef f2(x):\n    sys.modules.clear()\n    return x + 2"
+    submit(root, "alice", answered(root, f2=takes, f3="import json\n" + RIGHT["f3"]))
+    grade(root)
+    assert points(root) == 3
 
 
 def test_an_answer_that_ends_the_process_costs_its_own_exercise(root: Path) -> None:

@@ -62,6 +62,18 @@ SLIPS = {
     "the interpreter left": ("import os; os._exit(3)", "exit status 3"),
     "a crash in native code": ("import ctypes; ctypes.string_at(0)", "crashed"),
     "the process killed": ("import os; os.kill(os.getpid(), 9)", "ended from outside"),
+    "its own limit of computing time": (
+        "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",
+        "the limit of computing time that was set in it (RLIMIT_CPU, 1 s)",
+    ),
+    "a soft limit of computing time": (
+        "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 99))\nwhile True: pass",
+        "the limit of computing time that was set in it (RLIMIT_CPU, 1 s)",
+    ),
+    "an alarm": (
+        "import time\nimport signal\nsignal.alarm(1)\ntime.sleep(5)",
+        "a timer that was set in the process that runs your cells ended it",
+    ),
     "too many processes": (
         "import subprocess, time\n"
         "for _ in range(200): subprocess.Popen(['sleep', '60'])\ntime.sleep(60)",
@@ -75,6 +87,20 @@ BOMB = (
     "threading.Thread(target=lambda: (time.sleep(0.05), os._exit(1))).start()"
 )
 """Ends the process a moment later, in whichever cell that is."""
+
+TAKES_AWAY = {
+    "all modules": "import sys\nsys.modules.clear()",
+    "some modules": "import sys\nfor name in ('json', 're', 'traceback'): sys.modules[name] = None",
+    "what classes and imports need": (
+        "import builtins\ndel builtins.__build_class__, builtins.__import__"
+    ),
+    "functions, and then fails": (
+        "exec('import builtins\\ndel builtins.print, builtins.hasattr, builtins.SystemExit; 1 / 0')"
+    ),
+    "functions replaced": (
+        "import builtins\nbuiltins.len = None\nbuiltins.isinstance = lambda *a: False"
+    ),
+}
 
 # What cells do to what is given after them.
 BREAKS = {

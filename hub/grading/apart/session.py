@@ -26,7 +26,7 @@ from hub.grading.apart.values import BadValue, Decoder, Encoder
 from hub.grading.apart.wire import Channel, Closed, Malformed, TimedOut
 from hub.grading.clock import CodeClock, Deadline, process_tree
 from hub.grading.limits import Yardstick
-from hub.grading.outputs import LEFT_OUT, PRINT_CUT, checked_outputs, first_error
+from hub.grading.outputs import checked_outputs, first_error, remarked
 from hub.grading.processes import MARKER, has_ended
 from hub.grading.roles import role
 from hub.grading.trouble import NO_ANSWER, Trouble, not_interrupted, out_of_time
@@ -46,11 +46,6 @@ START_SECONDS = 120.0
 """Time for S and T to start, of their own clock. A disk that was not asked before is slow."""
 
 NO_YARDSTICK = Yardstick()
-
-CUTS = {
-    PRINT_CUT: "printed too much: the rest was cut",
-    LEFT_OUT: "had too much output, which was left out",
-}
 
 # What the processes inherit of the environment: nothing that names the server or holds a secret.
 ENVIRONMENT = (
@@ -195,7 +190,7 @@ class Pair:
             stopped = [error("CellStopped", gone.words)]
             return Ran(index, count, stopped, seconds, trouble=gone)
         outputs = self._outputs(kind, answer)
-        problem = cut(outputs)
+        problem = remarked(outputs)
         trouble: Trouble | None = None
         if answer["slow"]:
             problem = f"was stopped after {seconds:.3g} s, its time limit"
@@ -276,12 +271,6 @@ def parsed(encoded: bytes) -> list[dict[str, Any]]:
     if not isinstance(claimed, list):
         return [error("BadOutput", "the outputs of this cell could not be read")]
     return checked_outputs(claimed)
-
-
-def cut(outputs: list[dict[str, Any]]) -> str | None:
-    """What the student's process says that it left out of a cell's outputs, as in `Ran.problem`."""
-    printed = "".join(o["text"] for o in outputs if isinstance(o.get("text"), str))
-    return next((words for note, words in CUTS.items() if note in printed), None)
 
 
 @dataclass(frozen=True)

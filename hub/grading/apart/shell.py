@@ -17,8 +17,8 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from jupyter_client.session import Session
 from traitlets.config import Config
 
-from hub.grading import commands
-from hub.grading.outputs import PRINT_CUT
+from hub.grading import commands, interpreter
+from hub.grading.outputs import PRINT_CUT, error_output
 
 STREAM_LIMIT = 1_000_000
 """Characters of printed text kept for one cell."""
@@ -155,6 +155,7 @@ class NotebookShell:
         self.shell = ZMQInteractiveShell.instance(config=config)
         self.shell.kernel = SimpleNamespace(eventloop=None)  # `exit` asks for it
         commands.load_ipython_extension(self.shell)
+        self.kept = interpreter.load_ipython_extension(self.shell)
         publishers: tuple[Any, Any] = (self.shell.displayhook, self.shell.display_pub)
         for publisher in publishers:
             publisher.session = self.recorder
@@ -172,8 +173,12 @@ class NotebookShell:
         """Run one cell as `In [number]` and return its nbformat outputs."""
         self.recorder.start()
         self.shell.execution_count = number
-        self.shell.run_cell(text, store_history=True)
+        result = self.shell.run_cell(text, store_history=True)
         self._descriptors.drain(self.recorder.write)
+        if not result.success and not any(
+            o["output_type"] == "error" for o in self.recorder.outputs
+        ):
+            self.recorder.outputs.append(error_output("CellFailed", "this cell could not be run"))
         return self.recorder.outputs
 
     def discard(self) -> None:

@@ -142,6 +142,8 @@ class Student:
     def _answer(self, head: list, blobs: list[bytearray]) -> None:
         """Carry out a request of T's, and answer it whatever the student's code and objects do."""
         kind, number, tree = head
+        if kind == "cell" or kind == "look_up":
+            self.shell.kept.put_back()  # what was taken away since the last cell ended
         try:
             accept_interrupts()
             answer = self._carried_out(kind, tree, blobs)
