@@ -4,7 +4,8 @@ By grade id; where no cell has it, by cell id; where those are gone too, by text
 Where answers define what each other's exercise asks for, their names or ids were exchanged: each
 is taken for the exercise that it answers.
 A match decides whose text goes into an answer cell and where a student's own cells stand. It never
-decides about a given cell, a test or points: those are the released ones whatever is matched.
+decides about a given cell, a test or points: those are the released ones whatever is matched. A
+cell that has the name of one, but not its text, is the student's own.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ class Match:
     how: by which rule it was found.
     found: how many cells had the slot's name or id.
     dropped: cells that say nothing of the student's: copies of given cells, tests and stubs.
+    replaced: cells that have the name or id of a given cell or test but say something else, with
+        its name: the student's own, or the answer to another exercise.
+    late: answers that were left untouched while the student defined their names after their test
+        only, with the last cell that does.
     overtaken: answers that were left untouched after the student had defined their names in an
         earlier cell, with that cell.
     exchanged: names of slots whose cells had each other's names.
@@ -42,6 +47,8 @@ class Match:
     how: dict[str, How] = field(default_factory=dict)
     found: dict[str, int] = field(default_factory=dict)
     dropped: set[int] = field(default_factory=set)
+    replaced: dict[int, str] = field(default_factory=dict)
+    late: dict[str, int] = field(default_factory=dict)
     overtaken: dict[str, int] = field(default_factory=dict)
     exchanged: list[list[str]] = field(default_factory=list)
     maybe: dict[str, list[int]] = field(default_factory=dict)
@@ -75,6 +82,8 @@ class _Matching:
         )
         self.owner_of_line = only_owners((slot.name, lines_of(slot.text)) for slot in self.slots)
         self.answers = {slot.name for slot in self.slots if slot.is_open}
+        self.locked_texts = {slot.text for slot in self.slots if not slot.is_open} - {""}
+        self.edited: set[int] = set()  # replaced, but with lines of the locked cell
 
     def match(self) -> Match:
         self._by_name_and_id()
@@ -96,10 +105,18 @@ class _Matching:
             (slot.name, [slot.cell_id] if slot.cell_id else []) for slot in self.slots
         )
         for index, cell in enumerate(self.cells):
-            if cell.grade_id in self.by_name:
-                named[cell.grade_id].append(index)
-            elif cell.cell_id in ids:
-                known[ids[cell.cell_id]].append(index)
+            name = cell.grade_id if cell.grade_id in self.by_name else None
+            by_id = ids.get(cell.cell_id or "")
+            if name and self._says_what(self.by_name[name], cell):
+                named[name].append(index)
+            elif name and not self.by_name[name].is_open:
+                self._replace(self.by_name[name], index)
+                if by_id in self.answers and cell.text.strip() not in self.locked_texts:
+                    known[by_id].append(index)
+            elif by_id and not name and self._says_what(self.by_name[by_id], cell):
+                known[by_id].append(index)
+            elif by_id and not name and not self.by_name[by_id].is_open:
+                self._replace(self.by_name[by_id], index)
         candidates: dict[str, tuple[How, list[int]]] = {
             **{name: ("id", indices) for name, indices in known.items()},
             **{name: ("name", indices) for name, indices in named.items()},
@@ -108,16 +125,38 @@ class _Matching:
             if not slot.is_open and slot.name in candidates:
                 how, indices = candidates[slot.name]
                 self._choose(slot, how, indices)
-                self.result.dropped |= set(indices) - {self.result.chosen[slot.name]}
+                left = set(indices) - {self.result.chosen[slot.name]}
+                added = {index for index in left if self._adds(slot, self.cells[index])}
+                self.result.dropped |= left - added
+                for index in added:
+                    self._replace(slot, index)
         for slot in self.slots:
             if slot.is_open and slot.name in candidates:
                 self._choose(slot, *candidates[slot.name])
         used = {index for _, indices in candidates.values() for index in indices}
+        used -= self.result.replaced.keys()
         chosen = set(self.result.chosen.values())
         for index, cell in enumerate(self.cells):
             # What another copy was preferred to is the student's own, but nothing's answer.
             if index not in used and index not in chosen:
                 self.free[index] = cell.text.strip()
+
+    def _says_what(self, slot: Slot, cell: Cell) -> bool:
+        """Whether a cell with the name or id of a slot can be that slot's by what it says."""
+        text = cell.text.strip()
+        if slot.is_open:
+            return text == slot.text or text not in self.locked_texts
+        return not text or slot.is_given(text) or self._adds(slot, cell)
+
+    @staticmethod
+    def _adds(slot: Slot, cell: Cell) -> bool:
+        """Whether a cell has the text of a given cell or test, and more."""
+        return bool(slot.text) and slot.text in cell.text and not slot.is_given(cell.text)
+
+    def _replace(self, slot: Slot, index: int) -> None:
+        self.result.replaced[index] = slot.name
+        if lines_of(slot.text) & lines_of(self.cells[index].text):
+            self.edited.add(index)
 
     def _choose(self, slot: Slot, how: How, indices: list[int]) -> None:
         """Take one of the cells that stand for a slot; of answers the last before their test."""
@@ -130,8 +169,9 @@ class _Matching:
             last = (in_time or worked or [i for i in indices if i < end] or indices)[-1]
             taken = next(index for index in indices if texts[index] == texts[last])
         else:
-            same = [index for index in indices if texts[index].strip() == slot.text]
-            taken = (same or indices)[0]
+            same = [index for index in indices if slot.is_given(texts[index])]
+            more = [index for index in indices if self._adds(slot, self.cells[index])]
+            taken = (same or more or indices)[0]
         self.result.chosen[slot.name] = taken
         self.result.how[slot.name] = how
         self.result.found[slot.name] = len(indices)
@@ -144,9 +184,11 @@ class _Matching:
         if not answer.by_hand:
             after = [slot for slot in self.slots if slot.place > answer.place and not slot.is_open]
             tests = [number for number, slot in enumerate(after) if slot.is_test]
+            replaced = {name: index for index, name in self.result.replaced.items()}
             for slot in after[tests[0] :] if tests else []:
-                if slot.name in self.result.chosen:
-                    return self.result.chosen[slot.name]
+                for found in (self.result.chosen, replaced):
+                    if slot.name in found:
+                        return found[slot.name]
         return float("inf")
 
     # By text.
@@ -199,7 +241,7 @@ class _Matching:
     def _answers_by_place(self) -> None:
         for (start, end), slots in self._gaps().items():
             inside = [index for index in self.free if start < index < end]
-            worked = [index for index in inside if self.free[index] not in {*self.given_texts, ""}]
+            worked = [index for index in inside if self._is_own(index)]
             for kind in ("code", "markdown", "raw"):
                 of_kind = [slot for slot in slots if slot.kind == kind]
                 cells = [index for index in worked if self.cells[index].kind == kind]
@@ -212,6 +254,11 @@ class _Matching:
             for slot in slots:
                 if slot.by_hand and slot.name not in self.result.chosen:
                     self.result.maybe[slot.name] = [i for i in worked if i in self.free]
+
+    def _is_own(self, index: int) -> bool:
+        """Whether a cell that no rule has used may be an answer by where it stands."""
+        text = self.free.get(index, "")
+        return text not in {*self.given_texts, ""} and index not in self.edited
 
     def _could_be(self, slot: Slot, index: int) -> bool:
         """A cell that defines none of what a stub defines is something else of the student's."""
@@ -293,16 +340,22 @@ class _Matching:
                 self.result.dropped.add(index)
 
     def _find_overtaken(self) -> None:
-        """Find stubs that would overwrite what the student has defined above them."""
+        """Find stubs that would overwrite what the student has defined above them.
+
+        And those that the student has answered after their test, where it would come too late.
+        """
         slot_of = self.result.slot_of()
         defined: dict[str, list[int]] = defaultdict(list)
         for index, cell in enumerate(self.cells):
             slot = slot_of.get(index)
             text = cell.text if slot is None else self._text(slot, index)
-            own = slot is None or (slot.is_open and not slot.untouched(text))
+            if slot is not None and not slot.is_open:
+                text = text.replace(slot.text, "\n", 1) if self._adds(slot, cell) else ""
+            own = slot is None or not slot.untouched(text)
             is_code = (cell if slot is None else slot).kind == "code"
             if is_code and own and text.strip() not in self.given_texts:
-                for name in bound_names(text):
+                given = self.by_name.get(self.result.replaced.get(index, ""))
+                for name in bound_names(text) - (bound_names(given.text) if given else set()):
                     defined[name].append(index)
         for slot in self._chosen_answers():
             name, index = slot.name, self.result.chosen[slot.name]
@@ -311,12 +364,17 @@ class _Matching:
             alone = all(self.owner_of_name.get(bound) == name for bound in names)
             if slot.by_hand or not names or not alone:
                 continue
-            if self._text(slot, index).strip() != slot.text:
+            if not slot.untouched(self._text(slot, index)):
                 continue
             end = self._test_of(slot)
             places = [[i for i in defined.get(bound, []) if i < end] for bound in names]
+            after = [{i for i in defined.get(bound, []) if i > end} for bound in names]
+            late = set.intersection(*after)
             if all(found and found[-1] < index for found in places):
-                self.result.overtaken[name] = max(found[-1] for found in places)
+                if slot.is_given(self._text(slot, index)):
+                    self.result.overtaken[name] = max(found[-1] for found in places)
+            elif not all(places) and late:
+                self.result.late[name] = max(late)
 
     def _find_untouched_by_hand(self) -> None:
         """A question graded by hand, left as it was, beside a text of the student's own."""
@@ -328,7 +386,7 @@ class _Matching:
             around = [*_until(range(index - 1, -1, -1), fixed)][::-1]
             around = [i for i in around if (self.cells[i].kind == "code") == (slot.kind == "code")]
             around += _until(range(index + 1, len(self.cells)), fixed)
-            maybe = [i for i in around if self.free.get(i, "") not in {*self.given_texts, ""}]
+            maybe = [i for i in around if self._is_own(i)]
             if maybe:
                 self.result.maybe[slot.name] = maybe
 

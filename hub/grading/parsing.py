@@ -58,6 +58,9 @@ def parse(submitted: bytes) -> Parsed:
     """The cells of a submitted file. Raises Unreadable, and nothing else but MemoryError."""
     told: list[tuple[str, str]] = []
     document = _document(_decoded(submitted, told), told)
+    content = document.get("content")
+    if document.get("type") == "notebook" and isinstance(content, dict):
+        document = content  # saved from Jupyter's contents API, which wraps the notebook
     cells = list(_read_cells(document, told))
     told += _version_problems(document)
     return Parsed(cells, told)
@@ -272,6 +275,7 @@ def _read_cell(raw: dict[str, Any], number: int, room: _Room, told: list[tuple[s
             )
         )
     text = plain(room.text(text[:MAX_CELL_CHARACTERS]))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")  # an editor's choice, not the student's
     marked = next((line for line in text.splitlines() if _mark(line) in ("<", ">")), None)
     if marked is not None and kind == "code":
         told.append(

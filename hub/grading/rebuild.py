@@ -61,6 +61,7 @@ def _tell_matching(cells: Sequence[Cell], found: Match, told: Sentences) -> None
                 f"There were {count} cells named `{name}`; "
                 + (which if slot.is_open else f"the copies of the {slot.what} were left out."),
             )
+    _tell_replaced(found, told)
     strange = (cell.grade_id for cell in cells if cell.grade_id and cell.grade_id not in slots)
     for name in dict.fromkeys(strange):
         told.tell(
@@ -79,6 +80,20 @@ def _tell_matching(cells: Sequence[Cell], found: Match, told: Sentences) -> None
         told.tell("order", "Cells had changed places; the given order was put back.")
 
 
+def _tell_replaced(found: Match, told: Sentences) -> None:
+    """Say what counts of cells that have a given cell's or a test's name, but not its text."""
+    slots = {slot.name: slot for slot in found.slots}
+    slot_of = found.slot_of()
+    for index, name in found.replaced.items():
+        answer = slot_of.get(index)
+        what = f"the answer `{answer.name}`" if answer else "a cell of your own"
+        told.tell(
+            "replaced",
+            f"A cell with the name of the {slots[name].what} `{name}` does not have its released "
+            f"text; it counts as {what}. The released one was put back.",
+        )
+
+
 def _tell_how(found: Match, told: Sentences) -> None:
     """Say of the cells that had lost their names by what else they were known."""
     for how, words in (
@@ -86,7 +101,11 @@ def _tell_how(found: Match, told: Sentences) -> None:
         ("text", "by their text"),
         ("place", "by the place where they stood"),
     ):
-        names = [name for name, rule in found.how.items() if rule == how]
+        names = [
+            name
+            for name, rule in found.how.items()
+            if rule == how and found.chosen[name] not in found.replaced
+        ]
         if names:
             told.tell(
                 "how",
@@ -120,12 +139,15 @@ def _assembled(
             cell.outputs, cell.execution_count = [], None
         index = found.chosen.get(slot.name)
         if index is None:
-            _put_back(cell, slot, defined, told)
+            _put_back(cell, slot, defined, found, told)
             cell.source = _merged_below(slot, found, cells) or cell.source
         else:
             _fill(cell, slot, cells[index], told)
         if slot.name in found.overtaken:
             _give_way(cell, slot, cells[found.overtaken[slot.name]], told)
+        if slot.name in found.late:
+            late = found.late[slot.name]
+            _bring_forward(cell, slot, cells[late], slot_of.get(late), told)
         if slot.name in found.maybe:
             state = _state(cell, is_there=index is not None)
             maybe = [cells[i] for i in found.maybe[slot.name]]
@@ -139,14 +161,17 @@ def _assembled(
     return notebook
 
 
-def _put_back(cell: NotebookNode, slot: Slot, defined: frozenset[str], told: Sentences) -> None:
+def _put_back(
+    cell: NotebookNode, slot: Slot, defined: frozenset[str], found: Match, told: Sentences
+) -> None:
     """A cell that the submission lacks: empty where it is the student's to write.
 
     Its stub would overwrite what the student may have defined in another cell.
     """
     sentence = f"The {slot.what} `{slot.name}` was missing; "
     if not slot.is_open:
-        told.tell("missing", sentence + "it was put back.")
+        if slot.name not in found.replaced.values():
+            told.tell("missing", sentence + "it was put back.")
         return
     cell.source = ""
     sentence += "an empty one was put in its place."
@@ -192,7 +217,7 @@ def _fill(cell: NotebookNode, slot: Slot, taken: Cell, told: Sentences) -> None:
         cell.source = text
         if cell.cell_type == "markdown" and taken.attachments:
             cell.attachments = taken.attachments
-    elif taken.text.strip() != slot.text:
+    elif not slot.is_given(taken.text):
         told.tell(
             "changed",  # by its owner, or by a release since
             f"The {slot.what} `{slot.name}` was not as it is released now; it was replaced.",
@@ -206,6 +231,18 @@ def _give_way(cell: NotebookNode, slot: Slot, other: Cell, told: Sentences) -> N
         "overtaken",
         f"The answer cell `{slot.name}` was left as it was given, but an earlier cell of yours "
         f"({_first_line(other)}) defines the same: that one counts.",
+    )
+
+
+def _bring_forward(
+    cell: NotebookNode, slot: Slot, other: Cell, of: Slot | None, told: Sentences
+) -> None:
+    """What the student has defined after the test only counts for it too."""
+    cell.source = _code(other, of)
+    told.tell(
+        "late",
+        f"The answer cell `{slot.name}` was not worked on, but a cell of yours after its test "
+        f"({_first_line(other)}) defines the same: that one was copied into it.",
     )
 
 
@@ -243,13 +280,13 @@ def _around(slot: Slot, taken: Cell | None) -> tuple[list[NotebookNode], list[No
 
     So an answer counts whose cell was merged with its test.
     """
-    if taken is None or slot.is_open or slot.kind != "code" or not slot.text:
+    if taken is None or slot.is_open or not slot.text:
         return [], []
     above, text, below = taken.text.partition(slot.text)
     if not text:
         return [], []
     made = [
-        [new_code_cell(part.strip(), id=f"{where}-{slot.place}")] if part.strip() else []
+        [_new_cell(Cell(slot.kind, part.strip()), f"{where}-{slot.place}")] if part.strip() else []
         for where, part in (("above", above), ("below", below))
     ]
     return made[0], made[1]

@@ -6,12 +6,20 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 from nbformat import NotebookNode
 
 from hub.grading.roles import marks
 
-_BINDS = re.compile(r"(?:async\s+def|def|class)\s+(\w+)|(\w+)\s*(?::[^=\n]*)?=(?!=)")
+_DEFINES = re.compile(r"(?:async\s+def|def|class)\s+(\w+)")
+_TARGET = r"[*(\[\s]*+\w++[)\]\s]*+"
+_ASSIGNS = re.compile(rf"({_TARGET}(?:,{_TARGET})*+,?\s*+)(?::[^=]*)?=(?!=)")
+_BLOCK = re.compile(
+    r"(?:(?:async\s+)?(?:if|elif|else|try|except|finally|for|while|with)\b[^:]*):(.*)"
+)
+_CONTINUED = re.compile(r"\\\n")
+_STRING_OR_COMMENT = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#.*")
 _IMPORTS = re.compile(r"(?:from\s+\S+\s+)?import\s+(.+)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`]*)")
 _PYTHON = re.compile(r"\W*(?:i?python|py)[\d.]*\b", re.IGNORECASE)  # what a fence says of its code
@@ -48,8 +56,16 @@ class Slot:
             return "answer cell"
         return "test cell" if self.is_test else "given cell"
 
+    def is_given(self, text: str) -> bool:
+        """Whether a text is the released one but for white space.
+
+        Of an answer that tests decide about, also but for whole lines of comments.
+        """
+        comments = not self.is_open or self.by_hand or self.kind != "code"
+        return bool(self.text) and _bare(text, comments) == _bare(self.text, comments)
+
     def untouched(self, text: str) -> bool:
-        return text.strip() in ("", self.text)
+        return not text.strip() or self.is_given(text)
 
     def text_of(self, kind: str, text: str) -> str:
         """What a cell of a kind says as this slot's: code also where it had become a text cell."""
@@ -78,35 +94,78 @@ def slots_of(released: NotebookNode) -> list[Slot]:
     return slots
 
 
+def _bare(text: str, comments: bool) -> list[str]:
+    """The lines of a text without the white space around them, and without those left empty."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and (comments or not line.startswith("#"))]
+
+
 def bound_names(code: str) -> frozenset[str]:
-    """The names that the lines of a cell bind at the left margin.
+    """The names that a cell binds at the left margin or in blocks, such as `if`, that stand there.
 
     By line, so that it works for code that is no Python yet, and takes time in its length only.
     """
     names: set[str] = set()
-    for line in code.splitlines():
-        if match := _BINDS.match(line[:1000]):
-            names.add(match[1] or match[2])
-        elif match := _IMPORTS.match(line[:1000]):
-            parts = (part.split() for part in match[1].strip("() \t").split(","))
-            names |= {words[-1].partition(".")[0] for words in parts if words}
+    in_block, body = False, float("inf")  # body: the indentation of the definition it belongs to
+    for line in _CONTINUED.sub(" ", code).splitlines():
+        statement = line[:1000].strip()
+        indentation = len(line) - len(line.lstrip())
+        if not statement or indentation > body or (indentation and not in_block):
+            continue
+        body = indentation if _DEFINES.match(statement) else float("inf")
+        block = _BLOCK.match(statement)
+        if not indentation:
+            in_block = bool(block)
+        for part in _STRING_OR_COMMENT.sub("''", block[1] if block else statement).split(";"):
+            names |= _bound_by(part.strip())
     return frozenset(names)
+
+
+def _bound_by(statement: str) -> set[str]:
+    if match := _DEFINES.match(statement):
+        return {match[1]}
+    if match := _IMPORTS.match(statement):
+        parts = (part.split() for part in match[1].strip("() \t").split(","))
+        return {words[-1].partition(".")[0] for words in parts if words}
+    names: set[str] = set()
+    place = 0
+    while match := _ASSIGNS.match(statement, place):  # once for each of a = b = ...
+        names |= set(re.findall(r"\w+", match[1]))
+        place = match.end()
+    return names
 
 
 def unfenced(text: str) -> str:
     """The code in a text cell that was code before.
 
-    That is what stands between fences, with the words around it as comments, or all of the text
-    where there are none. Where a fence says Python, only such do.
+    That is what stands between fences, with the words around it as comments. Where a fence says
+    Python, of those that say nothing only such count as bind a name: others show what it prints.
+    Where there are no fences, it is what is indented by four where only that binds names, and else
+    all of the text.
     """
     lines = list(_fenced(text))
     wanted = max((inside for _, inside in lines), default=0)
     if not wanted:
-        return text
-    return "\n".join(
-        line if inside == wanted else f"# {line}" if line.strip() and inside >= 0 else ""
-        for line, inside in lines
-    ).strip("\n")
+        return _unindented(text)
+    kept = []
+    for inside, block in groupby(lines, lambda line: line[1]):
+        found = [line for line, _ in block]
+        is_code = inside == wanted or (inside == 1 and bound_names("\n".join(found)))
+        kept += [
+            line if is_code else f"# {line}" if line.strip() and inside >= 0 else ""
+            for line in found
+        ]
+    return "\n".join(kept).strip("\n")
+
+
+def _unindented(text: str) -> str:
+    """The indented blocks of a text, with the words around them as comments."""
+    lines = [line.expandtabs(4) for line in text.splitlines()]
+    code = "\n".join(
+        line[4:] if line.startswith("    ") else f"# {line}" if line.strip() else ""
+        for line in lines
+    )
+    return code.strip("\n") if bound_names(code) and not bound_names(text) else text
 
 
 def _fenced(text: str) -> Iterator[tuple[str, int]]:

@@ -95,8 +95,12 @@ def test_an_edited_test_cell_is_put_back_and_told(released: NotebookNode) -> Non
     submitted = answered(released)
     submitted.cells[3].source = "pass"
     rebuilt, problems = rebuild(as_bytes(submitted), released)
-    assert rebuilt.cells[3].source == TEST
-    assert problems == ["The test cell `f_test` was not as it is released now; it was replaced."]
+    assert sources(rebuilt)[2:5] == [ANSWER, "pass", TEST]
+    assert rebuilt.cells[3].metadata == {}
+    assert problems == [
+        "A cell with the name of the test cell `f_test` does not have its released text; it counts "
+        "as a cell of your own. The released one was put back."
+    ]
 
 
 def test_missing_cells_are_put_back_and_told(released: NotebookNode) -> None:
