@@ -174,8 +174,8 @@ def _dropped_if(path: str, *wanted: Any) -> Check:
     """Accepts `wanted`, or what is empty where nothing is said, and leaves it out."""
 
     def check(value: Any) -> None:
-        empty = (value is None or value is False or value in ("", [], {})) and value is not True
-        if not (any(_same(value, each) for each in wanted) or (not wanted and empty)):
+        empty = value is None or value is False or value in ("", [], {})
+        if not (any(_same(value, each) for each in wanted) if wanted else empty):
             raise _refuse(path, value, "nothing")
 
     return check

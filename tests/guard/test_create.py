@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 
 import pytest
 from hypothesis import assume, given, settings
@@ -253,3 +254,271 @@ def test_bytes_that_are_not_text_are_refused():
 def test_any_bytes_are_an_object_or_refused(content):
     with contextlib.suppress(Refused):
         assert isinstance(parse(content), dict)
+
+
+MIB = 2**20
+LIMITS = [
+    ("Memory", 64 * MIB, POLICY.max_memory),
+    ("MemorySwap", 64 * MIB, POLICY.max_memory),
+    ("MemoryReservation", 64 * MIB, POLICY.max_memory),
+    ("NanoCpus", 1, 2_000_000_000),
+    ("CpuQuota", 1000, 200_000),
+    ("CpuShares", 2, 512),
+    ("PidsLimit", 16, 4096),
+    ("ShmSize", 1, POLICY.max_memory),
+    ("OomScoreAdj", 0, 1000),
+]
+
+
+@pytest.mark.parametrize(("key", "least", "most"), LIMITS)
+def test_a_limit_may_have_its_ends_and_nothing_beyond(key, least, most):
+    body = created("alice")
+    if key == "NanoCpus":
+        del body["HostConfig"]["CpuQuota"], body["HostConfig"]["CpuPeriod"]
+    for value in (least, most):
+        body["HostConfig"][key] = value
+        assert checked(body)["HostConfig"][key] == value
+    for value in (least - 1, most + 1, float(most), str(most), None):
+        body["HostConfig"][key] = value
+        refused(body, rf"HostConfig\.{key}: found .*, accepted: {least} to {most}$")
+
+
+def test_limits_that_policies_set_are_kept_to():
+    policy = Policy(project="lab", tag="1", max_cpus=1.5, max_memory=512 * MIB, max_pids=512)
+    body = created("alice")
+    assert checked(body, policy=policy)
+    body["HostConfig"]["CpuQuota"] = 150_000
+    assert checked(body, policy=policy)
+    body["HostConfig"]["CpuQuota"] = 150_001
+    refused(body, "CpuQuota", policy=policy)
+
+
+# Key, values that are kept as they are, values that are accepted and left out, values refused.
+VALUES = [
+    ("", "WorkingDir", ["", "/home/student", "/srv/course"], [None], ["/", "/home", 1]),
+    ("", "Hostname", ["", "a-1", "a" * 63], [None], ["a" * 64, "A", "a.b", 1, ["a"]]),
+    ("", "AttachStdin", [], [False], [True, None, 0]),
+    ("", "AttachStdout", [], [True, False], [None, 1]),
+    ("", "AttachStderr", [], [True, False], [None, 1]),
+    ("", "Tty", [], [None, False, "", [], {}], [True, 1, 0, "x", ["x"], {"a": None}]),
+    ("HostConfig", "Privileged", [], [None, False, "", [], {}], [True, 1, 0, "x"]),
+    ("HostConfig", "ReadonlyRootfs", [True], [], [False, None, 1]),
+    ("HostConfig", "CapDrop", [["ALL"]], [], [["all"], [], None, "ALL", ["ALL", "ALL"]]),
+    (
+        "HostConfig",
+        "SecurityOpt",
+        [["no-new-privileges"], ["no-new-privileges:true"]],
+        [],
+        [[], None, ["no-new-privileges:false"], ["no-new-privileges", "seccomp=unconfined"]],
+    ),
+    ("HostConfig", "CpuPeriod", [100_000], [], [99_999, 100_001, None]),
+    ("HostConfig", "AutoRemove", [False], [], [True, 0]),
+    ("HostConfig", "Init", [True], [], [False, 1]),
+    ("HostConfig", "CgroupnsMode", ["private"], [], ["host", ""]),
+    ("HostConfig", "IpcMode", ["private", "none"], [], ["host", "shareable", "container:x", ""]),
+    ("HostConfig", "NetworkMode", ["lab_students"], [], ["host", "bridge", "", None]),
+    (
+        "HostConfig",
+        "RestartPolicy",
+        [],
+        [None, {}, {"Name": ""}, {"Name": "no"}, {"Name": "no", "MaximumRetryCount": 0}],
+        [{"Name": "always"}, {"Name": "no", "MaximumRetryCount": 1}, "no", []],
+    ),
+    ("HostConfig", "Dns", [["127.0.0.1"]], [None, []], [["127.0.0.2"], ["8.8.8.8"], "", False]),
+    (
+        "HostConfig",
+        "Tmpfs",
+        [
+            {},
+            {"/tmp": "size=1m", "/var/tmp": "rw,size=1", "/run": "size=1g,mode=1777"},
+            {"/tmp": "size=1k,noexec,exec,nosuid,nodev,mode=700,uid=1,gid=1"},
+        ],
+        [],
+        [{"/tmp": ""}, {"/tmp": "rw"}, {"/tmp": "size=1m,suid"}, {"/": "size=1m"}, {"/tmp": None}],
+    ),
+    (
+        "HostConfig",
+        "LogConfig",
+        [
+            {"Type": "json-file", "Config": {"max-size": "10m"}},
+            {"Type": "json-file", "Config": {"max-size": "999k", "max-file": "9"}},
+        ],
+        [],
+        [
+            {"Type": "syslog", "Config": {"max-size": "10m"}},
+            {"Type": "json-file", "Config": {"max-file": "2"}},
+            {"Type": "json-file", "Config": {"max-size": "10m", "tag": "x"}},
+            {"Type": "json-file", "Config": {"max-size": "10g"}},
+            {"Type": "json-file", "Config": {"max-size": 10}},
+            {"Type": "json-file", "Config": {"max-size": "10m"}, "x": 1},
+            {"Type": "json-file", "Config": []},
+            {"Type": "json-file"},
+            {"Config": {"max-size": "10m"}},
+            {},
+            [],
+        ],
+    ),
+    (
+        "",
+        "ExposedPorts",
+        [{}, {"1/tcp": {}, "65535/tcp": {}}],
+        [],
+        [{"8888/udp": {}}, {"0/tcp": {}}, {"888888/tcp": {}}, {"8888/tcp": {"x": 1}}, [], {"": {}}],
+    ),
+    ("", "Volumes", [{}, {"/home/student": {}}], [], [{"/home/student": {"a": 1}}, {"/x": {}}, []]),
+    ("HostConfig", "DeviceRequests", [], [None, []], [{}, [{}], ["gpu"], [{}, {}], ""]),
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "kept", "left_out", "others"), VALUES, ids=[row[1] for row in VALUES]
+)
+def test_which_values_pass(place, key, kept, left_out, others):
+    path = f"{place}.{key}" if place else key
+    for value, passes in [(v, True) for v in kept + left_out] + [(v, False) for v in others]:
+        body = created("alice")
+        (body[place] if place else body)[key] = value
+        if passes:
+            clean = checked(body)
+            found = (clean[place] if place else clean).get(key)
+            assert found == (value if value in kept else None)
+        else:
+            refused(body, rf"^{re.escape(path)}\b")
+
+
+def test_what_is_given_as_null_is_an_empty_object():
+    body = created("alice")
+    body["ExposedPorts"], body["Volumes"] = {"8888/tcp": None}, {"/home/student": None}
+    assert checked(body)["ExposedPorts"] == {"8888/tcp": {}}
+    assert checked(body)["Volumes"] == {"/home/student": {}}
+    body["ExposedPorts"] = body["Volumes"] = body["HostConfig"]["Tmpfs"] = None
+    clean = checked(body)
+    assert clean["ExposedPorts"] == clean["Volumes"] == clean["HostConfig"]["Tmpfs"] == {}
+
+
+@pytest.mark.parametrize("host", [None, [], "", "absent"])
+def test_a_container_without_host_config_is_none(host):
+    body = created("alice") | {"HostConfig": host}
+    if host == "absent":
+        del body["HostConfig"]
+    refused(body, "HostConfig is missing")
+
+
+def test_a_student_has_a_students_number_as_user_and_group():
+    body = created("alice")
+    for number in (20_000, 29_999):
+        body["User"] = f"{number}:{number}"
+        assert checked(body)["User"] == f"{number}:{number}"
+    for user in ("19999:19999", "30000:30000", "912:912", "20001:0", "20001", "", None, 20_001):
+        body["User"] = user
+        refused(body, "^User: found .*, accepted: 20000:20000 to 29999:29999$")
+
+
+def test_the_grader_has_its_number():
+    body = created("grader-mech", "grader")
+    assert checked(body, "grader-mech", "grader")["User"] == "912:912"
+    body["User"] = "20001:20001"
+    refused(body, "accepted: 912:912$", "grader-mech", "grader")
+
+
+def test_the_environment_has_at_most_256_variables_of_16_kib():
+    body = created("alice")
+    body["Env"] = [f"A{number}={number}" for number in range(256)]
+    assert checked(body)["Env"] == body["Env"]
+    body["Env"].append("B=1")
+    refused(body, "Env: a list of at most 256 texts")
+    body["Env"] = ["A=" + "x" * (16 * 1024 - 2)]
+    assert checked(body)["Env"] == body["Env"]
+    body["Env"] = ["A=" + "x" * (16 * 1024 - 1)]
+    refused(body, "Env: texts of at most 16384 characters")
+    for wrong in (None, {}, "A=1", [1], [None]):
+        body["Env"] = wrong
+        refused(body, "^Env: ")
+
+
+def test_a_variable_has_a_name_and_a_value():
+    body = created("alice")
+    body["Env"] = ["A=", "_b1=x=y", "NVIDIA_VISIBLE_DEVICES=void"]
+    assert checked(body)["Env"] == body["Env"]
+    for wrong in ("A", "1A=x", "=x", "A-B=x", "é=x", "A =x", "NVIDIA_VISIBLE_DEVICES=all"):
+        body["Env"] = [wrong]
+        refused(body, "^Env: ")
+
+
+def test_a_command_is_the_images_program_with_arguments():
+    body = created("alice")
+    body["Cmd"] = ["jupyterhub-singleuser", *["--x"] * 255]
+    assert checked(body)["Cmd"] == body["Cmd"]
+    body["Cmd"].append("--x")
+    refused(body, "Cmd: a list of at most 256 texts")
+    for wrong in ([], ["sh"], "jupyterhub-singleuser", None, [["jupyterhub-singleuser"]]):
+        body["Cmd"] = wrong
+        refused(body, "^Cmd: ")
+    grader = created("grader-mech", "grader")
+    grader["Cmd"] = ["python", "-m", "hub.containers", "formgrader"]
+    assert checked(grader, "grader-mech", "grader")["Cmd"] == grader["Cmd"]
+
+
+def test_labels_name_project_user_and_gpu_and_nothing_else():
+    long = "x" * 255
+    assert checked(created(long), long)["Labels"]["logitlab.user"] == long
+    for user in ("", "x" * 256, None, 1, ["alice"]):
+        body = created("alice")
+        body["Labels"]["logitlab.user"] = user
+        refused(body, "Labels.logitlab.user: found")
+    for labels in (None, [], {}, {"logitlab.user": "alice"}):
+        refused(created("alice") | {"Labels": labels}, "^Labels: found")
+    body = created("alice")
+    body["Labels"]["logitlab.project"] = "other"
+    refused(body, "Labels.logitlab.project: found 'other', accepted: 'lab'")
+
+
+def test_one_whole_device_of_the_list_is_asked_for_or_none():
+    for change in ({"Count": 1}, {"Count": -1}, {"Options": {"a": "b"}}, {"x": 1}):
+        body = with_gpu(created("alice"))
+        body["HostConfig"]["DeviceRequests"][0] |= change
+        refused(body, r"^HostConfig\.DeviceRequests\.")
+    body = with_gpu(created("alice"))
+    body["HostConfig"]["DeviceRequests"] *= 2
+    refused(body, r"^HostConfig\.DeviceRequests: found .*accepted: one request for one GPU")
+    body = with_gpu(created("alice"))
+    del body["HostConfig"]["DeviceRequests"][0]["Driver"]
+    refused(body, r"^HostConfig\.DeviceRequests: found .'Capabilities', 'DeviceIDs'.")
+    for gpu in (GPU, OTHER_GPU):
+        assert checked(with_gpu(created("alice"), gpu))["Labels"]["logitlab.gpu"] == gpu
+
+
+def test_the_grader_may_have_all_of_its_volumes_at_once():
+    body = created("grader-mech", "grader")
+    every = [mount.bind for mount in POLICY.mounts("grader-mech", body["Image"])]
+    body["HostConfig"]["Binds"] = every
+    assert checked(body, "grader-mech", "grader")["HostConfig"]["Binds"] == every
+    body["HostConfig"]["Binds"] = [*every, every[0]]
+    refused(body, "Binds: a list of at most 7 texts", "grader-mech", "grader")
+
+
+def test_cores_are_limited_and_not_twice():
+    body = created("alice")
+    body["HostConfig"]["NanoCpus"] = 1_000_000_000
+    refused(body, "either NanoCpus or CpuPeriod and CpuQuota must be given")
+    for key in ("NanoCpus", "CpuQuota", "CpuPeriod"):
+        del body["HostConfig"][key]
+    refused(body, "either NanoCpus or CpuPeriod and CpuQuota must be given")
+
+
+def test_a_reason_is_short_whatever_was_sent():
+    body = created("alice") | {"k" * 61: None}
+    refused(body, f"^'{'k' * 60}' is not accepted$")
+    body = created("alice")
+    body["Env"] = ["-" * 61]
+    refused(body, f"^Env: '{'-' * 60}' is not a variable with a value$")
+
+
+@pytest.mark.parametrize("user", ["grader", "grader-", "grader-Mech", "grader-" + "a" * 42, "bob"])
+def test_a_graders_image_is_for_names_of_graders(user):
+    refused(created(user, "grader"), "not a course's grader", user, "grader")
+
+
+def test_a_graders_name_may_have_48_characters():
+    user = "grader-" + "a" * 41
+    assert checked(created(user, "grader"), user, "grader")
