@@ -9,12 +9,12 @@ PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 # What starts notebooks, servers, browsers and containers, or takes long without.
 NOT_FAST = kernel or hub or browser or docker or slow or long
 CONTAINER_ARGS ?= tests/docker tests/executor/test_assignments.py tests/attacks/test_gateway.py \
-                  tests/attacks/test_visits.py
+                  tests/attacks/test_server_access.py
 
-INSTALL = TORCH_BACKEND="$(TORCH_BACKEND)" "$(PYTHON)" -m hub.install --venv "$(VENV)"
+INSTALL = TORCH_BACKEND="$(TORCH_BACKEND)" "$(PYTHON)" -m hub.host.install --venv "$(VENV)"
 RUN = "$(VENV)/bin/python" -m
 
-DEPLOY = "$(PYTHON)" -m hub.deploy
+DEPLOY = "$(PYTHON)" -m hub.host.deploy
 
 .PHONY: help serve images add-model check-models doctor up down status logs links roster backup \
         restore test test-fast test-containers release models prove bench bench-containers lint \
@@ -111,15 +111,15 @@ format: ## rewrite the code as the formatter and the linter's fixes would have i
 
 lock: ## write the lock files for requirements/*.in, keeping the versions they have
 	@$(INSTALL) dev
-	$(RUN) hub.install.locks write
+	$(RUN) hub.host.install.locks write
 
 upgrade-lock: ## write the lock files with the newest versions that fit
 	@$(INSTALL) dev
-	$(RUN) hub.install.locks write --upgrade
+	$(RUN) hub.host.install.locks write --upgrade
 
 check-locks: ## are the lock files clean, fresh, and good for every Python we support?
 	@$(INSTALL) dev
-	$(RUN) hub.install.locks check
+	$(RUN) hub.host.install.locks check
 
 clean: ## remove the environment and caches; courses and their data lie elsewhere
 	rm -rf "$(VENV)" build dist artifacts *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from hub.course_folder import CourseFolder, default_root, open_course
-from hub.errors import UserError
-from hub.signals import end_in_order
-from hub.text import printable
+from hub.core.course_folder import CourseFolder, default_root, open_course
+from hub.facts.errors import UserError
+from hub.facts.signals import end_in_order
+from hub.facts.text import printable
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -103,7 +103,7 @@ def course() -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def new(folder: Path) -> None:
     """Make FOLDER a course folder. Repeating it changes nothing."""
-    from hub.course_folder import new_course
+    from hub.core.course_folder import new_course
 
     say(new_course(folder))
 
@@ -117,7 +117,7 @@ def add(assignments: tuple[str, ...], course: Path | None) -> None:
     What an instructor has changed is kept. Without ASSIGNMENTS: say which there are.
     """
     from hub.authoring import catalogue
-    from hub.contents import add_assignments
+    from hub.authoring.contents import add_assignments
 
     if not assignments:
         say(catalogue.available())
@@ -148,7 +148,7 @@ def models() -> None:
 )
 def add_model(name: str, source: Path | None, target: Path | None) -> None:
     """Put model NAME, such as gpt2, where notebooks find it; check it first."""
-    from hub.models import add
+    from hub.host.models import add
 
     say(add(name, source, target))
 
@@ -156,7 +156,7 @@ def add_model(name: str, source: Path | None, target: Path | None) -> None:
 @models.command("list")
 def list_models() -> None:
     """Say which models notebooks can load, and where they lie."""
-    from hub.models import listing
+    from hub.host.models import listing
 
     say(listing())
 
@@ -165,7 +165,7 @@ def list_models() -> None:
 @click.argument("names", nargs=-1)
 def check_models(names: tuple[str, ...]) -> None:
     """Check models NAMES (default: all) against their config and checksums."""
-    from hub.models import check
+    from hub.host.models import check
 
     say(check(list(names)))
 
@@ -179,10 +179,10 @@ def check(folder: CourseFolder) -> None:
     """
     from nbgrader.coursedir import CourseDirectory
 
-    from hub.configure.jupyterlab import grader_config
-    from hub.course_id import changed_id
+    from hub.exchange.course_id import changed_id
     from hub.facts.names import assignment_name_fault
-    from hub.grading.released import not_released
+    from hub.grading.pipeline.released import not_released
+    from hub.jupyterhub.configuration.jupyterlab import grader_config
 
     course = folder.settings.course.id
     click.echo(f"{folder.settings_file}: course {course}: in order")
@@ -257,7 +257,7 @@ def _rules_broken(source: Path) -> Iterable[str]:
     """What would keep submissions from being graded, where tests run apart."""
     import nbformat
 
-    from hub.grading.reference import WAY_OUT, broken_rules
+    from hub.grading.pipeline.reference import WAY_OUT, broken_rules
 
     for path in sorted(source.glob("*.ipynb")):
         if broken := broken_rules(nbformat.read(path, as_version=4)):
@@ -316,7 +316,7 @@ def publish(assignments: tuple[str, ...], folder: CourseFolder) -> None:
 
 
 def _hand_out(assignments: tuple[str, ...], folder: CourseFolder) -> None:
-    from hub.hand_out import hand_out
+    from hub.exchange.hand_out import hand_out
 
     say(hand_out(folder, list(assignments)))
 
@@ -336,7 +336,7 @@ def preview(assignment: str, folder: CourseFolder) -> None:
 @in_course
 def export(target: Path, folder: CourseFolder) -> None:
     """Write the course's grades to TARGET as CSV: one row a student and assignment, in UTC."""
-    from hub.grading.export import export_csv
+    from hub.grading.pipeline.export import export_csv
 
     late = folder.settings.late
     export_csv(
@@ -360,9 +360,9 @@ def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
     Shows what would change and asks. Who is not in TABLE any more cannot log in, and keeps home,
     submissions and grades. Repeatable.
     """
-    from hub.accounts.login import in_containers
-    from hub.roster.changes import described
-    from hub.roster.take_in import propose, take_in
+    from hub.people.accounts.login import in_containers
+    from hub.people.roster.changes import described
+    from hub.people.roster.importing import propose, take_in
 
     proposal = propose(folder, table)
     say(f"{table}: {remark}" for remark in proposal.remarks)
@@ -379,7 +379,7 @@ def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
 @in_course
 def list_(folder: CourseFolder) -> None:
     """Print the roster as CSV."""
-    from hub.roster.file import csv_lines
+    from hub.core.roster.file import csv_lines
 
     say(csv_lines(folder.roster))
 
@@ -399,7 +399,7 @@ def links(names: tuple[str, ...], missing: bool, target: Path | None, folder: Co
 
     Prints CSV: name, link, expires_utc.
     """
-    from hub.accounts.issue import csv_lines, new_links, who_has_none, write_links
+    from hub.people.accounts.issue import csv_lines, new_links, who_has_none, write_links
 
     if not names and not missing:
         raise Refused("For whom? Say --missing, or --new NAME.")
@@ -437,8 +437,8 @@ def autograde(
     The formgrader's Autograde button does the same for one student. A submission that cannot
     be graded is named at the end; the others are graded, and manual grades stay.
     """
-    from hub.configure.jupyterlab import grader_config
-    from hub.grading.batch import autograde
+    from hub.grading.pipeline.batch import autograde
+    from hub.jupyterhub.configuration.jupyterlab import grader_config
 
     configured = folder.settings.grading.workers
     workers = workers or (None if configured == "auto" else configured)
@@ -513,9 +513,9 @@ def prove(
     import tempfile
 
     from hub.authoring import catalogue
-    from hub.proving.copies import other_models
-    from hub.proving.prove import prove
-    from hub.proving.sampling import Sample
+    from hub.verification.prove import prove
+    from hub.verification.sampling import Sample
+    from hub.verification.symmetric_models import other_models
 
     try:
         tried = Sample.parse(sample, seed, whole)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hub.authoring import catalogue
-from hub.contents import add_assignments
-from hub.course_folder import CourseFolder, new_course, open_course
-from hub.hand_out import hand_out_in_process
+from hub.authoring.contents import add_assignments
+from hub.core.course_folder import CourseFolder, new_course, open_course
+from hub.exchange.hand_out import hand_out_in_process
 
 
 def demo_course(root: Path) -> Iterator[str]:

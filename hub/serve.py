@@ -20,24 +20,24 @@ from typing import IO
 
 import psutil
 
-from hub.accounts.demo import demo_accounts
-from hub.accounts.issue import links_for_who_has_none, table
-from hub.accounts.login import address_file, login_kind
-from hub.accounts.rules import part
-from hub.configure.jupyterhub import Ports
-from hub.contents import enrol
-from hub.course_folder import CourseFolder
-from hub.errors import UserError
+from hub.authoring.contents import enrol
+from hub.core.course_folder import CourseFolder
+from hub.core.roster.merge import everybody
 from hub.exchange.errors import Refusal
 from hub.exchange.renamed import warning
 from hub.exchange.store import Store
-from hub.grading.landlock import landlock_version, said
-from hub.hub_tables import upgrade
-from hub.install.state import notebook_progress, notebook_ready
-from hub.people import reconcile
-from hub.roster.merge import everybody
+from hub.facts.errors import UserError
+from hub.grading.sandbox.landlock import landlock_version, said
+from hub.host.install.state import notebook_progress, notebook_ready
+from hub.jupyterhub.configuration.jupyterhub import Ports
+from hub.jupyterhub.tables import upgrade
+from hub.people.accounts.demo import demo_accounts
+from hub.people.accounts.issue import links_for_who_has_none, table
+from hub.people.accounts.login import address_file, login_kind
+from hub.people.accounts.rules import part
+from hub.people.rights import reconcile
 
-CONFIG = Path(__file__).parent / "configure" / "jupyterhub_config.py"
+CONFIG = Path(__file__).parent / "jupyterhub" / "configuration" / "jupyterhub_config.py"
 START_SECONDS = 120
 STOP_SECONDS = 20
 PR_SET_CHILD_SUBREAPER = 36
@@ -219,7 +219,7 @@ def _welcome(folder: CourseFolder, ports: Ports, ways_in: list[str]) -> Iterator
 def _start_installer(folder: CourseFolder) -> subprocess.Popen[bytes]:
     with (folder.server / "log" / "install.log").open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "hub.install", "notebook", f"--venv={sys.prefix}"],
+            [sys.executable, "-m", "hub.host.install", "notebook", f"--venv={sys.prefix}"],
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.proving.sampling import Sample
+from hub.verification.sampling import Sample
 from tests.needs import IMPLIED, need
 from tests.order import heaviest_first, shuffled
 from tests.traces import Traces

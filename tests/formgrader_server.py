@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from hub.configure.jupyterlab import GRADER_CSP
+from hub.jupyterhub.configuration.jupyterlab import GRADER_CSP
 from hub.serve import free_port
 from tests.grading.tiny_course import course_config
 
@@ -24,7 +24,7 @@ def formgrader_of(root: Path) -> Iterator[httpx.Client]:
     headers = {"Content-Security-Policy": GRADER_CSP}
     chosen = root / "jupyter_server_config.py"
     chosen.write_text(
-        "c.ServerApp.jpserver_extensions = {'hub.formgrader': True}\n"
+        "c.ServerApp.jpserver_extensions = {'hub.singleuser.formgrader': True}\n"
         f"c.ServerApp.tornado_settings = {{'headers': {headers}}}\n"
         f"c.CourseDirectory.root = {str(root)!r}\n"
         "c.CourseDirectory.course_id = 'tiny'\n"

@@ -6,7 +6,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from hub.authoring.gradebook import open_gradebook
+from hub.core.gradebook import open_gradebook
 
 
 @cache

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from hub.deploy.folder import DeployError
-from hub.deploy.stack import compose_command
-from hub.grading.landlock import landlock_version, not_protected
+from hub.grading.sandbox.landlock import landlock_version, not_protected
+from hub.host.deploy.folder import DeployError
+from hub.host.deploy.stack import compose_command
 
 TAG = os.environ.get("LOGITLAB_TEST_TAG", "dev")  # of the images that tests start
 # The engine that `docker` talks to, where $DOCKER_HOST names another than the machine's.

@@ -25,9 +25,15 @@ from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 from nbgrader.validator import Validator
 from tornado.web import Application
 
-from hub.formgrader import AddAssignment, Autograde, CourseFormgrader, Generate, SubmittedFile
+from hub.singleuser.formgrader import (
+    AddAssignment,
+    Autograde,
+    CourseFormgrader,
+    Generate,
+    SubmittedFile,
+)
+from hub.singleuser.validation.route import ValidateHandler, add_handlers
 from hub.upstream import jupyterhub, nbgrader
-from hub.validation.route import ValidateHandler, add_handlers
 
 HUB = Path(__file__).parents[1] / "hub"
 
@@ -272,9 +278,9 @@ ELSEWHERE = {
     "_check_pending": "tests/docker: a hub that starts before the engine",
     "_log_name": "JupyterHub's own name of a spawner, for a line of the log",
     "_lazy_call": "tests/gpu/test_budget.py",
-    "_is_functional_tensor": "tests/apart/test_values.py",
-    "_C": "tests/apart/test_values.py",
-    "_functorch": "tests/apart/test_values.py",
+    "_is_functional_tensor": "tests/isolation/test_values.py",
+    "_C": "tests/isolation/test_values.py",
+    "_functorch": "tests/isolation/test_values.py",
     "_work_queue": "tests/accounts/test_login.py",
 }
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hub.cli import main
-from hub.course_folder import CourseFolder, new_course, open_course
+from hub.core.course_folder import CourseFolder, new_course, open_course
 from hub.exchange.store import Store
 
 REFUSAL = (

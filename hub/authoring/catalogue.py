@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from hub.authoring.errors import AssignmentNotFound
-from hub.authoring.gradebook import open_gradebook
 from hub.authoring.pairing import is_notebook_text, pairs, sync
 from hub.authoring.register import refuse_after_submissions, release_in_course
 from hub.authoring.release import source_notebooks, student_version
+from hub.core.gradebook import open_gradebook
 
 RECORD_FILE = ".shipped.json"  # SHA-256 by file name, as last copied into a course folder
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hub.errors import UserError
+from hub.facts.errors import UserError
 
 
 class AuthoringError(UserError):

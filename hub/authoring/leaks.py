@@ -19,8 +19,8 @@ from hub.authoring.notebook import text_to_notebook
 from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
 from hub.authoring.preprocessors import RELEASED_METADATA
 from hub.authoring.regions import split
+from hub.facts.cell_roles import marks
 from hub.facts.regions import Region
-from hub.grading.roles import marks
 
 SHORTEST_LINE = 8  # characters without white space; shorter lines (`else:`) say nothing
 SHORTEST_REGION = 16

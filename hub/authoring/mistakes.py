@@ -14,8 +14,8 @@ from nbgrader.nbgraderformat import ValidationError as NbgraderValidationError
 
 from hub.authoring.notebook import RELEASED_ID, is_play
 from hub.authoring.regions import split, student_text
+from hub.facts.cell_roles import marks
 from hub.facts.regions import Region
-from hub.grading.roles import marks
 
 GRADE_ID = re.compile(r"[a-zA-Z0-9_-]+")
 

@@ -14,7 +14,7 @@ from nbformat.notebooknode import NotebookNode
 from hub.authoring.mistakes import Mistake, where
 from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
 from hub.authoring.regions import student_text
-from hub.grading.roles import marks
+from hub.facts.cell_roles import marks
 
 PYTHON_FILES = "Python files stay with the author: put what students need of it into a given cell"
 

@@ -16,7 +16,7 @@ import nbformat
 from nbformat.notebooknode import NotebookNode, from_dict
 
 from hub.authoring.errors import NotRepresentable
-from hub.grading.roles import marks
+from hub.facts.cell_roles import marks
 
 PLAY_TAG = "play"
 RELEASED_ID = re.compile(r"released-\d+")

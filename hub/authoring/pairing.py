@@ -15,7 +15,6 @@ from typing import Any, Literal
 import nbformat
 from nbformat.notebooknode import NotebookNode
 
-from hub import files
 from hub.authoring.errors import (
     AssignmentNotFound,
     NotRepresentable,
@@ -29,6 +28,7 @@ from hub.authoring.notebook import (
     text_fingerprint,
     text_to_notebook,
 )
+from hub.facts import files
 
 STATE_FILE = ".sync.json"
 ANSWERS_FILE = "answers.py"

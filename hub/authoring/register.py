@@ -13,11 +13,11 @@ from nbgrader.api import Assignment, Gradebook, MissingEntry
 from nbgrader.preprocessors import SaveCells
 
 from hub.authoring.errors import SubmissionsExist
-from hub.authoring.gradebook import open_gradebook
 from hub.authoring.pairing import sync
 from hub.authoring.preprocessors import TO_GRADEBOOK, run
 from hub.authoring.release import make_release, source_notebooks
-from hub.grading.roles import marks
+from hub.core.gradebook import open_gradebook
+from hub.facts.cell_roles import marks
 
 
 def register(

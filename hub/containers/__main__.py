@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from hub.configure.deployment import HUB_API, secret
 from hub.containers.setup import setup as set_up
-from hub.errors import UserError
+from hub.core.settings import load_settings
 from hub.facts.containers import database_url
-from hub.settings import load_settings
+from hub.facts.deployment import HUB_API, secret
+from hub.facts.errors import UserError
 
 SETTINGS = Path("/srv/settings/course.yaml")
 EXCHANGE_PORT = 8102
@@ -42,9 +42,9 @@ def setup() -> None:
 @main.command()
 def hub() -> None:
     """JupyterHub, after its database was brought up to date: the tables, then the people."""
-    from hub.course_folder import open_course
-    from hub.hub_tables import upgrade
-    from hub.people import reconcile
+    from hub.core.course_folder import open_course
+    from hub.jupyterhub.tables import upgrade
+    from hub.people.rights import reconcile
 
     folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
     try:
@@ -54,15 +54,15 @@ def hub() -> None:
         raise click.ClickException(str(error)) from error
     for line in reconcile(folder):
         click.echo(line)
-    config = Path(__file__).parents[1] / "configure" / "containers_config.py"
+    config = Path(__file__).parents[1] / "jupyterhub" / "configuration" / "containers_config.py"
     _become([sys.executable, "-m", "jupyterhub", "-f", str(config)])
 
 
 @main.command()
 def exchange() -> None:
     """The exchange, told of the course what course.yaml says."""
-    from hub.configure.jupyterhub import exchange_arguments
-    from hub.configure.roles import EXCHANGE, USE_EXCHANGE
+    from hub.jupyterhub.configuration.jupyterhub import exchange_arguments
+    from hub.people.roles import EXCHANGE, USE_EXCHANGE
 
     try:
         settings, token = load_settings(SETTINGS), secret("exchange_token")
@@ -94,9 +94,9 @@ def formgrader(arguments: tuple[str, ...]) -> None:
     """The formgrader's server, after the students of the course were put into its gradebook."""
     from jupyterhub.singleuser import main as serve
 
-    from hub.contents import enrol
-    from hub.course_folder import open_course
-    from hub.database import wait_for_database
+    from hub.authoring.contents import enrol
+    from hub.core.course_folder import open_course
+    from hub.core.database import wait_for_database
     from hub.upstream.nbgrader import revive_sessions
 
     wait_for_database(GRADEBOOK_SECONDS)

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub import files
-from hub.configure.jupyterlab import Part, write_files
-from hub.course_folder import CourseFolder, new_course
-from hub.facts import accounts
-from hub.settings import load_settings
+from hub.core.course_folder import CourseFolder, new_course
+from hub.core.settings import load_settings
+from hub.facts import accounts, files
+from hub.jupyterhub.configuration.jupyterlab import Part, write_files
 
 COURSE = Path("/srv/course")
 HUB = Path("/srv/hub")

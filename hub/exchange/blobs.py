@@ -25,7 +25,7 @@ from typing import BinaryIO
 
 from hub.exchange.errors import DiskFull, InvalidArchive, TooLarge, TooManyUploads
 from hub.exchange.limits import Limits, size_text
-from hub.files import sync_directory
+from hub.facts.files import sync_directory
 
 log = logging.getLogger(__name__)
 

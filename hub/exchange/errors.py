@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.errors import UserError
+from hub.facts.errors import UserError
 
 
 class Refusal(UserError):

@@ -15,7 +15,7 @@ from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell
 
-from hub.grading.outputs import PUT_BACK
+from hub.grading.sandbox.outputs import PUT_BACK
 
 _BUILTINS = vars(builtins)
 _MODULES = sys.modules

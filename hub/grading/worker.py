@@ -24,15 +24,15 @@ from subprocess import DEVNULL
 from typing import Any
 
 from hub.facts.limits import MIB
-from hub.grading.clock import CodeClock, Deadline, process_tree
-from hub.grading.confine import confine
-from hub.grading.landlock import confined_options
-from hub.grading.limits import Limits, Yardstick
-from hub.grading.outputs import Recorder, first_error, remarked
-from hub.grading.processes import adopt_orphans, end_tree, has_ended
-from hub.grading.run import students_environment
-from hub.grading.trouble import Kind, Trouble, not_interrupted, out_of_time
-from hub.grading.users import OwnGroup, Users, drop_rights, make_expendable
+from hub.grading.sandbox.clock import CodeClock, Deadline, process_tree
+from hub.grading.sandbox.confine import confine
+from hub.grading.sandbox.landlock import confined_options
+from hub.grading.sandbox.limits import Limits, Yardstick
+from hub.grading.sandbox.outputs import Recorder, first_error, remarked
+from hub.grading.sandbox.processes import adopt_orphans, end_tree, has_ended
+from hub.grading.sandbox.run import students_environment
+from hub.grading.sandbox.trouble import Kind, Trouble, not_interrupted, out_of_time
+from hub.grading.sandbox.users import OwnGroup, Users, drop_rights, make_expendable
 
 START_SECONDS = 120  # for the kernel to answer, of its own clock: a cold disk is slow
 INTERRUPT_SECONDS = 3  # between SIGINT and SIGKILL of a cell that is over its time
@@ -94,8 +94,8 @@ def _limit_resources(limits: Limits, users: Users | None) -> None:
 def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, send: Send) -> None:
     from nbformat import from_dict
 
-    from hub.grading.apart import ManifestError, MismatchError
-    from hub.grading.apart.session import Places, cells_apart
+    from hub.grading.isolation import ManifestError, MismatchError
+    from hub.grading.isolation.session import Places, cells_apart
 
     recorder = Recorder(limits.output_bytes)
     cells = cells_apart(
@@ -272,7 +272,7 @@ class Kernel:
         rest = [part.replace("{connection_file}", connection_file) for part in spec.argv[1:]]
         ours = [
             "--HistoryManager.hist_file=:memory:",
-            "--ext=hub.grading.commands",
+            "--ext=hub.grading.sandbox.commands",
             "--ext=hub.grading.interpreter",
         ]
         return [python, *rest, *ours]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from jupyterhub import orm
 
-import hub.accounts.passwords  # noqa: F401  its tables are made with the hub's
-from hub.authoring.gradebook import open_gradebook
+import hub.people.accounts.passwords  # noqa: F401  its tables are made with the hub's
+from hub.core.gradebook import open_gradebook
 from tests.postgres.server import shared
 
 

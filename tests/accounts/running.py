@@ -13,11 +13,11 @@ from typing import Any
 
 import httpx
 
-from hub.accounts.issue import new_links
-from hub.course_folder import CourseFolder, new_course
-from hub.roster.take_in import propose, take_in
+from hub.core.course_folder import CourseFolder, new_course
+from hub.people.accounts.issue import new_links
+from hub.people.roster.importing import propose, take_in
 from hub.serve import free_port
-from tests.day.embedded import LOGITLAB, Running, stop
+from tests.e2e.embedded import LOGITLAB, Running, stop
 
 PASSWORD = "correct horse 7"
 COURSE = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.accounts.running import COURSE, PASSWORD, import_roster, link, log, served, within
-from tests.day.browser import launched
+from tests.e2e.browser import launched
 
 pytestmark = [
     pytest.mark.hub,

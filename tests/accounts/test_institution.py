@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from tests.accounts.running import Browser, log, served
-from tests.day.embedded import Running
+from tests.e2e.embedded import Running
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
 

@@ -8,11 +8,17 @@ from pathlib import Path
 import pytest
 from traitlets.config import Config
 
-from hub.accounts.institution import InstitutionAuthenticator
-from hub.accounts.login import AccountsError, address_file, configuration, login_kind, public_url
-from hub.configure import jupyterhub
-from hub.course_folder import CourseFolder, new_course
-from hub.settings import SettingsError, load_settings
+from hub.core.course_folder import CourseFolder, new_course
+from hub.core.settings import SettingsError, load_settings
+from hub.jupyterhub.configuration import jupyterhub
+from hub.people.accounts.institution import InstitutionAuthenticator
+from hub.people.accounts.login import (
+    AccountsError,
+    address_file,
+    configuration,
+    login_kind,
+    public_url,
+)
 
 OAUTH = """
   oauth:
@@ -74,7 +80,7 @@ def test_configuring_twice_changes_nothing(tmp_path):
     before = repr(c)
     jupyterhub.update_people(c, folder)
     assert repr(c) == before
-    assert c.JupyterHub.authenticator_class == "hub.accounts.passwords.PasswordAuthenticator"
+    assert c.JupyterHub.authenticator_class == "hub.people.accounts.passwords.PasswordAuthenticator"
 
 
 def test_an_institutions_accounts_are_configured_from_the_settings_and_a_secret_file(tmp_path):

@@ -7,12 +7,12 @@ import pytest
 from jupyterhub import orm
 from nativeauthenticator.orm import UserInfo
 
-from hub.accounts import links
-from hub.accounts.passwords import with_password
-from hub.course_folder import CourseFolder, new_course
-from hub.people import has_hub_database, reconcile
-from hub.roster.file import write_roster
-from hub.roster.student import Student
+from hub.core.course_folder import CourseFolder, new_course
+from hub.core.roster.file import write_roster
+from hub.core.roster.student import Student
+from hub.people.accounts import password_links
+from hub.people.accounts.passwords import with_password
+from hub.people.rights import has_hub_database, reconcile
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -136,12 +136,15 @@ def test_passwords_outlive_a_time_away_from_the_course(folder):
 
 def test_links_work_in_this_database_too(folder):
     session = orm.new_session_factory(folder.hub_database_url)()
-    old, new = links.issue(session, "bob", 1, "admin"), links.issue(session, "bob", 1, "admin")
-    assert links.use(session, old.key) is None
-    assert set(links.waiting(session)) == {"bob"}
-    assert links.use(session, new.key) == "bob"
+    old, new = (
+        password_links.issue(session, "bob", 1, "admin"),
+        password_links.issue(session, "bob", 1, "admin"),
+    )
+    assert password_links.use(session, old.key) is None
+    assert set(password_links.waiting(session)) == {"bob"}
+    assert password_links.use(session, new.key) == "bob"
     session.commit()
-    assert links.use(session, new.key) is None
+    assert password_links.use(session, new.key) is None
     session.close()
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from hub.course_folder import CourseFolder, new_course
-from hub.roster.changes import changes, described
-from hub.roster.file import RosterError, csv_lines, read_roster, write_roster
-from hub.roster.merge import everybody, with_roster
-from hub.roster.spreadsheet import read_spreadsheet
-from hub.roster.student import Student, student
-from hub.settings import Settings
+from hub.core.course_folder import CourseFolder, new_course
+from hub.core.roster.file import RosterError, csv_lines, read_roster, write_roster
+from hub.core.roster.merge import everybody, with_roster
+from hub.core.roster.student import Student, student
+from hub.core.settings import Settings
+from hub.people.roster.changes import changes, described
+from hub.people.roster.spreadsheet import read_spreadsheet
 
 ADA = Student("ada", "Ada", "Lovelace, Countess of", "ada@example.org", "17")
 ZOE = Student("zoe", "Zoé", "Müller", "zoe@example.org")

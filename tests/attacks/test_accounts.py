@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hub.accounts.login import AccountsError
+from hub.people.accounts.login import AccountsError
 from tests.accounts.running import (
     PASSWORD,
     Browser,
@@ -24,7 +24,7 @@ from tests.accounts.running import (
     within,
     xsrf,
 )
-from tests.day.embedded import Running
+from tests.e2e.embedded import Running
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
 

@@ -11,7 +11,7 @@ from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell
 from nbgrader.apps import NbGraderAPI
 
-from tests.day.embedded import LOGITLAB
+from tests.e2e.embedded import LOGITLAB
 from tests.grading.conftest import course, pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, NOTEBOOK, answered, course_config, submit
 

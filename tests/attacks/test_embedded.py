@@ -21,7 +21,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 import hub
-from hub.grading.batch import autograde
+from hub.grading.pipeline.batch import autograde
 from tests.grading.conftest import course, pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, answered, course_config, settings, submit
 
@@ -173,7 +173,7 @@ for _ in range(30):
     time.sleep(0.1)
 """
 PRODUCT = """
-for path in (f"{product}/hub/grading/verdict.py", f"{product}/course/__init__.py"):
+for path in (f"{product}/hub/grading/pipeline/verdict.py", f"{product}/course/__init__.py"):
     try:
         open(path, "a").close()
         print("GOT the product")
@@ -226,7 +226,7 @@ PRODUCT_FOLDER = Path(hub.__file__).parents[1]
 GRADE = """
 import os, sys
 from pathlib import Path
-from hub.grading.batch import autograde
+from hub.grading.pipeline.batch import autograde
 from tests.grading.tiny_course import ASSIGNMENT, course_config, settings
 root, tests = Path(sys.argv[2]), sys.argv[3]
 config = course_config(root, settings(grading={"tests": tests, "cell_seconds": 30}))

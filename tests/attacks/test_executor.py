@@ -15,12 +15,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from nbformat import NotebookNode
 
-from hub.grading.execute import Execution, Limits, execute
-from hub.grading.remote import EXECUTOR
-from tests.apart.notebooks import failed
-from tests.apart.notebooks import notebook as authored
+from hub.grading.pipeline.execute import Execution, Limits, execute
+from hub.grading.sandbox.remote import EXECUTOR
 from tests.executor.container import APP, CHECKOUT, IMAGE, Executor, docker, executor
 from tests.grading.test_execute import notebook, text
+from tests.isolation.notebooks import failed
+from tests.isolation.notebooks import notebook as authored
 
 pytestmark = [pytest.mark.kernel, pytest.mark.docker]
 
@@ -369,7 +369,7 @@ def test_an_executor_that_could_not_keep_its_promises_does_not_start():
     said = docker(
         *("run", "--rm", "--user", "root", "--volume", mount, "--env", "PROXY_TOKEN=1"),
         *("--volume", "/run:/var/run", IMAGE),
-        *("python", "-m", "hub.executor"),
+        *("python", "-m", "hub.services.executor"),
         check=False,
     )
     for words in (

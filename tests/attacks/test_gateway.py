@@ -1,6 +1,6 @@
 """What the gateway lets through to people's servers: a table, against its image in both shapes.
 
-(tests/attacks/test_visits.py has the attacks themselves, against a whole deployment.)
+(tests/attacks/test_server_access.py has the attacks themselves, against a whole deployment.)
 """
 
 from __future__ import annotations

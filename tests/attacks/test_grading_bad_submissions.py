@@ -18,7 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
-from hub.grading.batch import autograde
+from hub.grading.pipeline.batch import autograde
 from tests.grading.conftest import pristine  # noqa: F401
 from tests.grading.tiny_course import (
     ASSIGNMENT,

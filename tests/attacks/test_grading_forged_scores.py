@@ -16,7 +16,7 @@ from nbformat.v4 import new_output
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
-from hub.grading.batch import autograde
+from hub.grading.pipeline.batch import autograde
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     RIGHT_DOUBLE,

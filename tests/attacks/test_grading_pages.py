@@ -24,9 +24,9 @@ from nbgrader.api import Gradebook, SubmittedNotebook
 from playwright.sync_api import Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from hub.grading.batch import autograde
-from hub.grading.sanitise import PATIENCE_SECONDS, highlighted, sanitise
-from tests.day.browser import PATIENCE, chromium, launched
+from hub.grading.pipeline.batch import autograde
+from hub.grading.pipeline.sanitise import PATIENCE_SECONDS, highlighted, sanitise
+from tests.e2e.browser import PATIENCE, chromium, launched
 from tests.formgrader_server import formgrader_of
 from tests.grading.conftest import pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, NOTEBOOK, answered, course_config, submit

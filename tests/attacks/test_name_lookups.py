@@ -20,9 +20,9 @@ import pytest
 from docker.api import APIClient
 from docker.errors import DockerException
 
-from hub.configure.deployment import Deployment
-from hub.settings import Settings
-from hub.spawning.options import options
+from hub.core.settings import Settings
+from hub.facts.deployment import Deployment
+from hub.jupyterhub.spawners.options import options
 from tests.guard.engine import tiny_image
 from tests.needs import lack, need
 

@@ -88,7 +88,7 @@ class Network:
             "STUDENT_INTERNET": "yes" if self.internet else "no",
         }
         subprocess.run(
-            [sys.executable, "-m", "hub.firewall", *words],
+            [sys.executable, "-m", "hub.services.firewall", *words],
             env=os.environ | environment,
             check=True,
             timeout=60,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.authoring.gradebook import open_gradebook
+from hub.core.gradebook import open_gradebook
 
 
 def header(grade_id: str, *, grade: bool, solution: bool, points: int | None = None) -> str:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from hub.exchange.store import Store
-from tests.day.browser import PATIENCE, launched
+from tests.e2e.browser import PATIENCE, launched
 from tests.exchange.samples import COURSE, release
 from tests.formgrader_server import formgrader_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from hub.authoring.catalogue import Update, add, available, plan
 from hub.authoring.errors import AssignmentNotFound, AuthoringMistakes, SubmissionsExist
-from hub.authoring.gradebook import open_gradebook
+from hub.core.gradebook import open_gradebook
 from tests.authoring.conftest import COURSE_ID, TEXT, make_source
 
 DUE = {"01-double": datetime(2030, 1, 1, tzinfo=UTC)}

@@ -15,9 +15,9 @@ from hub.authoring.errors import InvalidAssignmentName
 from hub.authoring.register import register
 from hub.authoring.release import differences
 from hub.cli import main
-from hub.configure.jupyterlab import write_files
-from hub.course_folder import CourseFolder, new_course
-from hub.formgrader import _generated
+from hub.core.course_folder import CourseFolder, new_course
+from hub.jupyterhub.configuration.jupyterlab import write_files
+from hub.singleuser.formgrader import _generated
 from tests.authoring.conftest import COURSE_ID, TEXT, make_source
 
 BAD_NAMES = ["week 1", "hw+1", "lab (a)", "été"]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.proving.mutants import mutants, one_line, sample
+from hub.verification.mutants import mutants, one_line, sample
 
 
 def after(source: str) -> set[str]:

@@ -12,11 +12,11 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from hub.authoring.notebook import notebook_to_text, text_to_notebook
-from hub.grading.execute import Limits, Tests
-from hub.proving.answers import Answer, AnswersError, read_answers
-from hub.proving.prove import NotProved, Row, judge, prove, table, total
-from hub.proving.rounds import Again, Outcome, Seen, weigh
-from hub.proving.trials import (
+from hub.grading.pipeline.execute import Limits, Tests
+from hub.verification.answers import Answer, AnswersError, read_answers
+from hub.verification.batches import Again, Outcome, Seen, weigh
+from hub.verification.prove import NotProved, Row, judge, prove, table, total
+from hub.verification.trials import (
     PAIRS_OF_A_TRIAL,
     Group,
     Part,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hub.authoring.notebook import notebook_to_text
-from hub.grading.execute import Limits
-from hub.proving.answers import AnswersError, Same, read_answers, read_same
-from hub.proving.prove import NotProved, prove
+from hub.grading.pipeline.execute import Limits
+from hub.verification.answers import AnswersError, Same, read_answers, read_same
+from hub.verification.prove import NotProved, prove
 from tests.grading.tiny_course import source_notebook
 
 pytestmark = pytest.mark.kernel

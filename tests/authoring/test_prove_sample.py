@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from hub.authoring.notebook import notebook_to_text
 from hub.cli import main
-from hub.grading.execute import Limits
-from hub.proving.answers import Answer, chosen
-from hub.proving.prove import prove
-from hub.proving.sampling import ALL, Sample
+from hub.grading.pipeline.execute import Limits
+from hub.verification.answers import Answer, chosen
+from hub.verification.prove import prove
+from hub.verification.sampling import ALL, Sample
 from tests.grading.tiny_course import source_notebook
 
 ANSWERS = [

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from hub.authoring.errors import LeaksFound, SubmissionsExist
-from hub.authoring.gradebook import open_gradebook
 from hub.authoring.register import register, release_in_course
+from hub.core.gradebook import open_gradebook
 from tests.authoring.conftest import COURSE_ID, TEXT
 
 DUE = datetime(2030, 5, 1, 18, tzinfo=timezone(timedelta(hours=2)))

@@ -25,9 +25,9 @@ import click
 from playwright.sync_api import Page
 
 from hub.serve import free_port
-from tests.day.browser import PATIENCE, StudentDesk, launched
-from tests.day.day import ASSIGNMENT, PATH
-from tests.day.embedded import LOGITLAB
+from tests.e2e.browser import PATIENCE, StudentDesk, launched
+from tests.e2e.day import ASSIGNMENT, PATH
+from tests.e2e.embedded import LOGITLAB
 from tests.needs import chromium
 
 PLAIN_CONFIG = """

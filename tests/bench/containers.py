@@ -29,10 +29,10 @@ import httpx
 from docker.api import APIClient
 
 from hub.serve import free_port
-from tests.day.hub_client import Person
 from tests.docker.stage import deployed
 from tests.docker.stage import docker as run_docker
 from tests.docker.starts import start, stop
+from tests.e2e.hub_client import Person
 from tests.needs import TAG, unmet
 
 PLAIN = "lltplain"

@@ -22,7 +22,7 @@ from typing import Any
 import click
 
 from hub.authoring.notebook import text_to_notebook
-from hub.grading.roles import role
+from hub.facts.cell_roles import role
 
 SOURCE = Path(__file__).parents[2] / "source"
 

@@ -76,7 +76,7 @@ def gpt2_shaped(folder: Path) -> None:
     from transformers import GPT2Config
 
     from course.training.tokenizer import train_tokenizer
-    from hub.models import gpt2_shapes
+    from hub.host.models import gpt2_shapes
 
     config = GPT2Config()
     config.save_pretrained(folder)

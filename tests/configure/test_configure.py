@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from traitlets.config import Config
 
-from hub.accounts.demo import demo_accounts
-from hub.configure import jupyterhub, jupyterlab, roles
-from hub.course_folder import CourseFolder, new_course
-from hub.pages import links
-from hub.roster.merge import everybody
-from hub.settings import Settings
-from hub.spawning.environment import environment, home
+from hub.core.course_folder import CourseFolder, new_course
+from hub.core.roster.merge import everybody
+from hub.core.settings import Settings
+from hub.jupyterhub.configuration import jupyterhub, jupyterlab
+from hub.jupyterhub.pages import formgrader_redirects
+from hub.jupyterhub.spawners.environment import environment, home
+from hub.people import roles
+from hub.people.accounts.demo import demo_accounts
 
 PORTS = jupyterhub.Ports(public=8000, hub=8001, proxy_api=8002, exchange=8003)
 
@@ -92,7 +93,7 @@ def test_only_the_grader_runs_the_formgrader(folder):
     parts: dict[jupyterlab.Part, bool] = {"student": False, "instructor": False, "grader": True}
     for part, expected in parts.items():
         extensions = jupyterlab.server_config(part)["ServerApp"]["jpserver_extensions"]
-        assert extensions.get("hub.formgrader", False) is expected
+        assert extensions.get("hub.singleuser.formgrader", False) is expected
         assert extensions["nbgrader.server_extensions.formgrader"] is False
 
 
@@ -159,11 +160,11 @@ def test_nbgrader_reads_the_configuration_that_is_written(folder, part, monkeypa
     ],
 )
 def test_the_formgraders_links_lead_instructors_into_their_courses_files(groups, referer, url):
-    assert links.target(groups, referer, "./release/x") == url
+    assert formgrader_redirects.target(groups, referer, "./release/x") == url
 
 
 def test_a_link_cannot_leave_the_graders_files():
     assert (
-        links.target(["formgrade-a"], "", "../../hub/logout")
+        formgrader_redirects.target(["formgrade-a"], "", "../../hub/logout")
         == "/user/grader-a/lab/tree/hub/logout"
     )

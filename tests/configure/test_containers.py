@@ -9,11 +9,11 @@ import pytest
 import yaml
 from traitlets.config import Config
 
-from hub.configure import containers
-from hub.configure.deployment import Deployment, DeploymentError, deployment
-from hub.course_folder import CourseFolder, new_course
+from hub.core.course_folder import CourseFolder, new_course
 from hub.facts import accounts
 from hub.facts.containers import DATABASE_FOLDER, GRADEBOOK_URL, database_url
+from hub.facts.deployment import Deployment, DeploymentError, deployment
+from hub.jupyterhub.configuration import containers
 
 DOCKER = Path(__file__).parents[2] / "docker"
 COMPOSE = DOCKER / "compose.yaml"

@@ -17,9 +17,9 @@ from nbformat import NotebookNode
 
 from hub.authoring.notebook import text_to_notebook
 from hub.authoring.pairing import ANSWERS_FILE
-from hub.grading.apart.manifest import CellFacts, Manifest, ManifestError, read
-from hub.grading.roles import role
-from hub.proving.answers import Answer, read_answers
+from hub.facts.cell_roles import role
+from hub.grading.isolation.manifest import CellFacts, Manifest, ManifestError, read
+from hub.verification.answers import Answer, read_answers
 
 # Each could tell which mode a test runs in, reach past the boundary, or trust the student's word.
 FORBIDDEN_NAMES = frozenset(

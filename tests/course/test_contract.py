@@ -9,7 +9,7 @@ import pytest
 
 from hub.authoring.notebook import text_to_notebook
 from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
-from hub.proving.answers import Answer
+from hub.verification.answers import Answer
 from tests.course import contract
 from tests.course.contract import Assignment
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.deploy.backup import FORMAT, MANIFEST, backup, check, restore, volumes
-from hub.deploy.folder import DeployError
-from hub.deploy.images import IMAGES
-from hub.deploy.stack import Stack
+from hub.host.deploy.backup import FORMAT, MANIFEST, backup, check, restore, volumes
+from hub.host.deploy.folder import DeployError
+from hub.host.deploy.images import IMAGES
+from hub.host.deploy.stack import Stack
 
 VARIABLES = {
     "LOGITLAB_PROJECT": "lab",

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from hub.deploy import doctor
-from hub.deploy.doctor import Facts, findings
-from hub.deploy.people import roster_command
-from hub.deploy.stack import Stack, gpu_devices
+from hub.host.deploy import doctor
+from hub.host.deploy.doctor import Facts, findings
+from hub.host.deploy.people import roster_command
+from hub.host.deploy.stack import Stack, gpu_devices
 
 ENGINE = {
     "ServerVersion": "26.1.5",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from hub.deploy import base, disk, images
-from hub.deploy.__main__ import COMMANDS, main
-from hub.deploy.engine import Client, choose
-from hub.deploy.environment import Site, pip_configuration, site
-from hub.deploy.folder import CHECKOUT, DeployError
+from hub.host.deploy import base, disk, images
+from hub.host.deploy.__main__ import COMMANDS, main
+from hub.host.deploy.engine import Client, choose
+from hub.host.deploy.environment import Site, pip_configuration, site
+from hub.host.deploy.folder import CHECKOUT, DeployError
 from tests.deploy.test_models import smallest
 
 STAGE = Path("/stage")
@@ -22,7 +22,7 @@ PINS = {"torch": "2.13.0", "numpy": "2.4.6", "hf-xet": "1.8.0", "ruamel-yaml": "
 
 def test_every_command_has_a_module_with_arguments_and_run():
     for name, (place, _) in COMMANDS.items():
-        module = importlib.import_module(f"hub.deploy.{place}")
+        module = importlib.import_module(f"hub.host.deploy.{place}")
         assert callable(module.add_arguments) and callable(module.run), name
 
 
@@ -275,7 +275,7 @@ def test_a_failed_build_repeats_its_last_lines_and_says_what_to_do(tmp_path):
 
 def test_a_base_image_that_cannot_be_downloaded_can_be_made():
     said = ["#3 ERROR: failed to do request: Head https://registry.example/v2/library/debian"]
-    assert "hub.deploy base" in images.advice(said)
+    assert "hub.host.deploy base" in images.advice(said)
 
 
 def test_the_bootstrapped_base_keeps_licences_and_drops_what_the_small_image_drops():
@@ -304,8 +304,8 @@ def test_a_students_image_has_every_module_that_a_persons_server_imports():
     missing = {
         module
         for module in closure(["hub.cli"], functions=False)
-        | closure(["hub.validation", "hub.exchange.client", "hub.grading.worker"])
-        | closure(["hub.gpuwatch.extension", "hub.spawning.gpu.startup"])
+        | closure(["hub.singleuser.validation", "hub.exchange.client", "hub.grading.worker"])
+        | closure(["hub.singleuser.gpu.extension", "hub.singleuser.gpu.startup"])
         if not any(str(module).startswith(place) for place in there)
     }
     assert missing == set()
@@ -338,7 +338,7 @@ def closure(starts: list[str], functions: bool = True) -> set[Path]:
 def test_a_students_image_gets_no_source_no_answers_and_no_server():
     there = copied_into("persons")
     assert not [place for place in there if place.startswith(("source", "tests", "release"))]
-    assert not {"hub", "hub/authoring", "hub/deploy", "hub/spawning"} & set(there)
+    assert not {"hub", "hub/authoring", "hub/host", "hub/jupyterhub", "hub/services"} & set(there)
 
 
 def test_the_context_is_an_allow_list():

@@ -8,12 +8,12 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from hub.deploy import folder, images
-from hub.deploy import models as deployment_models
-from hub.deploy.environment import Site
-from hub.deploy.folder import DeployError, prepare
-from hub.deploy.models import check, fetch_command, need, settle_volume
-from hub.models import add
+from hub.host.deploy import folder, images
+from hub.host.deploy import models as deployment_models
+from hub.host.deploy.environment import Site
+from hub.host.deploy.folder import DeployError, prepare
+from hub.host.deploy.models import check, fetch_command, need, settle_volume
+from hub.host.models import add
 
 
 def smallest(place: Path) -> Path:

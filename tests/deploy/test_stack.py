@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from hub.deploy import stack as stack_module
-from hub.deploy.folder import DeployError
-from hub.deploy.stack import RESTARTS, Stack, up
+from hub.host.deploy import stack as stack_module
+from hub.host.deploy.folder import DeployError
+from hub.host.deploy.stack import RESTARTS, Stack, up
 
 
 class FakeStack(Stack):

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from hub.deploy import folder
-from hub.deploy.folder import DeployError, prepare, read_env
-from hub.deploy.stack import compose_command
-from hub.deploy.subnet import CANDIDATES, host_routes
-from hub.deploy.variables import DEFAULTS, Host, variables
+from hub.host.deploy import folder
+from hub.host.deploy.folder import DeployError, prepare, read_env
+from hub.host.deploy.stack import compose_command
+from hub.host.deploy.subnet import CANDIDATES, host_routes
+from hub.host.deploy.variables import DEFAULTS, Host, variables
 
 COMPOSE = Path(__file__).parents[2] / "docker" / "compose.yaml"
 HOST = Host(docker_gid=999, settings_digest="abc")

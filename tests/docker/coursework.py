@@ -11,8 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any
 
-from tests.day.hub_client import Person, write_answers
 from tests.docker.stage import Deployed
+from tests.e2e.hub_client import Person, write_answers
 
 COURSE, GRADER = "mechinterp", "grader-mechinterp"
 ASSIGNMENT, NOTEBOOK = "small", "small"

@@ -9,7 +9,7 @@ import uuid
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-from tests.day.hub_client import Person
+from tests.e2e.hub_client import Person
 
 
 class KernelError(Exception):

@@ -37,9 +37,9 @@ class Deployed:
         return os.environ | {"LOGITLAB_DEPLOYMENT": str(self.place)}
 
     def deploy(self, *arguments: str, check: bool = True) -> str:
-        """`python -m hub.deploy …` on this deployment; what it said."""
+        """`python -m hub.host.deploy …` on this deployment; what it said."""
         done = subprocess.run(
-            [sys.executable, "-m", "hub.deploy", *arguments],
+            [sys.executable, "-m", "hub.host.deploy", *arguments],
             cwd=CHECKOUT,
             env=self.environment,
             capture_output=True,

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.day.hub_client import Person
+from tests.e2e.hub_client import Person
 
 
 @dataclass

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import httpx
 
-from tests.day.hub_client import Person
 from tests.docker import coursework
 from tests.docker.coursework import receipts_in_exchange, receipts_in_home
 from tests.docker.kernels import Kernel
 from tests.docker.stage import Deployed, docker
+from tests.e2e.hub_client import Person
 
 RECOVERY_SECONDS = 180
 NOT_YET = (httpx.HTTPError, OSError, RuntimeError, ValueError)
@@ -147,7 +147,7 @@ def start_again(person: Person) -> None:
 
 def executes(made: Deployed) -> bool:
     """Whether somebody's notebook is executed at this moment."""
-    return "hub.grading.apart.student" in docker("top", made.container("executor"))
+    return "hub.grading.isolation.student" in docker("top", made.container("executor"))
 
 
 def stop_server(made: Deployed, person: Person, owner: str = "") -> None:

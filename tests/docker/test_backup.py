@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.day.hub_client import Person
 from tests.docker import coursework
 from tests.docker.coursework import Receipt, receipts_in_exchange, receipts_in_home
 from tests.docker.stage import CHECKOUT, Deployed, deployed, docker, remove
 from tests.docker.survival import Class, Submitting, gather, start_again
+from tests.e2e.hub_client import Person
 
 PROJECT, NUMBER = "lltsurvb", 3
 
@@ -98,7 +98,7 @@ def before(course, tmp_path_factory) -> Before:
 def begun_backup(made: Deployed, target: Path) -> subprocess.Popen[str]:
     """A backup whose databases are written and whose volumes are not."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "hub.deploy", "backup", "--to", str(target)],
+        [sys.executable, "-m", "hub.host.deploy", "backup", "--to", str(target)],
         cwd=CHECKOUT,
         env=made.environment,
         stdout=subprocess.PIPE,
@@ -130,7 +130,7 @@ def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_whole(course, tmp_pa
 def restore(backup: Path, place: Path) -> str:
     """Try to restore into `place`; what was said. The refusals exit with 1."""
     done = subprocess.run(
-        [sys.executable, "-m", "hub.deploy", "restore", str(backup)],
+        [sys.executable, "-m", "hub.host.deploy", "restore", str(backup)],
         cwd=CHECKOUT,
         env=os.environ | {"LOGITLAB_DEPLOYMENT": str(place)},
         capture_output=True,

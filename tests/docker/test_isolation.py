@@ -25,10 +25,10 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.day.hub_client import Person
 from tests.docker import probes
 from tests.docker.probes import Target, apart, inside, reached, reached_beside
 from tests.docker.stage import Deployed, deployed, docker
+from tests.e2e.hub_client import Person
 from tests.needs import TAG
 
 PROJECT, NUMBER = "lltiso", 5
@@ -195,7 +195,7 @@ def rules_away(room: Class) -> Iterator[None]:
     around = [f"FORWARD {way} {BRIDGE} -j ACCEPT" for way in ("-i", "-o")]
 
     def firewall(option: str) -> None:
-        command = [sys.executable, "-m", "hub.firewall", option]
+        command = [sys.executable, "-m", "hub.services.firewall", option]
         subprocess.run(command, env=environment, check=True, timeout=60, capture_output=True)
 
     docker("pause", keeper)

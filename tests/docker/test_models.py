@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
-from hub.deploy.images import IMAGES
+from hub.host.deploy.images import IMAGES
 from tests.bench.models import gpt2_shaped
 from tests.course_package.test_models import own_checkpoint
-from tests.day.hub_client import Person
 from tests.docker.kernels import Kernel, KernelError
 from tests.docker.stage import CHECKOUT, Deployed, deployed, docker
 from tests.docs.test_docs import commands
+from tests.e2e.hub_client import Person
 from tests.needs import TAG, need
 
 PROJECT, NUMBER = "lltmod", 9
@@ -203,7 +203,7 @@ def test_the_formgrader_and_the_code_that_it_grades_load_the_model_by_the_same_n
     assert f"{MODEL} " in stack.exec(grader, "logitlab", "models", "list")
     program = """
 import nbformat
-from hub.grading.execute import execute
+from hub.grading.pipeline.execute import execute
 code = '''import os
 from course import models
 rows = len(models.weights("gpt2")["wte.weight"])

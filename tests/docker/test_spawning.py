@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from hub.deploy.images import IMAGES
-from tests.day.hub_client import Person
+from hub.host.deploy.images import IMAGES
 from tests.docker.stage import Deployed, deployed, docker
 from tests.docker.starts import Start, start, stop
+from tests.e2e.hub_client import Person
 from tests.needs import TAG
 
 PROJECT, NUMBER = "lltspw", 6

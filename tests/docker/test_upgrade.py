@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hub.deploy.stack import IMAGES
-from tests.day.hub_client import Person
+from hub.host.deploy.stack import IMAGES
 from tests.docker import coursework
 from tests.docker.kernels import Kernel
 from tests.docker.stage import Deployed, docker
@@ -25,6 +24,7 @@ from tests.docker.survival import (
     start_again,
     stop_server,
 )
+from tests.e2e.hub_client import Person
 from tests.needs import TAG
 
 PROJECT, NUMBER = "lltsurvu", 4

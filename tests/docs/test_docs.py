@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from hub.course_folder import CourseFolder
-from hub.spawning.environment import environment
-from tests.day.embedded import Running, served
-from tests.day.hub_client import Person
+from hub.core.course_folder import CourseFolder
+from hub.jupyterhub.spawners.environment import environment
+from tests.e2e.embedded import Running, served
+from tests.e2e.hub_client import Person
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

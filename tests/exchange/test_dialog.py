@@ -15,11 +15,11 @@ from urllib.request import urlopen
 
 import pytest
 
-from hub.configure.jupyterlab import EXCHANGE_CLASSES, page_config, server_config
+from hub.core.settings import Settings
 from hub.exchange.store import Store
+from hub.jupyterhub.configuration.jupyterlab import EXCHANGE_CLASSES, page_config, server_config
 from hub.serve import free_port
-from hub.settings import Settings
-from tests.day.browser import chromium, launched
+from tests.e2e.browser import chromium, launched
 from tests.exchange.samples import ASSIGNMENT, COURSE, release
 
 pytestmark = [

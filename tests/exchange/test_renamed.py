@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from hub.cli import main
-from hub.course_folder import CourseFolder, new_course, open_course
-from hub.course_id import changed_id
+from hub.core.course_folder import CourseFolder, new_course, open_course
 from hub.exchange.access import Access, Caller
+from hub.exchange.course_id import changed_id
 from hub.exchange.renamed import Kept, kept_in, warning
 from hub.exchange.store import Store
 from hub.serve import _upgrade_exchange

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.grading.remote import EXECUTOR, status
+from hub.grading.sandbox.remote import EXECUTOR, status
 from tests.needs import TAG, need
 
 CHECKOUT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def docker(*arguments: str, check: bool = True, seconds: float = 60) -> str:
 
 
 class Executor:
-    """A container that runs `python -m hub.executor`."""
+    """A container that runs `python -m hub.services.executor`."""
 
     def __init__(self, folder: Path, *, options: tuple[str, ...] = (), workers: int = 2) -> None:
         self.name = f"logitlab-test-executor-{secrets.token_hex(4)}"
@@ -47,7 +47,7 @@ class Executor:
             *("--volume", f"{CHECKOUT / 'hub'}:{APP}/hub:ro"),
             *("--volume", f"{CHECKOUT / 'course' / 'calls.py'}:{APP}/course/calls.py:ro"),
             *options,
-            *(IMAGE, "python", "-m", "hub.executor"),
+            *(IMAGE, "python", "-m", "hub.services.executor"),
             *("--workers", str(workers), "--grader", str(os.getuid())),
         )
 

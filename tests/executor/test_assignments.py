@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from hub.authoring.catalogue import available, shipped_sources
-from hub.proving.prove import NotProved, prove
-from hub.proving.sampling import Sample
+from hub.verification.prove import NotProved, prove
+from hub.verification.sampling import Sample
 from tests.executor.container import Executor, executor
 
 pytestmark = [

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
-from hub.grading import remote
-from hub.grading.batch import BatchError, autograde
+from hub.grading.pipeline.batch import BatchError, autograde
+from hub.grading.sandbox import remote
 from tests.executor.test_client import Stand, say, uploaded
 from tests.grading.tiny_course import (
     ASSIGNMENT,

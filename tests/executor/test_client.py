@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hub.grading import remote
-from hub.grading.execute import execute
-from hub.grading.remote import ExecutorAway, frames, packed
+from hub.grading.pipeline.execute import execute
+from hub.grading.sandbox import remote
+from hub.grading.sandbox.remote import ExecutorAway, frames, packed
 from tests.grading.test_execute import notebook, text
 
 Script = Callable[[socket.socket], object]

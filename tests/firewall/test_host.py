@@ -21,7 +21,7 @@ ENVIRONMENT = {
     "LOGITLAB_PROXY_IP": "10.201.9.3",
     "STUDENT_INTERNET": "no",
 }
-FIREWALL = [sys.executable, "-m", "hub.firewall"]
+FIREWALL = [sys.executable, "-m", "hub.services.firewall"]
 
 
 def command(*words: str, check: bool = True) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.firewall.rules import (
+from hub.services.firewall.rules import (
     NOT_THE_INTERNET,
     Firewall,
     FirewallError,

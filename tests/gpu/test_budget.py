@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import KernelManager
 
-from hub.spawning.gpu import budget, startup
-from hub.spawning.gpu.budget import fraction, kernels
+from hub.singleuser.gpu import budget, startup
+from hub.singleuser.gpu.budget import fraction, kernels
 
 # A torch that only remembers what it is told, and "initialises CUDA" when it is asked to.
 FAKE_TORCH = """
@@ -82,7 +82,7 @@ def fake_torch(tmp_path: Path) -> Path:
     return tmp_path
 
 
-HOOK = "from hub.spawning.gpu.budget import begin as hook; hook(); hook()\n"
+HOOK = "from hub.singleuser.gpu.budget import begin as hook; hook(); hook()\n"
 
 
 def test_the_limit_is_set_when_cuda_starts_and_not_before(fake_torch):
@@ -130,7 +130,7 @@ def test_the_real_torch_keeps_the_limit_for_its_first_use_of_cuda(tmp_path):
         + """
 import torch
 calls = [call for call, _ in torch.cuda._queued_calls]
-print([call.__module__ for call in calls].count("hub.spawning.gpu.budget"))
+print([call.__module__ for call in calls].count("hub.singleuser.gpu.budget"))
 print(torch.cuda.is_initialized(), float(torch.ones(2).sum()))
 import inspect
 print(list(inspect.signature(torch.cuda.set_per_process_memory_fraction).parameters))
@@ -145,7 +145,7 @@ def test_a_kernel_without_torch_pays_less_than_ten_milliseconds(tmp_path):
     code = """
 import time, ipykernel.kernelapp
 before = time.process_time()
-from hub.spawning.gpu.budget import begin
+from hub.singleuser.gpu.budget import begin
 begin()
 print((time.process_time() - before) * 1000)
 """

@@ -8,9 +8,7 @@ import sys
 
 import pytest
 
-from hub.deploy import gpus as host
-from hub.deploy.gpus import Facts, judge
-from hub.spawning.gpu.devices import (
+from hub.facts.gpu_devices import (
     Device,
     chosen,
     from_variable,
@@ -19,8 +17,10 @@ from hub.spawning.gpu.devices import (
     to_variable,
     usable,
 )
-from hub.spawning.gpu.failures import gpu_failure
-from hub.spawning.gpu.request import Placement
+from hub.host.deploy import gpus as host
+from hub.host.deploy.gpus import Facts, judge
+from hub.jupyterhub.spawners.gpu.failures import gpu_failure
+from hub.jupyterhub.spawners.gpu.request import Placement
 from tests.gpu.samples import LISTING, OLD_LISTING, XML
 
 A100 = "NVIDIA A100-SXM4-40GB"
@@ -214,7 +214,7 @@ def test_the_host_tool_reads_what_nvidia_smi_prints(tmp_path, monkeypatch):
 
 def test_the_host_tool_needs_nothing_but_python():
     heavy = ("pydantic", "docker", "yaml", "tornado")
-    code = f"import sys, hub.deploy.gpus; print([m for m in sys.modules if m in {heavy}])"
+    code = f"import sys, hub.host.deploy.gpus; print([m for m in sys.modules if m in {heavy}])"
     isolated = subprocess.run(
         [sys.executable, "-S", "-c", code], capture_output=True, text=True, timeout=60
     )

@@ -12,18 +12,18 @@ import pytest
 from docker.api import APIClient
 from docker.errors import APIError
 
-from hub.deploy.gpus import HOOK
+from hub.core.settings import Gpus
 from hub.facts.containers import GPU_LABEL as LABEL
-from hub.gpuwatch import processes
-from hub.gpuwatch.usage import Process, Use
-from hub.gpuwatch.verdict import Place, over_budget
-from hub.settings import Gpus
-from hub.spawning.gpu.devices import Device
-from hub.spawning.gpu.failures import gpu_failure
-from hub.spawning.gpu.part import GpuPart, failure_text
-from hub.spawning.gpu.placement import FULL, NONE_WORKS
-from hub.spawning.gpu.request import Placement
-from hub.spawning.gpu.slots import Running, Slots
+from hub.facts.gpu_devices import Device
+from hub.host.deploy.gpus import HOOK
+from hub.jupyterhub.spawners.gpu.claim import GpuPart, failure_text
+from hub.jupyterhub.spawners.gpu.failures import gpu_failure
+from hub.jupyterhub.spawners.gpu.placement import FULL, NONE_WORKS
+from hub.jupyterhub.spawners.gpu.request import Placement
+from hub.jupyterhub.spawners.gpu.slots import Running, Slots
+from hub.services.gpuwatch import processes
+from hub.services.gpuwatch.usage import Process, Use
+from hub.services.gpuwatch.verdict import Place, over_budget
 from tests.gpu.engine import IMAGE, PROJECT, GpuEngine, gpu_engine
 from tests.guard.engine import an_engine, tiny_image
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from hub.configure import jupyterlab
-from hub.course_folder import CourseFolder, new_course
-from hub.gpuwatch.extension import Health, judge, notice
+from hub.core.course_folder import CourseFolder, new_course
+from hub.jupyterhub.configuration import jupyterlab
+from hub.singleuser.gpu.extension import Health, judge, notice
 
 GONE = "Failed to initialize NVML: Unknown Error"
 WELL = "GPU 0: NVIDIA A100 (UUID: GPU-aaaa)"
@@ -158,7 +158,7 @@ def lab(folder: CourseFolder, smi: Path, tmp_path: Path) -> Iterator[tuple[str, 
 def test_jupyterlab_says_why_a_server_has_no_gpu(lab):
     from playwright.sync_api import expect
 
-    from tests.day.browser import launched
+    from tests.e2e.browser import launched
 
     address, token = lab
     with pytest.raises(urllib.error.HTTPError, match="403"):

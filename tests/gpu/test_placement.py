@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from hub.spawning.gpu import placement
-from hub.spawning.gpu.placement import (
+from hub.jupyterhub.spawners.gpu import placement
+from hub.jupyterhub.spawners.gpu.placement import (
     CHOSEN,
     FULL,
     NONE_HERE,

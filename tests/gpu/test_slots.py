@@ -8,14 +8,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from hub.settings import Gpus
-from hub.spawning.gpu import words
-from hub.spawning.gpu.devices import Device
-from hub.spawning.gpu.part import GpuPart
-from hub.spawning.gpu.placement import FULL, NONE_HERE, NONE_WORKS, Wait
-from hub.spawning.gpu.request import Placement
-from hub.spawning.gpu.slots import GaveUp, Running, Slots, Times
-from hub.spawning.gpu.words import InQueue, OnGpu, WithoutGpu
+from hub.core.settings import Gpus
+from hub.facts.gpu_devices import Device
+from hub.jupyterhub.spawners.gpu import messages
+from hub.jupyterhub.spawners.gpu.claim import GpuPart
+from hub.jupyterhub.spawners.gpu.messages import InQueue, OnGpu, WithoutGpu
+from hub.jupyterhub.spawners.gpu.placement import FULL, NONE_HERE, NONE_WORKS, Wait
+from hub.jupyterhub.spawners.gpu.request import Placement
+from hub.jupyterhub.spawners.gpu.slots import GaveUp, Running, Slots, Times
 
 A, B = Device("GPU-aaaa", 40960, "A100"), Device("GPU-bbbb", 40960, "A100")
 SHORT = Times(heal=0.1, lease=0.2, away=0.05, reconcile=0.02)
@@ -377,13 +377,13 @@ def test_who_is_asked_gets_what_they_answer():
         form = await bob.form()
         assert "Start now, without a GPU" in form
         assert "Wait for a GPU (place 1)" in form
-        options = words.read_form({"gpu": ["cpu"]})
+        options = messages.read_form({"gpu": ["cpu"]})
         starts = Starts()
         await bob.start(GpuPart.answer(options), starts)
         assert starts.tried == [None]
         bob.stopped()
         waits = asyncio.create_task(
-            bob.start(GpuPart.answer(words.read_form({"gpu": ["wait"]})), starts)
+            bob.start(GpuPart.answer(messages.read_form({"gpu": ["wait"]})), starts)
         )
         await asyncio.sleep(0)
         assert "you are number 1 of 1 in the queue (you are next)" in (bob.message() or "")
@@ -404,8 +404,8 @@ def test_nobody_there_to_be_asked_starts_without():
 
 
 def test_anything_else_than_an_answer_is_none():
-    assert words.read_form({}) == {}
-    assert words.read_form({"gpu": ["<script>"]}) == {}
+    assert messages.read_form({}) == {}
+    assert messages.read_form({"gpu": ["<script>"]}) == {}
     assert GpuPart.answer({"gpu": ["wait"]}) is None
 
 

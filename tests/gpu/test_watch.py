@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jupyter_client.manager import KernelManager
 
-from hub.gpuwatch import __main__ as watch
-from hub.gpuwatch import processes
-from hub.gpuwatch.processes import container_of
-from hub.gpuwatch.usage import Process, Use, read_use
-from hub.gpuwatch.verdict import NEARLY_FULL, Place, over_budget
-from hub.spawning.gpu import startup
+from hub.services.gpuwatch import __main__ as watch
+from hub.services.gpuwatch import processes
+from hub.services.gpuwatch.processes import container_of
+from hub.services.gpuwatch.usage import Process, Use, read_use
+from hub.services.gpuwatch.verdict import NEARLY_FULL, Place, over_budget
+from hub.singleuser.gpu import startup
 from tests.gpu.samples import LISTING, XML
 
 ONE, TWO = "1" * 64, "2" * 64

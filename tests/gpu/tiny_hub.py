@@ -7,12 +7,12 @@ from typing import Any
 
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 
-from hub.settings import Gpus
-from hub.spawning.gpu.devices import Device
-from hub.spawning.gpu.part import GpuPart
-from hub.spawning.gpu.request import Placement
-from hub.spawning.gpu.slots import Running, Slots, Times
-from hub.spawning.gpu.words import read_form
+from hub.core.settings import Gpus
+from hub.facts.gpu_devices import Device
+from hub.jupyterhub.spawners.gpu.claim import GpuPart
+from hub.jupyterhub.spawners.gpu.messages import read_form
+from hub.jupyterhub.spawners.gpu.request import Placement
+from hub.jupyterhub.spawners.gpu.slots import Running, Slots, Times
 
 
 async def nothing_runs() -> list[Running]:

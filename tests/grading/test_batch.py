@@ -10,11 +10,11 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
-from hub.grading.batch import BatchError, autograde
-from hub.grading.configuration import update_grading
-from hub.grading.execute import Limits
-from hub.grading.executed import ExecutedFolder, Job
-from hub.settings import Settings
+from hub.core.settings import Settings
+from hub.grading.pipeline.batch import BatchError, autograde
+from hub.grading.pipeline.configuration import update_grading
+from hub.grading.pipeline.execute import Limits
+from hub.grading.pipeline.executed import ExecutedFolder, Job
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     NOTEBOOK,

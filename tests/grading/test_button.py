@@ -22,7 +22,7 @@ from tests.grading.trust_course import GIVEN_2, answered, source
 
 ROOT = Path(__file__).resolve().parents[2]
 
-EXTENSIONS = {"hub.formgrader": True, "nbgrader.server_extensions.formgrader": False}
+EXTENSIONS = {"hub.singleuser.formgrader": True, "nbgrader.server_extensions.formgrader": False}
 
 CONFIG = """
 import sys

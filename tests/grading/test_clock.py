@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from hub.grading.clock import CodeClock, Deadline, charged, process_tree
-from hub.grading.gate import Gate
+from hub.grading.sandbox.clock import CodeClock, Deadline, charged, process_tree
+from hub.grading.sandbox.gate import Gate
 from tests.load.machine import load
 
 

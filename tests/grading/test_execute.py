@@ -11,9 +11,9 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from hub.grading.execute import ApartError, Execution, Limits, Tests, execute
-from tests.apart import notebooks as apart_notebooks
+from hub.grading.pipeline.execute import ApartError, Execution, Limits, Tests, execute
 from tests.grading.tiny_course import ONLY_HIDDEN_FAILS, cell_named, source_notebook
+from tests.isolation import notebooks as apart_notebooks
 
 pytestmark = pytest.mark.kernel
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from nbgrader.api import Gradebook
 
-from hub.grading.export import export_csv
-from hub.grading.late import late_penalty
-from hub.text import csv_field
+from hub.facts.text import csv_field
+from hub.grading.pipeline.export import export_csv
+from hub.grading.pipeline.late import late_penalty
 from tests.grading.tiny_course import ASSIGNMENT, NOTEBOOK
 
 
@@ -83,7 +83,13 @@ def test_numbers_stay_numbers(number: Any) -> None:
 def test_nbgrader_export_uses_it_by_name(graded: Path) -> None:
     command = [sys.executable, "-m", "nbgrader", "export", "--to", "out.csv", "--course", "tiny"]
     subprocess.run(
-        [*command, "--exporter", "hub.grading.export.GradesCsv", "--db", "sqlite:///gradebook.db"],
+        [
+            *command,
+            "--exporter",
+            "hub.grading.pipeline.export.GradesCsv",
+            "--db",
+            "sqlite:///gradebook.db",
+        ],
         cwd=graded,
         env={"PATH": str(Path(sys.executable).parent), "PYTHONPATH": str(Path.cwd())},
         check=True,

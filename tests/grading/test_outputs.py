@@ -10,7 +10,8 @@ import pytest
 from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_notebook
 
-from hub.grading.outputs import (
+from hub.grading.pipeline.verdict import judged_outputs
+from hub.grading.sandbox.outputs import (
     MAX_CHARACTERS_OF_A_CELL,
     MAX_ERROR_CHARACTERS,
     MAX_OUTPUTS_OF_A_CELL,
@@ -18,7 +19,6 @@ from hub.grading.outputs import (
     Recorder,
     checked_outputs,
 )
-from hub.grading.verdict import judged_outputs
 
 
 def stream(text: str, name: str = "stdout") -> dict[str, Any]:

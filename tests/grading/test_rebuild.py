@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from hub.grading.rebuild import rebuild
+from hub.grading.pipeline.rebuild import rebuild
 
 STUB = "def f():\n    raise NotImplementedError()"
 ANSWER = "def f():\n    return 1"

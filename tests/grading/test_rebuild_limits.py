@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from hub.grading import parsing, reading
-from hub.grading.rebuild import rebuild
+from hub.grading.pipeline import parsing, reading
+from hub.grading.pipeline.rebuild import rebuild
 from tests.grading.test_rebuild import ANSWER, answered, as_bytes, make_released
 
 MIB = 1024 * 1024
@@ -80,7 +80,7 @@ def test_whatever_is_in_a_file_little_comes_out_of_it(kind: str, mib: int) -> No
 PEAK = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from hub.grading import reading
+from hub.grading.pipeline import reading
 reading.main()
 # (ru_maxrss would be that of the process which started this one, where it was larger.)
 (peak,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]

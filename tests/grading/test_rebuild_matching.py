@@ -15,8 +15,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.utils import compute_checksum, determine_grade
 
-from hub.grading.rebuild import rebuild
-from hub.grading.slots import unfenced
+from hub.grading.pipeline.rebuild import rebuild
+from hub.grading.pipeline.slots import unfenced
 from tests.grading.test_rebuild import as_bytes, marks
 
 ANSWERS = {

@@ -15,11 +15,11 @@ from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 
 from hub.cli import main
-from hub.course_folder import new_course
-from hub.grading.batch import BatchError, autograde
-from hub.grading.execute import Execution, Limits
-from hub.grading.executed import Job
-from hub.grading.reference import Reference, ReferenceFails
+from hub.core.course_folder import new_course
+from hub.grading.pipeline.batch import BatchError, autograde
+from hub.grading.pipeline.execute import Execution, Limits
+from hub.grading.pipeline.executed import Job
+from hub.grading.pipeline.reference import Reference, ReferenceFails
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     GIVEN,

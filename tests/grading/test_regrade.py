@@ -12,7 +12,7 @@ from nbgrader.api import Grade, Gradebook
 from nbgrader.apps import NbGraderAPI
 from sqlalchemy import text
 
-from hub.grading.batch import autograde
+from hub.grading.pipeline.batch import autograde
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     NOTEBOOK,

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from nbgrader.apps import NbGraderAPI
 
 from hub.cli import main
-from hub.grading.batch import autograde
+from hub.grading.pipeline.batch import autograde
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     NOTEBOOK,

@@ -10,7 +10,7 @@ import pytest
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
-from hub.grading.renamed import Likeness, Undecided, decide, take_renamed, taken_from
+from hub.grading.pipeline.renamed import Likeness, Undecided, decide, take_renamed, taken_from
 from tests.grading.test_rebuild_matching import answered, make_released, without_both
 
 

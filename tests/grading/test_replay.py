@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.grading.replay import (
+from hub.grading.pipeline.replay import (
     MOST_REPLAYS,
     Attempt,
     CannotGrade,
@@ -13,7 +13,7 @@ from hub.grading.replay import (
     Ran,
     next_step,
 )
-from hub.grading.trouble import Kind, Trouble
+from hub.grading.sandbox.trouble import Kind, Trouble
 
 pytestmark = pytest.mark.kernel
 

@@ -13,8 +13,14 @@ import pytest
 from nbformat import from_dict
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from hub.grading.hidden import hide_tests, split_hidden
-from hub.grading.sanitise import describe_figure, safe_html, safe_markdown, safe_output, sanitise
+from hub.grading.pipeline.hidden import hide_tests, split_hidden
+from hub.grading.pipeline.sanitise import (
+    describe_figure,
+    safe_html,
+    safe_markdown,
+    safe_output,
+    sanitise,
+)
 
 ATTACKS = [
     "<script>alert(1)</script>",

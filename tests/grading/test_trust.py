@@ -19,7 +19,7 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
-from hub.grading.batch import BatchError, autograde
+from hub.grading.pipeline.batch import BatchError, autograde
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     NOTEBOOK,

@@ -18,8 +18,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Gradebook
 
-from hub.configure.jupyterlab import write_files
-from hub.course_folder import open_course
+from hub.core.course_folder import open_course
+from hub.jupyterhub.configuration.jupyterlab import write_files
 
 pytestmark = pytest.mark.kernel
 
@@ -173,7 +173,9 @@ class Student:
         return done.stdout
 
     def button(self) -> Outcome:
-        answer = json.loads(self.run(sys.executable, "-m", "hub.validation", str(self.notebook)))
+        answer = json.loads(
+            self.run(sys.executable, "-m", "hub.singleuser.validation", str(self.notebook))
+        )
         assert answer["success"]
         failed = "\n".join(cell["source"] for cell in answer["value"].get("failed", []))
         return Outcome(_not_in(failed), failed, "\n".join(answer["value"].get("told", [])))

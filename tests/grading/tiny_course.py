@@ -12,8 +12,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
-from hub.grading.configuration import update_grading
-from hub.settings import Settings
+from hub.core.settings import Settings
+from hub.grading.pipeline.configuration import update_grading
 from tests.gradebooks import empty_gradebook
 
 ASSIGNMENT = "ps1"

@@ -23,7 +23,7 @@ from typing import Any
 from docker.api import APIClient
 from docker.errors import APIError
 
-from hub.guard.policy import Policy
+from hub.services.guard.policy import Policy
 from tests.guard.samples import GPU, OTHER_GPU
 from tests.needs import SOCKET, need
 
@@ -166,7 +166,7 @@ def guarded() -> Iterator[Guarded]:
             [
                 sys.executable,
                 "-m",
-                "hub.guard",
+                "hub.services.guard",
                 "--listen",
                 str(folder / "docker.sock"),
                 "--engine",

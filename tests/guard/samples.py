@@ -7,11 +7,11 @@ from typing import Any
 
 from docker.types import ContainerConfig, DeviceRequest, HostConfig
 
-from hub.configure.deployment import Deployment
-from hub.configure.jupyterlab import Part
-from hub.guard.policy import Policy
-from hub.settings import Settings
-from hub.spawning.options import Options, options
+from hub.core.settings import Settings
+from hub.facts.deployment import Deployment
+from hub.jupyterhub.configuration.jupyterlab import Part
+from hub.jupyterhub.spawners.options import Options, options
+from hub.services.guard.policy import Policy
 
 VERSION = "1.41"
 SETTINGS = Settings.model_validate(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.guard import answers
-from hub.guard.calls import ROUTES, call, list_query
-from hub.guard.errors import Refused
-from hub.guard.policy import PolicyError, policy_from
+from hub.services.guard import answers
+from hub.services.guard.calls import ROUTES, call, list_query
+from hub.services.guard.errors import Refused
+from hub.services.guard.policy import PolicyError, policy_from
 from tests.guard.samples import GPU, POLICY
 
 DOCKERSPAWNERS = [

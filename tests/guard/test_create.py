@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hub.guard.body import parse
-from hub.guard.create import check_create
-from hub.guard.errors import Refused
-from hub.guard.policy import Policy
+from hub.services.guard.body import parse
+from hub.services.guard.create import check_create
+from hub.services.guard.errors import Refused
+from hub.services.guard.policy import Policy
 from tests.attacks.test_guard import ATTACKS
 from tests.guard.samples import GPU, OTHER_GPU, POLICY, created, person, with_gpu
 

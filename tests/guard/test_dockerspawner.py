@@ -9,7 +9,7 @@ import pytest
 from docker.errors import APIError, ImageNotFound
 from dockerspawner import DockerSpawner
 
-from hub.guard.policy import Policy
+from hub.services.guard.policy import Policy
 from tests.guard.samples import COMMANDS, GPU, created, person, with_gpu
 
 pytestmark = pytest.mark.docker

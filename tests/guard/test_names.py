@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.spawning.names import LONGEST, container_name, home_volume, slug
+from hub.facts.container_names import LONGEST, container_name, home_volume, slug
 
 AWKWARD = [
     *("alice", "Alice", "ALICE", "al-ice", "al--ice", "-alice", "alice-", "al.ice", "al_ice"),

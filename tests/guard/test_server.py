@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from hub.guard import __main__ as main
-from hub.guard import server
-from hub.guard.server import Engine, Guard
+from hub.services.guard import __main__ as main
+from hub.services.guard import server
+from hub.services.guard.server import Engine, Guard
 from tests.guard.samples import POLICY, created, person
 
 NAME = person("alice").name
@@ -192,7 +192,7 @@ def test_an_engine_that_is_slow_is_not_gone(tmp_path, monkeypatch):
 
 
 def test_help_names_every_variable_and_a_missing_one_is_named():
-    guard = [sys.executable, "-m", "hub.guard"]
+    guard = [sys.executable, "-m", "hub.services.guard"]
     told = subprocess.run(
         [*guard, "--help"], capture_output=True, text=True, timeout=60, check=True
     )

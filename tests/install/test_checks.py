@@ -2,9 +2,9 @@
 
 import pytest
 
-from hub.install import checks
-from hub.install.checks import Interpreter
-from hub.install.errors import InstallError
+from hub.host.install import checks
+from hub.host.install.checks import Interpreter
+from hub.host.install.errors import InstallError
 
 
 def found(version: str, *, venv: bool = True, path: str = "python3") -> Interpreter:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.install.state import ROOT
+from hub.host.install.state import ROOT
 
 PROGRAMS = (
     *("apt-get", "busybox", "chromium", "docker", "docker-compose", "dockerd", "dpkg", "ip"),

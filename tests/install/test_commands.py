@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from hub.install import commands
-from hub.install.errors import InstallError
+from hub.host.install import commands
+from hub.host.install.errors import InstallError
 
 
 def shell(script, tmp_path, **options):
@@ -50,7 +50,7 @@ def test_closing_early_ends_the_command(tmp_path):
 INSTALLER = """
 import sys
 from pathlib import Path
-from hub.install import __main__, steps
+from hub.host.install import __main__, steps
 def slow(name, place, again, keep_open):
     yield from steps.commands.run(["sh", "-c", sys.argv[2]], cwd=Path("."), keep_open=keep_open)
 steps._perform = slow
@@ -62,7 +62,7 @@ sys.exit(__main__.main(["server", "--venv", sys.argv[1]]))
 def installer(tmp_path):
     """Start an installation in which the one step left to do runs a shell script of the test."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
-    from hub.install import state
+    from hub.host.install import state
 
     place = state.Place(tmp_path / "venv")
     for step in ("venv", "uv", "server", "project"):

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from hub.install.state import ROOT
+from hub.host.install.state import ROOT
 
 PROVIDERS = packages_distributions()
 OURS = {"course", "hub", "tests"}
 # Parts of hub/ that run only where more is installed, and what that is: files, or folders.
 RUNS_WITH = {
-    "hub/grading/apart": "notebook",  # executes notebooks
-    "hub/models.py": "notebook",  # fetches weights
-    "hub/proving/copies.py": "notebook",  # proves with models
-    "hub/spawning/container.py": "containers",
+    "hub/grading/isolation": "notebook",  # executes notebooks
+    "hub/host/models.py": "notebook",  # fetches weights
+    "hub/verification/symmetric_models.py": "notebook",  # proves with models
+    "hub/jupyterhub/spawners/container.py": "containers",
 }
 
 
@@ -53,7 +53,7 @@ def normal(name: str) -> str:
     ("folder", "available"),
     [
         ("hub", locked("server")),
-        ("hub/deploy", set()),
+        ("hub/host/deploy", set()),
         ("course", locked("notebook")),
         ("source", locked("notebook")),
         ("tests", locked("server", "notebook", "containers", "dev")),

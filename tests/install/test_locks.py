@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hub.install import locks
+from hub.host.install import locks
 
 NAMES = sorted(locks.CONSTRAINTS)
 

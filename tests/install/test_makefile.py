@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from hub.install.state import ROOT
+from hub.host.install.state import ROOT
 
 pytestmark = pytest.mark.needs("make")
 
@@ -28,12 +28,12 @@ def test_the_python_named_on_the_command_line_runs_the_installer(tmp_path):
     python.chmod(0o755)
     answer = make("serve", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}")
     assert answer.returncode == 2
-    assert answer.stdout == f"run with -m hub.install --venv {tmp_path / 'venv'} server\n"
+    assert answer.stdout == f"run with -m hub.host.install --venv {tmp_path / 'venv'} server\n"
 
 
 def test_no_file_of_the_installation_names_an_address():
     """A site's own index, mirror and proxy come from its environment alone."""
     files = [ROOT / "Makefile", ROOT / ".ci" / "run", *(ROOT / "requirements").iterdir()]
-    files += (ROOT / "hub" / "install").glob("*.py")
+    files += (ROOT / "hub" / "host" / "install").glob("*.py")
     for file in files:
         assert not re.search(r"\w://\w", file.read_text()), file

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from hub.install import __main__, state, steps
-from hub.install.errors import InstallError
-from hub.install.state import TARGETS, Place
+from hub.host.install import __main__, state, steps
+from hub.host.install.errors import InstallError
+from hub.host.install.state import TARGETS, Place
 
 ALL = TARGETS["all"]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from hub.install import state, torch_build
-from hub.install.errors import InstallError
-from hub.install.state import Place
+from hub.host.install import state, torch_build
+from hub.host.install.errors import InstallError
+from hub.host.install.state import Place
 
 PINNED = state.pinned_torch()
 

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
-from hub.course_folder import new_course, open_course
-from hub.grading.remote import EXECUTOR as EXECUTOR_VARIABLE
+from hub.core.course_folder import new_course, open_course
+from hub.grading.sandbox.remote import EXECUTOR as EXECUTOR_VARIABLE
 from tests.grading.tiny_course import ASSIGNMENT, make_course
 from tests.grading.trust_course import source
 from tests.load import classes
@@ -108,7 +108,7 @@ def small(folder: Path, environment: Mapping[str, str]) -> Course:
 
 
 def shipped(folder: Path, environment: Mapping[str, str]) -> Course:
-    from hub.contents import add_assignments
+    from hub.authoring.contents import add_assignments
 
     root = Path(tempfile.mkdtemp(dir=folder)) / "course"
     list(new_course(root))

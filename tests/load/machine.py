@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import psutil
 
 WORKER = "hub.grading.worker"
-EXECUTOR = "hub.executor"
+EXECUTOR = "hub.services.executor"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from hub.models import Published
+from hub.host.models import Published
 from tests.course_package.test_models import gpt2_checkpoint
 
 

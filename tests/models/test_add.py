@@ -11,9 +11,9 @@ import torch
 from click.testing import CliRunner
 
 from course import models
-from hub import models as hub_models
 from hub.cli import main
-from hub.models import PUBLISHED, ModelsError, Published, add, check, problems
+from hub.host import models as hub_models
+from hub.host.models import PUBLISHED, ModelsError, Published, add, check, problems
 from tests.models.samples import published_layout, stand_in_hub
 
 

@@ -7,7 +7,7 @@ import torch
 
 from course import models
 from course.training.symmetry import random_gpt2, symmetric_copy, symmetric_models
-from hub.models import problems
+from hub.host.models import problems
 from tests.course_package.test_models import gpt2_checkpoint, own_checkpoint
 
 

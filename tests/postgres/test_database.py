@@ -12,7 +12,7 @@ from sqlalchemy import Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 
-from hub.database import patience
+from hub.core.database import patience
 from hub.upstream import nbgrader
 from hub.upstream.nbgrader import revive_sessions
 from tests.needs import need

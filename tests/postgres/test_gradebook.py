@@ -16,8 +16,8 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import InternalError
 from traitlets.config import Config
 
-from hub.authoring.gradebook import open_gradebook
-from hub.grading.batch import autograde
+from hub.core.gradebook import open_gradebook
+from hub.grading.pipeline.batch import autograde
 from hub.upstream.nbgrader import end_transaction
 from tests.grading.tiny_course import (
     ASSIGNMENT,
@@ -107,7 +107,7 @@ def test_a_grade_given_by_hand_and_a_comment_are_kept(course: Path, url: str) ->
 GRADER = """
 import sys
 from pathlib import Path
-from hub.grading.batch import autograde
+from hub.grading.pipeline.batch import autograde
 from tests.postgres.test_gradebook import configured
 root, url, *students = sys.argv[1:]
 for line in autograde(Path(root), "ps1", students, 1, True, configured(Path(root), url)):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.day.embedded import Running, served
+from tests.e2e.embedded import Running, served
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 

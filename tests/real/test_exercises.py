@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.day import answers
-from tests.day.browser import StudentDesk, launched
-from tests.day.embedded import LOGITLAB, Running, exported_grades, served
-from tests.day.hub_client import Person, write_answers
+from tests.e2e import answers
+from tests.e2e.browser import StudentDesk, launched
+from tests.e2e.embedded import LOGITLAB, Running, exported_grades, served
+from tests.e2e.hub_client import Person, write_answers
 
 # Assignment -> its notebook, an exercise, and the points of its tests.
 EXERCISES = {

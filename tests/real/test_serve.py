@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from hub.serve import free_port
-from tests.day.embedded import LOGITLAB, Running, start, stop
-from tests.day.hub_client import Person
+from tests.e2e.embedded import LOGITLAB, Running, start, stop
+from tests.e2e.hub_client import Person
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
 

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from hub.configure.jupyterlab import grader_config
-from hub.course_folder import EXAMPLE, CourseFolderError, new_course, open_course
+from hub.core.course_folder import EXAMPLE, CourseFolderError, new_course, open_course
+from hub.core.settings import Settings, SettingsError, load_settings
 from hub.exchange.__main__ import main as exchange_service
+from hub.exchange.hand_out import exchange_limits
 from hub.exchange.limits import Limits
-from hub.grading.autograde import ExecuteSubmission
-from hub.hand_out import exchange_limits
-from hub.install.state import ROOT
-from hub.settings import Settings, SettingsError, load_settings
-from hub.validation.validator import CourseValidator
+from hub.grading.pipeline.autograde import ExecuteSubmission
+from hub.host.install.state import ROOT
+from hub.jupyterhub.configuration.jupyterlab import grader_config
+from hub.singleuser.validation.validator import CourseValidator
 
 
 def written(tmp_path: Path, text: str) -> Path:

@@ -14,14 +14,14 @@ from dockerspawner import DockerSpawner
 from jupyterhub.objects import Hub
 from sqlalchemy.exc import OperationalError
 
-from hub.configure.deployment import Deployment
-from hub.settings import Gpus
-from hub.spawning import container
-from hub.spawning.container import STALE_SECONDS, CannotStart, ContainerSpawner
-from hub.spawning.gpu.devices import Device
-from hub.spawning.gpu.request import Placement
-from hub.spawning.gpu.slots import Slots
-from hub.spawning.queue import StartQueue
+from hub.core.settings import Gpus
+from hub.facts.deployment import Deployment
+from hub.facts.gpu_devices import Device
+from hub.jupyterhub.spawners import container
+from hub.jupyterhub.spawners.container import STALE_SECONDS, CannotStart, ContainerSpawner
+from hub.jupyterhub.spawners.gpu.request import Placement
+from hub.jupyterhub.spawners.gpu.slots import Slots
+from hub.jupyterhub.spawners.queue import StartQueue
 from tests.spawning.people import course, no_sleep, user
 
 GPU = Device("GPU-aaaa", 40960, "A100")

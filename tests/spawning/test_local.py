@@ -11,8 +11,8 @@ import pytest
 from jupyterhub.objects import Hub
 from jupyterhub.spawner import LocalProcessSpawner
 
-from hub.spawning import local
-from hub.spawning.local import LocalSpawner
+from hub.jupyterhub.spawners import local
+from hub.jupyterhub.spawners.local import LocalSpawner
 from tests.spawning.people import course, no_sleep, user
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from hub.configure.deployment import Deployment
-from hub.settings import Settings
-from hub.spawning.options import options
+from hub.core.settings import Settings
+from hub.facts.deployment import Deployment
+from hub.jupyterhub.spawners.options import options
 
 SETTINGS = Settings.model_validate(
     {"course": {"id": "mech"}, "people": {"students": ["alice", "bob"], "instructors": ["ida"]}}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.spawning.queue import StartQueue
+from hub.jupyterhub.spawners.queue import StartQueue
 
 
 def run(coroutine):

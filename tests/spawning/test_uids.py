@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.spawning.uids import NoUidLeft, keep_uid, uid_for
+from hub.jupyterhub.spawners.uids import NoUidLeft, keep_uid, uid_for
 
 
 @given(st.lists(st.text(min_size=1), max_size=30))

@@ -22,7 +22,7 @@ from hub.exchange import archive, names
 from hub.exchange.client.base import Exchange
 from hub.exchange.client.transport import Record, sha256_of
 from hub.exchange.errors import InvalidArchive, Refusal, ServiceAway
-from hub.grading.renamed import Undecided, take_renamed
+from hub.grading.pipeline.renamed import Undecided, take_renamed
 
 
 class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):

@@ -17,7 +17,7 @@ from hub.exchange import archive
 from hub.exchange.client.transport import Record, Transport, sha256_of
 from hub.exchange.errors import InvalidArchive, Refusal, TooManyUploads
 from hub.exchange.limits import Limits, size_text
-from hub.files import replacing
+from hub.facts.files import replacing
 
 RECEIPTS_FILE = "submission-receipts.txt"
 

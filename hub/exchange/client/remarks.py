@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from hub.facts.limits import MIB
-from hub.grading.parsing import MAX_FILE_MIB, Unreadable
-from hub.grading.reading import ReadingError, read
-from hub.grading.sentences import Sentences, quoted
+from hub.grading.pipeline.parsing import MAX_FILE_MIB, Unreadable
+from hub.grading.pipeline.reading import ReadingError, read
+from hub.grading.pipeline.sentences import Sentences, quoted
 
 REMARKS_FILE = "remarks.json"
 

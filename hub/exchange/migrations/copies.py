@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
 from hub.exchange.errors import SchemaError
-from hub.files import sync_directory
+from hub.facts.files import sync_directory
 
 
 def take(connection: Connection, revision: str) -> str:

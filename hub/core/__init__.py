@@ -1,0 +1,1 @@
+"""What the rest of the hub stands on: settings, course folder, roster, databases."""

@@ -1,0 +1,129 @@
+"""The live course: the folder outside the checkout that holds what people change."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from hub.core.roster.file import read_roster
+from hub.core.roster.merge import with_roster
+from hub.core.roster.student import Student
+from hub.core.settings import Settings, load_settings
+from hub.facts.errors import UserError
+
+EXAMPLE = Path(__file__).with_name("course.example.yaml")
+
+
+class CourseFolderError(UserError):
+    """The folder is not, or cannot become, a course folder; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class CourseFolder:
+    """Where each thing of a course lives. `root` is absolute."""
+
+    root: Path
+
+    @cached_property
+    def settings(self) -> Settings:
+        """`course.yaml`, with the roster's students among its people."""
+        return with_roster(load_settings(self.settings_file), self.roster)
+
+    @cached_property
+    def roster(self) -> tuple[Student, ...]:
+        return read_roster(self.roster_file)
+
+    @property
+    def roster_file(self) -> Path:
+        """In the folder `$LOGITLAB_PEOPLE`, else in the course's `people/`."""
+        people = os.environ.get("LOGITLAB_PEOPLE") or self.root / "people"
+        return Path(people) / "roster.csv"
+
+    @property
+    def settings_file(self) -> Path:
+        return self.root / "course.yaml"
+
+    @property
+    def source(self) -> Path:
+        return self.root / "source"
+
+    @property
+    def release(self) -> Path:
+        return self.root / "release"
+
+    @property
+    def submitted(self) -> Path:
+        return self.root / "submitted"
+
+    @property
+    def autograded(self) -> Path:
+        return self.root / "autograded"
+
+    @property
+    def feedback(self) -> Path:
+        return self.root / "feedback"
+
+    @property
+    def gradebook_url(self) -> str:
+        """SQLAlchemy URL: `$LOGITLAB_GRADEBOOK`, else SQLite in the course folder."""
+        return os.environ.get("LOGITLAB_GRADEBOOK") or f"sqlite:///{self.root / 'gradebook.db'}"
+
+    @property
+    def server(self) -> Path:
+        """State of the running server: hub database, exchange, homes, logs. Not for people."""
+        return self.root / "server"
+
+    @property
+    def hub_database_url(self) -> str:
+        """SQLAlchemy URL: `$LOGITLAB_HUB_DATABASE`, else SQLite among the server's state."""
+        kept = f"sqlite:///{self.server / 'jupyterhub.sqlite'}"
+        return os.environ.get("LOGITLAB_HUB_DATABASE") or kept
+
+    @property
+    def exchange(self) -> Path:
+        """What the exchange keeps: releases, submissions, feedback."""
+        return self.server / "exchange"
+
+
+def default_root() -> Path:
+    """`$LOGITLAB_COURSE`, else the demonstration course in the user's data folder."""
+    if named := os.environ.get("LOGITLAB_COURSE"):
+        return Path(named).expanduser().resolve()
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "logitlab" / "demo"
+
+
+def open_course(root: Path) -> CourseFolder:
+    """The course folder at `root`; raises CourseFolderError where there is none."""
+    folder = CourseFolder(root.expanduser().resolve())
+    if not folder.settings_file.is_file():
+        raise CourseFolderError(
+            f"{folder.root} is not a course folder (it has no course.yaml). "
+            f"Make one with `logitlab course new {folder.root}`, or name another with --course."
+        )
+    return folder
+
+
+def new_course(root: Path) -> Iterator[str]:
+    """Make `root` a course folder; what is already there stays as it is. Yields progress."""
+    folder = CourseFolder(root.expanduser().resolve())
+    try:
+        folder.root.mkdir(parents=True, exist_ok=True)
+        if folder.settings_file.exists():
+            yield f"{folder.settings_file}: kept"
+        else:
+            shutil.copyfile(EXAMPLE, folder.settings_file)
+            yield f"{folder.settings_file}: written; edit it to name the course and its people"
+        for place in (folder.source, folder.release):
+            place.mkdir(exist_ok=True)
+        # Tokens, cookies and submissions live here: nobody else on the machine reads them.
+        folder.server.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise CourseFolderError(
+            f"{folder.root}: {error.strerror}: choose another folder"
+        ) from error
+    load_settings(folder.settings_file)

@@ -1,0 +1,1 @@
+"""The course's students as its roster lists them."""

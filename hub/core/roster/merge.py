@@ -1,0 +1,27 @@
+"""Who is in a course: the people of course.yaml and of the roster as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.core.roster.student import Student
+from hub.core.settings import People, Settings
+
+
+def with_roster(settings: Settings, roster: Sequence[Student]) -> Settings:
+    """`settings` with the roster's students among its people.
+
+    course.yaml stands above the roster: who instructs, grades or administers by it is no student
+    by the roster, whoever wrote that one.
+    """
+    people = settings.people
+    named = {*people.admins, *people.instructors, *people.students, settings.course.grader}
+    students = [*people.students, *(one.username for one in roster if one.username not in named)]
+    merged = People(admins=people.admins, instructors=people.instructors, students=students)
+    return settings.model_copy(update={"people": merged})
+
+
+def everybody(settings: Settings) -> list[str]:
+    """Each person's name once: admins, then instructors, then students."""
+    people = settings.people
+    return list(dict.fromkeys([*people.admins, *people.instructors, *people.students]))

@@ -1,0 +1,65 @@
+"""One student of the roster, and what may stand in its fields."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub.core.settings import USER_NAME
+from hub.facts.text import BIDI, is_formula
+
+FIELDS = ("username", "first_name", "last_name", "email", "lms_id")
+# As many characters as the gradebook's columns take.
+LONGEST = dict.fromkeys(("first_name", "last_name", "email", "lms_id"), 128)
+
+
+@dataclass(frozen=True)
+class Student:
+    """A row of the roster. `lms_id` is the student's id in a learning management system."""
+
+    username: str
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    lms_id: str = ""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def __str__(self) -> str:
+        return f"{self.username} ({self.full_name})" if self.full_name else self.username
+
+
+def student(row: Mapping[str, str]) -> Student:
+    """The student that `row` describes, with spaces tidied and the user name in small letters.
+
+    Raises ValueError, saying what is wrong, where a field cannot be what it should.
+    """
+    tidy = {field: _tidy(row.get(field) or "") for field in FIELDS}
+    tidy["username"] = unicodedata.normalize("NFKC", tidy["username"]).lower()
+    if not USER_NAME.fullmatch(tidy["username"]):
+        raise ValueError(
+            f"user name {tidy['username']!r}: letters a to z and digits, with . _ - @ between, "
+            "at most 63 characters"
+        )
+    for field, longest in LONGEST.items():
+        _check(field, tidy[field], longest)
+    email = tidy["email"]
+    if email and (email.count("@") != 1 or " " in email or email[0] == "@" or email[-1] == "@"):
+        raise ValueError(f"email {email!r}: expected something like ada@example.org")
+    return Student(**tidy)
+
+
+def _tidy(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _check(field: str, text: str, longest: int) -> None:
+    if len(text) > longest:
+        raise ValueError(f"{field}: longer than {longest} characters")
+    if any(unicodedata.category(char) == "Cc" or char in BIDI for char in text):
+        raise ValueError(f"{field} {text!r}: a character that is none for reading")
+    if is_formula(text):
+        raise ValueError(f"{field} {text!r}: begins with {text[0]!r}, as a spreadsheet's formula")

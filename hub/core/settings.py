@@ -1,0 +1,417 @@
+"""`course.yaml` as one validated model: the whole of what an admin or instructor sets.
+
+The file is read with its line numbers kept, so that a wrong key or value is refused with
+the line it stands on, what was found and what is accepted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from hub.facts import limits
+from hub.facts.errors import UserError
+from hub.facts.names import assignment_name_fault
+from hub.grading.sandbox.limits import Tests
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
+USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?")
+
+
+class SettingsError(UserError):
+    """`course.yaml` cannot be used; the message names the file, the line and what is accepted."""
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are refused, values cannot be changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Course(Section):
+    id: Annotated[str, Field(description="short name in URLs, groups and file names")]
+    title: Annotated[str, Field(description="what people see")] = "Mechanistic interpretability"
+    timezone: Annotated[str, Field(description="IANA time zone that people read dates in")] = "UTC"
+
+    @field_validator("id")
+    @classmethod
+    def _id_is_a_plain_name(cls, value: str) -> str:
+        if not NAME.fullmatch(value):
+            raise ValueError("small letters, digits, '-' and '_', at most 41 characters")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("an IANA time zone such as Europe/Berlin or UTC") from None
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def student_group(self) -> str:
+        return f"nbgrader-{self.id}"
+
+    @property
+    def instructor_group(self) -> str:
+        return f"formgrade-{self.id}"
+
+    @property
+    def grader(self) -> str:
+        """The Hub user whose server runs this course's formgrader."""
+        return f"grader-{self.id}"
+
+
+class People(Section):
+    admins: Annotated[list[str], Field(description="may do everything on the hub")] = []
+    instructors: Annotated[list[str], Field(description="release, grade and see everything")] = []
+    students: Annotated[list[str], Field(description="fetch, submit and see their own")] = []
+
+    @field_validator("admins", "instructors", "students")
+    @classmethod
+    def _names_are_plain(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if not USER_NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name!r}: user names are small letters and digits, with . _ - @ between, "
+                    "at most 63 characters"
+                )
+        if len(set(value)) != len(value):
+            raise ValueError("each name once")
+        return value
+
+    @model_validator(mode="after")
+    def _nobody_grades_themselves(self) -> People:
+        both = sorted(set(self.instructors) & set(self.students))
+        if both:
+            raise ValueError(f"{', '.join(both)}: instructor or student, not both")
+        return self
+
+
+class Assignment(Section):
+    due: Annotated[
+        dt.datetime | None,
+        Field(description="date and time in the course's time zone, e.g. 2027-02-01 23:59"),
+    ] = None
+    tests: Annotated[
+        Tests | None,
+        Field(description="where this assignment's test cells run, if not as in grading.tests"),
+    ] = None
+
+
+class Late(Section):
+    policy: Annotated[
+        Literal["none", "zero", "percent_per_day"],
+        Field(description="what a late submission loses"),
+    ] = "none"
+    percent_per_day: Annotated[float, Field(ge=0, le=100, description="for percent_per_day")] = 10
+
+
+class Server(Section):
+    port: Annotated[int, Field(ge=1, le=65535, description="the port people's browsers use")] = 8000
+    cpu_threads: Annotated[
+        int, Field(ge=1, description="BLAS threads of one kernel; 2 on a busy machine are slower")
+    ] = 1
+
+
+class Exchange(Section):
+    submission_mib: Annotated[int, Field(ge=1, description="largest submission, MiB")] = (
+        limits.SUBMISSION_MIB
+    )
+    file_mib: Annotated[int, Field(ge=1, description="largest file of a submission, MiB")] = (
+        limits.SUBMISSION_FILE_MIB
+    )
+    files: Annotated[int, Field(ge=1, description="most files of a submission")] = (
+        limits.SUBMISSION_FILES
+    )
+    quota_mib: Annotated[int, Field(ge=1, description="one student's submissions, MiB")] = (
+        limits.SUBMISSIONS_MIB
+    )
+
+    @model_validator(mode="after")
+    def _limits_fit_in_each_other(self) -> Exchange:
+        if not self.file_mib <= self.submission_mib <= self.quota_mib:
+            raise ValueError("file_mib <= submission_mib <= quota_mib")
+        return self
+
+
+class Grading(Section):
+    tests: Annotated[
+        Tests,
+        Field(
+            description="where test cells run: apart from the student's interpreter, or together "
+            "with the student's code in it, which can then fake its score"
+        ),
+    ] = "apart"
+    cell_seconds: Annotated[int, Field(ge=1, description="that one cell may use, seconds")] = (
+        limits.CELL_SECONDS
+    )
+    notebook_seconds: Annotated[
+        int, Field(ge=1, description="that one notebook may use, seconds")
+    ] = limits.NOTEBOOK_SECONDS
+    memory_mib: Annotated[int, Field(ge=256, description="memory limit of one kernel, MiB")] = (
+        limits.KERNEL_MIB
+    )
+    output_mib: Annotated[int, Field(ge=1, description="output kept of one notebook, MiB")] = (
+        limits.OUTPUT_MIB
+    )
+    workers: Annotated[
+        int | Literal["auto"], Field(description="notebooks executed at once; auto: one a core")
+    ] = "auto"
+
+
+class Containers(Section):
+    """One person's server where servers are containers."""
+
+    cpus: Annotated[float, Field(gt=0, description="most cores one server may use")] = 2
+    memory_mib: Annotated[int, Field(ge=512, description="memory of one server, MiB")] = 4096
+    pids: Annotated[int, Field(ge=64, description="most processes and threads of one server")] = 512
+    starts_at_once: Annotated[
+        int | Literal["auto"], Field(description="servers started at once; auto: two a core")
+    ] = "auto"
+    idle_minutes: Annotated[
+        int, Field(ge=0, description="a server unused for so long is stopped; 0: never")
+    ] = 90
+    kernel_idle_minutes: Annotated[
+        int, Field(ge=0, description="a kernel unused for so long is stopped; 0: never")
+    ] = 60
+
+    @model_validator(mode="after")
+    def _kernels_go_before_servers(self) -> Containers:
+        if 0 < self.idle_minutes <= self.kernel_idle_minutes:
+            raise ValueError(
+                "kernel_idle_minutes < idle_minutes: an idle server's kernels go first"
+            )
+        return self
+
+
+class Gpus(Section):
+    """GPUs shared by students, in places: so many servers a device, each with a memory budget."""
+
+    devices: Annotated[
+        Literal["auto", "none"] | list[str],
+        Field(description="auto: all that the host has | none | a list of GPU- or MIG- UUIDs"),
+    ] = "auto"
+    students_per_device: Annotated[int, Field(ge=1, description="servers sharing one device")] = 4
+    mib_per_student: Annotated[
+        int | Literal["auto"],
+        Field(
+            description="GPU memory of one place, MiB; auto: the device's, divided by its places"
+        ),
+    ] = "auto"
+    when_full: Annotated[
+        Literal["cpu", "ask", "queue"],
+        Field(description="no place is free: start without a GPU, ask first, or wait for one"),
+    ] = "cpu"
+    staff_places: Annotated[
+        int,
+        Field(ge=0, description="most places that instructors and the formgrader hold together"),
+    ] = 1
+
+    @field_validator("mib_per_student")
+    @classmethod
+    def _a_place_holds_a_model(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1024:
+            raise ValueError("at least 1024 MiB (PyTorch itself takes about 500), or auto")
+        return value
+
+
+class OAuth(Section):
+    """Logging in with an institution's accounts: OAuth 2, OpenID Connect.
+
+    The client's secret is never here: `$LOGITLAB_OAUTH_SECRET_FILE` or `$LOGITLAB_OAUTH_SECRET`.
+    """
+
+    service: Annotated[str, Field(description="what the button calls it")] = "your institution"
+    client_id: Annotated[str, Field(description="as registered with the institution")]
+    authorize_url: Annotated[str, Field(description="where browsers are sent to log in")]
+    token_url: Annotated[str, Field(description="where a code becomes a token")]
+    userdata_url: Annotated[str, Field(description="who a token belongs to")]
+    username_claim: Annotated[
+        str, Field(description="what of the answer is the user name in the roster")
+    ] = "preferred_username"
+    scopes: Annotated[list[str], Field(description="what is asked for")] = ["openid", "profile"]
+
+    @field_validator("authorize_url", "token_url", "userdata_url")
+    @classmethod
+    def _urls_are_safe(cls, value: str) -> str:
+        if not re.match(r"https://[^/]|http://(localhost|127\.0\.0\.1)[:/]", value):
+            raise ValueError("an https:// address")
+        return value
+
+
+class Accounts(Section):
+    """How people log in."""
+
+    login: Annotated[
+        Literal["auto", "demo", "native", "oauth"],
+        Field(
+            description="demo: passwords in the terminal | native: passwords people set by a link "
+            "| oauth: an institution's accounts | auto: demo, in containers native"
+        ),
+    ] = "auto"
+    url: Annotated[
+        str | None, Field(description="the address that people open, for links to set a password")
+    ] = None
+    password_length: Annotated[int, Field(ge=8, le=64, description="shortest password")] = 10
+    lock_after: Annotated[
+        int, Field(ge=3, description="wrong passwords in a row that lock an account")
+    ] = 8
+    lock_minutes: Annotated[int, Field(ge=1, description="how long it is locked")] = 5
+    link_days: Annotated[
+        int, Field(ge=1, le=90, description="how long a link to set a password is good, days")
+    ] = 14
+    oauth: OAuth | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _url_is_one(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("an address such as https://course.example.org")
+        return value and value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _oauth_is_described(self) -> Accounts:
+        if self.login == "oauth" and self.oauth is None:
+            raise ValueError("login: oauth needs the keys of accounts.oauth")
+        return self
+
+
+def _assignment_name(value: str) -> str:
+    if fault := assignment_name_fault(value):
+        raise ValueError(fault)
+    return value
+
+
+class Settings(Section):
+    """Everything in `course.yaml`. See `hub/core/course.example.yaml` for a documented example."""
+
+    course: Course
+    people: People = People()
+    assignments: dict[Annotated[str, AfterValidator(_assignment_name)], Assignment] = {}
+    late: Late = Late()
+    server: Server = Server()
+    exchange: Exchange = Exchange()
+    grading: Grading = Grading()
+    containers: Containers = Containers()
+    gpus: Gpus = Gpus()
+    accounts: Accounts = Accounts()
+
+    @model_validator(mode="after")
+    def _grader_is_not_a_person(self) -> Settings:
+        people = {*self.people.admins, *self.people.instructors, *self.people.students}
+        if self.course.grader in people:
+            raise ValueError(f"{self.course.grader} is the course's own account, not a person's")
+        return self
+
+    def tests_of(self, assignment: str) -> Tests:
+        """Where the test cells of `assignment` run."""
+        return self.assignments.get(assignment, Assignment()).tests or self.grading.tests
+
+    def due_utc(self, assignment: str) -> dt.datetime | None:
+        """The due moment of `assignment` in UTC, or None where it has none."""
+        due = self.assignments.get(assignment, Assignment()).due
+        if due is None:
+            return None
+        local = due if due.tzinfo else due.replace(tzinfo=self.course.zone)
+        return local.astimezone(dt.UTC)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and validate `course.yaml` at `path`.
+
+    Raises SettingsError, with the line of each mistake, where the file is missing, is not
+    YAML, or has an unknown key or a value that is not accepted.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be read ({error.strerror}). "
+            "`logitlab course new FOLDER` makes a course folder with one."
+        ) from error
+    try:
+        tree = YAML().load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise SettingsError(f"{path}, line {line}: not YAML: {error.problem}") from error
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path}, line 1: expected keys such as 'course:', found {tree!r}")
+    try:
+        return Settings.model_validate(_plain(tree))
+    except ValidationError as error:
+        problems = sorted(error.errors(), key=lambda problem: _line(tree, problem["loc"]))
+        lines = [_explain(path, tree, problem) for problem in problems]
+        raise SettingsError("\n".join(lines)) from error
+
+
+def _plain(node: Any) -> Any:
+    """ruamel's annotated containers as plain ones (dates stay as they were written)."""
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    return node
+
+
+def _explain(path: Path, tree: Any, problem: Any) -> str:
+    where = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's, of a key
+    if problem["type"] == "extra_forbidden":
+        what = f"unknown key; accepted: {', '.join(_accepted(where))}"
+        near = difflib.get_close_matches(str(where[-1]), _accepted(where), 1)
+        what += f" (did you mean {near[0]!r}?)" if near else ""
+    elif problem["type"] == "missing":
+        what = "this key is required"
+    else:
+        wanted = problem["msg"].removeprefix("Value error, ")
+        what = f"found {problem['input']!r}, accepted: {wanted}"
+        what = what if len(what) < 400 else f"accepted: {wanted}"
+    key = ".".join(str(part) for part in where) or "the file"
+    return f"{path}, line {_line(tree, where)}: {key}: {what}"
+
+
+def _accepted(where: tuple[Any, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in where[:-1]:
+        if model is Settings and part == "assignments":
+            model = Assignment
+        elif part in model.model_fields:
+            field = model.model_fields[part].annotation
+            kinds = [field, *get_args(field)]  # also of `Section | None`
+            sections = [kind for kind in kinds if isinstance(kind, type)]
+            model = next((kind for kind in sections if issubclass(kind, BaseModel)), model)
+    return list(model.model_fields)
+
+
+def _line(tree: Any, where: tuple[Any, ...]) -> int:
+    """1-based line of the key at `where`, or of the closest enclosing key that is there."""
+    line = 1
+    for part in where:
+        try:
+            marks = tree.lc
+            mark = marks.item(part) if isinstance(tree, list) else marks.key(part)
+            line, tree = mark[0] + 1, tree[part]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            break
+    return line

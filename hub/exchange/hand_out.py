@@ -1,0 +1,123 @@
+"""Releasing an assignment to students without a browser.
+
+In the formgrader's server the exchange is asked, as the Release button does; elsewhere the store is
+opened in this process, which needs the server not to run.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+
+from hub.core.course_folder import CourseFolder
+from hub.exchange import archive
+from hub.exchange.access import Caller
+from hub.exchange.client.transport import HttpTransport, InProcessTransport, Transport
+from hub.exchange.errors import Refusal
+from hub.exchange.limits import Limits
+from hub.exchange.store import Store
+from hub.facts.errors import UserError
+from hub.facts.limits import MIB
+from hub.facts.names import assignment_name_fault
+
+
+class HandOutError(UserError):
+    """The assignment cannot be released now; the message says what to do."""
+
+
+def is_running(folder: CourseFolder) -> bool:
+    """Whether a server runs on this course (it holds the lock that `serve` takes)."""
+    try:
+        with (folder.server / "serve.lock").open("r+", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def hand_out(folder: CourseFolder, names: list[str]) -> Iterator[str]:
+    """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
+
+    Raises HandOutError where a release is not there, or the exchange is not to be had.
+    """
+    url, token = (os.environ.get(n) for n in ("LOGITLAB_EXCHANGE_URL", "JUPYTERHUB_API_TOKEN"))
+    if not (url and token):
+        yield from hand_out_in_process(folder, names)
+        return
+    _check_releases(folder, names)
+    yield from _release_all(HttpTransport(url, token), folder, names)
+
+
+def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
+    """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
+
+    Raises HandOutError where the course's server runs, a release is not there or is refused, or the
+    exchange's database cannot be used.
+    """
+    if is_running(folder):
+        raise HandOutError(
+            "The course's server runs: release the assignment in the formgrader, or give this "
+            "command in a terminal of the formgrader's JupyterLab."
+        )
+    _check_releases(folder, names)
+    course = folder.settings.course
+    grader = Caller(course.grader, frozenset({course.instructor_group}))
+    try:
+        store = Store(folder.exchange, limits=exchange_limits(folder))
+    except Refusal as error:
+        raise HandOutError(str(error)) from error
+    try:
+        if store.upgraded:
+            yield store.upgraded
+        yield from _release_all(InProcessTransport(store, grader, {course.id}), folder, names)
+    finally:
+        store.close()
+
+
+def _check_releases(folder: CourseFolder, names: list[str]) -> None:
+    for name in names:
+        if fault := assignment_name_fault(name):
+            raise HandOutError(fault)
+        if not (folder.release / name).is_dir():
+            raise HandOutError(
+                f"{folder.release / name} is not there: `logitlab generate {name}` makes it."
+            )
+
+
+def exchange_limits(folder: CourseFolder) -> Limits:
+    """The exchange's limits in bytes, from the course's settings in MiB."""
+    limits = folder.settings.exchange
+    return Limits(
+        submission_bytes=limits.submission_mib * MIB,
+        file_bytes=limits.file_mib * MIB,
+        files=limits.files,
+        quota_bytes=limits.quota_mib * MIB,
+    )
+
+
+def _release_all(exchange: Transport, folder: CourseFolder, names: list[str]) -> Iterator[str]:
+    for name in names:
+        try:
+            yield _release(exchange, folder, name, exchange_limits(folder))
+        except Refusal as error:
+            raise HandOutError(f"{name}: {error}") from error
+
+
+def _release(exchange: Transport, folder: CourseFolder, name: str, limits: Limits) -> str:
+    due = folder.settings.due_utc(name)
+    files = archive.files_in(folder.release / name, lambda path, entry: False)
+    with tempfile.TemporaryFile() as packed:
+        archive.pack(files, packed, limits)
+        packed.seek(0)
+        exchange.release(
+            folder.settings.course.id,
+            name,
+            packed,
+            due=due.isoformat() if due else None,
+            force=True,
+        )
+    return f"{name}: released to students"

@@ -1,0 +1,373 @@
+"""The parent: starts S and T, sends the cells through T in order, assembles the notebook."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+import course
+import hub
+from hub.facts.cell_roles import role
+from hub.grading.isolation.conversation import DEAF
+from hub.grading.isolation.manifest import Manifest, ManifestError, read
+from hub.grading.isolation.values import BadValue, Decoder, Encoder
+from hub.grading.isolation.wire import Channel, Closed, Malformed, TimedOut
+from hub.grading.sandbox.clock import CodeClock, Deadline, process_tree
+from hub.grading.sandbox.limits import Yardstick
+from hub.grading.sandbox.outputs import checked_outputs, first_error, remarked
+from hub.grading.sandbox.processes import MARKER, has_ended
+from hub.grading.sandbox.trouble import NO_ANSWER, Trouble, not_interrupted, out_of_time
+from hub.grading.sandbox.users import Users, drop_rights, make_expendable
+
+__all__ = ["ManifestError", "MismatchError", "cells_apart"]
+
+PATIENCE = 10.0
+"""Seconds after a cell's deadline that T has to answer; it watches its own deadlines."""
+
+END_SECONDS = 5.0
+"""Time for S to end once it has closed its socket, of its own clock."""
+
+END_TICK_SECONDS = 0.02
+
+START_SECONDS = 120.0
+"""Time for S and T to start, of their own clock. A disk that was not asked before is slow."""
+
+NO_YARDSTICK = Yardstick()
+
+# What the processes inherit of the environment: nothing that names the server or holds a secret.
+ENVIRONMENT = (
+    *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV"),
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", "COURSE_MODELS"),
+    "COURSE_DEVICE",
+    *("HF_HUB_OFFLINE", "HF_HOME", "CUDA_VISIBLE_DEVICES", "MPLCONFIGDIR"),
+    *("NBGRADER_EXECUTION", "PLOTLY_RENDERER"),
+    MARKER,  # by which they are found and ended when student code killed their parent
+)
+
+
+class MismatchError(ValueError):
+    """A given cell or a test of the notebook is not that of the instructor's notebook."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One code cell that has run.
+
+    index: its place among all cells of the notebook.
+    count: its place among the code cells, from 1.
+    outputs: nbformat outputs, as yet unbelieved.
+    seconds: that it has used.
+    problem: what went wrong with the cell beside ordinary errors, to follow its name in a sentence.
+    slow: it was stopped at its time limit.
+    trouble: what went wrong here that is no error of a cell.
+    """
+
+    index: int
+    count: int
+    outputs: list[dict[str, Any]]
+    seconds: float = 0.0
+    problem: str | None = None
+    slow: bool = False
+    trouble: Trouble | None = None
+
+
+def cells_apart(
+    notebook: NotebookNode,
+    source: NotebookNode,
+    *,
+    cell_seconds: float,
+    total_seconds: float,
+    given_seconds: Callable[[str], float] = NO_YARDSTICK.budget,
+    left_out: Collection[int] = (),
+    places: Places | None = None,
+) -> Iterator[Ran]:
+    """Execute a notebook with the student's cells and the test cells in two processes.
+
+    Yields each code cell when it has run, up to the first trouble that ends all. What has the index
+    -1 is no cell: first that the processes are ready, last that there is no time for another cell.
+    Outputs are those of the student's process for all cells but the tests; a failed test has an
+    error with its traceback, any other test has none.
+
+    notebook: a submission with its given cells and tests restored.
+    source: the instructor's notebook, with reference solutions.
+    cell_seconds: time for each cell; what runs longer is interrupted, then killed.
+    total_seconds: time for all of the student's cells and the tests together.
+    given_seconds: the time of a given cell that uses nothing of the student's, by its name; it is
+        not part of `total_seconds`.
+    left_out: places of cells that are not run.
+    places: where the processes run; the student's in the current folder if None.
+
+    Raises:
+        ManifestError: `source` breaks the rules that let its tests run apart.
+        MismatchError: a given cell or test of `notebook` is not the one in `source`.
+    """
+    manifest = read(source)
+    cells = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    for _, cell in cells:
+        check(cell, manifest)
+    with nullcontext(places) if places else here() as where, processes(where) as pair:
+        yield Ran(-1, 0, [], trouble=(trouble := pair.start()))
+        if trouble is not None:
+            return
+        left = total_seconds
+        for count, (index, cell) in enumerate(cells, 1):
+            if index in left_out:
+                continue
+            given = purely_given(cell, manifest)
+            seconds = given_seconds(cell.metadata.nbgrader.grade_id) if given else cell_seconds
+            over = Trouble("time", index, out_of_time(total_seconds))
+            if not given and left <= 0 and cell.source.strip():
+                yield Ran(-1, 0, [], trouble=over)
+                return
+            ran = pair.run(index, cell, count, manifest, seconds if given else min(seconds, left))
+            if not given and ran.slow and left < seconds and ran.trouble is None:
+                ran = replace(ran, problem=None, slow=False, trouble=over)
+            left -= 0.0 if given else ran.seconds
+            yield ran
+            if ran.trouble is not None and ran.trouble.kind != "given":
+                return
+
+
+def purely_given(cell: NotebookNode, manifest: Manifest) -> bool:
+    """Whether a code cell is a given one that uses nothing of the student's."""
+    return role(cell) == "released" and manifest.runs_apart(
+        manifest.cell(cell.metadata.nbgrader.grade_id)
+    )
+
+
+def check(cell: NotebookNode, manifest: Manifest) -> None:
+    """Refuse a cell of ours whose text is not ours."""
+    if role(cell) not in ("released", "test"):
+        return
+    name = cell.metadata.nbgrader.grade_id
+    try:
+        text = manifest.cell(name).text
+    except KeyError:
+        raise MismatchError(f"the instructor's notebook has no cell {name!r}") from None
+    if text.strip() != cell.source.strip():
+        raise MismatchError(f"cell {name!r} is not that of the instructor's notebook")
+
+
+@dataclass
+class Pair:
+    """S and T, running."""
+
+    student: subprocess.Popen
+    trusted: subprocess.Popen
+    channel: Channel
+    clock: CodeClock
+
+    def start(self) -> Trouble | None:
+        """Wait until both processes are ready, so that no cell pays for their start."""
+        answer = self._ask("start", (START_SECONDS,), START_SECONDS)
+        if answer is None or not answer["alive"]:
+            return Trouble("grading", None, "the processes that run a notebook did not start")
+        return None
+
+    def run(
+        self, index: int, cell: NotebookNode, count: int, manifest: Manifest, seconds: float
+    ) -> Ran:
+        """Run one cell, which may use `seconds`."""
+        if not cell.source.strip():
+            return Ran(index, count, [])
+        kind, payload = request(cell, count, manifest, seconds)
+        answer = self._ask(kind, payload, seconds)
+        if answer is None:
+            gone = Trouble("grading", index, "a process of the grading ended")
+            stopped = [error("CellStopped", gone.words)]
+            return Ran(index, count, stopped, seconds, trouble=gone)
+        outputs = self._outputs(kind, answer)
+        problem = remarked(outputs)
+        trouble: Trouble | None = None
+        if answer["slow"]:
+            problem = f"was stopped after {seconds:.3g} s, its time limit"
+            if kind != "test":
+                outputs.append(
+                    error("CellTimeout", f"the cell ran longer than {seconds:.3g} seconds")
+                )
+        if not answer["alive"]:
+            problem, end = None, self._end_of_student(index, answer["killed"], seconds)
+            trouble = end
+            if kind != "test" or not outputs:  # what ended here has passed no test
+                outputs.append(error("CellStopped", end.words))
+        elif purely_given(cell, manifest) and (failed := answer["given"] or first_error(outputs)):
+            trouble = Trouble("given", index, failed)
+        slow = answer["slow"]
+        return Ran(index, count, outputs, answer["seconds"], problem, slow, trouble)
+
+    def _outputs(self, kind: str, answer: dict[str, Any]) -> list[dict[str, Any]]:
+        if kind == "test":
+            return [error(*answer["error"])] if answer["error"] else []
+        if answer["outputs"] is not None:
+            return parsed(answer["outputs"])
+        ran = answer["alive"] and not answer["slow"]
+        return [error("BadOutput", "the outputs of this cell could not be taken")] if ran else []
+
+    def _ask(self, kind: str, payload: tuple, seconds: float) -> dict[str, Any] | None:
+        """T's answer, or None if it gives none."""
+        deadline = Deadline.after(seconds + PATIENCE, self.clock)
+        with suppress(Closed, TimedOut, Malformed, BadValue):
+            encoder = Encoder()
+            tree = encoder.encode(payload)
+            self.channel.send([kind, tree], encoder.blobs, deadline)
+            tree, blobs = self.channel.receive(deadline)
+            return Decoder(blobs).decode(tree)
+        return None
+
+    def _end_of_student(self, index: int, killed: str, seconds: float) -> Trouble:
+        if killed == DEAF:
+            return Trouble("deaf", index, not_interrupted(seconds))
+        if killed:
+            return Trouble("ended", index, f"it broke the rules of grading: {killed}")
+        deadline = Deadline.after(END_SECONDS, self.clock)
+        ended = None
+        while (ended := has_ended(self.student)) is None and deadline.remaining() > 0:
+            time.sleep(END_TICK_SECONDS)
+        kind, words = ended or NO_ANSWER
+        return Trouble(kind, index, words)
+
+
+def request(
+    cell: NotebookNode, number: int, manifest: Manifest, seconds: float
+) -> tuple[str, tuple]:
+    """What T is asked to do with a cell: a method's name and its arguments."""
+    if role(cell) in ("solution", "student"):
+        return "student", (cell.source, number, seconds)
+    facts = manifest.cell(cell.metadata.nbgrader.grade_id)
+    if facts.role == "test":
+        wanted = sorted(manifest.wanted(facts.name))
+        classes = sorted(manifest.student_classes)
+        return "test", (facts.name, facts.text, wanted, classes, seconds)
+    if manifest.runs_apart(facts):
+        return "given", (facts.name, facts.text, sorted(facts.stores), number, seconds)
+    return "student", (facts.text, number, seconds)
+
+
+def error(name: str, message: str, traceback: list[str] | None = None) -> dict[str, Any]:
+    """An nbformat output that marks a cell as failed."""
+    lines = traceback or [f"{name}: {message}"]
+    return {"output_type": "error", "ename": name, "evalue": message, "traceback": lines}
+
+
+def parsed(encoded: bytes) -> list[dict[str, Any]]:
+    """The outputs that the student's process claims for a cell, those that are nbformat outputs."""
+    try:
+        claimed = json.loads(encoded)
+    except (ValueError, RecursionError):
+        claimed = None
+    if not isinstance(claimed, list):
+        return [error("BadOutput", "the outputs of this cell could not be read")]
+    return checked_outputs(claimed)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where S and T run, and as whom.
+
+    student: S's folder.
+    trusted: T's folder, an empty one.
+    environment: what S finds in its environment besides what it inherits.
+    users: of the two processes; ours if None. This process, which must be root then, becomes the
+        user of the trusted one.
+    options: keywords of Popen that keep S to what is its own.
+    """
+
+    student: Path
+    trusted: Path
+    environment: Mapping[str, str]
+    users: Users | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def here() -> Iterator[Places]:
+    """S in the current folder, T in a temporary one."""
+    with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
+        settings, empty = Path(scratch, "ipython"), Path(scratch, "trusted")
+        settings.mkdir()
+        empty.mkdir()
+        yield Places(Path.cwd(), empty, {"IPYTHONDIR": str(settings)})
+
+
+@contextmanager
+def processes(places: Places) -> Iterator[Pair]:
+    """S and T, ended with all that they started when the block ends."""
+    users = places.users
+    to_student, to_trusted = socket.socketpair()
+    parent_end, trusted_end = socket.socketpair()
+    student = start(
+        "student",
+        [to_trusted.fileno()],
+        places.student,
+        places.environment,
+        **places.options,
+    )
+    make_expendable(student.pid)
+    process = users.control if users else os.pidfd_open(student.pid)
+    trusted = start(
+        "trusted",
+        [trusted_end.fileno(), to_student.fileno(), process],
+        places.trusted,
+        {"MPLBACKEND": "agg", "PLOTLY_RENDERER": "json"},
+        [student.pid, int(users is not None)],
+        **(users.as_tests() if users else {}),
+    )
+    for sock in (to_student, to_trusted, trusted_end):
+        sock.close()
+    drop_rights(users)
+    try:
+        clock = CodeClock(process_tree(student.pid, trusted.pid))
+        yield Pair(student, trusted, Channel(parent_end), clock)
+    finally:
+        parent_end.close()
+        os.close(process)
+        if users is None:  # another user's processes are left to the executor
+            for started in (trusted, student):
+                with suppress(ProcessLookupError):
+                    os.killpg(started.pid, signal.SIGKILL)
+                started.wait()
+
+
+def start(
+    module: str,
+    descriptors: list[int],
+    folder: Path,
+    more: Mapping[str, str],
+    arguments: Sequence[int] = (),
+    **options: Any,
+) -> subprocess.Popen:
+    """A process that runs a module of this package and holds `descriptors` and nothing else of us.
+
+    Its command line has the descriptors and then `arguments`; `more` joins its environment, and
+    `options` go to Popen.
+
+    It finds this package and `course`, but imports nothing from its folder at the start.
+    """
+    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    roots = {str(Path(package.__file__ or "").parents[1]) for package in (course, hub)}
+    environment["PYTHONPATH"] = os.pathsep.join(sorted(roots))
+    command = [sys.executable, "-P", "-s", "-m", f"hub.grading.isolation.{module}"]
+    return subprocess.Popen(
+        [*command, *map(str, (*descriptors, *arguments))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=descriptors,
+        cwd=folder,
+        env={**environment, **more},
+        start_new_session=True,
+        **options,
+    )

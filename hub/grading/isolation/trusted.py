@@ -1,0 +1,248 @@
+"""T: the trusted process. It runs given cells and test cells, and passes the student's cells on.
+
+Started as `python -m hub.grading.isolation.trusted PARENT STUDENT PROCESS PID OTHER`: the
+descriptors of its sockets to the parent and to S, and of S as a process; S's id; and 1 if S has
+another user (then PROCESS is where S's signals are asked for), else 0. It compiles only text of the
+instructor's notebook. What it answers to the parent is a dict for each cell:
+
+    outputs   the student's process's outputs of the cell, as JSON; None if it gave none
+    alive     whether the student's process can be asked again
+    killed    why it was killed by this process; see `Conversation.killed`
+    slow      whether the cell was interrupted or ended at its deadline
+    seconds   that the cell has used (see `hub.grading.sandbox.clock`)
+    error     for a test cell that failed: name, message and traceback
+    given     for a given cell that failed here: what, in words
+"""
+
+from __future__ import annotations
+
+import ctypes
+import linecache
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+from course import calls
+from hub.grading.isolation.conversation import SLOW, Conversation
+from hub.grading.isolation.errors import BoundaryError, TooSlow
+from hub.grading.isolation.handles import marked
+from hub.grading.isolation.services import AcrossProcesses
+from hub.grading.isolation.values import Decoder, Encoder
+from hub.grading.isolation.wire import Channel, Closed
+from hub.grading.sandbox.clock import TICK_SECONDS, CodeClock, Deadline, process_tree
+from hub.grading.sandbox.users import OthersProcess, OwnProcess, StudentProcess
+
+ALARM_DELAY = 3.0
+"""Seconds after a cell's deadline when a test that hangs by itself is stopped."""
+
+OUTPUT_LIMIT = 16 * 2**20  # bytes
+
+TRACEBACK_LIMIT = 20_000  # characters
+
+PR_SET_DUMPABLE = 4  # prctl(2)
+
+ORDINARY = calls.InProcess()
+
+
+class Trusted:
+    """Carries out the parent's requests, one cell at a time."""
+
+    def __init__(
+        self, conversation: Conversation, services: AcrossProcesses, clock: CodeClock
+    ) -> None:
+        """`clock` runs while S's processes or this one do."""
+        self._conversation = conversation
+        self._clock = clock
+        self._deadline = Deadline(clock, 0.0)
+        self._began = 0.0
+        self._services = services
+        self._module = ModuleType("__main__")
+        self._names = vars(self._module)
+        self._names["display"] = lambda *args, **kwargs: None
+        sys.modules["__main__"] = self._module
+        self._failed_given: list[tuple[str, str]] = []  # names of cells, and their errors
+
+    def do_start(self, seconds: float) -> dict[str, Any]:
+        """Wait until S answers."""
+        self._start_cell(seconds)
+        with suppress(BoundaryError):
+            self._conversation.request("look_up", ([],))
+        return self._answer()
+
+    def do_student(self, text: str, number: int, seconds: float) -> dict[str, Any]:
+        """Have S run a cell of the student's, or a given cell that uses the student's names."""
+        return self._in_student(text, number, [], seconds)
+
+    def do_given(
+        self, name: str, text: str, stores: list[str], number: int, seconds: float
+    ) -> dict[str, Any]:
+        """Run a given cell in both processes at once."""
+        failed_before = len(self._failed_given)
+        answer = self._in_student(text, number, stores, seconds, name)
+        if len(self._failed_given) > failed_before:
+            answer["given"] = self._failed_given[-1][1]
+        for stored in stores:
+            if stored in self._names:
+                self._conversation.give(stored, self._names[stored])
+        return answer
+
+    def do_test(
+        self, name: str, text: str, wanted: list[str], classes: list[str], seconds: float
+    ) -> dict[str, Any]:
+        """Run a test cell here, on the student's work there."""
+        conversation, error = self._conversation, None
+        self._start_cell(seconds)
+        seed = int.from_bytes(os.urandom(4), "little")
+        ORDINARY.seed(seed)
+        calls.backend = self._services
+        try:
+            with self._alarm():
+                self._look_up(wanted, classes)
+                exec(compiled(name, text), self._names)
+        except BaseException as raised:
+            error = raised
+        finally:
+            calls.backend = ORDINARY
+            conversation.end_cell()
+        error = conversation.failure or error
+        answer = self._answer()
+        answer["slow"] = isinstance(error, TooSlow)
+        if error is not None:
+            for failed, why in self._failed_given:
+                error.add_note(f"the given cell {failed} had failed in the trusted process: {why}")
+            error.add_note(f"random numbers of this run: seed {seed}")
+            answer["error"] = rendered(error)
+        return answer
+
+    def _in_student(
+        self, text: str, number: int, stores: list[str], seconds: float, also: str | None = None
+    ) -> dict[str, Any]:
+        """Have S run a cell, and meanwhile run it here under the name `also`, if that is given."""
+        conversation = self._conversation
+        self._start_cell(seconds)
+        begun, outputs, slow = None, None, False
+        with suppress(BoundaryError):  # a dead S is told by `alive`
+            begun = conversation.begin("cell", (text, number, stores))
+        if also is not None:
+            self._execute_given(also, text)
+        if begun is not None:
+            try:
+                outputs = conversation.finish(begun)
+            except TooSlow:
+                outputs, slow = conversation.late_answer, True
+            except (BoundaryError, Exception):
+                outputs = None
+        conversation.end_cell()
+        answer = self._answer()
+        if type(outputs) is bytes and len(outputs) <= OUTPUT_LIMIT:
+            answer["outputs"] = outputs
+        answer["slow"] = slow
+        return answer
+
+    def _start_cell(self, seconds: float) -> None:
+        self._began = self._clock.used()
+        self._deadline = Deadline(self._clock, self._began + seconds)
+        self._conversation.start_cell(self._deadline)
+
+    def _answer(self) -> dict[str, Any]:
+        return {
+            "outputs": None,
+            "alive": self._conversation.alive,
+            "killed": self._conversation.killed,
+            "slow": False,
+            "seconds": self._clock.used() - self._began,
+            "error": None,
+            "given": None,
+        }
+
+    def _execute_given(self, name: str, text: str) -> None:
+        try:
+            with self._alarm():
+                exec(compiled(name, text), self._names)
+        except BaseException as error:
+            self._failed_given.append((name, f"{type(error).__name__}: {error}"[:300]))
+
+    def _look_up(self, wanted: list[str], classes: list[str]) -> None:
+        """Bind the student's names afresh: copies of data, handles of anything else."""
+        values = self._conversation.request("look_up", (wanted,))
+        if type(values) is not dict or not values.keys() <= set(wanted):
+            self._conversation.distrust("it gave names that were not asked for")
+        for name in wanted:
+            self._names.pop(name, None)
+        for name, value in values.items():
+            self._names[name] = marked(value, makes_objects=True) if name in classes else value
+
+    @contextmanager
+    def _alarm(self) -> Iterator[None]:
+        """Stop what runs here for too long after the cell's deadline."""
+
+        over = Deadline(self._clock, self._deadline.at + ALARM_DELAY)
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            if (left := over.remaining()) > 0:  # the machine was busy: there is time left
+                signal.setitimer(signal.ITIMER_REAL, left)
+                return
+            failure = TooSlow(SLOW)
+            self._conversation.failure = self._conversation.failure or failure
+            raise failure
+
+        signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, max(TICK_SECONDS, over.remaining()))
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def compiled(name: str, text: str) -> CodeType:
+    """The code of one of our cells; tracebacks find its text."""
+    file = f"<cell {name}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    return compile(text, file, "exec", dont_inherit=True)
+
+
+def rendered(error: BaseException) -> list:
+    """Name, message and traceback lines of an error, with the frames of cells only."""
+    summary = traceback.TracebackException.from_exception(error)
+    seen: traceback.TracebackException | None = summary
+    while seen is not None:
+        cells = [frame for frame in seen.stack if frame.filename.startswith("<cell ")]
+        seen.stack = traceback.StackSummary.from_list(cells)
+        seen = seen.__cause__ or seen.__context__
+    text = "".join(summary.format())[:TRACEBACK_LIMIT]
+    return [type(error).__name__, str(error), text.splitlines()]
+
+
+def closed_to_others() -> None:
+    """Close this process's memory and descriptors to processes of the same user (not to root)."""
+    if ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError("prctl failed")
+
+
+def main() -> None:
+    """Serve the parent at the descriptors that the command line names."""
+    parent, student, process, pid, other = map(int, sys.argv[1:])
+    closed_to_others()
+    channel = Channel(socket.socket(fileno=parent))
+    signals: StudentProcess = OthersProcess(process) if other else OwnProcess(process)
+    conversation = Conversation(Channel(socket.socket(fileno=student)), signals)
+    clock = CodeClock(process_tree(pid, os.getpid()))
+    trusted = Trusted(conversation, AcrossProcesses(conversation, pid), clock)
+    while True:
+        try:
+            (kind, tree), blobs = channel.receive()
+        except Closed:
+            return
+        answer = getattr(trusted, f"do_{kind}")(*Decoder(blobs).decode(tree))
+        encoder = Encoder()
+        channel.send(encoder.encode(answer), encoder.blobs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,271 @@
+"""nbgrader's Autograde at its own configuration points: rebuild, execute, judge, report.
+
+`SubmissionExporter` reads submissions, so that no submitted file reaches nbgrader's parser;
+the preprocessors replace nbgrader's Execute and tell the student in words what happened.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+from nbgrader.converters import Autograde
+from nbgrader.converters.base import BaseConverter
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Dict, Enum, Float, Integer, Unicode
+
+from hub.grading.pipeline.execute import Limits, Tests, files_below
+from hub.grading.pipeline.executed import ExecutedFolder, Job
+from hub.grading.pipeline.manual import fingerprints, questions
+from hub.grading.pipeline.rebuild import rebuild
+from hub.grading.pipeline.reference import Reference, can_fake
+from hub.grading.pipeline.released import not_released
+from hub.grading.pipeline.renamed import taken_from
+from hub.grading.pipeline.verdict import judge
+
+OURS = "logitlab"  # key of our own data in a notebook's metadata and in nbconvert's resources
+DEFAULTS = Limits()
+NOT_FOR_CELLS = ("timestamp.txt", "submission_secret.txt", "feedback.html")
+
+Resources = dict[str, Any]
+
+
+class NotReleased(Exception):
+    """An assignment was never released in this course folder; the message says what to do."""
+
+
+class SubmissionExporter(NotebookExporter):
+    """Writes notebooks for Autograde; a submitted one is rebuilt from the released one first.
+
+    Autograde makes it before it removes what it has graded earlier.
+    """
+
+    def __init__(self, **kw: Any) -> None:
+        super().__init__(**kw)
+        self._earlier = _earlier_fingerprints(cast(Autograde, self.parent))
+
+    def earlier_fingerprints(self, student: str, notebook: str) -> dict[str, str]:
+        """What the notebook that was graded before held, see `hub.grading.pipeline.manual`."""
+        return self._earlier.get((student, notebook), {})
+
+    def asked(self, assignment: str, notebook: str) -> dict[str, list[Any]]:
+        """The released questions that are graded by hand."""
+        coursedir = cast(BaseConverter, self.parent).coursedir
+        return questions(released_notebook(coursedir, assignment, notebook))
+
+    def from_filename(
+        self, filename: str, resources: Resources | None = None, **kw: Any
+    ) -> tuple[Any, Resources]:
+        resources = {} if resources is None else resources
+        coursedir = cast(BaseConverter, self.parent).coursedir
+        assignment, student, notebook = _names(resources)
+        resources[OURS] = {"files": submission_files(coursedir, assignment, student)}
+        submitted = course_path(coursedir, "submitted", assignment, notebook, student)
+        if Path(filename).resolve() != submitted.resolve():
+            return super().from_filename(filename, resources=resources, **kw)
+        withhold_source_files(coursedir, assignment, student)
+        rebuilt, problems = rebuild(
+            submitted.read_bytes(), released_notebook(coursedir, assignment, notebook)
+        )
+        renamed = taken_from(submitted)
+        rebuilt.metadata[OURS] = {"problems": [renamed, *problems] if renamed else problems}
+        resources["metadata"] = {"name": notebook, "path": str(submitted.parent)}
+        return self.from_notebook_node(rebuilt, resources=resources, **kw)
+
+
+def _earlier_fingerprints(converter: Autograde) -> dict[tuple[str, str], dict[str, str]]:
+    """Of the autograded notebooks in place of which Autograde is about to put others, by student
+    and notebook; one that cannot be read counts as not there."""
+    found = {}
+    for submitted in (path for paths in converter.assignments.values() for path in paths):
+        assignment, student, name = _names(converter.init_single_notebook_resources(submitted))
+        graded = course_path(converter.coursedir, "autograded", assignment, name, student)
+        with suppress(OSError, ValueError, KeyError, nbformat.ValidationError, NotReleased):
+            asked = questions(released_notebook(converter.coursedir, assignment, name))
+            found[student, name] = fingerprints(nbformat.read(graded, as_version=4), asked)
+    return found
+
+
+def course_path(
+    coursedir: CourseDirectory, step: str, assignment: str, notebook: str, student: str = "."
+) -> Path:
+    """The notebook of one step (source, release, submitted, …) in nbgrader's folder structure."""
+    folder = coursedir.format_path(getattr(coursedir, f"{step}_directory"), student, assignment)
+    return Path(folder) / f"{notebook}.ipynb"
+
+
+def released_notebook(coursedir: CourseDirectory, assignment: str, notebook: str) -> NotebookNode:
+    path = course_path(coursedir, "release", assignment, notebook)
+    if not path.is_file():
+        raise NotReleased(
+            f"{path} is missing, so submissions of {assignment} cannot be graded: generate the "
+            f"release first (`nbgrader generate_assignment {assignment}`)."
+        )
+    return nbformat.read(path, as_version=4)
+
+
+def submission_files(coursedir: CourseDirectory, assignment: str, student: str) -> dict[str, Path]:
+    """The student's own files beside the notebook, by relative name."""
+    submitted = course_path(coursedir, "submitted", assignment, "x", student).parent
+    return files_below(submitted, [*coursedir.ignore, *NOT_FOR_CELLS])
+
+
+def released_files(coursedir: CourseDirectory, assignment: str) -> dict[str, Path]:
+    """What students are given beside the notebooks, by relative name.
+
+    Never anything from `source/`: the answers live there.
+    """
+    released = course_path(coursedir, "release", assignment, "x").parent
+    return files_below(released, [*coursedir.ignore, *NOT_FOR_CELLS])
+
+
+def withhold_source_files(coursedir: CourseDirectory, assignment: str, student: str) -> None:
+    """Leave beside a graded notebook only what its student has.
+
+    nbgrader copies every file of `source/` there, the answers too, and from there into the
+    feedback.
+    """
+    own, given = (
+        submission_files(coursedir, assignment, student),
+        released_files(coursedir, assignment),
+    )
+    wanted = {**own, **given}
+    graded = course_path(coursedir, "autograded", assignment, "x", student).parent
+    for name, path in files_below(graded, NOT_FOR_CELLS).items():
+        path.unlink()
+        if name in wanted:
+            shutil.copyfile(wanted[name], path)
+
+
+class ExecuteSubmission(NbGraderPreprocessor):
+    """Executes a notebook in a process tree of its own, or takes what the batch has executed."""
+
+    tests = Enum(
+        ("apart", "together"),
+        default_value="apart",
+        help="Where test cells run: apart from the student's interpreter, or in it, together with "
+        "the student's code, which can then fake its score.",
+    ).tag(config=True)
+    tests_of = Dict(
+        value_trait=Enum(("apart", "together")),
+        key_trait=Unicode(),
+        help="The same for single assignments, by name.",
+    ).tag(config=True)
+    cell_seconds = Float(DEFAULTS.cell_seconds, help="Time limit of one cell, seconds.").tag(
+        config=True
+    )
+    total_seconds = Float(DEFAULTS.total_seconds, help="Time limit of one notebook, seconds.").tag(
+        config=True
+    )
+    memory_mib = Integer(DEFAULTS.memory_mib, help="Memory limit of each process, MiB.").tag(
+        config=True
+    )
+    output_mib = Float(DEFAULTS.output_mib, help="Output kept of one notebook, MiB.").tag(
+        config=True
+    )
+    processes = Integer(DEFAULTS.processes, help="Most processes of one execution at once.").tag(
+        config=True
+    )
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            cell_seconds=self.cell_seconds,
+            total_seconds=self.total_seconds,
+            memory_mib=self.memory_mib,
+            output_mib=self.output_mib,
+            processes=self.processes,
+        )
+
+    def where(self, assignment: str) -> Tests:
+        """Where the test cells of an assignment run."""
+        return cast(Tests, self.tests_of.get(assignment, self.tests))
+
+    @property
+    def coursedir(self) -> CourseDirectory:
+        exporter = cast(NotebookExporter, self.parent)
+        return cast(BaseConverter, exporter.parent).coursedir
+
+    def reference(self, assignment: str, notebook: str) -> Reference:
+        """The instructor's notebook."""
+        return Reference(
+            assignment=assignment,
+            path=course_path(self.coursedir, "source", assignment, notebook),
+            files=released_files(self.coursedir, assignment),
+            limits=self.limits,
+            passed=Path(self.coursedir.root) / "server" / "references",
+            tests=self.where(assignment),
+        )
+
+    def job(self, nb: NotebookNode, resources: Resources) -> Job:
+        """The execution of a submission.
+
+        Raises as `Reference.yardstick` does, and ApartError where it is to run apart and cannot.
+        """
+        assignment, student, name = _names(resources)
+        reference = self.reference(assignment, name)
+        yardstick = reference.yardstick()
+        return Job(
+            notebook=nb,
+            source=reference.fitting(nb) if reference.tests == "apart" else reference.unchecked(),
+            files=resources[OURS]["files"],
+            given_files=released_files(self.coursedir, assignment),
+            limits=self.limits,
+            tests=reference.tests,
+            owner=student,
+            yardstick=yardstick,
+        )
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        assignment, _, _ = _names(resources)
+        for change in not_released(self.coursedir, assignment):
+            self.log.warning(change)
+        if self.where(assignment) == "together":
+            self.log.warning(can_fake(assignment))
+        job = self.job(nb, resources)
+        execution = executed_folder(Path(self.coursedir.root)).take(job.key()) or job.run()
+        told = nb.metadata.get(OURS, {}).get("problems", [])
+        executed = execution.notebook
+        executed.metadata[OURS] = {"problems": [*told, *execution.problems]}
+        return executed, resources
+
+
+def _names(resources: Resources) -> tuple[str, str, str]:
+    """Assignment, student and notebook."""
+    names = resources["nbgrader"]
+    return names["assignment"], names["student"], names["notebook"]
+
+
+def executed_folder(root: Path) -> ExecutedFolder:
+    """Where a course keeps what was executed and not yet scored."""
+    return ExecutedFolder(root / "server" / "executed")
+
+
+class JudgeOutputs(NbGraderPreprocessor):
+    """Makes nbgrader's scoring rule see what counts; runs before SaveGrades."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: Resources, index: int
+    ) -> tuple[NotebookNode, Resources]:
+        judge(cell)
+        return cell, resources
+
+
+class AddReport(NbGraderPreprocessor):
+    """Puts what had to be repaired or stopped on top of the autograded notebook, in words."""
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        problems = nb.metadata.get(OURS, {}).get("problems", [])
+        if problems:
+            lines = "\n".join(f"- {problem}" for problem in problems)
+            report = new_markdown_cell(f"**About this submission**\n\n{lines}", id="report")
+            report.metadata[OURS] = {"report": problems}
+            nb.cells.insert(0, report)
+        return nb, resources

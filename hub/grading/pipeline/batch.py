@@ -1,0 +1,417 @@
+"""Grade the submissions of an assignment: executed in parallel, scored one after the other."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import NotebookExporter
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.apps import NbGraderAPI
+from nbgrader.converters import Autograde
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from traitlets.config import Config, PyFileConfigLoader
+
+from hub.core.database import patience
+from hub.facts.errors import UserError
+from hub.grading.pipeline.autograde import OURS, ExecuteSubmission, course_path, executed_folder
+from hub.grading.pipeline.execute import ApartError, CannotGrade
+from hub.grading.pipeline.executed import Job
+from hub.grading.pipeline.reference import ReferenceFails, can_fake
+from hub.grading.pipeline.released import not_released
+from hub.grading.pipeline.renamed import Undecided, take_renamed
+from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder
+from hub.grading.sandbox.gate import Gate, memory_to_spare
+from hub.grading.sandbox.remote import EXECUTOR, ExecutorAway
+
+# A batch may take hours; a database that is started again in the middle is waited for.
+DATABASE_SECONDS = 60
+
+# Of executions that wait for something or sleep, beside those that want a processor.
+MOST_AT_ONCE = 64
+
+DATABASE_ERROR = re.compile(r"sqlalchemy\.exc\.|psycopg|sqlite3\.(Operational|Database)Error")
+# What became of a submission in the scoring pass, where it had to be executed there.
+MACHINES_FAULT = re.compile(r"(?:CannotGrade|ReferenceFails|ReadingError|ExecutorAway): (.*)")
+DATABASE_AWAY = (
+    "the gradebook's database could not be reached or broke off; grade again when it runs"
+)
+
+
+class BatchError(UserError):
+    """An assignment cannot be graded, or not for everybody; the message says what to do."""
+
+
+@dataclass
+class Graded:
+    """What came of one student's submission.
+
+    ungraded: why it could not be graded, if not by the student's fault.
+    """
+
+    student: str
+    score: float | None = None
+    max_score: float | None = None
+    by_hand: bool = False
+    problems: list[str] = field(default_factory=list)
+    ungraded: str | None = None
+
+
+class DatabaseAway(Exception):
+    """The gradebook's database does not answer: nothing more can be scored now."""
+
+
+def course_config(root: Path) -> Config:
+    """nbgrader's configuration of the course folder at `root`: its `nbgrader_config.py`."""
+    config = Config()
+    if (root / "nbgrader_config.py").is_file():
+        config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+    config.CourseDirectory.root = str(root)
+    return config
+
+
+def autograde(
+    root: Path,
+    assignment: str,
+    students: Sequence[str] | None = None,
+    workers: int | None = None,
+    force: bool = False,
+    config: Config | None = None,
+) -> Iterator[str]:
+    """Autograde the collected submissions of `assignment`; yields lines of progress.
+
+    students: only these; all that submitted if None.
+    workers: notebooks executed at once; one a core if None.
+    force: also those that were graded since they were submitted.
+    config: nbgrader's; `nbgrader_config.py` of the course folder if None.
+
+    A submission that cannot be graded is told in its line and in the table at the end; the
+    others are graded. Manual grades are kept. Where the machine is to blame, or what is given, the
+    submission keeps the points it has and is tried again, see `hub.grading.pipeline.ungraded`.
+
+    Raises:
+        BatchError: the assignment is not registered in the gradebook, or its reference fails, or
+            its tests are to run apart and cannot: nobody is scored then. Or, when all is done,
+            submissions could not be graded: the message names them.
+    """
+    api = NbGraderAPI(config=course_config(root) if config is None else config)
+    with patience(DATABASE_SECONDS), in_words(assignment):
+        _check_registered(api.coursedir, assignment)
+        yield from not_released(api.coursedir, assignment)
+        batch = Batch(api, assignment, workers, force)
+        chosen = batch.choose(students)
+        if not chosen:
+            yield f"{assignment}: nothing new to grade"
+        else:
+            yield from batch.check_tests()
+            yield from batch.grade(chosen)
+        if waiting := batch.told(students):
+            raise BatchError(waiting)
+
+
+@contextmanager
+def in_words(assignment: str) -> Iterator[None]:
+    """Say what is to be done about what stops a whole batch. Raises BatchError."""
+    try:
+        yield
+    except (ApartError, CannotGrade, ExecutorAway) as error:
+        raise BatchError(str(error)) from error
+    except (DatabaseAway, DBAPIError, InvalidRequestError) as error:
+        raise BatchError(
+            f"{assignment}: {DATABASE_AWAY}. What was scored before that stays, and nothing else "
+            "has changed."
+        ) from error
+
+
+def _check_registered(coursedir: CourseDirectory, assignment: str) -> None:
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        try:
+            gradebook.find_assignment(assignment)
+        except MissingEntry:
+            raise BatchError(
+                f"The gradebook knows no assignment {assignment!r}: generate its release first "
+                f"(`nbgrader generate_assignment {assignment}`)."
+            ) from None
+
+
+def _is_new(coursedir: CourseDirectory, assignment: str, student: str) -> bool:
+    graded = course_path(coursedir, "autograded", assignment, "x", student).parent
+    if not graded.is_dir():
+        return True
+    submitted = course_path(coursedir, "submitted", assignment, "x", student).parent
+    try:
+        new, old = (coursedir.get_existing_timestamp(str(path)) for path in (submitted, graded))
+    except ValueError:
+        return True  # a damaged timestamp.txt: scoring says so in the student's line
+    return new is not None and (old is None or new > old)
+
+
+def _submitted_at(coursedir: CourseDirectory, assignment: str, student: str) -> str:
+    """The text of a submission's timestamp; empty if it has none."""
+    folder = course_path(coursedir, "submitted", assignment, "x", student).parent
+    try:
+        return (folder / "timestamp.txt").read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+class Batch:
+    """One run over the submissions of an assignment."""
+
+    def __init__(self, api: NbGraderAPI, assignment: str, workers: int | None, force: bool) -> None:
+        self._api, self._assignment, self._force = api, assignment, force
+        root = Path(api.coursedir.root)
+        self._executed = executed_folder(root)
+        self._ungraded = UngradedFolder(root / "server" / "ungraded" / assignment)
+        # Where there is an executor it is the executor that lets them wait.
+        there = workers is None and os.environ.get(EXECUTOR)
+        self._gate = Gate(
+            MOST_AT_ONCE if there else workers or os.cpu_count() or 1, memory_to_spare
+        )
+        self._failed: dict[str, str] = {}  # students whose execution could not be, and why
+        self._counted: set[str] = set()  # students whose tries this run has counted
+
+    def choose(self, students: Sequence[str] | None) -> list[str]:
+        """The students whose submissions are there, and not graded as they are."""
+        coursedir = self._api.coursedir
+        submitted = Path(coursedir.format_path(coursedir.submitted_directory, ".", ".")).resolve()
+        found = sorted(p.parent.name for p in submitted.glob(f"*/{self._assignment}") if p.is_dir())
+        wanted = found if students is None else [name for name in found if name in set(students)]
+        return [name for name in wanted if self._force or self._is_due(name)]
+
+    def _is_due(self, student: str) -> bool:
+        before = self._ungraded.get(student)
+        if before and before.submission == self._submitted_at(student):
+            return not before.waits_for_a_person
+        return _is_new(self._api.coursedir, self._assignment, student)
+
+    def _submitted_at(self, student: str) -> str:
+        return _submitted_at(self._api.coursedir, self._assignment, student)
+
+    def check_tests(self) -> Iterator[str]:
+        """Execute the references, and say what to know about where the tests run.
+
+        Raises ApartError, ReferenceFails, CannotGrade or ExecutorAway: nobody can be graded then.
+        """
+        step = _steps(self._api)[-1]
+        if step.where(self._assignment) == "together":
+            yield can_fake(self._assignment)
+        for name in _notebooks(self._api.coursedir, self._assignment):
+            yield f"checking the reference of {name}"
+            yardstick = step.reference(self._assignment, name).yardstick()
+            for cell in sorted(yardstick.failing_answered) if yardstick else ():
+                yield (
+                    f"{name}: the given cell `{cell}` fails with the reference's answers too, so "
+                    "it fails for everybody. It costs nobody a point; if it is not meant to, "
+                    f"correct it and `logitlab generate {self._assignment}`."
+                )
+
+    def grade(self, students: Sequence[str]) -> Iterator[str]:
+        """Execute and score; those that could not be executed once more, alone, at the end."""
+        yield from self._execute_all(students)
+        graded = []
+        for number, student in enumerate(students, 1):
+            if student not in self._failed:
+                graded.append(self._score(student))
+                yield f"scored {number}/{len(students)}  {_line(graded[-1])}"
+        again = [student for student in students if student in self._failed]
+        for student in again:
+            why = self._failed.pop(student)
+            self._could_not(student, why)
+            yield f"once more, alone  {student}: could not be graded, {why}"
+            yield from self._execute_all([student])
+            graded.append(self._score(student))
+            yield f"scored  {_line(graded[-1])}"
+        yield from _summary(self._assignment, sorted(graded, key=lambda one: one.student))
+
+    def told(self, students: Sequence[str] | None) -> str | None:
+        """Whose work could not be graded and what happens to it; None if there is nobody.
+
+        students: only these; everybody if None.
+        """
+        lines = []
+        for student, found in self._ungraded.all():
+            wanted = students is None or student in students
+            if wanted and found.submission == self._submitted_at(student):
+                then = "it is tried again by the next run"
+                if found.waits_for_a_person:
+                    then = (
+                        f"tried {found.tries} times, it waits for a person: "
+                        f"`logitlab autograde {self._assignment} --student {student} --force`"
+                    )
+                lines.append(f"  {student}: {found.why} ({then})")
+        if not lines:
+            return None
+        return "\n".join(
+            [
+                f"{self._assignment}: {len(lines)} submission{'s' * (len(lines) != 1)} could not "
+                "be graded, through no fault of the student's; earlier points stay:",
+                *lines,
+            ]
+        )
+
+    def _execute_all(self, students: Sequence[str]) -> Iterator[str]:
+        """Execute every notebook into the folder from which the scoring pass takes it."""
+        with ThreadPoolExecutor(MOST_AT_ONCE, "execute") as pool:
+            running: dict[Future[tuple[float, int]], str] = {}
+            for student in students:
+                try:
+                    for job in _jobs(self._api, self._assignment, student):
+                        running[pool.submit(self._execute, job)] = student
+                except (ApartError, ReferenceFails, DBAPIError):
+                    raise  # not this student's matter
+                except (CannotGrade, ExecutorAway) as error:
+                    self._failed[student] = str(error)
+                except Exception as error:
+                    # The scoring pass meets the same error and tells it in the student's line.
+                    yield f"not executed  {student}: {error}"
+            for number, done in enumerate(as_completed(running), 1):
+                student = running[done]
+                try:
+                    seconds, problems = done.result()
+                except (CannotGrade, ExecutorAway) as error:
+                    self._failed[student] = str(error)
+                    yield f"executed {number}/{len(running)}  {student}: could not be graded"
+                except Exception as error:
+                    yield f"executed {number}/{len(running)}  {student}: failed, {error}"
+                else:
+                    noted = f", {problems} problem{'s' * (problems != 1)}" if problems else ""
+                    yield f"executed {number}/{len(running)}  {student}: {seconds:.1f} s{noted}"
+
+    def _execute(self, job: Job) -> tuple[float, int]:
+        key = job.key()
+        if not self._force and key in self._executed:
+            return 0.0, 0
+        try:
+            with self._gate.turn() as busy:
+                execution = job.run(busy)
+            self._executed.put(key, execution)
+        except (OSError, MemoryError) as error:
+            raise CannotGrade(f"this machine has no room ({error or 'memory'})") from error
+        return execution.seconds, len(execution.problems)
+
+    def _score(self, student: str) -> Graded:
+        if (why := self._failed.get(student)) is not None:
+            return self._could_not(student, why)
+        try:
+            graded = _score(self._api, self._assignment, student)
+        except (CannotGrade, ExecutorAway) as error:
+            return self._could_not(student, str(error))
+        except (DatabaseAway, DBAPIError, InvalidRequestError) as error:
+            self._could_not(student, DATABASE_AWAY)
+            raise DatabaseAway from error
+        self._ungraded.forget(student)
+        return graded
+
+    def _could_not(self, student: str, why: str) -> Graded:
+        at, before = self._submitted_at(student), self._ungraded.get(student)
+        anew = self._force and student not in self._counted
+        tries = before.tries if before and before.submission == at and not anew else 0
+        self._counted.add(student)
+        self._ungraded.put(student, Ungraded(at, tries + 1, why))
+        return Graded(student, ungraded=why)
+
+
+def _jobs(api: NbGraderAPI, assignment: str, student: str) -> Iterator[Job]:
+    """The executions that scoring this student will ask for, one a notebook.
+
+    The notebook goes through the very steps that Autograde takes before it executes.
+    """
+    take_renamed(api.coursedir, assignment, student)
+    converter, exporter, step = _steps(api)
+    for name in _notebooks(api.coursedir, assignment):
+        path = course_path(api.coursedir, "submitted", assignment, name, student)
+        if path.is_file():
+            resources = converter.init_single_notebook_resources(str(path))
+            text, resources = exporter.from_filename(str(path), resources=resources)
+            yield step.job(nbformat.reads(text, as_version=4), resources)
+
+
+def _steps(api: NbGraderAPI) -> tuple[Autograde, NotebookExporter, ExecuteSubmission]:
+    """Autograde, its exporter with all that comes before executing, and what executes."""
+    converter = Autograde(coursedir=api.coursedir, parent=api)
+    exporter = converter.exporter_class(parent=converter, config=converter.config)
+    for step in converter.sanitize_preprocessors:
+        exporter.register_preprocessor(step)
+    return converter, exporter, ExecuteSubmission(parent=exporter)
+
+
+def _notebooks(coursedir: CourseDirectory, assignment: str) -> list[str]:
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        return [notebook.name for notebook in gradebook.find_assignment(assignment).notebooks]
+
+
+def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
+    """Score what was executed. Raises DatabaseAway, CannotGrade or ExecutorAway."""
+    try:
+        take_renamed(api.coursedir, assignment, student)
+    except Undecided as error:
+        return Graded(student, problems=[f"Not graded: {error}"])
+    result = api.autograde(assignment, student, force=True, create=True)
+    if not result["success"]:
+        if DATABASE_ERROR.search(result.get("error", "") + result.get("log", "")):
+            raise DatabaseAway
+        if fault := MACHINES_FAULT.search(result.get("log", "")):
+            raise CannotGrade(fault[1])
+        return Graded(student, problems=[_why(api.coursedir, assignment, student, result)])
+    graded = Graded(student)
+    with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as gradebook:
+        submission = gradebook.find_submission(assignment, student)
+        graded.score = submission.score - (submission.late_submission_penalty or 0)
+        graded.max_score = submission.max_score
+        graded.by_hand = submission.needs_manual_grade
+        names = [notebook.name for notebook in submission.notebooks]
+    for name in names:
+        path = course_path(api.coursedir, "autograded", assignment, name, student)
+        if path.is_file():
+            told = nbformat.read(path, as_version=4).metadata.get(OURS, {}).get("problems", [])
+            graded.problems += told
+        else:
+            graded.problems.append(f"{name}.ipynb was not in the submission.")
+    return graded
+
+
+def _why(coursedir: CourseDirectory, assignment: str, student: str, result: dict[str, str]) -> str:
+    """One sentence about a submission that nbgrader could not grade."""
+    folder = course_path(coursedir, "submitted", assignment, "x", student).parent
+    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+        wanted = {f"{book.name}.ipynb" for book in gradebook.find_assignment(assignment).notebooks}
+    there = {path.name for path in folder.glob("*.ipynb")}
+    if not wanted & there:
+        found = ", ".join(sorted(there)) or "no notebook"
+        return f"Not graded: {', '.join(sorted(wanted))} was not submitted (found: {found})."
+    log = result.get("log") or result.get("error") or ""
+    marks = ("Error", "Exception", ExecutorAway.__name__)
+    errors = [line for line in log.strip().splitlines() if any(mark in line for mark in marks)]
+    return f"Not graded: {errors[-1].strip() if errors else 'see the log of nbgrader autograde'}"
+
+
+def _line(graded: Graded) -> str:
+    return f"{graded.student}: {_points(graded)}"
+
+
+def _points(graded: Graded) -> str:
+    if graded.ungraded is not None:
+        return "could not be graded"
+    if graded.score is None:
+        return "not graded"
+    return f"{graded.score:g}/{graded.max_score:g}"
+
+
+def _summary(assignment: str, graded: list[Graded]) -> Iterator[str]:
+    done = [one for one in graded if one.score is not None]
+    yield ""
+    yield f"{assignment}: {len(done)} of {len(graded)} submissions graded"
+    width = max(len(one.student) for one in graded)
+    for one in graded:
+        by_hand = "  (an answer waits for a person)" if one.by_hand else ""
+        yield f"  {one.student:<{width}}  {_points(one):>12}{by_hand}"
+        for problem in [one.ungraded] if one.ungraded else one.problems:
+            yield f"  {'':<{width}}  - {problem}"

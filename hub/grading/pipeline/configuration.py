@@ -1,0 +1,65 @@
+"""nbgrader's configuration for grading, from the course's settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from traitlets.config import Config
+
+from hub.core.settings import Settings
+
+AUTOGRADE = "hub.grading.pipeline.autograde"
+FEEDBACK = "hub.grading.pipeline.feedback"
+
+
+def update_grading(c: Config, settings: Settings) -> None:
+    """Set how submissions are executed, scored, penalised, shown and exported.
+
+    Only sets values, and only at nbgrader's own configuration points, so that the formgrader's
+    buttons, `nbgrader autograde` and `hub.grading.pipeline.batch` all go the same way.
+    """
+    _update_autograde(c, settings)
+    _update_pages(c)
+    c.ExportApp.plugin_class = "hub.grading.pipeline.export.GradesCsv"
+
+
+def _update_autograde(c: Config, settings: Settings) -> None:
+    grading, late = settings.grading, settings.late
+    c.Autograde.exporter_class = f"{AUTOGRADE}.SubmissionExporter"
+    c.Autograde.autograde_preprocessors = [
+        f"{AUTOGRADE}.ExecuteSubmission",
+        f"{AUTOGRADE}.JudgeOutputs",
+        "nbgrader.preprocessors.LimitOutput",
+        "hub.grading.pipeline.manual.SaveGrades",
+        "nbgrader.preprocessors.AssignLatePenalties",
+        f"{AUTOGRADE}.AddReport",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+    c.ExecuteSubmission.tests = grading.tests
+    c.ExecuteSubmission.tests_of = {name: settings.tests_of(name) for name in settings.assignments}
+    c.ExecuteSubmission.cell_seconds = float(grading.cell_seconds)
+    c.ExecuteSubmission.total_seconds = float(grading.notebook_seconds)
+    c.ExecuteSubmission.memory_mib = grading.memory_mib
+    c.ExecuteSubmission.output_mib = float(grading.output_mib)
+    c.AssignLatePenalties.plugin_class = "hub.grading.pipeline.late.LatePenalty"
+    c.LatePenalty.policy = late.policy
+    c.LatePenalty.percent_per_day = float(late.percent_per_day)
+
+
+def _update_pages(c: Config) -> None:
+    # The formgrader's page of a submission is nbconvert's HTMLExporter with these on top.
+    c.HTMLExporter.preprocessors = [f"{FEEDBACK}.Sanitise", f"{FEEDBACK}.SafeNames"]
+    c.HTMLExporter.filters = {"highlight_code": "hub.grading.pipeline.sanitise.highlighted"}
+    c.GenerateFeedback.exporter_class = f"{FEEDBACK}.FeedbackExporter"
+    c.GenerateFeedback.preprocessors = [
+        # Again, now that points have been given by hand.
+        f"{FEEDBACK}.LatePenalties",
+        f"{FEEDBACK}.Grades",
+        f"{FEEDBACK}.HideTests",
+        f"{FEEDBACK}.Sanitise",
+        f"{FEEDBACK}.Summarise",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
+    c.FeedbackExporter.preprocessors = []
+    c.FeedbackExporter.template_name = "logitlab_feedback"
+    c.FeedbackExporter.extra_template_basedirs = [str(Path(__file__).with_name("pages"))]

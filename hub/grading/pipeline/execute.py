@@ -1,0 +1,217 @@
+"""`execute`: a notebook in, the executed notebook out. The one way in which notebooks are run.
+
+The work happens in a process tree and a scratch folder of its own, without tokens, and nothing
+that comes back is trusted: outputs are taken, checked, and put into a copy of the notebook that
+was given. Where $LOGITLAB_EXECUTOR names a socket, the work is done by the executor behind it
+(`hub.services.executor`), without network and with users of its own; else here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from nbformat import NotebookNode, from_dict
+
+from hub.facts.cell_roles import role
+from hub.grading.pipeline import replay
+from hub.grading.pipeline.merge import grade_id, merge, why_not
+from hub.grading.pipeline.replay import Attempt, Ran, next_step
+from hub.grading.pipeline.results import Results, read_results
+from hub.grading.sandbox.limits import Limits, Tests, Yardstick
+from hub.grading.sandbox.remote import EXECUTOR, ExecutorAway, run_there
+from hub.grading.sandbox.run import Answer, Busy, run_here
+from hub.grading.sandbox.trouble import CannotGrade, Trouble
+
+__all__ = ["ApartError", "CannotGrade", "Execution", "ExecutorAway", "Limits", "Tests", "execute"]
+
+
+class ApartError(ValueError):
+    """The instructor's notebook does not allow tests apart; the message says which cell."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What came of executing a notebook.
+
+    notebook: a copy of the notebook that was given, with outputs.
+    problems: what went wrong beside ordinary errors, one sentence each, for the owner.
+    seconds: wall time of all its runs, seconds.
+    used: seconds that each given cell has used, by its name.
+    failing: names of the given cells that failed and use nothing of the student's.
+    """
+
+    notebook: NotebookNode
+    problems: list[str]
+    seconds: float
+    used: Mapping[str, float] = field(default_factory=dict)
+    failing: frozenset[str] = frozenset()
+
+
+def execute(
+    notebook: NotebookNode,
+    *,
+    source: NotebookNode | None = None,
+    files: Mapping[str, Path] | None = None,
+    given_files: Mapping[str, Path] | None = None,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+    tests: Tests = "together",
+    yardstick: Yardstick | None = None,
+    models: Path | None = None,
+    busy: Busy = lambda busy: None,
+) -> Execution:
+    """Execute `notebook` and return a copy of it with outputs.
+
+    Where a cell takes all after it along, or a given cell fails, the notebook is run again, at
+    most three times, as `hub.grading.pipeline.replay` says.
+
+    notebook: with its tests restored; its sources and metadata come back unchanged.
+    source: the instructor's notebook with the reference solutions; needed for tests="apart".
+    files: the student's, copied into the scratch folder in which the cells run, by relative name;
+        what is not a regular file is left out.
+    given_files: the same for what is given; they win.
+    tests: "together" runs test cells in the student's interpreter, "apart" in a second process.
+    yardstick: what the given cells did in runs of the reference. Without it a given cell that fails
+        is an error like any other.
+    models: a folder of checkpoints that is tried before all others; not with an executor.
+    busy: told whenever the processes begin or cease to want a processor; not with an executor.
+
+    A cell that fails, is too slow or never runs gets an error output in words; this function
+    does not raise for anything that student code does.
+
+    Raises:
+        ValueError: tests="apart" without `source`, or `models` where there is an executor.
+        ApartError: `source` breaks the rules for tests apart, or `notebook` does not fit it.
+        CannotGrade: what is given fails by itself, or a process of the grading does.
+        ExecutorAway: there is an executor and it did not answer, or broke off again and again.
+    """
+    if tests == "apart" and source is None:
+        raise ValueError('tests="apart" needs the source notebook')
+    seconds = 0.0
+    cells = cells_of(notebook, source)
+    runs: list[Results] = []
+    history: list[Ran] = []
+    step: Attempt | replay.CannotGrade | replay.Finished = Attempt()
+    while isinstance(step, Attempt):
+        request = {
+            "notebook": without_outputs(notebook),
+            "source": None if source is None else without_outputs(source),
+            "limits": limits.as_data(),
+            "tests": tests,
+            "given": sorted(cells.given),
+            "left_out": sorted(step.left_out),
+            "yardstick": (yardstick or Yardstick()).as_data(),
+        }
+        theirs = (files or {}) if step.files else {}
+        answer = _run(request, {**theirs, **(given_files or {})}, limits, models, busy)
+        seconds += answer.seconds
+        results = read_results(answer, notebook, step)
+        if results.refused is not None:
+            raise ApartError(results.refused)
+        runs.append(results)
+        trouble = _first_trouble(results, notebook, yardstick)
+        history.append(Ran(step, trouble, _slowest(results, cells)))
+        step = next_step(history, cells)
+    if isinstance(step, replay.CannotGrade):
+        raise CannotGrade(why_not(notebook, step.trouble))
+    executed, problems = merge(from_dict(without_outputs(notebook)), runs, history, step)
+    return Execution(executed, problems, seconds, *_given_facts(executed, runs[0], cells))
+
+
+def _run(
+    request: dict[str, Any],
+    files: Mapping[str, Path],
+    limits: Limits,
+    models: Path | None,
+    busy: Busy,
+) -> Answer:
+    executor = os.environ.get(EXECUTOR)
+    if not executor:
+        return run_here(request, files, limits, models, busy)
+    if models is not None:
+        raise ValueError("the executor has its own models")
+    return run_there(Path(executor), request, files)
+
+
+def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cells:
+    """Whose the code cells of a notebook are, by their places.
+
+    Without the instructor's notebook no given cell is known to use nothing of the student's.
+    """
+    from hub.grading.isolation.manifest import given_alone
+
+    places: dict[str, set[int]] = {"released": set(), "solution": set(), "student": set()}
+    for place, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and cell.source.strip():
+            places.setdefault(role(cell), set()).add(place)
+    alone = given_alone(source) if source is not None else frozenset()
+    return replay.Cells(
+        answers=frozenset(places["solution"]),
+        own=frozenset(places["student"]),
+        given=frozenset(p for p in places["released"] if grade_id(notebook.cells[p]) in alone),
+    )
+
+
+def _first_trouble(
+    results: Results, notebook: NotebookNode, yardstick: Yardstick | None
+) -> Trouble | None:
+    """The first trouble of a run that is none of the reference's too."""
+    for trouble in results.troubles:
+        if trouble.kind != "given" or trouble.cell is None:
+            return trouble
+        name = grade_id(notebook.cells[trouble.cell])
+        if yardstick is not None and name not in yardstick.failing:
+            return trouble
+    return None
+
+
+def _slowest(results: Results, cells: replay.Cells) -> frozenset[int]:
+    """The cells that took most of the student's time: those that were stopped, else the longest."""
+    used = {place: seconds for place, seconds in results.used.items() if place not in cells.given}
+    longest = max(used, key=lambda place: used[place], default=None)
+    return frozenset(results.slow - cells.given or ({longest} if longest is not None else ()))
+
+
+def _given_facts(
+    notebook: NotebookNode, results: Results, cells: replay.Cells
+) -> tuple[dict[str, float], frozenset[str]]:
+    """Of the given cells: the seconds each has used, and which of them failed."""
+    used = {
+        grade_id(notebook.cells[place]): seconds
+        for place, seconds in results.used.items()
+        if place in cells.given
+    }
+    failed = (trouble.cell for trouble in results.troubles if trouble.kind == "given")
+    return used, frozenset(grade_id(notebook.cells[place]) for place in failed if place is not None)
+
+
+def without_outputs(notebook: NotebookNode) -> dict[str, Any]:
+    """A plain copy of `notebook` whose code cells have not run."""
+    plain = json.loads(json.dumps(notebook))
+    for cell in plain["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return plain
+
+
+def files_below(folder: Path, ignore: Iterable[str] = ()) -> dict[str, Path]:
+    """The regular files below `folder` by relative name, without notebooks, links and `ignore`."""
+    if not folder.is_dir():
+        return {}
+    return {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and not _ignored(path, folder, ignore)
+    }
+
+
+def _ignored(path: Path, folder: Path, patterns: Iterable[str]) -> bool:
+    relative = PurePosixPath(path.relative_to(folder))
+    parts = [PurePosixPath(part) for part in relative.parts]
+    return path.suffix == ".ipynb" or any(
+        part.match(pattern) for part in parts for pattern in patterns
+    )

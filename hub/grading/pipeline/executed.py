@@ -1,0 +1,109 @@
+"""One execution as data, and a folder that carries its outcome from one process to the next.
+
+Executing is parallel and scoring is serial. The batch leaves what it executed here, and the
+scoring pass uses it up: an entry is removed when it is taken, so that nothing old is scored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode, from_dict
+
+from hub.facts import files
+from hub.grading.pipeline.execute import Execution, Limits, Tests, execute, without_outputs
+from hub.grading.sandbox.limits import Yardstick
+from hub.grading.sandbox.run import Busy
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides about the outcome of an execution; see `execute`."""
+
+    notebook: NotebookNode
+    source: NotebookNode | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
+    given_files: Mapping[str, Path] = field(default_factory=dict)
+    limits: Limits = Limits()  # noqa: RUF009 (frozen)
+    tests: Tests = "together"
+    owner: str = ""  # whose submission it is: equal notebooks of two students both run
+    yardstick: Yardstick | None = None
+
+    def run(self, busy: Busy = lambda busy: None) -> Execution:
+        return execute(
+            self.notebook,
+            source=self.source,
+            files=self.files,
+            given_files=self.given_files,
+            limits=self.limits,
+            tests=self.tests,
+            yardstick=self.yardstick,
+            busy=busy,
+        )
+
+    def key(self) -> str:
+        """SHA-256 over notebook, source, limits, mode and the files' contents."""
+        files = {
+            name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for name, path in sorted({**self.files, **self.given_files}.items())
+        }
+        described = {
+            "notebook": _what_runs(self.notebook),
+            "source": None if self.source is None else _what_runs(self.source),
+            "limits": self.limits.as_data(),
+            "tests": self.tests,
+            "files": files,
+            "owner": self.owner,
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _what_runs(notebook: NotebookNode) -> dict[str, Any]:
+    plain = without_outputs(notebook)
+    return {
+        "kernel": plain["metadata"].get("kernelspec", {}).get("name"),
+        "cells": [
+            [cell["cell_type"], cell["source"], cell["metadata"].get("nbgrader")]
+            for cell in plain["cells"]
+        ],
+    }
+
+
+class ExecutedFolder:
+    """Finished executions as files `<key>.ipynb`, each complete or not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __contains__(self, key: str) -> bool:
+        return self._path(key).is_file()
+
+    def put(self, key: str, execution: Execution) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        document = json.loads(json.dumps(execution.notebook))
+        document["metadata"]["execution"] = {
+            "problems": execution.problems,
+            "seconds": execution.seconds,
+        }
+        files.replace(self._path(key), json.dumps(document), durable=False)
+
+    def take(self, key: str) -> Execution | None:
+        """The execution left under `key`, which is gone afterwards; None if there is none."""
+        try:
+            document = json.loads(self._path(key).read_text())
+        except FileNotFoundError:
+            return None
+        self._path(key).unlink(missing_ok=True)
+        told = document["metadata"].pop("execution")
+        return Execution(from_dict(document), told["problems"], told["seconds"])
+
+    def discard(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.ipynb"

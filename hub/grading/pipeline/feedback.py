@@ -1,0 +1,136 @@
+"""The feedback page: nbgrader's GenerateFeedback with hidden tests out and nothing that runs."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+from nbconvert.exporters import HTMLExporter
+from nbconvert.preprocessors import Preprocessor
+from nbformat import NotebookNode
+from nbgrader.preprocessors import AssignLatePenalties, GetGrades
+from traitlets import Bool, List, Unicode
+
+from hub.facts.cell_roles import marks
+from hub.grading.pipeline.autograde import OURS
+from hub.grading.pipeline.hidden import hide_tests
+from hub.grading.pipeline.sanitise import safe_markdown, sanitise
+from hub.grading.sandbox.outputs import clean_text
+
+Resources = dict[str, Any]
+
+
+class FeedbackExporter(HTMLExporter):
+    """A student's feedback page; template and preprocessors are set in `configuration`."""
+
+
+class _Step(Preprocessor):
+    enabled = Bool(True, help="Whether to use this step.").tag(config=True)
+
+
+class LatePenalties(AssignLatePenalties):
+    """nbgrader's, in a page: HTMLExporter sets an option there that nbgrader's does not know."""
+
+    display_data_priority = List(Unicode(), help="Kinds of output, best first.").tag(config=True)
+
+
+class Grades(GetGrades):
+    """nbgrader's, and which answers nobody has graded yet."""
+
+    def preprocess_cell(
+        self, cell: NotebookNode, resources: Resources, cell_index: int
+    ) -> tuple[NotebookNode, Resources]:
+        cell, resources = super().preprocess_cell(cell, resources, cell_index)
+        its = marks(cell)
+        if its.has_points:
+            grade = self.gradebook.find_grade(
+                its.name, self.notebook_id, self.assignment_id, self.student_id
+            )
+            cell.metadata.nbgrader["waits"] = (
+                grade.needs_manual_grade and grade.manual_score is None
+            )
+        return cell, resources
+
+
+class HideTests(_Step):
+    """Takes hidden tests and their traces out of a notebook that is shown to a student."""
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        return hide_tests(nb), resources
+
+
+class Sanitise(_Step):
+    """Makes a notebook safe to show; for feedback and for the formgrader's pages."""
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        return sanitise(nb), resources
+
+
+class SafeNames(_Step):
+    """Makes the names that the formgrader's page of a submission shows text, wherever it puts them:
+    nbgrader's template has them in HTML, in attributes and in strings of a script, unescaped."""
+
+    names = ("first_name", "last_name", "student", "assignment_id", "notebook_id", "notebook_path")
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        for name in self.names:
+            if resources.get(name):
+                resources[name] = _escaped(str(resources[name]))
+        return nb, resources
+
+
+def _escaped(name: str) -> str:
+    line = " ".join(clean_text(name).split("\n"))
+    return html.escape(line).replace("\\", "&#92;")
+
+
+class Summarise(_Step):
+    """Puts the points of each question and the report in words where the template finds them."""
+
+    def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        told = [cell.metadata.get(OURS, {}).get("report", []) for cell in nb.cells]
+        nb.cells = [cell for cell in nb.cells if "report" not in cell.metadata.get(OURS, {})]
+        resources[OURS] = {
+            "report": [safe_markdown(sentence) for report in told for sentence in report],
+            "questions": questions(nb),
+        }
+        for cell in nb.cells:
+            marks = cell.metadata.get("nbgrader", {})
+            if marks.get("comment"):
+                marks["comment"] = safe_markdown(marks["comment"])
+        return nb, resources
+
+
+@dataclass
+class Question:
+    """What a student sees as one question: an answer cell and the test cells that judge it."""
+
+    name: str
+    score: float
+    points: float
+    by_hand: bool
+    waits: bool = False  # for a person to grade it
+
+
+def questions(notebook: NotebookNode) -> list[Question]:
+    """The questions of a notebook in order, with the points that GetGrades put into it.
+
+    A test cell belongs to the answer cell before it; a cell graded by hand is a question of
+    its own.
+    """
+    found: list[Question] = []
+    answer: str | None = None
+    for cell in notebook.cells:
+        its = marks(cell)
+        if its.solution and not its.by_hand:
+            answer = its.name
+        if not its.has_points:
+            continue
+        name = its.name if its.by_hand or answer is None else answer
+        if not found or found[-1].name != name:
+            found.append(Question(name, 0.0, 0.0, its.by_hand))
+        found[-1].score += float(cell.metadata.nbgrader.get("score") or 0)
+        found[-1].points += float(cell.metadata.nbgrader.get("points") or 0)
+        found[-1].waits |= bool(cell.metadata.nbgrader.get("waits"))
+    return found

@@ -1,0 +1,416 @@
+"""Which submitted cell stands for which cell of the released notebook. Pure, in linear time.
+
+By grade id; where no cell has it, by cell id; where those are gone too, by text and then by place.
+Where answers define what each other's exercise asks for, their names or ids were exchanged: each
+is taken for the exercise that it answers.
+A match decides whose text goes into an answer cell and where a student's own cells stand. It never
+decides about a given cell, a test or points: those are the released ones whatever is matched. A
+cell that has the name of one, but not its text, is the student's own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nbformat import NotebookNode
+
+from hub.grading.pipeline.parsing import Cell
+from hub.grading.pipeline.slots import Slot, bound_names, lines_of, only_owners, slots_of, unfenced
+
+How = Literal["name", "id", "text", "place"]
+
+
+@dataclass
+class Match:
+    """What was found for the slots of a released notebook; cells are meant by their index.
+
+    chosen: the cell that stands for each slot, by the slot's name.
+    how: by which rule it was found.
+    found: how many cells had the slot's name or id.
+    dropped: cells that say nothing of the student's: copies of given cells, tests and stubs.
+    replaced: cells that have the name or id of a given cell or test but say something else, with
+        its name: the student's own, or the answer to another exercise.
+    late: answers that were left untouched while the student defined their names after their test
+        only, with the last cell that does.
+    overtaken: answers that were left untouched after the student had defined their names in an
+        earlier cell, with that cell.
+    exchanged: names of slots whose cells had each other's names.
+    maybe: cells that may be the answer to a question graded by hand which was not found, or was
+        left untouched.
+    """
+
+    slots: list[Slot]
+    chosen: dict[str, int] = field(default_factory=dict)
+    how: dict[str, How] = field(default_factory=dict)
+    found: dict[str, int] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)
+    replaced: dict[int, str] = field(default_factory=dict)
+    late: dict[str, int] = field(default_factory=dict)
+    overtaken: dict[str, int] = field(default_factory=dict)
+    exchanged: list[list[str]] = field(default_factory=list)
+    maybe: dict[str, list[int]] = field(default_factory=dict)
+
+    def slot_of(self) -> dict[int, Slot]:
+        """The slot that each chosen cell stands for."""
+        slots = {slot.name: slot for slot in self.slots}
+        return {index: slots[name] for name, index in self.chosen.items()}
+
+
+def match(cells: Sequence[Cell], released: NotebookNode) -> Match:
+    """Match the submitted cells, in their order, to the slots of the released notebook."""
+    return _Matching(cells, released).match()
+
+
+class _Matching:
+    def __init__(self, cells: Sequence[Cell], released: NotebookNode) -> None:
+        self.cells = cells
+        self.given_texts = {cell.source.strip() for cell in released.cells}
+        self.words = [
+            (place, cell.source.strip())
+            for place, cell in enumerate(released.cells)
+            if not cell.metadata.get("nbgrader", {}).get("grade_id")
+        ]
+        self.slots = slots_of(released)
+        self.by_name = {slot.name: slot for slot in self.slots}
+        self.result = Match(self.slots)
+        self.free: dict[int, str] = {}  # cells that no rule has used, with their text
+        self.owner_of_name = only_owners(
+            (slot.name, bound_names(slot.text)) for slot in self.slots if slot.kind == "code"
+        )
+        self.owner_of_line = only_owners((slot.name, lines_of(slot.text)) for slot in self.slots)
+        self.answers = {slot.name for slot in self.slots if slot.is_open}
+        self.locked_texts = {slot.text for slot in self.slots if not slot.is_open} - {""}
+        self.edited: set[int] = set()  # replaced, but with lines of the locked cell
+
+    def match(self) -> Match:
+        self._by_name_and_id()
+        self._given_by_text()
+        self._answers_by_text()
+        self._answers_by_place()
+        self._give_back_exchanged()
+        self._leave_out_stubs()
+        self._find_overtaken()
+        self._find_untouched_by_hand()
+        return self.result
+
+    # By grade id, then by cell id.
+
+    def _by_name_and_id(self) -> None:
+        named: dict[str, list[int]] = defaultdict(list)
+        known: dict[str, list[int]] = defaultdict(list)
+        ids = only_owners(
+            (slot.name, [slot.cell_id] if slot.cell_id else []) for slot in self.slots
+        )
+        for index, cell in enumerate(self.cells):
+            name = cell.grade_id if cell.grade_id in self.by_name else None
+            by_id = ids.get(cell.cell_id or "")
+            if name and self._says_what(self.by_name[name], cell):
+                named[name].append(index)
+            elif name and not self.by_name[name].is_open:
+                self._replace(self.by_name[name], index)
+                if by_id in self.answers and cell.text.strip() not in self.locked_texts:
+                    known[by_id].append(index)
+            elif by_id and not name and self._says_what(self.by_name[by_id], cell):
+                known[by_id].append(index)
+            elif by_id and not name and not self.by_name[by_id].is_open:
+                self._replace(self.by_name[by_id], index)
+        candidates: dict[str, tuple[How, list[int]]] = {
+            **{name: ("id", indices) for name, indices in known.items()},
+            **{name: ("name", indices) for name, indices in named.items()},
+        }
+        for slot in self.slots:
+            if not slot.is_open and slot.name in candidates:
+                how, indices = candidates[slot.name]
+                self._choose(slot, how, indices)
+                left = set(indices) - {self.result.chosen[slot.name]}
+                added = {index for index in left if self._adds(slot, self.cells[index])}
+                self.result.dropped |= left - added
+                for index in added:
+                    self._replace(slot, index)
+        for slot in self.slots:
+            if slot.is_open and slot.name in candidates:
+                self._choose(slot, *candidates[slot.name])
+        used = {index for _, indices in candidates.values() for index in indices}
+        used -= self.result.replaced.keys()
+        chosen = set(self.result.chosen.values())
+        for index, cell in enumerate(self.cells):
+            # What another copy was preferred to is the student's own, but nothing's answer.
+            if index not in used and index not in chosen:
+                self.free[index] = cell.text.strip()
+
+    def _says_what(self, slot: Slot, cell: Cell) -> bool:
+        """Whether a cell with the name or id of a slot can be that slot's by what it says."""
+        text = cell.text.strip()
+        if slot.is_open:
+            return text == slot.text or text not in self.locked_texts
+        return not text or slot.is_given(text) or self._adds(slot, cell)
+
+    @staticmethod
+    def _adds(slot: Slot, cell: Cell) -> bool:
+        """Whether a cell has the text of a given cell or test, and more."""
+        return bool(slot.text) and slot.text in cell.text and not slot.is_given(cell.text)
+
+    def _replace(self, slot: Slot, index: int) -> None:
+        self.result.replaced[index] = slot.name
+        if lines_of(slot.text) & lines_of(self.cells[index].text):
+            self.edited.add(index)
+
+    def _choose(self, slot: Slot, how: How, indices: list[int]) -> None:
+        """Take one of the cells that stand for a slot; of answers the last before their test."""
+        texts = {index: self._text(slot, index) for index in indices}
+        if slot.is_open:
+            worked = [index for index in indices if not slot.untouched(texts[index])]
+            end = self._test_of(slot)
+            in_time = [index for index in worked if index < end]
+            # The first of equal copies, so that the rest stand where they stood.
+            last = (in_time or worked or [i for i in indices if i < end] or indices)[-1]
+            taken = next(index for index in indices if texts[index] == texts[last])
+        else:
+            same = [index for index in indices if slot.is_given(texts[index])]
+            more = [index for index in indices if self._adds(slot, self.cells[index])]
+            taken = (same or more or indices)[0]
+        self.result.chosen[slot.name] = taken
+        self.result.how[slot.name] = how
+        self.result.found[slot.name] = len(indices)
+
+    def _test_of(self, answer: Slot) -> float:
+        """Where the test of an answer stands among the submitted cells.
+
+        Where the test is gone it is the given cell or test that comes next.
+        """
+        if not answer.by_hand:
+            after = [slot for slot in self.slots if slot.place > answer.place and not slot.is_open]
+            tests = [number for number, slot in enumerate(after) if slot.is_test]
+            replaced = {name: index for index, name in self.result.replaced.items()}
+            for slot in after[tests[0] :] if tests else []:
+                for found in (self.result.chosen, replaced):
+                    if slot.name in found:
+                        return found[slot.name]
+        return float("inf")
+
+    # By text.
+
+    def _given_by_text(self) -> None:
+        places: dict[str, list[int]] = defaultdict(list)
+        for index, text in self.free.items():
+            places[text].append(index)
+        for text, slots in _grouped(self._missing(is_open=False)):
+            for slot, index in zip(slots, places.get(text, []), strict=False):
+                self._take(slot, "text", index)
+
+    def _answers_by_text(self) -> None:
+        candidates: dict[str, list[int]] = defaultdict(list)
+        for index, text in self.free.items():
+            if text and text not in self.given_texts:
+                claims = self._claims(index)
+                if len(claims) == 1:
+                    candidates[claims.pop()].append(index)
+        for slot in list(self._missing(is_open=True)):
+            if found := candidates.get(slot.name):
+                self._choose(slot, "text", found)
+                for index in found:
+                    del self.free[index]
+        # A stub that nobody worked on, where there is one such stub and one such cell.
+        cells = Counter(self.free.values())
+        stubs = Counter(slot.text for slot in self.slots if slot.is_open)
+        alone = {text: i for i, text in self.free.items() if cells[text] == stubs[text] == 1}
+        for slot in list(self._missing(is_open=True)):
+            if slot.text and slot.text in alone:
+                self._take(slot, "text", alone[slot.text])
+
+    def _claims(self, index: int) -> set[str]:
+        """The slots whose names a cell binds; those whose lines it has where it binds none."""
+        claims = self._defines(index)
+        lines = lines_of(self.cells[index].text) if not claims else set()
+        return claims or {self.owner_of_line.get(line, "") for line in lines} & self.answers
+
+    def _defines(self, index: int) -> set[str]:
+        """The slots whose names a cell binds, also where it had become a text cell."""
+        cell = self.cells[index]
+        names = bound_names(cell.text if cell.kind == "code" else unfenced(cell.text))
+        return {self.owner_of_name.get(name, "") for name in names} & self.answers
+
+    def _text(self, slot: Slot, index: int) -> str:
+        return slot.text_of(self.cells[index].kind, self.cells[index].text)
+
+    # By place.
+
+    def _answers_by_place(self) -> None:
+        for (start, end), slots in self._gaps().items():
+            inside = [index for index in self.free if start < index < end]
+            worked = [index for index in inside if self._is_own(index)]
+            for kind in ("code", "markdown", "raw"):
+                of_kind = [slot for slot in slots if slot.kind == kind]
+                cells = [index for index in worked if self.cells[index].kind == kind]
+                if len(of_kind) == len(cells) == 1 and self._could_be(of_kind[0], cells[0]):
+                    self._take(of_kind[0], "place", cells[0])
+                elif len(slots) == 1 and of_kind and not worked:
+                    stub = [index for index in inside if self.free[index] == slots[0].text]
+                    if len(stub) == 1:
+                        self._take(slots[0], "place", stub[0])
+            for slot in slots:
+                if slot.by_hand and slot.name not in self.result.chosen:
+                    self.result.maybe[slot.name] = [i for i in worked if i in self.free]
+
+    def _is_own(self, index: int) -> bool:
+        """Whether a cell that no rule has used may be an answer by where it stands."""
+        text = self.free.get(index, "")
+        return text not in {*self.given_texts, ""} and index not in self.edited
+
+    def _could_be(self, slot: Slot, index: int) -> bool:
+        """A cell that defines none of what a stub defines is something else of the student's."""
+        defines = self.cells[index].kind == "code" and bound_names(slot.text)
+        return not defines and not self._claims(index)
+
+    def _gaps(self) -> dict[tuple[float, float], list[Slot]]:
+        """The answers that are still missing, by the submitted cells between which they belong."""
+        anchors = sorted(self._anchors())
+        gaps: dict[tuple[float, float], list[Slot]] = defaultdict(list)
+        for slot in self._missing(is_open=True):
+            before = [index for place, index in anchors if place < slot.place]
+            after = [index for place, index in anchors if place > slot.place]
+            gap = (before[-1] if before else -1.0, after[0] if after else float("inf"))
+            gaps[gap].append(slot)
+        return gaps
+
+    def _anchors(self) -> Iterator[tuple[int, int]]:
+        """Places of released cells, and the submitted cells that stand for them."""
+        for name, index in self.result.chosen.items():
+            yield self.by_name[name].place, index
+        places: dict[str, list[int]] = defaultdict(list)
+        for index, cell in enumerate(self.cells):
+            places[cell.text.strip()].append(index)
+        released = Counter(text for _, text in self.words)
+        for place, text in self.words:
+            if text and released[text] == len(places.get(text, [])) == 1:
+                yield place, places[text][0]
+
+    # By what they define, where that contradicts their names.
+
+    def _give_back_exchanged(self) -> None:
+        """Take cells that define what each other's exercise asks for, each for its own."""
+        chosen, leads = self.result.chosen, dict[str, str]()
+        for slot in self._chosen_answers():
+            defines = self._defines(chosen[slot.name])
+            if len(defines) == 1 and slot.name not in defines:
+                leads[slot.name] = defines.pop()
+        for start in [slot.name for slot in self._chosen_answers()]:
+            if start not in leads:
+                continue
+            ring = [start]
+            while (after := leads.get(ring[-1])) in chosen and after not in ring:
+                ring.append(after)
+            if after == start or self._could_be_moved(ring[-1], start):
+                indices = [chosen[name] for name in ring]
+                chosen.update(zip(ring, [indices[-1], *indices[:-1]], strict=True))
+                self.result.exchanged.append(ring)
+                for name in ring:
+                    leads.pop(name, None)
+
+    def _could_be_moved(self, name: str, other: str) -> bool:
+        """Whether the cell of an answer defines nothing asked for and can be that of another."""
+        slot, index = self.by_name[name], self.result.chosen[name]
+        cell = self.cells[index]
+        return (
+            bool(bound_names(slot.text))
+            and not self._defines(index)
+            and not slot.untouched(cell.text)
+            and cell.kind == self.by_name[other].kind
+        )
+
+    def _chosen_answers(self) -> list[Slot]:
+        return [slot for slot in self.slots if slot.is_open and slot.name in self.result.chosen]
+
+    # What is left.
+
+    def _leave_out_stubs(self) -> None:
+        """Leave out untouched copies of a stub whose every name the answer defines."""
+        answered = set()
+        for slot in self._chosen_answers():
+            text = self._text(slot, self.result.chosen[slot.name])
+            if slot.kind != "code" or bound_names(slot.text) <= bound_names(text):
+                answered.add(slot.text)
+        answered.discard("")
+        chosen = set(self.result.chosen.values())
+        for index, cell in enumerate(self.cells):
+            if index not in chosen and cell.text.strip() in answered:
+                self.result.dropped.add(index)
+
+    def _find_overtaken(self) -> None:
+        """Find stubs that would overwrite what the student has defined above them.
+
+        And those that the student has answered after their test, where it would come too late.
+        """
+        slot_of = self.result.slot_of()
+        defined: dict[str, list[int]] = defaultdict(list)
+        for index, cell in enumerate(self.cells):
+            slot = slot_of.get(index)
+            text = cell.text if slot is None else self._text(slot, index)
+            if slot is not None and not slot.is_open:
+                text = text.replace(slot.text, "\n", 1) if self._adds(slot, cell) else ""
+            own = slot is None or not slot.untouched(text)
+            is_code = (cell if slot is None else slot).kind == "code"
+            if is_code and own and text.strip() not in self.given_texts:
+                given = self.by_name.get(self.result.replaced.get(index, ""))
+                for name in bound_names(text) - (bound_names(given.text) if given else set()):
+                    defined[name].append(index)
+        for slot in self._chosen_answers():
+            name, index = slot.name, self.result.chosen[slot.name]
+            names = bound_names(slot.text)
+            # Where another exercise asks for the same name, its answer is none to this one.
+            alone = all(self.owner_of_name.get(bound) == name for bound in names)
+            if slot.by_hand or not names or not alone:
+                continue
+            if not slot.untouched(self._text(slot, index)):
+                continue
+            end = self._test_of(slot)
+            places = [[i for i in defined.get(bound, []) if i < end] for bound in names]
+            after = [{i for i in defined.get(bound, []) if i > end} for bound in names]
+            late = set.intersection(*after)
+            if all(found and found[-1] < index for found in places):
+                if slot.is_given(self._text(slot, index)):
+                    self.result.overtaken[name] = max(found[-1] for found in places)
+            elif not all(places) and late:
+                self.result.late[name] = max(late)
+
+    def _find_untouched_by_hand(self) -> None:
+        """A question graded by hand, left as it was, beside a text of the student's own."""
+        fixed = {index for _, index in self._anchors()}
+        for slot in self.slots:
+            index = self.result.chosen.get(slot.name)
+            if index is None or not slot.by_hand or not slot.untouched(self._text(slot, index)):
+                continue
+            around = [*_until(range(index - 1, -1, -1), fixed)][::-1]
+            around = [i for i in around if (self.cells[i].kind == "code") == (slot.kind == "code")]
+            around += _until(range(index + 1, len(self.cells)), fixed)
+            maybe = [i for i in around if self._is_own(i)]
+            if maybe:
+                self.result.maybe[slot.name] = maybe
+
+    def _missing(self, is_open: bool) -> Iterator[Slot]:
+        for slot in self.slots:
+            if slot.is_open == is_open and slot.name not in self.result.chosen:
+                yield slot
+
+    def _take(self, slot: Slot, how: How, index: int) -> None:
+        self.result.chosen[slot.name] = index
+        self.result.how[slot.name] = how
+        self.result.found[slot.name] = 1
+        del self.free[index]
+
+
+def _grouped(slots: Iterable[Slot]) -> list[tuple[str, list[Slot]]]:
+    groups: dict[str, list[Slot]] = defaultdict(list)
+    for slot in slots:
+        groups[slot.text].append(slot)
+    return list(groups.items())
+
+
+def _until(indices: Iterable[int], fixed: set[int]) -> Iterator[int]:
+    for index in indices:
+        if index in fixed:
+            return
+        yield index

@@ -1,0 +1,136 @@
+"""One notebook from the runs of a submission, and in sentences what happened to it. Pure."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+from nbformat import NotebookNode, from_dict
+
+from hub.grading.pipeline.replay import Attempt, Finished, Ran
+from hub.grading.pipeline.results import Results
+from hub.grading.sandbox.outputs import Output, error_output, first_error
+from hub.grading.sandbox.trouble import Trouble
+
+
+def merge(
+    notebook: NotebookNode, runs: Sequence[Results], history: Sequence[Ran], end: Finished
+) -> tuple[NotebookNode, list[str]]:
+    """`notebook`, without outputs, with the best of all runs: what passed in one has passed.
+
+    history: of each run what was run, and its trouble.
+    """
+    executed = copy.deepcopy(notebook)
+    unrun: list[int] = []
+    blamed = {place: trouble for places, trouble in end.blamed for place in places}
+    for index, cell in enumerate(executed.cells):
+        if cell.cell_type != "code":
+            continue
+        if (ran := _best(index, cell, runs, history)) is not None:
+            outputs, cell.execution_count = ran
+            cell.outputs = [from_dict(copy.deepcopy(output)) for output in outputs]
+        elif cell.source.strip():
+            reason = _reason(index, blamed, runs, end).removesuffix(".")
+            cell.outputs = [from_dict(error_output("NotRun", f"This cell was not run. {reason}."))]
+            if index not in blamed:
+                unrun.append(index)
+    told = (
+        words if about is None else f"{cell_name(executed, about)} {words}."
+        for results in runs
+        for about, words in results.problems
+    )
+    problems = list(dict.fromkeys(told))
+    problems += [_blame(executed, places, trouble) for places, trouble in end.blamed]
+    if unrun:
+        problems.append(_explain_unrun(executed, unrun, runs, end))
+    return executed, problems
+
+
+def _best(
+    index: int, cell: NotebookNode, runs: Sequence[Results], history: Sequence[Ran]
+) -> tuple[list[Output], int | None] | None:
+    """What a cell gave: a test in the first run that it passed, else in the first that ran it.
+
+    A test that failed before anything went wrong has failed. It is judged again only in a run that
+    left out something before it, else answers by chance would have a chance more for each run.
+    """
+    both = zip(runs, history, strict=True)
+    ran = [(results, run) for results, run in both if index in results.cells]
+    judged: set[Attempt] = set()
+    for results, run in ran if cell.metadata.get("nbgrader", {}).get("grade") else ():
+        before = Attempt(frozenset(p for p in run.attempt.left_out if p < index), run.attempt.files)
+        if before not in judged and first_error(results.cells[index][0]) is None:
+            return results.cells[index]
+        if run.got_past(index):
+            judged.add(before)
+    return ran[0][0].cells[index] if ran else None
+
+
+def _reason(
+    index: int, blamed: Mapping[int, Trouble], runs: Sequence[Results], end: Finished
+) -> str:
+    """Why a cell has not run, as a sentence."""
+    if index in blamed:
+        return f"It was left out, because {blamed[index].words}"
+    if end.left is not None:
+        return upper_first(end.left.words)
+    return "The notebook ended early"
+
+
+def _blame(notebook: NotebookNode, places: frozenset[int], trouble: Trouble) -> str:
+    """What was left out and why, for the owner."""
+    names = [lower_first(cell_name(notebook, place)) for place in sorted(places)[:3]]
+    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+    who = f"{', '.join(names)}{more}" if names else "the files that you handed in"
+    were, it = ("was", "it") if len(places) == 1 else ("were", "them")
+    if trouble.cell is None or trouble.cell in places:
+        return (
+            f"{upper_first(who)} {were} left out, because {trouble.words}; the rest was graded "
+            f"without {it}."
+        )
+    given = lower_first(cell_name(notebook, trouble.cell))
+    return (
+        f"Because of {who}, {given} did not run ({trouble.words}); what comes after it was graded "
+        "as if that were not there."
+    )
+
+
+def _explain_unrun(
+    notebook: NotebookNode, unrun: list[int], runs: Sequence[Results], end: Finished
+) -> str:
+    reason = (_reason(unrun[0], {}, runs, end)).removesuffix(".")
+    last = max(runs[-1].cells, default=None)
+    where = "" if last is None else f" {cell_name(notebook, last)} was the last to run."
+    cells = "1 cell was" if len(unrun) == 1 else f"{len(unrun)} cells were"
+    return f"{reason}.{where} {cells} not run after that."
+
+
+def why_not(notebook: NotebookNode, trouble: Trouble) -> str:
+    if trouble.cell is None:
+        return f"{trouble.words}, before any cell ran"
+    if trouble.kind == "given":
+        return f"{cell_name(notebook, trouble.cell)}, which is given, failed ({trouble.words})"
+    return f"while {lower_first(cell_name(notebook, trouble.cell))} ran, {trouble.words}"
+
+
+def cell_name(notebook: NotebookNode, index: int) -> str:
+    """How to tell a person which cell is meant: its name, else its place and first line."""
+    cell = notebook.cells[index]
+    name = grade_id(cell)
+    if name:
+        return f"The cell `{name}`"
+    first = next(iter(cell.source.strip().splitlines()), "")
+    return f"Cell {index + 1} of the notebook (`{first[:40]}`)"
+
+
+def grade_id(cell: NotebookNode) -> str:
+    """The name of a cell of ours; empty for a student's own."""
+    return cell.metadata.get("nbgrader", {}).get("grade_id") or ""
+
+
+def upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,328 @@
+"""A submitted notebook, whatever state it is in, as a notebook that can be graded.
+
+The notebook is rebuilt from the released cells, in their order and with their metadata; of the
+student's file only text is taken: the answers, wherever `hub.grading.pipeline.matching` finds them,
+and the cells that the student added, which stay where they stood. Every repair is told in a
+sentence.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
+
+from hub.grading.pipeline.matching import Match, match
+from hub.grading.pipeline.parsing import Cell, Unreadable
+from hub.grading.pipeline.reading import read
+from hub.grading.pipeline.sentences import Sentences, quoted
+from hub.grading.pipeline.slots import Slot, bound_names, slots_of
+
+MAX_OWN_CELLS = 2_000
+MAX_NAMED = 10  # cells named in one sentence
+
+
+def rebuild(submitted: bytes, released: NotebookNode) -> tuple[NotebookNode, list[str]]:
+    """The notebook to grade and what had to be repaired, one sentence each.
+
+    submitted: the bytes of the student's file.
+    released: the notebook that students were given, with its nbgrader metadata.
+
+    Where nothing can be read the released notebook comes back, with its stubs, and the
+    sentence says so. Nothing in `submitted` makes it raise, or take more memory, time or
+    sentences than `hub.grading.pipeline.reading`, `parsing` and `sentences` allow.
+
+    Raises ReadingError where the machine, not the file, is the reason.
+    """
+    try:
+        parsed = read(submitted)
+    except Unreadable as error:
+        return copy.deepcopy(released), [
+            f"{error} Nothing in it could be graded: please submit it again."
+        ]
+    told = Sentences()
+    for kind, sentence in parsed.told:
+        told.tell(kind, sentence)
+    found = match(parsed.cells, released)
+    _tell_matching(parsed.cells, found, told)
+    notebook = _assembled(parsed.cells, found, released, told)
+    return notebook, told.listed()
+
+
+def _tell_matching(cells: Sequence[Cell], found: Match, told: Sentences) -> None:
+    slots = {slot.name: slot for slot in found.slots}
+    for name, count in found.found.items():
+        if count > 1:
+            slot = slots[name]
+            which = "the last one before its test that was worked on counts as the answer."
+            told.tell(
+                "copies",
+                f"There were {count} cells named `{name}`; "
+                + (which if slot.is_open else f"the copies of the {slot.what} were left out."),
+            )
+    _tell_replaced(found, told)
+    strange = (cell.grade_id for cell in cells if cell.grade_id and cell.grade_id not in slots)
+    for name in dict.fromkeys(strange):
+        told.tell(
+            "strange",
+            f"The cell named {quoted(name)} is not part of this assignment; it counts as your own.",
+        )
+    _tell_how(found, told)
+    for names in found.exchanged:
+        told.tell(
+            "exchanged",
+            f"The cells {_listed(f'`{name}`' for name in names)} had each other's names; each "
+            "counts for the exercise that it answers.",
+        )
+    places = [found.chosen[slot.name] for slot in found.slots if slot.name in found.chosen]
+    if places != sorted(places):
+        told.tell("order", "Cells had changed places; the given order was put back.")
+
+
+def _tell_replaced(found: Match, told: Sentences) -> None:
+    """Say what counts of cells that have a given cell's or a test's name, but not its text."""
+    slots = {slot.name: slot for slot in found.slots}
+    slot_of = found.slot_of()
+    for index, name in found.replaced.items():
+        answer = slot_of.get(index)
+        what = f"the answer `{answer.name}`" if answer else "a cell of your own"
+        told.tell(
+            "replaced",
+            f"A cell with the name of the {slots[name].what} `{name}` does not have its released "
+            f"text; it counts as {what}. The released one was put back.",
+        )
+
+
+def _tell_how(found: Match, told: Sentences) -> None:
+    """Say of the cells that had lost their names by what else they were known."""
+    for how, words in (
+        ("id", "by their ids"),
+        ("text", "by their text"),
+        ("place", "by the place where they stood"),
+    ):
+        names = [
+            name
+            for name, rule in found.how.items()
+            if rule == how and found.chosen[name] not in found.replaced
+        ]
+        if names:
+            told.tell(
+                "how",
+                f"These cells had lost their names and were known {words}: "
+                + (f"{_listed(f'`{name}`' for name in names)}."),
+            )
+
+
+def _listed(items: Iterable[str]) -> str:
+    shown = list(items)
+    more = f" and {len(shown) - MAX_NAMED:,} more" * (len(shown) > MAX_NAMED)
+    return ", ".join(shown[:MAX_NAMED]) + more
+
+
+def _assembled(
+    cells: Sequence[Cell], found: Match, released: NotebookNode, told: Sentences
+) -> NotebookNode:
+    notebook = copy.deepcopy(released)
+    slots = {slot.name: slot for slot in slots_of(released)}
+    own = _own_cells(cells, found, told)
+    slot_of = found.slot_of()
+    defined = frozenset[str]().union(
+        *(bound_names(_code(cell, slot_of.get(i))) for i, cell in enumerate(cells))
+    )
+    assembled = own.get(None, [])
+    for cell in notebook.cells:
+        slot = slots.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        if slot is None:
+            continue
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        index = found.chosen.get(slot.name)
+        if index is None:
+            _put_back(cell, slot, defined, found, told)
+            cell.source = _merged_below(slot, found, cells) or cell.source
+        else:
+            _fill(cell, slot, cells[index], told)
+        if slot.name in found.overtaken:
+            _give_way(cell, slot, cells[found.overtaken[slot.name]], told)
+        if slot.name in found.late:
+            late = found.late[slot.name]
+            _bring_forward(cell, slot, cells[late], slot_of.get(late), told)
+        if slot.name in found.maybe:
+            state = _state(cell, is_there=index is not None)
+            maybe = [cells[i] for i in found.maybe[slot.name]]
+            _wait_for_a_person(cell, slot, state, maybe, told)
+        before, after = _around(slot, None if index is None else cells[index])
+        assembled += [*before, cell, *after, *own.get(slot.name, [])]
+    notebook.cells = assembled
+    for number, cell in enumerate(assembled, 1):
+        cell.setdefault("id", f"cell-{number}")
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def _put_back(
+    cell: NotebookNode, slot: Slot, defined: frozenset[str], found: Match, told: Sentences
+) -> None:
+    """A cell that the submission lacks: empty where it is the student's to write.
+
+    Its stub would overwrite what the student may have defined in another cell.
+    """
+    sentence = f"The {slot.what} `{slot.name}` was missing; "
+    if not slot.is_open:
+        if slot.name not in found.replaced.values():
+            told.tell("missing", sentence + "it was put back.")
+        return
+    cell.source = ""
+    sentence += "an empty one was put in its place."
+    names = bound_names(slot.text) if slot.kind == "code" else frozenset()
+    if names and names <= defined:
+        sentence += f" What you define of {_listed(f'`{n}`' for n in sorted(names))} in another "
+        sentence += "cell counts, where it stands before the test."
+    told.tell("missing", sentence)
+
+
+def _merged_below(slot: Slot, found: Match, cells: Sequence[Cell]) -> str:
+    """The text of a later exercise's answer that defines what `slot` asks for; empty if none does.
+
+    Its cell may have stood above this test: in its given place alone it would come too late.
+    """
+    names = bound_names(slot.text) if slot.is_open and slot.kind == "code" else frozenset()
+    later = sorted(
+        (i, other)
+        for i, other in found.slot_of().items()
+        if other.is_open and other.place > slot.place
+    )
+    texts = (_code(cells[i], other) for i, other in later)
+    return next((text for text in texts if names and names <= bound_names(text)), "")
+
+
+def _code(cell: Cell, slot: Slot | None) -> str:
+    """The code of a cell that stands for `slot`, or for none; empty where it is text."""
+    if (cell if slot is None else slot).kind != "code":
+        return ""
+    return cell.text if slot is None else slot.text_of(cell.kind, cell.text)
+
+
+def _fill(cell: NotebookNode, slot: Slot, taken: Cell, told: Sentences) -> None:
+    text = slot.text_of(taken.kind, taken.text)
+    if taken.kind != cell.cell_type:
+        without = ", without the fences around its code" if text != taken.text else ""
+        told.tell(
+            "kind",
+            f"The {slot.what} `{slot.name}` had become a {taken.kind} cell; it was made a "
+            f"{cell.cell_type} cell again{without}.",
+        )
+    if slot.is_open:
+        cell.source = text
+        if cell.cell_type == "markdown" and taken.attachments:
+            cell.attachments = taken.attachments
+    elif not slot.is_given(taken.text):
+        told.tell(
+            "changed",  # by its owner, or by a release since
+            f"The {slot.what} `{slot.name}` was not as it is released now; it was replaced.",
+        )
+
+
+def _give_way(cell: NotebookNode, slot: Slot, other: Cell, told: Sentences) -> None:
+    """An untouched stub does not overwrite what the student has defined above it."""
+    cell.source = ""
+    told.tell(
+        "overtaken",
+        f"The answer cell `{slot.name}` was left as it was given, but an earlier cell of yours "
+        f"({_first_line(other)}) defines the same: that one counts.",
+    )
+
+
+def _bring_forward(
+    cell: NotebookNode, slot: Slot, other: Cell, of: Slot | None, told: Sentences
+) -> None:
+    """What the student has defined after the test only counts for it too."""
+    cell.source = _code(other, of)
+    told.tell(
+        "late",
+        f"The answer cell `{slot.name}` was not worked on, but a cell of yours after its test "
+        f"({_first_line(other)}) defines the same: that one was copied into it.",
+    )
+
+
+def _wait_for_a_person(
+    cell: NotebookNode, slot: Slot, state: str, maybe: Sequence[Cell], told: Sentences
+) -> None:
+    """Make the text of a question graded by hand differ from the given one, with words why.
+
+    nbgrader gives 0 without a person where the text is the given one.
+    """
+    where = _listed(_first_line(other) for other in maybe)
+    words = f"The answer cell `{slot.name}` {state}" + (
+        f", but these other cells may be the answer: {where}." if maybe else "."
+    )
+    told.tell("by hand", f"{words} A person decides about it.")
+    note = f"[{words}]"
+    cell.source = "\n\n".join(
+        part for part in (cell.source, f"# {note}" if slot.kind == "code" else note) if part
+    )
+
+
+def _state(cell: NotebookNode, is_there: bool) -> str:
+    if not is_there:
+        return "was not found"
+    return "was left as it was given" if cell.source.strip() else "is empty"
+
+
+def _first_line(cell: Cell) -> str:
+    lines = (line for line in cell.text.splitlines() if line.strip())
+    return quoted(next(lines, "an empty cell"))
+
+
+def _around(slot: Slot, taken: Cell | None) -> tuple[list[NotebookNode], list[NotebookNode]]:
+    """What was added above and below the text of a given cell or test, as cells of their own.
+
+    So an answer counts whose cell was merged with its test.
+    """
+    if taken is None or slot.is_open or not slot.text:
+        return [], []
+    above, text, below = taken.text.partition(slot.text)
+    if not text:
+        return [], []
+    made = [
+        [_new_cell(Cell(slot.kind, part.strip()), f"{where}-{slot.place}")] if part.strip() else []
+        for where, part in (("above", above), ("below", below))
+    ]
+    return made[0], made[1]
+
+
+def _own_cells(
+    cells: Sequence[Cell], found: Match, told: Sentences
+) -> dict[str | None, list[NotebookNode]]:
+    """The student's own cells by the slot that they follow."""
+    slot_of = found.slot_of()
+    own: dict[str | None, list[NotebookNode]] = {}
+    anchor: str | None = None
+    number = 0
+    for index, cell in enumerate(cells):
+        if index in slot_of:
+            anchor = slot_of[index].name
+        elif index not in found.dropped:
+            number += 1
+            if number <= MAX_OWN_CELLS:
+                own.setdefault(anchor, []).append(_new_cell(cell, f"own-{number}"))
+    if number > MAX_OWN_CELLS:
+        told.tell(
+            "own",
+            f"The notebook had {number:,} cells of your own; those after the first "
+            f"{MAX_OWN_CELLS:,} were left out.",
+        )
+    return own
+
+
+def _new_cell(cell: Cell, name: str) -> NotebookNode:
+    if cell.kind == "code":
+        return new_code_cell(cell.text, id=name)
+    if cell.kind == "raw":
+        return new_raw_cell(cell.text, id=name)
+    made = new_markdown_cell(cell.text, id=name)
+    if cell.attachments:
+        made.attachments = cell.attachments
+    return made

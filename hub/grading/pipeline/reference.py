@@ -1,0 +1,224 @@
+"""The instructor's notebook is executed before anybody's work is: its tests must pass there.
+
+A test that fails with the reference's answers fails whatever a student wrote, by the test's fault
+or the machine's, so nobody is scored then. What passes is remembered by version, with what its
+given cells did, which is the yardstick for them in students' runs. What fails is not remembered:
+its cause may be gone the next time.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from hub.facts import files
+from hub.facts.cell_roles import role
+from hub.grading.pipeline.execute import ApartError, CannotGrade, Limits, Tests
+from hub.grading.pipeline.executed import Job
+from hub.grading.sandbox.limits import Yardstick
+
+WAY_OUT = (
+    "Or set `tests: together` for this assignment in course.yaml: its tests then run in the "
+    "student's interpreter, where student code can fake its score."
+)
+
+LIBRARIES = ("logitlab", "torch", "transformer-lens", "ipykernel", "numpy")
+"""What a reference that has passed is executed again for, when its version changes."""
+
+
+class ReferenceFails(CannotGrade):
+    """The reference fails tests of its own; the message says which."""
+
+
+def can_fake(assignment: str) -> str:
+    """What is said wherever an assignment is graded with its tests in the student's interpreter."""
+    return (
+        f"{assignment}: its tests run in the student's interpreter (`tests: together`), "
+        "so student code can fake its score"
+    )
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The instructor's notebook of an assignment.
+
+    assignment: its name.
+    path: where the notebook lies.
+    files: what students are given beside it, by relative name; never a student's own.
+    limits: of an execution.
+    passed: a folder that remembers which versions have passed their own tests.
+    tests: where its tests run.
+    """
+
+    assignment: str
+    path: Path
+    files: Mapping[str, Path]
+    limits: Limits
+    passed: Path
+    tests: Tests
+
+    def notebook(self) -> NotebookNode:
+        """The notebook, for tests apart. Raises ApartError where it cannot be used for them."""
+        try:
+            source = nbformat.read(self.path, as_version=4)
+        except FileNotFoundError:
+            raise ApartError(
+                f"{self.assignment}: {self.path} is missing. Its tests run apart from the "
+                "student's interpreter, and that takes the instructor's notebook: bring it back "
+                f"(`logitlab notebook {self.assignment}` makes it from its text). {WAY_OUT}"
+            ) from None
+        except (OSError, ValueError) as error:
+            raise ApartError(
+                f"{self.assignment}: {self.path} cannot be read ({error}). {WAY_OUT}"
+            ) from error
+        if broken := broken_rules(source):
+            raise ApartError(self._cannot_run_apart(broken))
+        return source
+
+    def unchecked(self) -> NotebookNode | None:
+        """The notebook, whatever rules it breaks; None where there is none that can be read."""
+        try:
+            return nbformat.read(self.path, as_version=4)
+        except (OSError, ValueError):
+            return None
+
+    def fitting(self, notebook: NotebookNode) -> NotebookNode:
+        """The instructor's notebook, whose given cells and tests are those of `notebook`.
+
+        Raises ApartError where they are not, or as `notebook` of this class does.
+        """
+        from hub.grading.isolation.manifest import read
+        from hub.grading.isolation.session import MismatchError, check
+
+        source = self.notebook()
+        manifest = read(source)
+        try:
+            for cell in notebook.cells:
+                if cell.cell_type == "code":
+                    check(cell, manifest)
+        except MismatchError as error:
+            raise ApartError(
+                f"{self.assignment}: {error}. {self.path.name} has changed since its release: "
+                f"`logitlab generate {self.assignment}`, or Generate in the formgrader, brings "
+                "both into step."
+            ) from error
+        return source
+
+    def yardstick(self) -> Yardstick | None:
+        """What the given cells do; executes the reference, unless this version has passed before.
+
+        None where tests run together and there is no such notebook.
+
+        Raises:
+            ReferenceFails: it fails a test of its own, twice.
+            ApartError: it loses a test only because it runs apart, and as `notebook` does.
+            CannotGrade, ExecutorAway: as `execute` does.
+        """
+        source = self.notebook() if self.tests == "apart" else self.unchecked()
+        if source is None:
+            return None
+        job = self._job(source, self.tests)
+        kept = self.passed / f"{job.key()}-{versions()}.json"
+        try:
+            return Yardstick.from_data(json.loads(kept.read_text()))
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # not executed yet, or a file that somebody damaged
+        found = self._measured(source, job)
+        self.passed.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.replace(kept, json.dumps(found.as_data()), durable=False)
+        return found
+
+    def _measured(self, source: NotebookNode, job: Job) -> Yardstick:
+        execution = job.run()
+        failed = _failed(execution.notebook)
+        if failed:  # what the machine did once passes
+            execution = job.run()
+            again = _failed(execution.notebook)
+            failed = {name: why for name, why in again.items() if name in failed}
+        if failed:
+            self._refuse(source, failed)
+        bare = self._job(without_answers(source), self.tests, source).run()
+        failing = execution.failing | bare.failing
+        return Yardstick(execution.used, failing, execution.failing)
+
+    def _refuse(self, source: NotebookNode, failed: Mapping[str, str]) -> None:
+        if self.tests == "apart":
+            together = _failed(self._job(source, "together").run().notebook)
+            lost = [f"{name} ({why})" for name, why in failed.items() if name not in together]
+            if lost:
+                raise ApartError(
+                    self._cannot_run_apart(
+                        f"the reference passes them in one interpreter and loses {'; '.join(lost)}"
+                    )
+                )
+        told = "; ".join(f"{name} ({why})" for name, why in failed.items())
+        raise ReferenceFails(
+            f"{self.assignment}: the reference itself fails {told}. Nobody's work can be graded "
+            f"like that, and all points are as they were. Mend the test or the reference and "
+            f"`logitlab generate {self.assignment}`; if the machine is to blame, grade again later."
+        )
+
+    def _job(self, notebook: NotebookNode, tests: Tests, source: NotebookNode | None = None) -> Job:
+        return Job(
+            notebook,
+            notebook if source is None else source,
+            given_files=self.files,
+            limits=self.limits,
+            tests=tests,
+        )
+
+    def _cannot_run_apart(self, why: str) -> str:
+        return (
+            f"{self.assignment}: tests of {self.path.name} cannot run apart from the student's "
+            f"interpreter: {why}. Change that and generate it again. {WAY_OUT}"
+        )
+
+
+def broken_rules(source: NotebookNode) -> str | None:
+    """Which cells of an instructor's notebook break which rules for tests apart; None if none."""
+    from hub.grading.isolation.manifest import ManifestError, read
+
+    try:
+        read(source)
+    except ManifestError as error:
+        return str(error)
+    return None
+
+
+def versions() -> str:
+    """The versions of what notebooks run on, as a part of a file's name."""
+    found = []
+    for library in LIBRARIES:
+        try:
+            found.append(version(library))
+        except PackageNotFoundError:
+            found.append("none")
+    return "-".join(found)
+
+
+def without_answers(source: NotebookNode) -> NotebookNode:
+    """A copy of the instructor's notebook whose answer cells are empty."""
+    bare = copy.deepcopy(source)
+    for cell in bare.cells:
+        if cell.cell_type == "code" and role(cell) in ("solution", "student"):
+            cell.source = ""
+    return bare
+
+
+def _failed(executed: NotebookNode) -> dict[str, str]:
+    """The tests that failed and the first error of each, by grade id."""
+    tests = [cell for cell in executed.cells if cell.cell_type == "code" and role(cell) == "test"]
+    errors = {
+        cell.metadata.nbgrader.grade_id: next(
+            (output for output in cell.outputs if output.output_type == "error"), None
+        )
+        for cell in tests
+    }
+    return {name: f"{o.ename}: {o.evalue}"[:300] for name, o in errors.items() if o is not None}

@@ -1,0 +1,220 @@
+"""When a notebook is run again without a cell, and what then counts. Pure.
+
+A cell that cannot be interrupted, crashes or leaves takes all that would run after it along. So
+the notebook is run once more from the start without it, and what passes in any run has passed:
+running again can only add points.
+
+A given cell that fails is either the machine's doing or that of the student's cells before it, and
+a process of the grading that ends may have been ended by either. The same again tells what passes;
+then the given cells alone, with nothing of the student's before or beside them, tell whose doing
+it is. What fails there could not be graded, and so is a run whose grading ends again and again, but
+not at one cell: student code cannot end it where it is kept apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hub.grading.sandbox.trouble import Trouble
+
+MOST_REPLAYS = 3
+
+NOT_SURELY_THE_STUDENTS = frozenset({"given", "killed", "grading"})
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of the notebook.
+
+    left_out: places of the cells that do not run.
+    files: whether the student's own files lie beside it; without them it is a check of what is
+        given (there are at most two), else it counts as a replay.
+    """
+
+    left_out: frozenset[int] = frozenset()
+    files: bool = True
+
+
+@dataclass(frozen=True)
+class Ran:
+    """An attempt and the first trouble in it, if any.
+
+    slowest: the cells that took most of the time, of those that are not given.
+    """
+
+    attempt: Attempt
+    trouble: Trouble | None = None
+    slowest: frozenset[int] = frozenset()
+
+    def got_past(self, cell: int | None) -> bool:
+        """Whether it ran the cell `cell` without trouble; None stands for the start."""
+        if self.trouble is None or self.trouble.cell is None:
+            return self.trouble is None
+        return cell is None or self.trouble.cell > cell
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Places of a notebook's code cells by whose they are.
+
+    answers, own: those with the student's text: answer cells, and cells the student added.
+    given: those that are given and use nothing of the student's.
+    """
+
+    answers: frozenset[int]
+    own: frozenset[int]
+    given: frozenset[int]
+
+    @property
+    def students(self) -> frozenset[int]:
+        return self.answers | self.own
+
+
+@dataclass(frozen=True)
+class CannotGrade:
+    """What is given fails by itself at `trouble`: nothing can be said about the student's work."""
+
+    trouble: Trouble
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Nothing is to be run any more.
+
+    blamed: what was left out, and what it had done; without cells, the student's own files.
+    left: a trouble that stayed.
+    """
+
+    blamed: tuple[tuple[frozenset[int], Trouble], ...] = ()
+    left: Trouble | None = None
+
+
+def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | Finished:
+    """What to do after the runs of `history`, the first of which is the whole notebook."""
+    last, trouble = history[-1], history[-1].trouble
+    checked = [ran for ran in history if not ran.attempt.files]
+    if checked and last is checked[-1]:
+        return _after_check(history, cells)
+    if trouble is None:
+        return Finished(blamed(history))
+    if any(check.got_past(trouble.cell) for check in checked) and trouble.cell in cells.given:
+        return Finished(blamed(history))  # the check's run counts from there on
+    exhausted = _replays(history) >= MOST_REPLAYS
+    unsure = trouble.kind in NOT_SURELY_THE_STUDENTS or _is_given(trouble, cells)
+    if unsure and not exhausted and not _happened_before(history):
+        return last.attempt  # the same again: what the machine did once passes
+    if unsure and not checked and not _is_killed_answer(trouble, cells):
+        return Attempt(last.attempt.left_out | _suspects(trouble, cells), files=False)
+    if exhausted or trouble.cell is None:
+        return Finished(blamed(history), trouble)
+    if trouble.kind == "grading" and not _always_there(history):
+        return CannotGrade(trouble)
+    if trouble.kind == "time":  # the cell that there is no time for is not to blame
+        if not last.slowest - last.attempt.left_out:
+            return Finished(blamed(history), trouble)
+        return Attempt(last.attempt.left_out | last.slowest)
+    earlier = frozenset(place for place in cells.own if place < trouble.cell)
+    if (
+        trouble.kind == "timer"
+        and trouble.cell not in cells.own
+        and earlier - last.attempt.left_out
+    ):
+        return Attempt(last.attempt.left_out | earlier)  # whoever set it is likelier than an answer
+    return _without_the_guilty(history, trouble.cell, cells)
+
+
+def _without_the_guilty(history: Sequence[Ran], cell: int, cells: Cells) -> Attempt:
+    """What to leave out where the notebook broke off at `cell`.
+
+    The cell itself. Where it goes on breaking off at others, a cell of the student's own may have
+    left something behind that does it, such as a thread: all of those then, and no answer or test
+    for having been the one at which it broke off.
+    """
+    broke = {
+        ran.trouble.cell
+        for ran in history
+        if ran.trouble and ran.attempt.files and ran.trouble.kind != "time"
+    }
+    at = frozenset(place for place in broke if place is not None) - cells.given
+    left_out = history[-1].attempt.left_out
+    own = frozenset(place for place in cells.own if place < cell)
+    if _replays(history) == 1 and own - left_out:
+        return Attempt(own | (left_out - (at - cells.own)))
+    return Attempt(left_out | at)
+
+
+def _always_there(history: Sequence[Ran]) -> bool:
+    """Whether the same attempt has broken off three times, at the same cell."""
+    last = history[-1]
+    at = [ran.trouble.cell for ran in history if ran.attempt == last.attempt and ran.trouble]
+    return len(at) >= 3 and len(set(at)) == 1
+
+
+def _after_check(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | Finished:
+    """What to do when what is given has run by itself."""
+    check, asked = history[-1], [ran for ran in history if ran.attempt.files][-1]
+    assert asked.trouble is not None
+    cell = asked.trouble.cell
+    passed = check.got_past(cell) if _is_given(asked.trouble, cells) else check.trouble is None
+    if not passed:
+        assert check.trouble is not None
+        return CannotGrade(check.trouble)
+    if cell is None and check.attempt.left_out > asked.attempt.left_out:
+        return Attempt(asked.attempt.left_out, files=False)  # then it is the files
+    if _replays(history) >= MOST_REPLAYS or cell is None:
+        return Finished(blamed(history), check.trouble)
+    if not _is_given(asked.trouble, cells):
+        return asked.attempt  # a third time: only what ends at one cell each time is the cell's
+    suspects = _suspects(asked.trouble, cells)
+    if not suspects:  # nothing but the student's files
+        return Finished(blamed(history), check.trouble)
+    fewer = suspects & cells.own or frozenset(sorted(suspects)[-1:])
+    return Attempt(asked.attempt.left_out | fewer)
+
+
+def _is_given(trouble: Trouble, cells: Cells) -> bool:
+    """Whether it came where no code of the student's should run: in a given cell, or before all."""
+    return trouble.cell is None or trouble.cell in cells.given
+
+
+def _is_killed_answer(trouble: Trouble, cells: Cells) -> bool:
+    return trouble.kind == "killed" and not _is_given(trouble, cells)
+
+
+def _suspects(trouble: Trouble, cells: Cells) -> frozenset[int]:
+    """The student's cells that can have brought it about."""
+    if trouble.cell is None or trouble.cell not in cells.given:
+        return cells.students
+    return frozenset(place for place in cells.students if place < trouble.cell)
+
+
+def _happened_before(history: Sequence[Ran]) -> bool:
+    """Whether an earlier run of the same attempt had the same kind of trouble."""
+    last = history[-1]
+    return any(
+        ran.attempt == last.attempt and ran.trouble and ran.trouble.kind == last.trouble.kind
+        for ran in history[:-1]
+        if last.trouble
+    )
+
+
+def _replays(history: Sequence[Ran]) -> int:
+    return sum(ran.attempt.files for ran in history) - 1
+
+
+def blamed(history: Sequence[Ran]) -> tuple[tuple[frozenset[int], Trouble], ...]:
+    """What was left out in the end, and the trouble it had made."""
+    found: list[tuple[frozenset[int], Trouble]] = []
+    for number, ran in enumerate(history[1:], 1):
+        earlier = history[number - 1]
+        asked = earlier if earlier.attempt.files else history[number - 2]
+        more = ran.attempt.left_out - asked.attempt.left_out
+        if asked.trouble is None or not (more or not ran.attempt.files):
+            continue
+        if found and found[-1][1] == asked.trouble and ran.got_past(asked.trouble.cell):
+            found.pop()  # fewer cells are to blame than were left out for the check
+        if not found or found[-1][1] != asked.trouble:
+            found.append((more, asked.trouble))
+    left_out = history[-1].attempt.left_out
+    return tuple((cells, why) for cells, why in found if cells & left_out or not cells)

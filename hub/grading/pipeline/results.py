@@ -1,0 +1,102 @@
+"""What a worker's lines say of a run: taken bit by bit, as student code may have a hand in them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbformat import NotebookNode
+
+from hub.grading.pipeline.replay import Attempt
+from hub.grading.sandbox.outputs import Output, checked_outputs, clean_text
+from hub.grading.sandbox.run import Answer
+from hub.grading.sandbox.trouble import KINDS, Trouble
+
+MOST_PROBLEMS = 100
+
+
+@dataclass
+class Results:
+    """What a worker sent back, already checked.
+
+    slow: places of the cells that were stopped at their time limit.
+    """
+
+    cells: dict[int, tuple[list[Output], int | None]] = field(default_factory=dict)
+    used: dict[int, float] = field(default_factory=dict)
+    problems: list[tuple[int | None, str]] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    slow: set[int] = field(default_factory=set)
+    refused: str | None = None
+    ready: bool = False
+    finished: bool = False
+
+
+def read_results(answer: Answer, notebook: NotebookNode, attempt: Attempt) -> Results:
+    """Take from the worker's lines what can be the outcome of running `notebook`."""
+    results = Results()
+    for line in answer.lines.splitlines():
+        try:
+            message = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(message, dict):
+            _take(message, results, len(notebook.cells))
+    fatal = next((trouble for trouble in results.troubles if trouble.kind != "given"), None)
+    kind, words = answer.stopped or ("grading", "the notebook ended early")
+    if fatal is not None and kind == "limit":
+        # Who ended all processes knows why; the worker has seen them end, one by one.
+        results.troubles.remove(fatal)
+        results.troubles.append(Trouble(kind, fatal.cell, words))
+    elif fatal is None and not results.finished and results.refused is None:
+        at = _running(results, notebook, attempt)
+        results.troubles.append(Trouble(kind, at, clean_text(words)[:500]))
+    return results
+
+
+def _take(message: dict[str, Any], results: Results, cells: int) -> None:
+    """Take what one line of a worker says, as far as it makes sense."""
+    index = message.get("cell")
+    index = index if isinstance(index, int) and 0 <= index < cells else None
+    if "outputs" in message and index is not None:
+        count, used = message.get("execution_count"), message.get("seconds")
+        results.cells[index] = (
+            checked_outputs(message["outputs"]),
+            count if isinstance(count, int) else None,
+        )
+        results.used[index] = used if isinstance(used, float) else 0.0
+    elif "problem" in message and len(results.problems) < MOST_PROBLEMS:
+        results.problems.append((index, clean_text(message["problem"])[:500]))
+        if message.get("slow") is True and index is not None:
+            results.slow.add(index)
+    elif "trouble" in message and len(results.troubles) < cells + 1:
+        told = message["trouble"]
+        if isinstance(told, dict) and told.get("kind") in KINDS:
+            at = told.get("cell")
+            at = at if isinstance(at, int) and 0 <= at < cells else None
+            words = clean_text(told.get("words"))[:500]
+            results.troubles.append(Trouble(told["kind"], at, words))
+    elif "refused" in message:
+        results.refused = clean_text(message["refused"])[:500]
+    elif "ready" in message:
+        results.ready = True
+    elif "finished" in message:
+        results.finished = True
+
+
+def _running(results: Results, notebook: NotebookNode, attempt: Attempt) -> int | None:
+    """The cell that ran when nothing more was heard; None before the first."""
+    if not results.ready:
+        return None
+    return next(
+        (
+            place
+            for place, cell in enumerate(notebook.cells)
+            if cell.cell_type == "code"
+            and cell.source.strip()
+            and place not in results.cells
+            and place not in attempt.left_out
+        ),
+        len(notebook.cells) - 1,
+    )

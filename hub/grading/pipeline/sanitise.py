@@ -1,0 +1,256 @@
+"""Notebooks made safe to show: nothing a student wrote runs in a reader's browser. Pure.
+
+Markdown and HTML are reduced to a list of allowed elements (nh3, the Rust sanitiser ammonia);
+pictures are kept as data; TeX becomes MathML; scripts, widgets and everything else is named
+instead of shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+import secrets
+from typing import Any
+
+import nh3
+from nbconvert.filters.highlight import Highlight2HTML
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbformat import NotebookNode, from_dict
+
+from hub.facts.text import uncontrolled
+from hub.grading.pipeline.autograde import OURS
+from hub.grading.pipeline.mathematics import mathml
+
+MAX_MARKDOWN_CHARACTERS = 20_000  # math in deep nesting takes time with its square
+MAX_TEXT_CHARACTERS = 50_000
+MAX_HTML_CHARACTERS = 100_000
+MAX_PICTURE_CHARACTERS = 4_000_000
+
+TAGS = nh3.ALLOWED_TAGS - {"area", "map", "style", "article", "nav", "header"}
+ATTRIBUTES = {
+    "a": {"href", "title"},
+    "img": {"src", "alt", "title", "width", "height"},
+    "td": {"colspan", "rowspan", "align"},
+    "th": {"colspan", "rowspan", "align", "scope"},
+    "details": {"open"},
+    "ol": {"start"},
+}
+PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
+BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+# TeX commands by which MathJax would make links, styles or elements of its own, in a page that
+# has it: ours have not.
+ACTIVE_TEX = re.compile(r"(?<!\\)\\+(href|style|class|cssId|require|html\w*|unicode)\b")
+# What showing one notebook may cost, in seconds at the worst. Text of a certain kind takes the
+# parsers of Markdown and of HTML time with the square of its length, and a page is made while all
+# who grade wait for it.
+PATIENCE_SECONDS = 6.0
+MARKDOWN_SECONDS = 1e-8  # a squared character
+HTML_SECONDS = 4e-8  # a squared tag
+CODE_SECONDS = 2e-5  # a character, where nothing is SLOW_CODE
+# Pygments takes time with the square or the cube of their length.
+SLOW_CODE = re.compile(r"\s{40}|[\w.*]{100}")
+PLAIN = "plain"  # in a code cell's metadata, under our name: shown without colours
+# Stands for a formula while HTML is cleaned; nobody can write it beforehand.
+MARK = f"{secrets.token_hex(16)}-{{}}-"
+MARKS = re.compile(MARK.format(r"(\d+)"))
+
+
+def safe_html(text: str) -> str:
+    """`text` without anything that runs, loads from elsewhere or changes the page around it."""
+    cleaned = nh3.clean(
+        uncontrolled(text.encode("utf-8", "replace").decode()),  # a lone surrogate is no text
+        tags=TAGS,
+        clean_content_tags={"script", "style", "template", "noscript"},
+        attributes=ATTRIBUTES,
+        attribute_filter=_filter_attribute,
+        url_schemes={"http", "https", "mailto", "data"},
+        link_rel="noopener noreferrer",
+    )
+    return ACTIVE_TEX.sub(r"\1", cleaned)
+
+
+def _filter_attribute(tag: str, name: str, value: str) -> str | None:
+    if tag == "img" and name == "src":
+        return value if PICTURE.fullmatch(value) or _is_relative(value) else None
+    if name == "href" and value.strip().lower().startswith("data:"):
+        return None
+    return MARKS.sub("", value)
+
+
+def _is_relative(url: str) -> bool:
+    """A picture beside the notebook: it must not reach another page of the server."""
+    return re.fullmatch(r"\w[\w./ -]*", url) is not None and ".." not in url
+
+
+class Patience:
+    """What is left of the time for one notebook; counted by what is known of its text, so that the
+    same notebook is always shown in the same way."""
+
+    def __init__(self) -> None:
+        self._left = PATIENCE_SECONDS
+
+    def lasts(self, seconds: float) -> bool:
+        """Whether there is time for something that takes so long at the worst; it is spent then."""
+        if seconds > self._left:
+            return False
+        self._left -= seconds
+        return True
+
+
+class _Renderer(IPythonRenderer):
+    """Markdown to HTML, with a mark in the place of each formula that can be read."""
+
+    def __init__(self, attachments: dict[str, dict[str, str]]) -> None:
+        super().__init__(escape=False, attachments=attachments, exclude_anchor_links=True)
+        self._formulas: list[str] = []
+
+    def block_code(self, code: str, info: str | None = None) -> str:
+        # Colours would be cleaned away again, and pygments can be made to take hours.
+        return f"<pre><code>{html.escape(code)}</code></pre>\n"
+
+    def inline_math(self, body: str) -> str:
+        return self._mark(mathml(body)) or super().inline_math(body)
+
+    def block_math(self, body: str) -> str:
+        return self._mark(mathml(body, block=True)) or super().block_math(body)
+
+    def latex_environment(self, name: str, body: str) -> str:
+        tex = f"\\begin{{{name}}}{body}\\end{{{name}}}"
+        return self._mark(mathml(tex, block=True)) or super().latex_environment(name, body)
+
+    def _mark(self, formula: str | None) -> str:
+        if formula is None:
+            return ""
+        self._formulas.append(formula)
+        return MARK.format(len(self._formulas) - 1)
+
+    def with_formulas(self, cleaned: str) -> str:
+        """Cleaned HTML, which has marks in its text only, with the formulas in their places."""
+        return MARKS.sub(lambda mark: self._formulas[int(mark[1])], cleaned)
+
+
+def safe_markdown(
+    text: str,
+    attachments: dict[str, dict[str, str]] | None = None,
+    patience: Patience | None = None,
+) -> str:
+    """Markdown as one line of safe HTML, which any Markdown renderer passes through unchanged.
+
+    Where `patience` is at its end, the text itself is shown.
+    """
+    renderer = _Renderer(attachments or {})
+    patience = patience or Patience()
+    if len(text) > MAX_MARKDOWN_CHARACTERS:
+        rendered = f"<pre>{html.escape(text[:MAX_MARKDOWN_CHARACTERS])}</pre><p>(cut here)</p>"
+    elif not patience.lasts(MARKDOWN_SECONDS * len(text) ** 2):
+        rendered = f"<pre>{html.escape(text)}</pre>"
+    else:
+        try:
+            rendered = MarkdownWithMath(renderer=renderer).render(text)
+        except Exception:
+            # A reference to an attachment that is not there, and whatever else students write:
+            # one cell that cannot be rendered must not cost its owner the page.
+            rendered = f"<pre>{html.escape(text)}</pre>"
+    return _one_line(renderer.with_formulas(safe_html(rendered)))
+
+
+def _one_line(cleaned: str) -> str:
+    """Character references keep a second rendering from seeing line ends, TeX or math, and links,
+    for which it looks in time with the square of their number."""
+    for character in "\\$\n[":
+        cleaned = cleaned.replace(character, f"&#{ord(character)};")
+    return f"<div>{cleaned}</div>"
+
+
+def sanitise(notebook: NotebookNode) -> NotebookNode:
+    """Make `notebook` safe to render to HTML, in place, and return it."""
+    patience = Patience()
+    for cell in notebook.cells:
+        cell.source = uncontrolled(cell.source)
+        if cell.cell_type == "code":
+            if SLOW_CODE.search(cell.source) or not patience.lasts(CODE_SECONDS * len(cell.source)):
+                cell.metadata.setdefault(OURS, {})[PLAIN] = True
+            cell.outputs = [safe_output(output, patience) for output in cell.outputs]
+        else:
+            _sanitise_text_cell(cell, patience)
+    return notebook
+
+
+def highlighted(source: str, metadata: Any = None) -> str:
+    """A sanitised code cell in colours: nbconvert's filter `highlight_code`. Always as Python: a
+    student may name another language in the first line, and with it a parser to exhaust."""
+    if (metadata or {}).get(OURS, {}).get(PLAIN):
+        return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
+    return _HIGHLIGHT(source)
+
+
+_HIGHLIGHT = Highlight2HTML(pygments_lexer="ipython3")
+
+
+def _sanitise_text_cell(cell: NotebookNode, patience: Patience) -> None:
+    if cell.cell_type == "raw":
+        # nbconvert copies raw cells into the page as they are.
+        cell.source = _one_line(f"<pre>{html.escape(cell.source[:MAX_TEXT_CHARACTERS])}</pre>")
+        cell.cell_type = "markdown"
+        cell.metadata.pop("raw_mimetype", None)
+    else:
+        cell.source = safe_markdown(cell.source, cell.pop("attachments", None), patience)
+
+
+def safe_output(output: NotebookNode, patience: Patience | None = None) -> NotebookNode:
+    """The output with what runs left out; pictures, tables and text stay."""
+    if output.output_type == "stream":
+        return from_dict({**output, "text": _shown(output.text)})
+    if output.output_type == "error":
+        return from_dict({**output, "traceback": [_shown(str(line)) for line in output.traceback]})
+    return from_dict(
+        {**output, "data": _safe_bundle(output.data, patience or Patience()), "metadata": {}}
+    )
+
+
+def _safe_bundle(data: dict[str, Any], patience: Patience) -> dict[str, str]:
+    text = _shown(str(data.get("text/plain", "")))
+    if figure := data.get("application/vnd.plotly.v1+json"):
+        return {"text/html": describe_figure(figure), "text/plain": text}
+    for kind in ("image/png", "image/jpeg"):
+        picture = str(data.get(kind, ""))
+        if picture and len(picture) <= MAX_PICTURE_CHARACTERS and BASE64.fullmatch(picture):
+            return {kind: picture, "text/plain": text}
+    if drawing := str(data.get("image/svg+xml", "")):
+        # As a picture an SVG cannot run scripts.
+        encoded = base64.b64encode(drawing.encode()).decode()
+        return {"text/html": f'<img src="data:image/svg+xml;base64,{encoded}">', "text/plain": text}
+    if page := str(data.get("text/html", ""))[:MAX_HTML_CHARACTERS]:
+        if not patience.lasts(HTML_SECONDS * page.count("<") ** 2):
+            return {"text/plain": text or _shown(page)}
+        return {"text/html": safe_html(page), "text/plain": text}
+    if source := str(data.get("text/markdown", ""))[:MAX_MARKDOWN_CHARACTERS]:
+        return {"text/html": safe_markdown(source, patience=patience), "text/plain": text}
+    if text:
+        return {"text/plain": text}
+    kinds = ", ".join(sorted(data)) or "nothing"
+    return {"text/plain": f"(this output is not shown here: {kinds})"}
+
+
+def _shown(text: str) -> str:
+    text = uncontrolled(text, colours=True)
+    if len(text) <= MAX_TEXT_CHARACTERS:
+        return text
+    return text[:MAX_TEXT_CHARACTERS] + "\n[… cut here: too long for this page]\n"
+
+
+def describe_figure(figure: Any) -> str:
+    """A Plotly figure in words, in place of 4.8 MB of script a page."""
+    figure = figure if isinstance(figure, dict) else {}
+    layout = figure.get("layout")
+    title = layout.get("title") if isinstance(layout, dict) else None
+    title = title.get("text") if isinstance(title, dict) else title
+    traces = figure.get("data") if isinstance(figure.get("data"), list) else []
+    kinds = [str(trace.get("type", "scatter")) for trace in traces if isinstance(trace, dict)]
+    counted = ", ".join(f"{kinds.count(kind)} × {kind}" for kind in dict.fromkeys(kinds))
+    named = f" “{html.escape(title[:200])}”" if isinstance(title, str) and title else ""
+    return (
+        f"<p><em>Interactive figure{named} ({html.escape(counted[:200]) or 'empty'}): "
+        "run the cell to see it.</em></p>"
+    )

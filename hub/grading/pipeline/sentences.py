@@ -1,0 +1,60 @@
+"""What is told about a submission: few sentences, and nothing of the student's in them acts.
+
+Pure, and the standard library only: `hub.grading.pipeline.parsing` runs where nothing else is
+imported.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from typing import Any
+
+MAX_OF_A_KIND = 20
+MAX_SENTENCES = 60
+MAX_CHARACTERS = 500  # of one sentence
+MAX_QUOTED = 40
+
+
+class Sentences:
+    """Sentences in the order in which they were told, and how many more there would have been."""
+
+    def __init__(self) -> None:
+        self._told: list[tuple[str, str]] = []
+        self._seen: Counter[str] = Counter()
+
+    def tell(self, kind: str, sentence: str) -> None:
+        """Add a sentence; `kind` is what the sentences share that are counted together."""
+        self._seen[kind] += 1
+        if self._seen[kind] <= MAX_OF_A_KIND:
+            self._told.append((kind, shortened(sentence, MAX_CHARACTERS)))
+
+    def listed(self) -> list[str]:
+        """At most MAX_SENTENCES and one that says how many are left out."""
+        last = {kind: place for place, (kind, _) in enumerate(self._told)}
+        lines: list[str] = []
+        for place, (kind, sentence) in enumerate(self._told):
+            lines.append(sentence)
+            more = self._seen[kind] - MAX_OF_A_KIND
+            if more > 0 and last[kind] == place:
+                lines.append(f"And {more:,} more like this.")
+        if len(lines) > MAX_SENTENCES:
+            left_out = len(lines) - MAX_SENTENCES
+            lines[MAX_SENTENCES:] = [f"And {left_out:,} more remarks, which are left out."]
+        return lines
+
+
+def quoted(value: Any) -> str:
+    """Text of a student's, such as a name or a first line, as it can stand in a sentence.
+
+    In backticks, on one line and short; without control characters, escapes of terminals, marks
+    that turn the direction of writing, and backticks, so that it stays between its own.
+    """
+    text = str(value)[: 4 * MAX_QUOTED]
+    kept = "".join(c if unicodedata.category(c)[0] not in "CZ" else " " for c in text)
+    return f"`{shortened(' '.join(kept.replace('`', chr(39)).split()), MAX_QUOTED)}`"
+
+
+def shortened(text: str, characters: int) -> str:
+    """`text`, with an ellipsis in place of what is over `characters`."""
+    return text if len(text) <= characters else text[: characters - 1] + "…"

@@ -1,0 +1,202 @@
+"""The cells of a released notebook as places that a submission's cells are matched to. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+
+from nbformat import NotebookNode
+
+from hub.facts.cell_roles import marks
+
+_DEFINES = re.compile(r"(?:async\s+def|def|class)\s+(\w+)")
+_TARGET = r"[*(\[\s]*+\w++[)\]\s]*+"
+_ASSIGNS = re.compile(rf"({_TARGET}(?:,{_TARGET})*+,?\s*+)(?::[^=]*)?=(?!=)")
+_BLOCK = re.compile(
+    r"(?:(?:async\s+)?(?:if|elif|else|try|except|finally|for|while|with)\b[^:]*):(.*)"
+)
+_CONTINUED = re.compile(r"\\\n")
+_STRING_OR_COMMENT = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#.*")
+_IMPORTS = re.compile(r"(?:from\s+\S+\s+)?import\s+(.+)")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`]*)")
+_PYTHON = re.compile(r"\W*(?:i?python|py)[\d.]*\b", re.IGNORECASE)  # what a fence says of its code
+MIN_TELLING = 8  # characters that a line of a stub has at least, to tell one answer from others
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A named cell of the released notebook.
+
+    name: its grade id.
+    cell_id: its id in the notebook format.
+    place: its index among all released cells.
+    is_open: whether its text is the student's to write.
+    by_hand: whether a person grades what is written there.
+    is_test: whether its outcome is points.
+    kind: code, markdown or raw.
+    text: as it was released, without white space around.
+    """
+
+    name: str
+    cell_id: str | None
+    place: int
+    is_open: bool
+    by_hand: bool
+    is_test: bool
+    kind: str
+    text: str
+
+    @cached_property
+    def what(self) -> str:
+        """The word for such a cell in a sentence."""
+        if self.is_open:
+            return "answer cell"
+        return "test cell" if self.is_test else "given cell"
+
+    def is_given(self, text: str) -> bool:
+        """Whether a text is the released one but for white space.
+
+        Of an answer that tests decide about, also but for whole lines of comments.
+        """
+        comments = not self.is_open or self.by_hand or self.kind != "code"
+        return bool(self.text) and _bare(text, comments) == _bare(self.text, comments)
+
+    def untouched(self, text: str) -> bool:
+        return not text.strip() or self.is_given(text)
+
+    def text_of(self, kind: str, text: str) -> str:
+        """What a cell of a kind says as this slot's: code also where it had become a text cell."""
+        return unfenced(text) if self.kind == "code" != kind else text
+
+
+def slots_of(released: NotebookNode) -> list[Slot]:
+    """The slots in the released order."""
+    slots = []
+    for place, cell in enumerate(released.cells):
+        found = marks(cell)
+        if not found.name:
+            continue
+        slots.append(
+            Slot(
+                name=found.name,
+                cell_id=cell.get("id"),
+                place=place,
+                is_open=found.is_open,
+                by_hand=found.grade and found.solution,
+                is_test=found.is_test,
+                kind=cell.cell_type,
+                text=cell.source.strip(),
+            )
+        )
+    return slots
+
+
+def _bare(text: str, comments: bool) -> list[str]:
+    """The lines of a text without the white space around them, and without those left empty."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and (comments or not line.startswith("#"))]
+
+
+def bound_names(code: str) -> frozenset[str]:
+    """The names that a cell binds at the left margin or in blocks, such as `if`, that stand there.
+
+    By line, so that it works for code that is no Python yet, and takes time in its length only.
+    """
+    names: set[str] = set()
+    in_block, body = False, float("inf")  # body: the indentation of the definition it belongs to
+    for line in _CONTINUED.sub(" ", code).splitlines():
+        statement = line[:1000].strip()
+        indentation = len(line) - len(line.lstrip())
+        if not statement or indentation > body or (indentation and not in_block):
+            continue
+        body = indentation if _DEFINES.match(statement) else float("inf")
+        block = _BLOCK.match(statement)
+        if not indentation:
+            in_block = bool(block)
+        for part in _STRING_OR_COMMENT.sub("''", block[1] if block else statement).split(";"):
+            names |= _bound_by(part.strip())
+    return frozenset(names)
+
+
+def _bound_by(statement: str) -> set[str]:
+    if match := _DEFINES.match(statement):
+        return {match[1]}
+    if match := _IMPORTS.match(statement):
+        parts = (part.split() for part in match[1].strip("() \t").split(","))
+        return {words[-1].partition(".")[0] for words in parts if words}
+    names: set[str] = set()
+    place = 0
+    while match := _ASSIGNS.match(statement, place):  # once for each of a = b = ...
+        names |= set(re.findall(r"\w+", match[1]))
+        place = match.end()
+    return names
+
+
+def unfenced(text: str) -> str:
+    """The code in a text cell that was code before.
+
+    That is what stands between fences, with the words around it as comments. Where a fence says
+    Python, of those that say nothing only such count as bind a name: others show what it prints.
+    Where there are no fences, it is what is indented by four where only that binds names, and else
+    all of the text.
+    """
+    lines = list(_fenced(text))
+    wanted = max((inside for _, inside in lines), default=0)
+    if not wanted:
+        return _unindented(text)
+    kept = []
+    for inside, block in groupby(lines, lambda line: line[1]):
+        found = [line for line, _ in block]
+        is_code = inside == wanted or (inside == 1 and bound_names("\n".join(found)))
+        kept += [
+            line if is_code else f"# {line}" if line.strip() and inside >= 0 else ""
+            for line in found
+        ]
+    return "\n".join(kept).strip("\n")
+
+
+def _unindented(text: str) -> str:
+    """The indented blocks of a text, with the words around them as comments."""
+    lines = [line.expandtabs(4) for line in text.splitlines()]
+    code = "\n".join(
+        line[4:] if line.startswith("    ") else f"# {line}" if line.strip() else ""
+        for line in lines
+    )
+    return code.strip("\n") if bound_names(code) and not bound_names(text) else text
+
+
+def _fenced(text: str) -> Iterator[tuple[str, int]]:
+    """The lines, each with 2 inside a fence that says Python, 1 in one that says nothing, 0
+    elsewhere, and -1 for a fence itself."""
+    fence, inside = "", 0
+    for line in text.splitlines():
+        match = _FENCE.fullmatch(line)
+        if match and not fence:
+            fence, says = match[1], match[2].strip()
+            inside = 2 if _PYTHON.match(says) else 0 if says else 1
+            yield line, -1
+        elif match and match[1].startswith(fence) and not match[2].strip():
+            fence, inside = "", 0
+            yield line, -1
+        else:
+            yield line, inside
+
+
+def only_owners(claims: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
+    """Who alone claims what: of (claimant, things), the things that one claimant has."""
+    owner: dict[str, str] = {}
+    shared: set[str] = set()
+    for claimant, things in claims:
+        for thing in set(things):
+            if owner.setdefault(thing, claimant) != claimant:
+                shared.add(thing)
+    return {thing: claimant for thing, claimant in owner.items() if thing not in shared}
+
+
+def lines_of(text: str) -> set[str]:
+    """The lines by which one text can be told from another."""
+    lines = (line.strip() for line in text.splitlines())
+    return {line for line in lines if len(line) >= MIN_TELLING}

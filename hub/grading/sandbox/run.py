@@ -1,0 +1,261 @@
+"""Runs one notebook's worker in a scratch folder, and ends all that it started.
+
+Used by `execute` in this process, and by the executor, which gives each run users of its own.
+What the worker says comes back as bytes that nobody has believed yet.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from course.models import models_folders
+from hub.grading.sandbox.clock import CodeClock, process_tree
+from hub.grading.sandbox.landlock import PACKAGES, STUDENTS_FOLDERS
+from hub.grading.sandbox.limits import Limits, Yardstick
+from hub.grading.sandbox.processes import MARKER, Watch, descendants, end_tree, hide_memory
+from hub.grading.sandbox.transport import Line
+from hub.grading.sandbox.trouble import Kind
+
+GRACE_SECONDS = 180  # for the start of the processes and their end, on top of all cells' time
+TICK_SECONDS = 0.25
+LOG_BYTES = 500  # of what the worker wrote to stderr last
+
+IDLE_AFTER_SECONDS = 1.0
+IDLE_SHARE = 0.1  # of that time: who wants a processor for less is waiting for something else
+
+Busy = Callable[[bool], None]
+
+# In the scratch folder: `work`, `home` and `tmp` are the student code's, sockets of the kernel
+# are in `run`, and `tests` belongs to what judges.
+TESTS_FOLDER = "tests"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a run.
+
+    lines: what the worker wrote; `hub.grading.pipeline.execute` reads it.
+    stopped: kind and words of the trouble for which the worker had to be ended, or ended; None if
+        its lines say it.
+    seconds: wall time.
+    """
+
+    lines: bytes
+    stopped: tuple[Kind, str] | None
+    seconds: float
+
+
+def run_here(
+    request: Mapping[str, Any],
+    files: Mapping[str, Path],
+    limits: Limits,
+    models: Path | None = None,
+    busy: Busy = lambda busy: None,
+) -> Answer:
+    """Run a request (see `worker`) as the user who calls, in a temporary folder.
+
+    models: a folder of checkpoints that is tried before all others.
+    busy: told whenever the processes begin or cease to want a processor.
+
+    This process's memory, environment and descriptors are closed to other processes of the same
+    user from here on: student code is one of them.
+    """
+    hide_memory()
+    with tempfile.TemporaryDirectory(prefix="logitlab-", ignore_cleanup_errors=True) as scratch:
+        make_folders(Path(scratch))
+        for name, path in files.items():
+            if not path.is_symlink() and path.is_file() and (target := inside(scratch, name)):
+                shutil.copyfile(path, target)
+        marker = secrets.token_hex(16)
+        environment = {MARKER: marker}
+        if models is not None:
+            folders = [models.resolve(), *models_folders()]
+            environment["COURSE_MODELS"] = os.pathsep.join(map(str, folders))
+        most = answer_bytes(limits, len(request["notebook"]["cells"]))
+        with worker(json.dumps(request).encode(), Path(scratch), environment, most) as running:
+            try:
+                running.wait(
+                    limits,
+                    lambda: [one.pid for one in descendants(running.process.pid)],
+                    given_seconds=given_seconds(request),
+                    busy=busy,
+                )
+            finally:
+                end_tree(running.process.pid, marker)
+                running.process.wait()
+            return running.answer()
+
+
+def make_folders(scratch: Path) -> None:
+    for name in (*STUDENTS_FOLDERS, TESTS_FOLDER):
+        (scratch / name).mkdir(mode=0o700)
+
+
+def inside(scratch: Path | str, name: str) -> Path | None:
+    """Where the file `name` goes in a scratch folder; None for a name that leads out of it."""
+    relative = PurePosixPath(name)
+    if relative.is_absolute() or ".." in relative.parts or not relative.name or "\0" in name:
+        return None
+    target = Path(scratch, "work", relative)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def given_seconds(request: Mapping[str, Any]) -> float:
+    """What all given cells of a request may use."""
+    return Yardstick.from_data(request["yardstick"]).all_given_seconds
+
+
+class Activity:
+    """Tells when processes begin or cease to want a processor, from their clock."""
+
+    def __init__(self, clock: CodeClock, busy: Busy) -> None:
+        self._clock, self._busy = clock, busy
+        self._told = True
+        self._since, self._before = time.monotonic(), clock.active
+
+    def tell(self) -> None:
+        """Say whether they did in the last second, if that is news."""
+        now = time.monotonic()
+        wall = now - self._since
+        if wall < IDLE_AFTER_SECONDS:
+            return
+        wanted = self._clock.active - self._before > IDLE_SHARE * wall
+        self._since, self._before = now, self._clock.active
+        if wanted != self._told:
+            self._told = wanted
+            self._busy(wanted)
+
+
+class Running:
+    """A worker, the line to it, and the line on which its stderr comes."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], scratch: Path, results: Line, log: Line
+    ) -> None:
+        self.process = process
+        self._scratch, self._results, self._log = scratch, results, log
+        self._stopped: tuple[Kind, str] | None = None
+        self._started = time.monotonic()
+
+    def wait(
+        self,
+        limits: Limits,
+        tree: Callable[[], list[int]],
+        cancelled: Callable[[], bool] = lambda: False,
+        *,
+        given_seconds: float = 0.0,
+        busy: Busy = lambda busy: None,
+    ) -> None:
+        """Wait for the worker to end, or for a limit to be passed by the processes of `tree`.
+
+        given_seconds: what all given cells together may use.
+        busy: as in `run_here`.
+        """
+        watch = Watch(limits, self._scratch)
+        clock = CodeClock(process_tree(self.process.pid))
+        activity = Activity(clock, busy)
+        most = limits.total_seconds + given_seconds + GRACE_SECONDS
+        while self._stopped is None:
+            try:
+                self.process.wait(timeout=TICK_SECONDS)
+                return
+            except subprocess.TimeoutExpired:
+                pass
+            used = clock.used()
+            activity.tell()
+            if cancelled():
+                self._stopped = "grading", "nobody waits for the outcome any more"
+            elif used > most:
+                self._stopped = "grading", f"the notebook was not finished after {most:.0f} s"
+            elif passed := watch.beyond(tree()):
+                self._stopped = "limit", passed
+
+    def answer(self) -> Answer:
+        """What the worker, which has ended, wrote; also where it was killed."""
+        self._results.close()
+        self._log.close()
+        stopped = self._stopped or ("grading", _last_words(self._log.received()))
+        return Answer(self._results.received(), stopped, time.monotonic() - self._started)
+
+
+def answer_bytes(limits: Limits, cells: int) -> int:
+    """Bytes that are kept of a worker's answer about a notebook of so many cells."""
+    return 4 * limits.output_bytes + 100_000 * (cells + 10)
+
+
+@contextmanager
+def worker(
+    request: bytes, scratch: Path, environment: Mapping[str, str], most: int, **options: Any
+) -> Iterator[Running]:
+    """A worker that is sent `request`, and of whose answer `most` bytes are kept.
+
+    `options` go to Popen, `arguments` among them to the worker.
+    """
+    arguments = options.pop("arguments", ())
+    results, log = Line(most, request), Line(LOG_BYTES, newest=True)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-s", "-m", "hub.grading.worker", *map(str, arguments)],
+            stdin=results.theirs.fileno(),
+            stdout=results.theirs.fileno(),
+            stderr=log.theirs.fileno(),
+            cwd=scratch / TESTS_FOLDER,
+            env={**students_environment(scratch), **own_environment(scratch), **environment},
+            start_new_session=True,
+            **options,
+        )
+        results.start()
+        log.start()
+        yield Running(process, scratch, results, log)
+    finally:
+        results.close()
+        log.close()
+
+
+def students_environment(scratch: Path) -> dict[str, str]:
+    """What student code may see: nothing of the grader's own environment but the models."""
+    environment = {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/bin", "/bin"]),
+        "PYTHONPATH": str(PACKAGES),
+        "HOME": str(scratch / "home"),
+        "TMPDIR": str(scratch / "tmp"),
+        "JUPYTER_RUNTIME_DIR": str(scratch / "tmp"),
+        "USER": "student",  # its number has no name
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        # Figures as data: the default of Plotly puts 4.8 MB of script into the output as well.
+        "PLOTLY_RENDERER": "plotly_mimetype",
+        "NBGRADER_EXECUTION": "autograde",
+    }
+    # Named, as a job's own data folder holds none.
+    environment["COURSE_MODELS"] = os.pathsep.join(map(str, models_folders()))
+    if device := os.environ.get("COURSE_DEVICE"):
+        environment["COURSE_DEVICE"] = device
+    return environment
+
+
+def own_environment(scratch: Path) -> dict[str, str]:
+    """Where it differs for the worker and the trusted process of tests apart."""
+    own = str(scratch / TESTS_FOLDER)
+    return {"HOME": own, "TMPDIR": own, "JUPYTER_RUNTIME_DIR": own}
+
+
+def _last_words(log: bytes) -> str:
+    lines = log.decode("utf-8", "replace").strip().splitlines()
+    return "the process that ran the notebook ended early" + (f" ({lines[-1]})" if lines else "")

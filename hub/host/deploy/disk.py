@@ -1,0 +1,64 @@
+"""Is there room for the images? Figures measured with the pinned packages, on amd64."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from hub.host.deploy.folder import DeployError
+
+BASE_MB = 200  # base image and the tools that build
+CUDA_MB = 9000  # what a CUDA build of torch takes more, in image and build cache: NOT measured here
+
+
+# What a first build of each leaves on the disk, image and build cache, MB; all together it was
+# 3.9 GB, and a fifth is added.
+IMAGE_MB = {"server": 800, "student": 3000, "grader": 100, "proxy": 300, "db": 150, "gateway": 100}
+REBUILD_MB = 500  # for one that is there: most of its layers stay as they are
+
+
+def needed_mb(missing: Iterable[str], there: Iterable[str], torch: str, models_mb: int = 0) -> int:
+    """MB of disk for building the images `missing` and rebuilding those that are `there`."""
+    first = set(missing)
+    if "grader" in first and "student" not in set(there):
+        first.add("student")  # which it begins with
+    total = BASE_MB + sum(IMAGE_MB[name] for name in first) + sum(REBUILD_MB for _ in there)
+    if "student" in first and torch != "cpu":
+        total += CUDA_MB
+    return total + 2 * models_mb  # in the layer, and as it is handed to the engine
+
+
+def check(free_mb: int, needed: int, folder: str) -> None:
+    """Raise DeployError if `needed` MB do not fit on the disk of the engine's `folder`."""
+    if free_mb < needed:
+        raise DeployError(
+            f"{free_mb / 1000:.1f} GB free on the disk of {folder}, and building takes about "
+            f"{needed / 1000:.1f} GB. `docker system df` shows what Docker holds; `docker image "
+            "prune` and `docker builder prune` free what nothing uses."
+        )
+
+
+def engine_folder(client: str) -> Path | None:
+    """Where the engine keeps images; None where it runs on another machine."""
+    done = subprocess.run(
+        [client, "info", "--format", "{{.DockerRootDir}}"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    remote = os.environ.get("DOCKER_HOST", "unix:").split(":")[0] != "unix"
+    place = Path(done.stdout.strip())
+    return None if remote or done.returncode or not place.is_absolute() else place
+
+
+def free_mb(place: Path) -> int:
+    """MB free on the disk of `place`, or of the folder above it where that is closed to us."""
+    for folder in (place, *place.parents):
+        try:
+            return shutil.disk_usage(folder).free // 1_000_000
+        except (FileNotFoundError, PermissionError):
+            continue
+    raise DeployError(f"The disk of {place} cannot be asked how much is free.")

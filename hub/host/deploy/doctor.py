@@ -1,0 +1,331 @@
+"""`doctor`: what on this host would stop a course server, and how to mend it.
+
+Each check is a pure function from facts to findings; `facts` looks at the host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from hub.host.deploy import gpus
+from hub.host.deploy.engine import choose, clients
+from hub.host.deploy.folder import DeployError
+from hub.host.deploy.gpus import Check
+from hub.host.deploy.stack import Stack, check_course, compose_command, gpu_devices, opened, parts
+from hub.host.deploy.subnet import free_subnet, host_routes, overlapping
+
+Level = Literal["good", "advice", "stops"]
+SIGNS = {"good": "ok", "advice": "advice", "stops": "STOPS"}
+OLDEST_ENGINE = (20, 10)
+FREE_GIB = 15
+STUDENT_GIB = 0.5  # measured: a server with one kernel, TransformerLens and GPT-2 in use
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    what: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        return f"{SIGNS[self.level]:<7} {self.what}" + (
+            f"\n        {self.mend}" if self.mend else ""
+        )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was seen of the host."""
+
+    engine: dict[str, Any] = field(default_factory=dict)
+    engine_error: str = ""
+    compose: str = ""
+    buildkit: bool = False
+    free_gib: float = 0
+    memory_gib: float = 0
+    bridge_filter: bool = True
+    routes: tuple[str, ...] = ()
+    used_ports: tuple[int, ...] = ()
+    domain: str = ""
+    domain_addresses: tuple[str, ...] = ()
+    own_addresses: tuple[str, ...] = ()
+    subnet: str = "172.30.0.0/16"
+    running: bool = False
+    missing_images: tuple[str, ...] = ()
+    course_error: str = ""
+    gpu_devices: str | Sequence[str] = "auto"  # as course.yaml says, where that can be told
+    trial_image: str | None = None  # of students' servers, where it is here
+
+
+def engine(facts: Facts) -> Iterator[Finding]:
+    """Is there an engine that can do what is asked of it?"""
+    if not facts.engine:
+        yield Finding(
+            "stops",
+            f"no Docker engine answers: {facts.engine_error}",
+            "Install one (Debian, Ubuntu: apt-get install docker.io), start it, and put your "
+            "account into the group docker, or use sudo.",
+        )
+        return
+    version = str(facts.engine.get("ServerVersion", ""))
+    if _numbers(version) < OLDEST_ENGINE:
+        yield Finding("stops", f"Docker engine {version}", "20.10 is the oldest that works.")
+    else:
+        yield Finding("good", f"Docker engine {version}, storage {facts.engine.get('Driver')}")
+    if not facts.engine.get("LiveRestoreEnabled"):
+        yield Finding(
+            "advice",
+            "a restart of the Docker engine would stop students' servers",
+            'Put {"live-restore": true} into /etc/docker/daemon.json and reload the engine.',
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    found = []
+    for part in version.split(".")[:2]:
+        digits = "".join(c for c in part if c.isdigit())
+        found.append(int(digits or 0))
+    return tuple(found)
+
+
+def limits(facts: Facts) -> Iterator[Finding]:
+    """Does the kernel enforce the limits that keep one student from taking all?"""
+    if not facts.engine:
+        return
+    names = {"MemoryLimit": "memory", "PidsLimit": "processes", "CpuCfsQuota": "processor"}
+    missing = [word for key, word in names.items() if facts.engine.get(key) is False]
+    if missing:
+        yield Finding(
+            "stops",
+            f"this kernel does not limit {', '.join(missing)} of containers",
+            "Boot with cgroup v2, or with cgroup_enable=memory swapaccount=1.",
+        )
+    else:
+        yield Finding("good", f"limits of containers, cgroup v{facts.engine.get('CgroupVersion')}")
+    if "name=rootless" in facts.engine.get("SecurityOptions", []):
+        yield Finding(
+            "stops",
+            "a rootless engine: the firewall between students cannot be set up",
+            "Use an engine that runs as root.",
+        )
+
+
+def tools(facts: Facts) -> Iterator[Finding]:
+    """Compose and BuildKit."""
+    if facts.compose:
+        yield Finding("good", f"Compose: {facts.compose}")
+    else:
+        yield Finding(
+            "stops", "Docker Compose is missing", "apt-get install docker-compose-v2 (or -plugin)."
+        )
+    if not facts.buildkit:
+        yield Finding(
+            "advice",
+            "this docker client cannot build with BuildKit, which `make images` needs",
+            "apt-get install docker-buildx (or docker-buildx-plugin).",
+        )
+
+
+def network(facts: Facts) -> Iterator[Finding]:
+    """Firewall, addresses and ports."""
+    if not facts.bridge_filter:
+        yield Finding(
+            "stops",
+            "traffic on bridges does not pass the firewall, so students could reach each other",
+            "modprobe br_netfilter && sysctl net.bridge.bridge-nf-call-iptables=1, and keep both "
+            "in /etc/modules-load.d and /etc/sysctl.d.",
+        )
+    clash = overlapping(facts.subnet, facts.routes)
+    if clash and not facts.running:
+        free = free_subnet(facts.routes)
+        yield Finding(
+            "stops",
+            f"STUDENTS_SUBNET {facts.subnet} overlaps {', '.join(clash)} of this host",
+            "Choose another private network in .env" + (f"; {free} is free." if free else "."),
+        )
+    if facts.used_ports and not facts.running:
+        ports = ", ".join(map(str, facts.used_ports))
+        yield Finding(
+            "stops", f"port {ports} is in use", "Stop what uses it, or set HTTP_PORT, HTTPS_PORT."
+        )
+
+
+def domain(facts: Facts) -> Iterator[Finding]:
+    """Will the certificate authority find this host?"""
+    if not facts.domain:
+        yield Finding("good", "no DOMAIN: plain HTTP on localhost, for a trial")
+    elif not facts.domain_addresses:
+        yield Finding(
+            "stops",
+            f"{facts.domain} is not known to the DNS",
+            "Make an A (and AAAA) record that names this host's public address.",
+        )
+    elif set(facts.domain_addresses) & set(facts.own_addresses):
+        yield Finding("good", f"{facts.domain} is this host")
+    else:
+        yield Finding(
+            "advice",
+            f"{facts.domain} is {', '.join(facts.domain_addresses)}, which no interface here has",
+            "Right behind address translation, if ports 80 and 443 are handed on to this host.",
+        )
+
+
+def room(facts: Facts) -> Iterator[Finding]:
+    """Disk and memory."""
+    level: Level = "good" if facts.free_gib >= FREE_GIB else "stops"
+    if facts.missing_images or level == "good":
+        mend = "" if level == "good" else f"Images and first homes want {FREE_GIB} GiB."
+        yield Finding(level, f"{facts.free_gib:.0f} GiB free for images and homes", mend)
+    else:
+        yield Finding("advice", f"{facts.free_gib:.0f} GiB free", "Homes grow: watch the disk.")
+    students = int(max(0, facts.memory_gib - 3) / STUDENT_GIB)
+    yield Finding("good", f"{facts.memory_gib:.0f} GiB of memory: about {students} active students")
+
+
+def course(facts: Facts) -> Iterator[Finding]:
+    """Can course.yaml be used? The server's image says so, once it is there."""
+    if facts.course_error:
+        yield Finding("stops", facts.course_error, "Mend the line in course.yaml.")
+
+
+def images(facts: Facts) -> Iterator[Finding]:
+    """Have the images been made?"""
+    if facts.missing_images:
+        yield Finding("advice", f"no {', '.join(facts.missing_images)} yet", "`make images`")
+
+
+CHECKS: list[Callable[[Facts], Iterator[Finding]]] = [
+    engine,
+    limits,
+    tools,
+    network,
+    domain,
+    room,
+    course,
+    images,
+]
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """All checks but the GPUs', which are `hub.host.deploy.gpus`'s."""
+    return [finding for check in CHECKS for finding in check(facts)]
+
+
+def gpu_findings(checks: Iterable[Check]) -> Iterator[Finding]:
+    """Students without a GPU can work, so that nothing about GPUs stops the server."""
+    for check in checks:
+        level: Level = "good" if check.ok else "advice"
+        yield Finding(level, f"{check.name}: {check.says}", "\n        ".join(check.mend))
+
+
+def facts(stack: Stack) -> Facts:
+    """Look at this host."""
+    about = stack.docker("info", "--format", "{{json .}}")
+    info = json.loads(about.stdout) if about.stdout.strip().startswith("{") else {}
+    here = info if info.get("ServerVersion") else {}
+    values = stack.variables
+    root = Path(str(here.get("DockerRootDir") or "/var/lib"))
+    running = bool(here) and any(part.state == "running" for part in parts(stack))
+    name = values["DOMAIN"]
+    missing = tuple(stack.missing_images()) if here else ()
+    server, student = (
+        f"logitlab/{name}:{values['LOGITLAB_TAG']}" for name in ("server", "student")
+    )
+    readable = bool(here) and server not in missing
+    course_error = check_course(stack) if readable else ""
+    return Facts(
+        engine=here,
+        engine_error=(about.stderr or str(info.get("ServerErrors", ""))).strip()[-300:],
+        compose=_compose(),
+        buildkit=_buildkit(),
+        free_gib=shutil.disk_usage(root if root.exists() else "/").free / 2**30,
+        memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
+        bridge_filter=_bridge_filter(),
+        routes=host_routes(),
+        used_ports=_used_ports(values),
+        domain=name,
+        domain_addresses=_addresses(name) if name else (),
+        own_addresses=_own_addresses(),
+        subnet=values["STUDENTS_SUBNET"],
+        running=running,
+        missing_images=missing,
+        course_error=course_error,
+        gpu_devices=gpu_devices(stack) if readable and not course_error else "auto",
+        trial_image=student if here and student not in missing else None,
+    )
+
+
+def _compose() -> str:
+    try:
+        return " ".join(compose_command())
+    except DeployError:
+        return ""
+
+
+def _buildkit() -> bool:
+    try:
+        choose(clients())
+    except DeployError:
+        return False
+    return True
+
+
+def _bridge_filter() -> bool:
+    path = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    # Not there: the engine loads the module with its first network of this kind.
+    return not path.exists() or path.read_text().strip() == "1"
+
+
+def _used_ports(values: dict[str, str]) -> tuple[int, ...]:
+    published = [values["HTTP_PUBLISH"], values["HTTPS_PUBLISH"]]
+    used = []
+    for text in published:
+        host, _, port = text.rpartition(":")
+        if not port:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, int(port)))
+            except PermissionError:
+                continue  # a low port, and not root: cannot be told
+            except OSError:
+                used.append(int(port))
+    return tuple(used)
+
+
+def _addresses(name: str) -> tuple[str, ...]:
+    try:
+        return tuple(sorted({str(entry[4][0]) for entry in socket.getaddrinfo(name, 443)}))
+    except OSError:
+        return ()
+
+
+def _own_addresses() -> tuple[str, ...]:
+    done = subprocess.run(["hostname", "-I"], capture_output=True, text=True, timeout=10)
+    return tuple(done.stdout.split())
+
+
+def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
+    """`doctor` takes none."""
+
+
+def run(name: str, arguments: argparse.Namespace) -> int:
+    """Print the findings; 1 where one stops the server. Raises DeployError."""
+    seen = facts(opened())
+    about_gpus = gpus.doctor(seen.gpu_devices, seen.trial_image)
+    found = [*findings(seen), *gpu_findings(about_gpus)]
+    for finding in found:
+        print(finding, flush=True)
+    return int(any(finding.level == "stops" for finding in found))

@@ -1,0 +1,104 @@
+"""The deployment's folder: what an admin edits, and the secrets that nobody has to.
+
+By default `docker/` of the checkout (all of it ignored by git but what we ship); another one, in
+which several deployments of one checkout differ, is named by `$LOGITLAB_DEPLOYMENT`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from hub.facts import files
+from hub.facts.errors import UserError
+from hub.host.deploy.subnet import CANDIDATES, free_subnet, host_routes
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+SECRETS = {"proxy_token": 32, "exchange_token": 32, "crypt_key": 32}
+
+
+class DeployError(UserError):
+    """Something on this host stops what was asked for; the message says how to mend it."""
+
+
+def folder() -> Path:
+    """The deployment's folder, absolute."""
+    return Path(os.environ.get("LOGITLAB_DEPLOYMENT") or CHECKOUT / "docker").resolve()
+
+
+def prepare(place: Path) -> Iterator[str]:
+    """Make what is missing in the deployment's folder; what is there stays. Yields what it made.
+
+    Raises DeployError where the folder cannot be written.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for target, text in (
+            (place / ".env", example_env),
+            (place / "course.yaml", example_course),
+        ):
+            if not target.exists():
+                target.write_text(text(), encoding="utf-8")
+                yield f"{target}: written with defaults; edit it and run this again to apply"
+        (place / "jupyterhub.d").mkdir(exist_ok=True)
+        make_models_folder(place)
+        yield from _make_secrets(place / "secrets")
+    except OSError as error:
+        raise DeployError(f"{error.filename}: {error.strerror}: choose another folder") from error
+
+
+def make_models_folder(place: Path) -> Path:
+    """`models/` of the deployment, which other accounts of this host and of containers read."""
+    models = place / "models"
+    if not models.exists():
+        models.mkdir(parents=True)
+        models.chmod(0o755)
+    return models
+
+
+def example_env() -> str:
+    """The text of a new .env: the example, with a subnet that is free on this host."""
+    text = (CHECKOUT / "docker" / "env.example").read_text(encoding="utf-8")
+    first = CANDIDATES[0]
+    free = free_subnet(host_routes()) or first  # `doctor` then says what it clashes with
+    return text.replace(f"STUDENTS_SUBNET={first}", f"STUDENTS_SUBNET={free}")
+
+
+def example_course() -> str:
+    """The text of a new course.yaml."""
+    return (CHECKOUT / "hub" / "core" / "course.example.yaml").read_text(encoding="utf-8")
+
+
+def _make_secrets(place: Path) -> Iterator[str]:
+    """A random secret a name. The folder is closed to others; the files are read by the
+    containers that get them, whose users are not this host's."""
+    place.mkdir(mode=0o700, exist_ok=True)
+    place.chmod(0o700)
+    for name, size in SECRETS.items():
+        path = place / name
+        if path.exists():
+            continue
+        files.replace(path, secrets.token_hex(size) + "\n", mode=0o444)
+        yield f"{path}: a new secret"
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """The variables of an environment file as Compose reads it: NAME=value lines, # comments.
+
+    Raises DeployError with the line that is neither.
+    """
+    variables = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise DeployError(f"{path}, line {number}: expected NAME=value, found {text!r}")
+        value = value.split(" #")[0].strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        variables[name] = value
+    return variables

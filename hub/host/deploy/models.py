@@ -1,0 +1,199 @@
+"""`models`: the deployment's folder `models/`, beside .env.
+
+What is in it can be baked into images (`images --models`), or used as it is (`MODELS_MODE=volume`):
+the volume `<project>_models` then is this folder itself, mounted read-only, so that there is
+nothing to copy, and a model that is added or removed is there or gone at once. Only this host
+writes it; `up` refuses one that is damaged or that students could not read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from hub.facts import containers
+from hub.host.deploy.environment import Site, site_here
+from hub.host.deploy.folder import DeployError, folder, make_models_folder, read_env
+from hub.host.models import ModelsError, add, damage
+
+INSIDE = "/srv/models"
+CERTIFICATES = "/run/certificates.pem"
+# What the client of the model hub is told by its own names.
+HANDED_ON = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DOWNLOAD_TIMEOUT")
+
+
+def check(models: Path) -> Iterator[str]:
+    """Read every model in the folder `models` to its end; a line for each before it begins.
+
+    Raises DeployError with all that is wrong, and what to do.
+    """
+    wrong = [] if _open_to_all(models) else [f"closed to others: `chmod a+rx {models}`"]
+    there = [path for path in sorted(models.iterdir()) if not path.name.startswith(".")]
+    there = [path for path in there if path.is_dir() or path.is_symlink()]
+    if not there:
+        yield f"no models in {models} yet: `make add-model NAME=gpt2`"
+    for path in there:
+        yield f"checking the model {path.name}, {size_mb([path])} MB"
+        wrong += [f"{path.name}: {fault}" for fault in faults(path)]
+    if wrong:
+        raise DeployError(
+            f"{models} is not in order:\n"
+            + "".join(f"  {fault}\n" for fault in wrong)
+            + "`make add-model NAME=…` puts a damaged model there anew; or remove its folder."
+        )
+
+
+def faults(model: Path) -> list[str]:
+    """Why containers could not load the model in the folder `model`; empty if they can."""
+    inside = [model, *([] if model.is_symlink() else sorted(model.rglob("*")))]
+    if link := next((path for path in inside if path.is_symlink()), None):
+        return [
+            f"{link} is a link, which a container does not follow: remove it, and copy what it "
+            f"means with `make add-model NAME={model.name} FROM={model.resolve()}`"
+        ]
+    if not all(_open_to_all(path) for path in inside):
+        return [f"closed to others: `chmod -R a+rX {model}`"]
+    return damage(model)
+
+
+def need(models: Path, names: Iterable[str]) -> None:
+    """Raises DeployError where one of the models `names` is not in the folder, or is damaged."""
+    for name in names:
+        if not (models / name).is_dir():
+            raise DeployError(
+                f"{models / name} is not there: `make add-model NAME={name}` puts it there."
+            )
+        if wrong := damage(models / name):
+            raise DeployError(
+                f"{models / name} is damaged: {wrong[0]}. `make add-model NAME={name}` puts it "
+                "there anew."
+            )
+
+
+def size_mb(models: Iterable[Path]) -> int:
+    files = (file for model in models for file in model.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in files) // 1_000_000
+
+
+def _open_to_all(path: Path) -> bool:
+    mode = path.stat().st_mode
+    wanted = stat.S_IROTH | (stat.S_IXOTH if stat.S_ISDIR(mode) else 0)
+    return mode & wanted == wanted
+
+
+def settle_volume(
+    docker: Callable[..., subprocess.CompletedProcess], volume: str, models: Path
+) -> None:
+    """Make room for the volume that is the folder `models`, where it is of another folder: Compose
+    makes it anew, and nothing is lost, as it holds nothing.
+
+    Raises DeployError where that cannot be.
+    """
+    device = '{{index .Options "device"}}'
+    found = docker("volume", "inspect", "--format", device, volume)
+    there = found.stdout.strip()
+    if found.returncode or there == str(models.resolve()):
+        return
+    if not there:
+        raise DeployError(
+            f"The volume {volume} holds files of its own. What of them is wanted belongs into "
+            f"{models}; then `make down` and `docker volume rm {volume}`."
+        )
+    if docker("volume", "rm", volume).returncode:
+        # An engine that was restarted while containers ran goes on counting them as users.
+        raise DeployError(
+            f"Containers still use the models in {there}: `make down` first. If nothing runs, "
+            f"restart the engine, and then `docker volume rm {volume}`."
+        )
+
+
+def fetch_command(
+    name: str, models: Path, tag: str, site: Site, environ: Iterable[str]
+) -> list[str]:
+    """A container that fetches a published model into the folder `models`: it has the client of
+    the model hub, which this host need not have. It sees that folder and nothing else."""
+    certificates: list[str] = []
+    if site.bundle:
+        certificates = [f"--volume={site.bundle}:{CERTIFICATES}:ro"]
+        for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+            certificates.append(f"--env={variable}={CERTIFICATES}")
+    return [
+        *("docker", "run", "--rm", "--read-only", "--cap-drop=ALL", "--tmpfs=/tmp"),
+        *("--security-opt=no-new-privileges:true", f"--user={os.getuid()}:{os.getgid()}"),
+        f"--volume={models.resolve()}:{INSIDE}",
+        # Its faster way of fetching keeps gigabytes in a cache of its own.
+        *("--env=HF_HUB_OFFLINE=0", "--env=HF_HUB_DISABLE_XET=1", "--env=HOME=/tmp"),
+        *(f"--env={variable}" for variable in (*HANDED_ON, *site.proxies) if variable in environ),
+        *certificates,
+        containers.image("grader", tag),
+        *("logitlab", "models", "add", "--to", INSIDE, "--", name),
+    ]
+
+
+def fetch(name: str, models: Path, tag: str) -> Iterator[str]:
+    """Fetch a published model into the folder `models`; yields progress.
+
+    Raises DeployError where it did not come.
+    """
+    image = containers.image("grader", tag)
+    asked = ["docker", "image", "inspect", image]
+    if subprocess.run(asked, capture_output=True, timeout=60).returncode:
+        raise DeployError(f"{image}, which fetches models, is not on this machine: `make images`.")
+    command = fetch_command(name, models, tag, site_here(), os.environ)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                yield line.rstrip("\n").replace(INSIDE, str(models))
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:  # why stands above: its errors go to this terminal
+        raise DeployError(
+            f"{name} was not added. From a folder that you have: `make add-model NAME={name} "
+            "FROM=FOLDER`."
+        )
+
+
+def _add(name: str, source: Path | None, place: Path) -> Iterator[str]:
+    models = make_models_folder(place)
+    if source is None:
+        file = place / ".env"
+        given = read_env(file) if file.exists() else {}
+        yield from fetch(name, models, given.get("LOGITLAB_TAG") or "dev")
+        return
+    if not source.is_dir():
+        raise DeployError(f"{source}: there is no such folder.")
+    try:
+        yield from add(name, source, models)
+    except ModelsError as error:
+        raise DeployError(str(error)) from error
+
+
+def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
+    """Arguments of `models`."""
+    what = parser.add_subparsers(dest="what", required=True, metavar="add|check")
+    adding = what.add_parser("add", help="put a model into models/")
+    adding.add_argument("model", help="the name by which notebooks load it: gpt2")
+    adding.add_argument(
+        *("--from",), dest="source", type=Path, help="a folder with it; default: the model hub"
+    )
+    what.add_parser("check", help="are the models there as they were when they were added?")
+
+
+def run(name: str, arguments: argparse.Namespace) -> int:
+    """Add a model, or check all. Raises DeployError."""
+    place = folder()
+    if arguments.what == "add":
+        lines = _add(arguments.model, arguments.source, place)
+    else:
+        lines = check(make_models_folder(place))
+    for line in lines:
+        print(line, flush=True)
+    if arguments.what == "check":
+        print(f"{place / 'models'}: in order", flush=True)
+    return 0

@@ -1,0 +1,81 @@
+"""`roster` and `links`: the people of the course, by `logitlab roster` in the right container."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from hub.facts import accounts
+from hub.facts.containers import DATABASE_FOLDER, GRADEBOOK_URL, image, volume
+from hub.host.deploy.folder import DeployError
+from hub.host.deploy.stack import Stack, need_running, opened
+
+
+def course_command(
+    stack: Stack, *arguments: str, mounts: tuple[str, ...] = (), folder: str = "/tmp"
+) -> list[str]:
+    """A command in a container of its own that sees the course and its gradebook."""
+    project, tag = stack.project, stack.variables["LOGITLAB_TAG"]
+    volumes = {
+        "course": "/srv/course",
+        "people": "/srv/people",
+        "db_socket": f"{DATABASE_FOLDER}:ro",
+    }
+    environment = {
+        "LOGITLAB_SHAPE": "containers",
+        "LOGITLAB_COURSE": "/srv/course",
+        "LOGITLAB_PEOPLE": "/srv/people",
+        "LOGITLAB_GRADEBOOK": GRADEBOOK_URL,
+        "LOGITLAB_URL": stack.url,
+        "HOME": "/tmp",
+    }
+    return [
+        *("docker", "run", "--rm", "-i", "--network=none", "--read-only"),
+        f"--user={accounts.GRADER}:{accounts.GRADER}",
+        *("--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--tmpfs=/tmp"),
+        f"--workdir={folder}",
+        *(f"--volume={volume(project, name)}:{place}" for name, place in volumes.items()),
+        *(f"--volume={mount}" for mount in mounts),
+        *(f"--env={name}={value}" for name, value in environment.items()),
+        *(["-t"] if sys.stdin.isatty() else []),
+        image("grader", tag),
+        *arguments,
+    ]
+
+
+def hub_command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess:
+    """`logitlab …` in the hub's container."""
+    return stack.compose("exec", "-T", "hub", "logitlab", *arguments)
+
+
+def roster_command(stack: Stack, table: Path, yes: bool) -> list[str]:
+    """The import of `table`, by which name it is called in all that is said about it."""
+    command = ["logitlab", "roster", "import", table.name, *(["--yes"] if yes else [])]
+    mount = f"{table}:/tables/{table.name}:ro"
+    return course_command(stack, *command, mounts=(mount,), folder="/tables")
+
+
+def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand `name`."""
+    if name == "roster":
+        parser.add_argument("table", type=Path, help="CSV file: username, first_name, last_name…")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+    else:
+        parser.add_argument(
+            "names", nargs="*", help="for these; default: who has neither password nor open link"
+        )
+
+
+def run(name: str, arguments: argparse.Namespace) -> int:
+    """Run the subcommand `name`; returns the exit status. Raises DeployError."""
+    stack = opened()
+    need_running(stack, "db" if name == "roster" else "hub")
+    if name == "links":
+        new = [f"--new={name}" for name in arguments.names]
+        return hub_command(stack, "roster", "links", *(new or ["--missing"])).returncode
+    table = arguments.table.resolve()
+    if not table.is_file():
+        raise DeployError(f"{table} is not a file. Say which: `make roster FILE=students.csv`.")
+    return subprocess.run(roster_command(stack, table, arguments.yes)).returncode

@@ -1,0 +1,340 @@
+"""`up`, `down`, `status`, `logs`: the parts of one deployment, by Compose."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from hub.facts import accounts, containers
+from hub.facts.gpu_devices import to_variable
+from hub.host.deploy.folder import CHECKOUT, DeployError, folder, prepare, read_env
+from hub.host.deploy.gpus import discover
+from hub.host.deploy.images import IMAGES
+from hub.host.deploy.models import check as check_models
+from hub.host.deploy.models import settle_volume
+from hub.host.deploy.variables import Host, variables
+
+UP_SECONDS = 300
+RESTARTS = 4
+
+
+def compose_command(run=subprocess.run) -> list[str]:
+    """`docker compose`, or `docker-compose` where that is what there is.
+
+    Raises DeployError where there is neither.
+    """
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) is None:
+            continue
+        if run([*command, "version"], capture_output=True, timeout=60).returncode == 0:
+            return command
+    raise DeployError(
+        "Docker Compose is not installed. Debian and Ubuntu have it as docker-compose-v2, "
+        "docker-compose-plugin or docker-compose."
+    )
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One deployment: its folder and what Compose is told of it."""
+
+    place: Path
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        given = read_env(self.place / ".env")
+        socket = Path(given.get("DOCKER_SOCKET") or "/var/run/docker.sock")
+        try:
+            gid = socket.stat().st_gid
+        except OSError as error:
+            raise DeployError(
+                f"{socket}: {error.strerror}: is the Docker engine installed and running? "
+                "`make doctor` looks."
+            ) from error
+        digest = hashlib.sha256((self.place / "course.yaml").read_bytes()).hexdigest()[:16]
+        gpus = to_variable(discover())
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+        return variables(given, Host(gid, digest, gpus, memory), self.place)
+
+    @property
+    def project(self) -> str:
+        return self.variables["LOGITLAB_PROJECT"]
+
+    @property
+    def url(self) -> str:
+        return self.variables["LOGITLAB_URL"]
+
+    @cached_property
+    def _compose(self) -> list[str]:
+        files = [CHECKOUT / "docker" / "compose.yaml"]
+        override = self.place / "compose.override.yaml"
+        files += [override] if override.exists() else []
+        return [
+            *compose_command(),
+            *(part for file in files for part in ("-f", str(file))),
+            *("--project-directory", str(self.place), "-p", self.project),
+            *(("--profile", "gpu") if self.variables["LOGITLAB_GPUS"] else ()),
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        # Compose reads .env itself as well; what is set here stands above it.
+        return {**os.environ, **self.variables}
+
+    def compose(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+        """Run Compose on this deployment."""
+        return subprocess.run([*self._compose, *arguments], env=self.environment, **options)
+
+    def docker(self, *arguments: str, **options) -> subprocess.CompletedProcess:
+        """Run `docker` and take its output."""
+        return subprocess.run(
+            ["docker", *arguments], capture_output=True, text=True, timeout=300, **options
+        )
+
+    def servers(self, running: bool = False) -> list[str]:
+        """Ids of the containers that the hub started for people."""
+        found = self.docker(
+            *("ps", "-q") if running else ("ps", "-aq"),
+            *("--filter", f"label={containers.PROJECT_LABEL}={self.project}"),
+        )
+        return found.stdout.split()
+
+    def missing_images(self) -> list[str]:
+        tag = self.variables["LOGITLAB_TAG"]
+        names = [f"logitlab/{name}:{tag}" for name in IMAGES]
+        return [name for name in names if self.docker("image", "inspect", name).returncode]
+
+
+def up(stack: Stack) -> Iterator[str]:
+    """Start what does not run, change what changed, leave the rest. Yields progress.
+
+    Raises DeployError where images are missing, a model is damaged or a part does not come up.
+    """
+    if missing := stack.missing_images():
+        raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
+    if wrong := check_course(stack):
+        raise DeployError(wrong)
+    if stack.variables["MODELS_MODE"] == "volume":
+        yield from check_models(stack.place / "models")
+    settle_volume(stack.docker, containers.volume(stack.project, "models"), stack.place / "models")
+    yield f"starting {stack.project}"
+    before = {part.id: part.restarts for part in parts(stack)}
+    _checked(stack, ["up", "-d", "--remove-orphans"])
+    begun = time.monotonic()
+    said = ""
+    while (left := _not_up(stack)) and time.monotonic() - begun < UP_SECONDS:
+        if left != said:
+            yield f"waiting for {left}"
+        said = left
+        _give_up_on(stack, before)
+        time.sleep(1)
+    if left:
+        raise DeployError(
+            f"{left}: not up after {UP_SECONDS} seconds. `make logs` shows what each part says."
+        )
+    yield f"The course server is at {stack.url}"
+
+
+def _give_up_on(stack: Stack, before: Mapping[str, int]) -> None:
+    """Raises DeployError where a part has ended time and again, with its last words.
+
+    before: restarts by container when this began; the engine counts over a container's life.
+    """
+    for part in parts(stack):
+        if part.restarts - before.get(part.id, 0) >= RESTARTS:
+            said = stack.compose("logs", "--no-color", "--tail=8", part.name, capture_output=True)
+            words = (said.stdout or b"").decode(errors="replace").strip()
+            raise DeployError(f"{part.name} does not stay up:\n{words}")
+
+
+def _checked(stack: Stack, arguments: Sequence[str]) -> None:
+    done = stack.compose(*arguments, capture_output=True, text=True)
+    if done.returncode == 0:
+        return
+    said = (done.stderr + done.stdout).strip()
+    hint = ""
+    if "Pool overlaps" in said or "overlaps" in said:
+        hint = "\nChoose another STUDENTS_SUBNET in .env: that one is taken on this host."
+    elif "port is already allocated" in said or "address already in use" in said:
+        hint = "\nChoose another HTTP_PORT or HTTPS_PORT in .env, or stop what uses it."
+    setup = stack.compose("logs", "--no-color", "setup", capture_output=True, text=True).stdout
+    if "Error" in setup:
+        hint += f"\n{setup.strip()}"
+    raise DeployError(f"Compose could not start the parts:\n{said[-3000:]}{hint}")
+
+
+def _not_up(stack: Stack) -> str:
+    """The part that the login page still waits for, or nothing."""
+    states = {part.name: part for part in parts(stack)}
+    for name, part in states.items():
+        if name == "setup":
+            continue
+        if part.state != "running":
+            return f"{name} ({part.state})"
+        if part.health in ("starting", "unhealthy"):
+            return f"{name} ({part.health})"
+    if stack.variables["DOMAIN"]:
+        return ""
+    try:
+        with urllib.request.urlopen(f"{stack.url}/hub/health", timeout=5):
+            return ""
+    except (urllib.error.URLError, OSError):
+        return "the login page"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One service of compose.yaml as it is now."""
+
+    id: str
+    name: str
+    state: str
+    health: str
+    restarts: int
+
+
+def parts(stack: Stack) -> list[Part]:
+    """The services' containers, by the engine (Compose's own list differs by version)."""
+    ids = stack.docker(
+        *("ps", "-aq"), *("--filter", f"label=com.docker.compose.project={stack.project}")
+    ).stdout.split()
+    if not ids:
+        return []
+    found = json.loads(stack.docker("inspect", *ids).stdout or "[]")
+    return sorted(
+        (
+            Part(
+                container["Id"],
+                container["Config"]["Labels"]["com.docker.compose.service"],
+                container["State"]["Status"],
+                container["State"].get("Health", {}).get("Status", ""),
+                container["RestartCount"],
+            )
+            for container in found
+        ),
+        key=lambda part: part.name,
+    )
+
+
+def need_running(stack: Stack, *names: str) -> None:
+    """Raises DeployError where one of these parts does not run."""
+    running = {part.name for part in parts(stack) if part.state == "running"}
+    if missing := [name for name in names if name not in running]:
+        raise DeployError(f"{', '.join(missing)} does not run: `make up` first.")
+
+
+def _with_course(stack: Stack, *command: str) -> subprocess.CompletedProcess:
+    """A command of the server's image that sees course.yaml, in /srv/settings, and nothing else."""
+    return stack.docker(
+        *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp"),
+        f"--user={accounts.HUB}:{accounts.HUB}",
+        *("--cap-drop=ALL", "--env=LOGITLAB_SHAPE=containers"),
+        f"--env=LOGITLAB_URL={stack.url}",
+        f"--volume={stack.place / 'course.yaml'}:/srv/settings/course.yaml:ro",
+        containers.image("server", stack.variables["LOGITLAB_TAG"]),
+        *command,
+    )
+
+
+def check_course(stack: Stack) -> str:
+    """What is wrong with course.yaml, as the server's image sees it; empty: nothing is."""
+    done = _with_course(stack, "logitlab", "check", "--course", "/srv/settings")
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.strip().removeprefix("Error: ")
+    return said.replace("/srv/settings/course.yaml", str(stack.place / "course.yaml"))
+
+
+def gpu_devices(stack: Stack) -> str | list[str]:
+    """`gpus.devices` of a course.yaml in which nothing is wrong, as the server's image reads it."""
+    done = _with_course(
+        stack,
+        *("python", "-c"),
+        "import json, pathlib, hub.core.settings\n"
+        "path = pathlib.Path('/srv/settings/course.yaml')\n"
+        "print(json.dumps(hub.core.settings.load_settings(path).gpus.devices))",
+    )
+    if done.returncode:
+        raise DeployError(done.stderr.strip()[-3000:])
+    return json.loads(done.stdout)
+
+
+def down(stack: Stack) -> Iterator[str]:
+    """Stop everything, students' servers first. Volumes, and with them all work, stay."""
+    if servers := stack.servers():
+        yield f"stopping {len(servers)} servers of people"
+        stack.docker("stop", "-t", "10", *servers)
+        stack.docker("rm", "-f", *servers)
+    done = stack.compose("down", "--remove-orphans", capture_output=True, text=True)
+    if done.returncode:
+        raise DeployError(done.stderr.strip()[-3000:])
+    _remove_rules(stack)
+    yield "stopped; everything is kept, `make up` continues where it was"
+
+
+def _remove_rules(stack: Stack) -> None:
+    """Take the firewall's rules away, which stay when it ends: the bridge is gone now."""
+    names = ("LOGITLAB_BRIDGE", "HUB_IP", "PROXY_IP", "STUDENT_INTERNET")
+    values = {name: stack.variables[name] for name in names}
+    for name in ("HUB_IP", "PROXY_IP"):
+        values[f"LOGITLAB_{name}"] = values.pop(name)
+    stack.docker(
+        *("run", "--rm", "--network=host", "--user=root", "--read-only", "--tmpfs=/tmp"),
+        *("--cap-drop=ALL", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW"),
+        *(f"--env={name}={value}" for name, value in values.items()),
+        containers.image("server", stack.variables["LOGITLAB_TAG"]),
+        *("python", "-m", "hub.services.firewall", "--remove"),
+    )
+
+
+def status(stack: Stack) -> Iterator[str]:
+    """One line a part, and how many people's servers run."""
+    found = parts(stack)
+    if not found:
+        yield "not started: `make up`"
+        return
+    for part in found:
+        if part.name != "setup":
+            yield f"{part.name:<12} {part.state:<10} {part.health}"
+    yield f"{len(stack.servers(running=True))} servers of people run; the page is {stack.url}"
+
+
+def opened() -> Stack:
+    """The deployment of this checkout or of `$LOGITLAB_DEPLOYMENT`, with what is missing made."""
+    place = folder()
+    for line in prepare(place):
+        print(line, flush=True)
+    return Stack(place)
+
+
+def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand `name`."""
+    if name == "logs":
+        parser.add_argument("service", nargs="*", help="only of these parts")
+        parser.add_argument("-f", "--follow", action="store_true")
+
+
+def run(name: str, arguments: argparse.Namespace) -> int:
+    """Run the subcommand `name`; returns the exit status. Raises DeployError."""
+    stack = opened()
+    if name == "logs":
+        known = {part.name for part in parts(stack)}
+        if unknown := [service for service in arguments.service if service not in known]:
+            have = ", ".join(sorted(known)) or "none; `make up` starts them"
+            raise DeployError(f"{', '.join(unknown)}: no such part. There are: {have}")
+        follow = ["--follow"] if arguments.follow else []
+        return stack.compose("logs", "--tail=200", *follow, *arguments.service).returncode
+    for line in {"up": up, "down": down, "status": status}[name](stack):
+        print(line, flush=True)
+    return 0

@@ -1,0 +1,118 @@
+"""What compose.yaml asks for, from the admin's few settings: a pure function."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.facts.deployment import models_folders
+from hub.host.deploy.folder import DeployError
+
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
+DEFAULTS = {
+    "LOGITLAB_PROJECT": "logitlab",
+    "LOGITLAB_TAG": "dev",
+    "DOMAIN": "",
+    "ACME_EMAIL": "",
+    "ACME_CA": "staging",
+    "HTTP_PORT": "",
+    "HTTPS_PORT": "443",
+    "STUDENT_INTERNET": "no",
+    "STUDENTS_SUBNET": "172.30.0.0/16",
+    "LOGITLAB_BRIDGE": "",
+    "MODELS_MODE": "image",
+    "DOCKER_SOCKET": "/var/run/docker.sock",
+    "LOGITLAB_GPUS": "",
+    "EXECUTOR_MEMORY": "",
+}
+CHOICES = {"STUDENT_INTERNET": ("yes", "no"), "MODELS_MODE": ("image", "volume")}
+
+
+@dataclass(frozen=True)
+class Host:
+    """What of this host goes into the variables."""
+
+    docker_gid: int
+    settings_digest: str
+    gpus: str = ""
+    memory_mib: int = 8192
+
+
+def variables(given: Mapping[str, str], host: Host, place: Path) -> dict[str, str]:
+    """Every variable of compose.yaml. `given`: the admin's, `place`: the deployment's folder.
+
+    Raises DeployError where a value cannot be used.
+    """
+    values = {name: given.get(name) or default for name, default in DEFAULTS.items()}
+    for name, accepted in CHOICES.items():
+        if values[name] not in accepted:
+            raise DeployError(f"{name}={values[name]}: accepted: {' or '.join(accepted)}")
+    for name in ("HTTP_PORT", "HTTPS_PORT"):
+        port = values[name]
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise DeployError(f"{name}={port}: a number from 1 to 65535")
+    project = values["LOGITLAB_PROJECT"]
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", project):
+        raise DeployError(f"LOGITLAB_PROJECT={project}: small letters, digits and '-'")
+    return {
+        **values,
+        **_network(values),
+        **_addresses(values),
+        "LOGITLAB_DEPLOYMENT": str(place),
+        "LOGITLAB_SETTINGS_DIGEST": host.settings_digest,
+        "MODELS_FOLDER": str((place / "models").resolve()),
+        "COURSE_MODELS": models_folders(values["MODELS_MODE"] == "volume"),
+        # Names of interfaces have 15 characters at most.
+        "LOGITLAB_BRIDGE": values["LOGITLAB_BRIDGE"] or f"{project[:11]}-st",
+        "LOGITLAB_GPUS": values["LOGITLAB_GPUS"] or host.gpus,
+        "DOCKER_GID": str(host.docker_gid),
+        # Half of the machine for grading at most: students work meanwhile.
+        "EXECUTOR_MEMORY": values["EXECUTOR_MEMORY"] or f"{max(4096, host.memory_mib // 2)}m",
+        "STUDENTS_INTERNAL": "false" if values["STUDENT_INTERNET"] == "yes" else "true",
+    }
+
+
+def _network(values: Mapping[str, str]) -> dict[str, str]:
+    """Fixed addresses of proxy and hub, and the half of the subnet that students get."""
+    try:
+        subnet = ipaddress.IPv4Network(values["STUDENTS_SUBNET"])
+        _, upper = subnet.subnets()
+    except ValueError as error:
+        raise DeployError(f"STUDENTS_SUBNET={values['STUDENTS_SUBNET']}: {error}") from error
+    if subnet.prefixlen > 24 or not subnet.is_private:
+        raise DeployError(f"STUDENTS_SUBNET={subnet}: a private network of at least /24")
+    return {
+        "PROXY_IP": str(subnet[2]),
+        "HUB_IP": str(subnet[3]),
+        "STUDENTS_RANGE": str(upper),
+    }
+
+
+def _addresses(values: Mapping[str, str]) -> dict[str, str]:
+    """What browsers type, and where the gateway listens: everywhere only with TLS."""
+    ca = {"staging": STAGING, "production": PRODUCTION}.get(values["ACME_CA"], values["ACME_CA"])
+    domain, https = values["DOMAIN"], values["HTTPS_PORT"]
+    if domain:
+        port = "" if https == "443" else f":{https}"
+        return {
+            "ACME_CA": ca,
+            "LOGITLAB_URL": f"https://{domain}{port}",
+            "HTTP_PUBLISH": values["HTTP_PORT"] or "80",
+            "HTTPS_PUBLISH": https,
+            "HTTPS_PORT_SUFFIX": port,
+            # A browser told to insist on TLS could not come back from certificates of a trial.
+            "HSTS_SECONDS": "31536000" if ca == PRODUCTION else "0",
+        }
+    port = values["HTTP_PORT"] or "8000"
+    return {
+        "ACME_CA": ca,
+        "LOGITLAB_URL": f"http://localhost:{port}",
+        "HTTP_PUBLISH": f"127.0.0.1:{port}",
+        "HTTPS_PUBLISH": "127.0.0.1:",  # no TLS here: any free port, which nobody uses
+        "HTTPS_PORT_SUFFIX": "",
+        "HSTS_SECONDS": "0",
+    }

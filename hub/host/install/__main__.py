@@ -1,0 +1,103 @@
+"""`python3 -m hub.host.install server|notebook|dev|all [--venv FOLDER] [--torch-backend NAME]`."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hub.facts.signals import end_in_order
+from hub.host.install import checks, state
+from hub.host.install.errors import InstallError
+from hub.host.install.state import TARGETS, Place
+from hub.host.install.steps import install
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _options(arguments)
+    place = Place(Path(options.venv).resolve(), options.torch_backend)
+    wanted = tuple(dict.fromkeys(step for target in options.targets for step in TARGETS[target]))
+    if not state.outstanding(wanted, place):
+        return 0
+    end_in_order()  # the running command as well
+    try:
+        with _only_one(place) as lock:
+            began = time.monotonic()
+            steps = state.outstanding(wanted, place)  # the other installation may have done some
+            for line in _recorded(install(steps, place, lock), steps, place):
+                print(line, flush=True)
+    except InstallError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted: the same command goes on from here.", file=sys.stderr)
+        return 130
+    print(f"Installed in {time.monotonic() - began:.0f} s.", flush=True)
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python3 -m hub.host.install", description=__doc__)
+    parser.add_argument("targets", nargs="+", choices=sorted(TARGETS), metavar="TARGET")
+    parser.add_argument("--venv", default=state.ROOT / ".venv", help="the virtual environment")
+    parser.add_argument(
+        "--torch-backend",
+        default=os.environ.get("TORCH_BACKEND", ""),
+        help="insist on one build of torch, by uv's name for it: cpu, cu130, auto, …",
+    )
+    return parser.parse_args(arguments)
+
+
+@contextmanager
+def _only_one(place: Place) -> Iterator[int]:
+    """Wait until no other installation writes to this environment; yields the lock's descriptor."""
+    checks.check_writable(place.venv)
+    checks.check_venv_folder(place.venv)
+    place.records.mkdir(parents=True, exist_ok=True)
+    with open(place.records / "install.lock", "w") as lock:
+        for line in _wait(lock.fileno(), place):
+            print(line, flush=True)
+        yield lock.fileno()
+
+
+def _wait(lock: int, place: Place) -> Iterator[str]:
+    """Take the lock; yields what the installation that holds it says meanwhile."""
+    said = state.notebook_progress(place.venv)
+    waited = False
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if not waited:
+                yield "Another installation is at work here: waiting until it ends."
+                waited = True
+        time.sleep(0.2)
+        heard, said = said, state.notebook_progress(place.venv)
+        if said != heard:
+            yield f"      {said}"
+
+
+def _recorded(lines: Iterator[str], steps: tuple[str, ...], place: Place) -> Iterator[str]:
+    """Pass `lines` on; if notebook libraries are among `steps`, the spawn page reads them too."""
+    if "notebook" not in steps and "torch" not in steps:
+        yield from lines
+        return
+    with open(place.progress, "w") as progress:
+        try:
+            for line in lines:
+                print(line.strip(), file=progress, flush=True)
+                yield line
+        except (InstallError, KeyboardInterrupt) as error:
+            reason = str(error).partition("\n")[0] or "interrupted"
+            print(f"stopped: {reason}", file=progress, flush=True)
+            raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,9 @@
+"""What can stop an installation."""
+
+from __future__ import annotations
+
+from hub.facts.errors import UserError
+
+
+class InstallError(UserError):
+    """Something is missing or failed; the message says what, and what to do about it."""

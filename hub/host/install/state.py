@@ -1,0 +1,113 @@
+"""What is installed: one marker a step, kept inside the virtual environment.
+
+A marker holds the fingerprint of what the step installed (the hash of its lock file, mostly) and
+is written only after the step succeeded. So a second run costs a few file reads, a changed lock
+runs its step again, and a new virtual environment starts from nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.facts import files
+
+ROOT = Path(__file__).resolve().parents[3]
+PROXY = ROOT / "hub" / "host" / "proxy"
+TARGETS = {
+    "server": ("venv", "uv", "server", "project", "proxy"),
+    "notebook": ("venv", "uv", "server", "project", "proxy", "torch", "notebook"),
+    "dev": ("venv", "uv", "server", "project", "proxy", "containers", "dev"),
+}
+TARGETS["all"] = (*TARGETS["notebook"], "containers", "dev")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to install: the virtual environment, and the torch build that was asked for, if any."""
+
+    venv: Path
+    torch_backend: str = ""
+
+    @property
+    def python(self) -> Path:
+        return self.venv / "bin" / "python"
+
+    @property
+    def records(self) -> Path:
+        return self.venv / "logitlab"
+
+    @property
+    def progress(self) -> Path:
+        return self.records / "notebook.progress"
+
+
+def pinned_torch() -> str:
+    """The version of torch that requirements/torch.txt pins, as '2.13.0'."""
+    lines = (ROOT / "requirements" / "torch.txt").read_text().splitlines()
+    return next(line for line in lines if line.startswith("torch==")).split("==")[1].strip()
+
+
+def fingerprint(step: str, place: Place) -> str:
+    """What the marker of `step` must say for the step to be up to date."""
+    if step == "venv":
+        return str(place.venv)
+    if step == "torch":
+        return f"{pinned_torch()} {place.torch_backend}".strip()
+    files = {
+        "uv": ROOT / "requirements" / "uv.txt",
+        "project": ROOT / "pyproject.toml",
+        "proxy": PROXY / "package-lock.json",
+    }
+    content = files.get(step, ROOT / "requirements" / f"{step}.lock").read_bytes()
+    location = str(ROOT) if step == "project" else ""  # installed by reference to this checkout
+    return hashlib.sha256(content + location.encode()).hexdigest()
+
+
+def is_done(step: str, place: Place) -> bool:
+    try:
+        written = (place.records / f"{step}.done").read_text()
+    except OSError:
+        return False
+    if was_interrupted(step, place):
+        return False
+    if step == "torch" and not place.torch_backend:  # any build of the pinned version will do
+        return written.split()[:1] == [pinned_torch()]
+    return written == fingerprint(step, place)
+
+
+def outstanding(steps: tuple[str, ...], place: Place) -> tuple[str, ...]:
+    """Those of `steps` that have still to be carried out, in order; all of them in an environment
+    that has been moved or whose Python is gone (its `python` is then a dangling link)."""
+    if not is_done("venv", place) or not place.python.exists():
+        return steps
+    return tuple(step for step in steps if not is_done(step, place))
+
+
+def was_interrupted(step: str, place: Place) -> bool:
+    return (place.records / f"{step}.started").exists()
+
+
+def mark_started(step: str, place: Place) -> None:
+    place.records.mkdir(parents=True, exist_ok=True)
+    (place.records / f"{step}.started").touch()
+
+
+def mark_done(step: str, place: Place) -> None:
+    marker = place.records / f"{step}.done"
+    files.replace(marker, fingerprint(step, place), durable=False)
+    (place.records / f"{step}.started").unlink(missing_ok=True)
+
+
+def notebook_ready(venv: Path) -> bool:
+    """True once everything that notebooks import is installed in `venv`."""
+    return not outstanding(TARGETS["notebook"], Place(venv.resolve()))
+
+
+def notebook_progress(venv: Path) -> str:
+    """The last line that an installation of the notebook libraries said; '' before the first."""
+    try:
+        return Place(venv).progress.read_text().strip().rpartition("\n")[2]
+    except OSError:
+        return ""

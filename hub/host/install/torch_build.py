@@ -1,0 +1,175 @@
+"""Which build of torch to install, and from where.
+
+torch stands in no lock file: its builds for different hardware carry different local versions
+(2.13.0+cpu, 2.13.0+cu130), which a package index has or has not. Any build of the pinned version
+will do, so one that is there is kept.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.host.install import commands
+from hub.host.install.errors import InstallError
+from hub.host.install.state import ROOT, Place, pinned_torch
+
+ANSWER_SECONDS = 20  # how long the index of CPU builds may take to answer before we go without it
+SAID = ("Downloading", "Installing", "Installed", "Successfully")
+
+
+@dataclass(frozen=True)
+class Build:
+    """A way to get torch. `backend` is uv's name of the index, or '' for pip's own choice."""
+
+    backend: str
+    download: str
+    disk_mb: int  # on the disk of the environment, at the peak
+    may_be_missing: bool = False  # its index may not answer; then the next way is tried
+
+
+CPU = Build("cpu", "the CPU build, about 200 MB", 1000, may_be_missing=True)
+PIP = Build("", "up to 2.7 GB where pip finds only the CUDA build", 12000)
+
+
+def ways(installed: str, backend: str, nvidia: bool, system: str) -> list[Build]:
+    """How to get torch, best first; nothing if the build at hand is to be kept.
+
+    `installed` is the version that `import torch` reports, '' if it cannot be imported;
+    `backend` what the caller insists on ('cpu', 'cu130', 'auto'), '' if nothing.
+    """
+    version, _, local = installed.partition("+")
+    if version == pinned_torch() and backend in ("", local):
+        return []
+    if backend:
+        size = CPU if backend == "cpu" else PIP
+        return [Build(backend, f"the {backend} build", size.disk_mb)]
+    return [CPU, PIP] if system == "Linux" and not nvidia else [PIP]
+
+
+def importable(python: Path) -> str:
+    """The version of torch that `python` can import, '' if it cannot."""
+    code = "import torch; print(torch.__version__)"
+    try:
+        answer = subprocess.run(
+            [str(python), "-c", code], capture_output=True, text=True, timeout=300, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()
+
+
+def has_nvidia() -> bool:
+    """Is a driver of an NVIDIA GPU loaded?"""
+    return Path("/proc/driver/nvidia/version").exists() or bool(shutil.which("nvidia-smi"))
+
+
+def ways_here(place: Place) -> list[Build]:
+    return ways(importable(place.python), place.torch_backend, has_nvidia(), platform.system())
+
+
+def install(place: Place, free_mb: int, again: bool, keep_open: int | None) -> Iterator[str]:
+    """Install torch into `place`; `again` reinstalls what an interruption may have left in pieces.
+
+    Raises InstallError if no way worked or the disk is too small for the one that is left.
+    """
+    options = ways_here(place)
+    if not options:
+        yield f"torch {pinned_torch()} is there: kept"
+        return
+    for build in options:
+        if build.may_be_missing and not _answers(build, place):
+            yield "the index of CPU builds of torch does not answer: asking pip for torch instead"
+            continue
+        _check_room(build, free_mb)
+        yield f"torch {pinned_torch()}: downloads {build.download}; {free_mb / 1000:.1f} GB free"
+        yield from (_with_uv if build.backend else _with_pip)(build, place, again, keep_open)
+        if not importable(place.python):
+            raise InstallError(
+                f"torch {pinned_torch()} was installed but cannot be imported: see "
+                f"{place.python} -c 'import torch'"
+            )
+        return
+
+
+def _check_room(build: Build, free_mb: int) -> None:
+    if free_mb < build.disk_mb:
+        raise InstallError(
+            f"torch needs about {build.disk_mb / 1000:.0f} GB of disk while it installs "
+            f"({build.download}), and {free_mb / 1000:.1f} GB are free: make room, or choose the "
+            "small build, if its index can be reached from here: make serve TORCH_BACKEND=cpu"
+        )
+
+
+def _uv_command(build: Build, place: Place) -> list[str | Path]:
+    return [
+        *(place.venv / "bin" / "uv", "pip", "install", "--python", place.python),
+        *("--torch-backend", build.backend, "-c", ROOT / "requirements" / "notebook.lock"),
+        f"torch=={pinned_torch()}",
+    ]
+
+
+def _answers(build: Build, place: Place) -> bool:
+    """Does uv find this build? Asked without installing anything, and not for long."""
+    try:
+        subprocess.run(
+            [str(part) for part in [*_uv_command(build, place), "--dry-run"]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=ANSWER_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def _with_uv(build: Build, place: Place, again: bool, keep_open: int | None) -> Iterator[str]:
+    reinstall = ["--reinstall-package", "torch"] if again or importable(place.python) else []
+    command = [*_uv_command(build, place), *reinstall]
+    yield from commands.run(command, cwd=ROOT, say=SAID, keep_open=keep_open)
+
+
+def _with_pip(build: Build, place: Place, again: bool, keep_open: int | None) -> Iterator[str]:
+    """pip, because it honours a site's own folders of wheels; it says nothing while it downloads
+    without a terminal, so the growth of its scratch folder is shown instead."""
+    scratch = place.records / "scratch"  # not /tmp, which may be a small disk in memory
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+
+    seen = 0.0
+
+    def grown() -> str:
+        nonlocal seen
+        before, seen = seen, _megabytes(scratch)
+        return f"torch: {seen:.0f} MB downloaded" if seen > before else "torch: unpacking"
+
+    try:
+        yield from commands.run(
+            [
+                *(place.python, "-m", "pip", "install", f"torch=={pinned_torch()}"),
+                *("-c", ROOT / "requirements" / "notebook.lock"),
+                *(["--force-reinstall"] if again else []),
+            ],
+            cwd=ROOT,
+            extra_env={"TMPDIR": str(scratch)},
+            say=SAID,
+            keep_open=keep_open,
+            heartbeat=grown,
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _megabytes(folder: Path) -> float:
+    """Size of the files in `folder`, some of which may vanish while it is looked through."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total / 1e6

@@ -1,9 +1,0 @@
-"""What can stop an installation."""
-
-from __future__ import annotations
-
-from hub.errors import UserError
-
-
-class InstallError(UserError):
-    """Something is missing or failed; the message says what, and what to do about it."""

@@ -1,0 +1,124 @@
+"""Settings and deployment to JupyterHub's configuration, where every part is a container."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from hub.core.course_folder import CourseFolder
+from hub.core.settings import Settings
+from hub.facts.deployment import EXCHANGE, HUB_API, INSIDE, PROXY_API, Deployment
+from hub.jupyterhub.configuration import jupyterhub
+from hub.jupyterhub.pages import server_access
+from hub.people import roles
+
+CULLER = "idle-culler"
+FIREWALL_HEARTBEAT = "/run/firewall/ok"
+GUARD = "unix:///run/guard/docker.sock"
+
+# A killed proxy comes back without routes; the hub puts them back when it next looks.
+CHECK_ROUTES_SECONDS = 15
+LOOK_SECONDS = 2
+# PostgreSQL that was killed is back in two seconds, on a busy machine in some more.
+DATABASE_SECONDS = 10
+
+
+def update_addresses(c: Any, place: Deployment) -> None:
+    """The hub listens on the control network only; students' servers reach it by the proxy."""
+    c.JupyterHub.bind_url = "http://:8000"
+    c.JupyterHub.hub_bind_url = HUB_API
+    c.JupyterHub.public_url = place.url
+    c.Spawner.hub_connect_url = INSIDE
+
+
+def update_proxy(c: Any, place: Deployment) -> None:
+    """A proxy in a container of its own, which lives on when the hub does not."""
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = PROXY_API
+    c.ConfigurableHTTPProxy.auth_token = place.proxy_token
+    c.JupyterHub.last_activity_interval = CHECK_ROUTES_SECONDS
+
+
+def update_state(c: Any, folder: CourseFolder) -> None:
+    """What outlives the hub: its database, the cookies' secret, and every running server."""
+    c.JupyterHub.db_url = folder.hub_database_url
+    c.JupyterHub.db_kwargs = {"pool_pre_ping": True}
+    c.JupyterHub.cookie_secret_file = str(folder.server / "cookie_secret")
+    c.JupyterHub.cleanup_servers = False
+    # A hub that starts looks at every server; the pages need not wait for the slowest of them.
+    c.JupyterHub.init_spawners_timeout = LOOK_SECONDS
+    c.JupyterHub.cleanup_proxy = False
+
+
+def update_services(c: Any, settings: Settings, place: Deployment) -> None:
+    """The exchange, which runs beside the hub, and the culler, which the hub runs."""
+    c.JupyterHub.services = [
+        {
+            "name": roles.EXCHANGE,
+            "url": EXCHANGE,
+            "api_token": place.exchange_token,
+            "display": False,
+        }
+    ]
+    if minutes := settings.containers.idle_minutes:
+        c.JupyterHub.services.append(
+            {
+                "name": CULLER,
+                "command": [
+                    *(sys.executable, "-m", "jupyterhub_idle_culler"),
+                    f"--timeout={60 * minutes}",
+                    f"--cull-every={min(300, 20 * minutes)}",
+                ],
+            }
+        )
+        c.JupyterHub.load_roles.append(
+            {
+                "name": CULLER,
+                "description": "Stop servers that nobody uses",
+                "services": [CULLER],
+                "scopes": [
+                    "list:users",
+                    "read:users:activity",
+                    "read:servers",
+                    "delete:servers",
+                ],
+            }
+        )
+
+
+def update_spawner(c: Any, folder: CourseFolder) -> None:
+    """Servers as containers, started through the guard in front of the Docker socket."""
+    c.JupyterHub.spawner_class = "hub.jupyterhub.spawners.container.ContainerSpawner"
+    c.ContainerSpawner.course_root = str(folder.root)
+    c.ContainerSpawner.firewall_heartbeat = FIREWALL_HEARTBEAT
+    c.ContainerSpawner.client_kwargs = {"base_url": GUARD}
+    # Named servers would share a home and a place in the queue.
+    c.JupyterHub.allow_named_servers = False
+    # The spawner's own queue says who starts when, in place of refusals.
+    c.JupyterHub.concurrent_spawn_limit = 0
+
+
+def update_visits(c: Any, folder: CourseFolder, place: Deployment) -> None:
+    """Who opens whose server in a browser: the gateway asks for what the hub gives here."""
+    pages = server_access.handlers(folder.settings.course.grader, place.url)
+    c.JupyterHub.extra_handlers = [*c.JupyterHub.extra_handlers, *pages]
+    c.Authenticator.post_auth_hook = server_access.forget_visits
+
+
+def update(c: Any, folder: CourseFolder, place: Deployment) -> None:
+    """The whole configuration of the container shape."""
+    update_addresses(c, place)
+    update_proxy(c, place)
+    update_state(c, folder)
+    jupyterhub.update_people(c, folder)
+    update_services(c, folder.settings, place)
+    jupyterhub.update_confirmation(c, folder)
+    update_spawner(c, folder)
+    jupyterhub.update_pages(c, folder)
+    update_visits(c, folder, place)
+
+
+def extras(folder: CourseFolder) -> list[Path]:
+    """The admin's own `jupyterhub.d/*.py`, read last."""
+    return sorted((folder.root / "jupyterhub.d").glob("*.py"))

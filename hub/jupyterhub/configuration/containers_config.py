@@ -1,0 +1,22 @@
+"""JupyterHub's configuration file in the hub's container: all of it follows from course.yaml.
+
+Plain Python in `docker/jupyterhub.d/*.py` is read afterwards, in the order of the names, with
+`c` at hand: the way out for what course.yaml does not set.
+"""
+
+import os
+from pathlib import Path
+
+from hub.core.course_folder import open_course
+from hub.core.database import wait_for_database
+from hub.facts.deployment import deployment
+from hub.jupyterhub.configuration import containers
+
+c = get_config()  # type: ignore[name-defined]
+
+folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+wait_for_database(containers.DATABASE_SECONDS)
+containers.update(c, folder, deployment(os.environ))
+
+for extra in containers.extras(folder):
+    exec(compile(extra.read_text(encoding="utf-8"), extra, "exec"), {"c": c, "folder": folder})

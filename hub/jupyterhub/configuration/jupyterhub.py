@@ -1,0 +1,143 @@
+"""Settings to JupyterHub's configuration: a table of contents of small functions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from hub.core.course_folder import CourseFolder
+from hub.core.settings import Settings
+from hub.host.install.state import notebook_ready
+from hub.jupyterhub.pages import formgrader_redirects, landing, passwords, people
+from hub.people import roles
+from hub.people.accounts import login
+
+PAGES = Path(__file__).parent.parent / "pages"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports of one run of the embedded server. `public` is the browser's."""
+
+    public: int
+    hub: int
+    proxy_api: int
+    exchange: int
+
+
+def update_addresses(c: Any, ports: Ports) -> None:
+    """Nothing listens beyond this machine."""
+    c.JupyterHub.bind_url = f"http://127.0.0.1:{ports.public}"
+    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports.hub}"
+    c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports.proxy_api}"
+
+
+def update_proxy(c: Any) -> None:
+    """The proxy that `hub.host.install` put beside this Python: no Node of the system is needed."""
+    c.ConfigurableHTTPProxy.command = str(Path(sys.executable).parent / "configurable-http-proxy")
+
+
+def update_state(c: Any, folder: CourseFolder) -> None:
+    """Everything the hub remembers lives in the course folder's `server/`."""
+    c.JupyterHub.db_url = folder.hub_database_url
+    c.JupyterHub.cookie_secret_file = str(folder.server / "cookie_secret")
+    c.ConfigurableHTTPProxy.pid_file = str(folder.server / "proxy.pid")
+    # Students' servers are children of this process here, so they go and come with it.
+    c.JupyterHub.cleanup_servers = True
+
+
+def update_people(c: Any, folder: CourseFolder) -> None:
+    """Accounts, groups and roles."""
+    settings = folder.settings
+    for section, traits in login.configuration(folder, os.environ).items():
+        c[section].update(traits)
+    c.JupyterHub.load_groups = roles.groups(settings)
+    c.JupyterHub.load_roles = roles.roles(settings)
+
+
+def exchange_arguments(settings: Settings) -> list[str]:
+    """What `python -m hub.exchange` is told of the course: its name, due dates and limits."""
+    course, limits = settings.course, settings.exchange
+    due = {name: settings.due_utc(name) for name in settings.assignments}
+    return [
+        f"--course={course.id}",
+        *(
+            f"--due={course.id}/{name}={when:%Y-%m-%dT%H:%M:%SZ}"
+            for name, when in due.items()
+            if when
+        ),
+        f"--submission-mib={limits.submission_mib}",
+        f"--file-mib={limits.file_mib}",
+        f"--files={limits.files}",
+        f"--quota-mib={limits.quota_mib}",
+    ]
+
+
+def update_exchange(c: Any, folder: CourseFolder, ports: Ports) -> None:
+    """The exchange as a service that the hub starts, restarts and stops."""
+    c.JupyterHub.services = [
+        {
+            "name": roles.EXCHANGE,
+            "url": f"http://127.0.0.1:{ports.exchange}",
+            "command": [
+                *(sys.executable, "-m", "hub.exchange"),
+                f"--store={folder.exchange}",
+                *exchange_arguments(folder.settings),
+            ],
+            "display": False,
+        }
+    ]
+
+
+def update_confirmation(c: Any, folder: CourseFolder) -> None:
+    """An instructor who opens the formgrader, and anybody who opens the exchange's page, is not
+    asked to authorise it first: both belong to the hub. JupyterHub asks for other people's
+    servers, which the grader's is."""
+    grader = f"jupyterhub-user-{folder.settings.course.grader}"
+    c.JupyterHub.tornado_settings = {"oauth_no_confirm_list": {grader, f"service-{roles.EXCHANGE}"}}
+
+
+def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
+    """Students' servers: local processes, for people who trust each other."""
+    c.JupyterHub.spawner_class = "hub.jupyterhub.spawners.local.LocalSpawner"
+    c.LocalSpawner.course_root = str(folder.root)
+    # Decided once: a checkout that changes under a running server holds up nobody.
+    c.LocalSpawner.libraries_are_coming = not notebook_ready(Path(sys.prefix))
+    c.LocalSpawner.exchange_url = f"http://127.0.0.1:{ports.public}/services/{roles.EXCHANGE}"
+    c.Spawner.http_timeout = 120
+    c.JupyterHub.concurrent_spawn_limit = 2 * (os.cpu_count() or 1)
+
+
+def update_pages(c: Any, folder: CourseFolder) -> None:
+    """What people see before JupyterLab."""
+    course = folder.settings.course
+    c.JupyterHub.template_paths = [str(PAGES / "templates")]
+    c.JupyterHub.logo_file = str(PAGES / "logo.svg")
+    c.JupyterHub.default_url = landing
+    kind = login.login_kind(folder.settings, os.environ)
+    own_passwords = passwords.HANDLERS if kind == "native" else []
+    c.JupyterHub.extra_handlers = [*formgrader_redirects.HANDLERS, *people.HANDLERS, *own_passwords]
+    c.JupyterHub.template_vars = {
+        "course_title": course.title,
+        "logitlab_version": version("logitlab"),
+        "login_kind": kind,
+        "instructor_group": course.instructor_group,
+        "formgrader_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/formgrader",
+        "course_files_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/lab",
+    }
+
+
+def update(c: Any, folder: CourseFolder, ports: Ports) -> None:
+    """The whole configuration of the embedded shape."""
+    update_addresses(c, ports)
+    update_proxy(c)
+    update_state(c, folder)
+    update_people(c, folder)
+    update_exchange(c, folder, ports)
+    update_confirmation(c, folder)
+    update_spawner(c, folder, ports)
+    update_pages(c, folder)

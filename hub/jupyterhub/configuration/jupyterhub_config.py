@@ -1,0 +1,22 @@
+"""JupyterHub's configuration file: all of it follows from course.yaml.
+
+`logitlab serve` starts JupyterHub with this file and says in the environment which course
+and which ports. Plain Python in `<course>/jupyterhub.d/*.py` is read afterwards, in the order
+of the names, with `c` at hand: the way out for what course.yaml does not set.
+"""
+
+import os
+from pathlib import Path
+
+from hub.core.course_folder import open_course
+from hub.jupyterhub.configuration import jupyterhub, jupyterlab
+
+c = get_config()  # type: ignore[name-defined]
+
+folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+ports = jupyterhub.Ports(*(int(port) for port in os.environ["LOGITLAB_PORTS"].split(",")))
+jupyterlab.write(folder)
+jupyterhub.update(c, folder, ports)
+
+for extra in sorted((folder.root / "jupyterhub.d").glob("*.py")):
+    exec(compile(extra.read_text(encoding="utf-8"), extra, "exec"), {"c": c, "folder": folder})

@@ -1,0 +1,225 @@
+"""What JupyterLab and nbgrader find in a person's server, by the person's part in the course.
+
+Each function returns files as data: path below the configuration folder -> JSON value. The
+folder is put on JUPYTER_CONFIG_PATH of the server (see `hub.jupyterhub.spawners`), so that no file
+of the environment is changed and two courses can share one environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pprint
+from pathlib import Path
+from typing import Any, Literal
+
+from traitlets.config import Config
+
+from hub.core.course_folder import CourseFolder
+from hub.core.settings import Settings
+from hub.grading.pipeline.configuration import update_grading
+from hub.people.accounts.login import in_containers
+
+Part = Literal["student", "instructor", "grader"]
+
+EXCHANGE_CLASSES = {
+    "exchange": "Exchange",
+    "fetch_assignment": "ExchangeFetchAssignment",
+    "fetch_feedback": "ExchangeFetchFeedback",
+    "release_assignment": "ExchangeReleaseAssignment",
+    "release_feedback": "ExchangeReleaseFeedback",
+    "list": "ExchangeList",
+    "submit": "ExchangeSubmit",
+    "collect": "ExchangeCollect",
+}
+
+GRADER_CSP = "frame-ancestors 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:"
+
+# JupyterLab looks in this folder for folders that are extensions.
+LABEXTENSIONS = Path(__file__).parents[2] / "singleuser" / "labextensions"
+
+# Never copied from folder to folder. That sources stay out of releases and graded submissions is
+# seen to by `hub.authoring.release` and `hub.grading.pipeline.autograde`, file by file.
+AUTHOR_ONLY = ["*.bak", ".ipynb_checkpoints", "*.pyc", "__pycache__"]
+
+
+def part_of(user: str, settings: Settings) -> Part:
+    """The part `user` plays; who is neither instructor nor grader is served as a student."""
+    if user == settings.course.grader:
+        return "grader"
+    return "instructor" if user in settings.people.instructors else "student"
+
+
+def nbgrader_config(part: Part, folder: CourseFolder) -> dict[str, Any]:
+    """nbgrader's configuration for one part; only the grader knows the course folder."""
+    settings = folder.settings
+    config: dict[str, Any] = {
+        "CourseDirectory": {"course_id": settings.course.id},
+        "Exchange": {"path_includes_course": False},
+        "ExchangeFactory": {
+            trait: f"hub.exchange.client.{name}" for trait, name in EXCHANGE_CLASSES.items()
+        },
+    }
+    grading = settings.grading
+    config["CourseValidator"] = {
+        "cell_seconds": float(grading.cell_seconds),
+        "total_seconds": float(grading.notebook_seconds),
+        "memory_mib": grading.memory_mib,
+        "output_mib": float(grading.output_mib),
+    }
+    if part == "grader":
+        config["CourseDirectory"] |= {
+            "root": str(folder.root),
+            "db_url": folder.gradebook_url,
+            "ignore": AUTHOR_ONLY,
+        }
+        more = Config()
+        update_grading(more, settings)
+        config |= _named(more)
+    return config
+
+
+def grader_config(folder: CourseFolder) -> Config:
+    """nbgrader's configuration of the course, for commands that run outside of JupyterLab."""
+    return Config(nbgrader_config("grader", folder))
+
+
+def _named(value: Any) -> Any:
+    """JSON for a configuration: classes and functions become the names nbgrader imports."""
+    if isinstance(value, dict):
+        return {key: _named(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(item) for item in value]
+    if callable(value):
+        return f"{value.__module__}.{value.__qualname__}"
+    return value
+
+
+def server_config(part: Part, kernel_idle_minutes: int = 0) -> dict[str, Any]:
+    """jupyter_server's: which server extensions run, and where our JupyterLab extensions lie.
+
+    A kernel that nobody used for `kernel_idle_minutes` is stopped, also where a page still shows
+    it, so that the memory and GPU memory it holds are free before its server is; 0: never.
+    """
+    grader = part == "grader"
+    # The formgrader shows students' work under an instructor's session: no script of another
+    # site runs there. (The hub adds this header itself where nothing is set, so that its own
+    # part is repeated here.)
+    headers = {"Content-Security-Policy": GRADER_CSP} if grader else {}
+    return {
+        "ServerApp": {
+            "tornado_settings": {"headers": headers},
+            # Not a login shell: its profile would take our commands off the PATH again.
+            "terminado_settings": {"shell_command": ["/bin/bash"]},
+            "jpserver_extensions": {
+                # Not needed here, and each costs a student time at every start.
+                "jupyterlab_jupytext": False,
+                "jupyter_lsp": False,
+                "notebook": False,
+                "notebook_shim": False,
+                # In its place the grader has ours, see hub/singleuser/formgrader.py.
+                "nbgrader.server_extensions.formgrader": False,
+                "nbgrader.server_extensions.course_list": False,
+                "nbgrader.server_extensions.assignment_list": not grader,
+                # Ours answers its route, see hub/singleuser/validation.
+                "nbgrader.server_extensions.validate_assignment": False,
+                "hub.singleuser.validation": True,
+                "hub.singleuser.gpu.extension": True,
+                **({"hub.singleuser.remarks": True} if not grader else {}),
+                **({"hub.singleuser.formgrader": True} if grader else {}),
+            },
+        },
+        "MappingKernelManager": {
+            "cull_idle_timeout": kernel_idle_minutes * 60,
+            "cull_interval": 60,
+            "cull_connected": True,
+        },
+        "LabApp": {"extra_labextensions_path": [str(LABEXTENSIONS)]},
+    }
+
+
+def page_config(part: Part, settings: Settings) -> dict[str, Any]:
+    """JupyterLab's: what is off, and what our own extension shows.
+
+    nbgrader's formgrader command is off, as the hub forbids framing; a launcher card opens
+    the formgrader in a browser tab instead.
+    """
+    grader = settings.course.grader
+    disabled = [
+        "@jupyter/nbgrader:formgrader",
+        "@jupyter/nbgrader:course-list",
+        # Ask the network for news and packages; nothing here needs it at run time.
+        "@jupyterlab/apputils-extension:announcements",
+        "@jupyterlab/extensionmanager-extension",
+        "jupyterlab-jupytext",
+    ]
+    if part == "grader":
+        disabled.append("@jupyter/nbgrader:assignment-list")
+    if part == "student":
+        disabled.append("@jupyter/nbgrader:create-assignment")
+    formgrader = {
+        "student": "",
+        "instructor": f"/hub/spawn/{grader}?next=/user/{grader}/formgrader",
+        "grader": f"/user/{grader}/formgrader",
+    }
+    return {
+        "disabledExtensions": {name: True for name in disabled},
+        "logitlabAssignments": "" if part == "grader" else "yes",
+        "logitlabFormgrader": formgrader[part],
+    }
+
+
+def setting_overrides() -> dict[str, Any]:
+    """Defaults of JupyterLab's own settings; a person can still change each."""
+    return {
+        "@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 15},
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+    }
+
+
+def files(part: Part, folder: CourseFolder) -> dict[str, Any]:
+    """Every configuration file of one part."""
+    # A person who runs everything on their own machine ends their kernels themselves.
+    idle = folder.settings.containers.kernel_idle_minutes if in_containers(os.environ) else 0
+    return {
+        "nbgrader_config.py": nbgrader_config(part, folder),
+        "jupyter_server_config.json": server_config(part, idle),
+        "labconfig/page_config.json": page_config(part, folder.settings),
+        "labconfig/default_setting_overrides.json": setting_overrides(),
+    }
+
+
+def write(folder: CourseFolder) -> None:
+    """Write the files of all parts below `server/config/<part>`."""
+    for part in ("student", "instructor", "grader"):
+        write_files(part, folder, config_path(part, folder))
+
+
+def write_files(part: Part, folder: CourseFolder, target: Path) -> None:
+    """Write the files of one part below `target`."""
+    for name, value in files(part, folder).items():
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(_text(name, value, part), encoding="utf-8")
+
+
+def _text(name: str, value: Any, part: Part) -> str:
+    if name.endswith(".py"):
+        # nbgrader reads JSON too, but then warns each time that this file is not there.
+        values = pprint.pformat(value, width=100)
+        text = (
+            "from traitlets.config import Config\n\n"
+            "try:\n    from hub.singleuser.validation import in_terminals\n"
+            "except ImportError:  # a server that an earlier version started reads this file too\n"
+            "    from hub.validation import in_terminals\n\n"
+            f"c = get_config()\nc.merge(Config({values}))\nin_terminals()\n"
+        )
+        if part == "grader":
+            text += "\nfrom hub.authoring.generate import in_nbgrader\n\nin_nbgrader()\n"
+        return text
+    return json.dumps(value, indent=1, sort_keys=True) + "\n"
+
+
+def config_path(part: Part, folder: CourseFolder) -> Path:
+    """The folder to put on JUPYTER_CONFIG_PATH."""
+    return folder.server / "config" / part

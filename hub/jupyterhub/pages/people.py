@@ -1,0 +1,134 @@
+"""The course's people and their accounts, for instructors and admins."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyterhub import orm
+from tornado import web
+
+from hub.core.course_folder import CourseFolder
+from hub.core.roster.merge import everybody
+from hub.core.settings import SettingsError
+from hub.jupyterhub.pages.guarded import AccountPage
+from hub.people.accounts import password_links
+from hub.people.accounts.login import in_containers, login_kind, public_url
+from hub.people.accounts.rules import may_issue_link, may_see_people, part
+
+
+@dataclass(frozen=True)
+class Row:
+    """One person on the page. Moments are in the course's time zone."""
+
+    name: str
+    full_name: str
+    email: str
+    part: str
+    password: str
+    last_seen: str
+    may_issue: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """What the hub's database knows. Moments in UTC, without zone."""
+
+    with_password: frozenset[str]
+    links: Mapping[str, dt.datetime]
+    last_seen: Mapping[str, dt.datetime | None]
+
+
+def rows(folder: CourseFolder, state: State, actor: str) -> list[Row]:
+    """The page's lines as `actor` may see them: admins, instructors, students by last name."""
+    settings = folder.settings
+    listed = {one.username: one for one in folder.roster}
+
+    def when(moment: dt.datetime | None) -> str:
+        if moment is None:
+            return ""
+        return f"{moment.replace(tzinfo=dt.UTC).astimezone(settings.course.zone):%Y-%m-%d %H:%M}"
+
+    def row(name: str) -> Row:
+        one = listed.get(name)
+        password = "set" if name in state.with_password else ""
+        if name in state.links:
+            password = f"{password or 'none yet'}; a link is open until {when(state.links[name])}"
+        return Row(
+            name=name,
+            full_name=one.full_name if one else "",
+            email=one.email if one else "",
+            part=part(settings, name) or "",
+            password=password or "none, and no link",
+            last_seen=when(state.last_seen.get(name)),
+            may_issue=may_issue_link(settings, actor, name),
+        )
+
+    order = ("admin", "instructor", "student")
+    last_names = {name: one.last_name.casefold() for name, one in listed.items()}
+
+    def place(row: Row) -> tuple[int, str, str]:
+        return order.index(row.part), last_names.get(row.name) or row.name, row.name
+
+    return sorted((row(name) for name in everybody(settings)), key=place)
+
+
+class People(AccountPage):
+    """The list, and a new link for one of it."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        await self._page(self._folder())
+
+    @web.authenticated
+    async def post(self) -> None:
+        folder = self._folder()
+        self.refuse_other_forms()
+        if login_kind(folder.settings, os.environ) != "native":
+            raise web.HTTPError(404)
+        actor, name = self.current_user.name, self.get_body_argument("name", "")
+        if not may_issue_link(folder.settings, actor, name):
+            raise web.HTTPError(403, "You cannot make a link for this account.")
+        link = password_links.issue(self.db, name, folder.settings.accounts.link_days, actor)
+        self.log.info("%s made a link to set the password of %s", actor, name)
+        await self._page(folder, name, link.url(public_url(folder, os.environ)))
+
+    def _folder(self) -> CourseFolder:
+        """The course as it is now. Raises HTTPError for who may not see its people."""
+        folder = CourseFolder(Path(self.authenticator.course_root))
+        try:
+            allowed = may_see_people(folder.settings, self.current_user.name)
+        except SettingsError as error:
+            self.log.error("%s", error)
+            raise web.HTTPError(503, "course.yaml or the roster cannot be read.") from error
+        if not allowed:
+            raise web.HTTPError(403, "This page is for instructors.")
+        return folder
+
+    async def _page(self, folder: CourseFolder, new_for: str = "", link: str = "") -> None:
+        native = login_kind(folder.settings, os.environ) == "native"
+        await self.show(
+            "people.html",
+            rows=rows(folder, self._state(native), self.current_user.name),
+            passwords=native,
+            new_for=new_for,
+            link=link,
+            days=folder.settings.accounts.link_days,
+            roster_command="make roster FILE=students.csv"
+            if in_containers(os.environ)
+            else "logitlab roster import students.csv",
+        )
+
+    def _state(self, native: bool) -> State:
+        seen = self.db.query(orm.User.name, orm.User.last_activity)
+        return State(
+            with_password=frozenset(self.authenticator.with_password()) if native else frozenset(),
+            links=password_links.waiting(self.db) if native else {},
+            last_seen=dict(tuple(found) for found in seen),
+        )
+
+
+HANDLERS = [("/people", People)]

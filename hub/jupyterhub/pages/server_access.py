@@ -1,0 +1,133 @@
+"""Leave to open somebody's server in this browser, one server at a time.
+
+In the container shape all servers have one address, and whoever owns one decides what it shows: a
+page there acts with the account of whoever looks. So the gateway (docker/gateway/server.Caddyfile)
+passes a browser on to a server only with a cookie that is named for that server and has the value
+of the browser's session, and sends it here to get one. Nobody gets one for a server that they may
+not open; for a student's, whoever is not its owner is asked first.
+
+Logging out ends the session, and with it every visit; logging in takes the cookies away.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tornado import web
+
+from hub.jupyterhub.pages.guarded import AccountPage
+from hub.upstream.jupyterhub import set_session_cookie
+
+PAGE = "visit"
+# A name with which the proxy, the gateway and the hub mean the same; a superset of USER_NAME.
+_SERVER = re.compile(r"/user/((?:[a-z0-9._~@-]|%40)+)(?:[/?]|$)")
+_SESSION = re.compile(r"[0-9a-f]{32}")
+REFUSED = (
+    "This is somebody else's server. If a link led you here, do not follow it: a page there would "
+    "act with your account."
+)
+
+Decision = Literal["open", "ask", "refuse"]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A page on somebody's server that a browser wants to open."""
+
+    owner: str
+    target: str  # the address without the host, as the gateway saw it
+
+
+def visit(uri: str, prefix: str) -> Visit | None:
+    """What `uri`, the address of the page here, asks for, or None where it is no page on a server.
+
+    prefix: the hub's part of the address, such as `/hub/`.
+    """
+    here = f"{prefix}{PAGE}"
+    if not uri.startswith(f"{here}/user/"):
+        return None
+    target = uri.removeprefix(here)
+    found = _SERVER.match(target)
+    return Visit(found[1].replace("%40", "@"), target) if found else None
+
+
+def decision(visitor: str, owner: str, grader: str, may_access: bool) -> Decision:
+    """Whether `visitor` gets to the server of `owner`.
+
+    grader: whose server is the course's own, and shows what the course lets it show.
+    may_access: whether the hub lets them open it, by a role or as an admin.
+    """
+    if visitor == owner:
+        return "open"
+    if not may_access:
+        return "refuse"
+    return "open" if owner == grader else "ask"
+
+
+def beginning(url: str) -> str:
+    """What the cookies' names begin with, where people open the page at `url`.
+
+    With TLS no other host of the same domain can set one, by their name.
+    """
+    return "__Host-visit-" if url.startswith("https:") else "visit-"
+
+
+def cookie(owner: str, begins: str) -> str:
+    """The cookie for the server of `owner`: its part of the address, in letters of a cookie."""
+    return begins + owner.replace("@", "%40")
+
+
+class VisitPage(AccountPage):
+    """Sends on to the server, with the cookie; or asks first; or refuses."""
+
+    def initialize(self, grader: str, begins: str) -> None:
+        self.grader, self.begins = grader, begins
+
+    @web.authenticated
+    async def get(self) -> None:
+        wanted, decided = self._decide()
+        if decided == "ask":
+            await self.show("visit.html", owner=wanted.owner, action=self.request.uri)
+        else:
+            self._open(wanted)
+
+    @web.authenticated
+    async def post(self) -> None:
+        self.refuse_other_forms()
+        wanted, _ = self._decide()
+        self.log.info("%s opens the server of %s", self.current_user.name, wanted.owner)
+        self._open(wanted)
+
+    def _decide(self) -> tuple[Visit, Decision]:
+        """Raises HTTPError where there is nothing to open, or not for this person."""
+        wanted = visit(self.request.uri, self.hub.base_url)
+        if wanted is None:
+            raise web.HTTPError(404)
+        may_access = self.has_scope(f"access:servers!server={wanted.owner}/")
+        decided = decision(self.current_user.name, wanted.owner, self.grader, may_access)
+        if decided == "refuse":
+            raise web.HTTPError(403, REFUSED)
+        return wanted, decided
+
+    def _open(self, wanted: Visit) -> None:
+        session = self.get_session_cookie() or ""
+        if not _SESSION.fullmatch(session):
+            session = self.set_session_cookie()
+        name = cookie(wanted.owner, self.begins)
+        set_session_cookie(self, name, session)
+        self.redirect(wanted.target, status=303)
+
+
+def handlers(grader: str, url: str) -> list[tuple[str, Any, dict[str, str]]]:
+    """The page, for people who open the hub at `url`."""
+    return [(rf"/{PAGE}/.*", VisitPage, {"grader": grader, "begins": beginning(url)})]
+
+
+def forget_visits(authenticator: Any, handler: Any, authenticated: Any) -> Any:
+    """JupyterHub's `post_auth_hook`: whoever logs in has visited nobody yet in this browser."""
+    for name in handler.request.cookies:
+        if name.startswith((beginning("https:"), beginning("http:"))):
+            handler.clear_cookie(name, path="/")
+    return authenticated

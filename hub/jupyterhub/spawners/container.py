@@ -1,0 +1,307 @@
+"""Servers as containers, through DockerSpawner: what each is made of is in `options`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+import requests
+from dockerspawner import DockerSpawner
+from jupyterhub.utils import wait_for_http_server
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from traitlets import Unicode, default
+
+from hub.core.course_folder import CourseFolder
+from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
+from hub.facts.deployment import Deployment, deployment
+from hub.facts.gpu_devices import chosen, from_variable, missing
+from hub.jupyterhub.configuration.jupyterlab import part_of
+from hub.jupyterhub.spawners.environment import arguments
+from hub.jupyterhub.spawners.gpu.claim import GpuPart
+from hub.jupyterhub.spawners.gpu.messages import read_form
+from hub.jupyterhub.spawners.gpu.request import Placement
+from hub.jupyterhub.spawners.gpu.slots import Running, Slots
+from hub.jupyterhub.spawners.options import Options, options
+from hub.jupyterhub.spawners.queue import StartQueue
+from hub.jupyterhub.spawners.uids import keep_uid
+from hub.people.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
+
+# Waiting in the queue counts as starting, so that this is the longest wait of a large class.
+START_SECONDS = 3600
+BOOT_SECONDS = 180
+STALE_SECONDS = 30
+# Read by the watcher of GPU memory, `hub.services.gpuwatch`.
+GPU_PLACES = Path("/run/gpu/places.json")
+
+
+@cache
+def start_queue(width: int) -> StartQueue:
+    """The one queue of this hub."""
+    return StartQueue(width)
+
+
+def gpu_slots(spawner: ContainerSpawner) -> Slots:
+    """The one list of GPU places of this hub, kept in step with the engine from then on."""
+    global _slots
+    if _slots is None:
+        settings, place = spawner.folder.settings, spawner.place
+        devices = chosen(from_variable(place.gpus), settings.gpus.devices)
+        _slots = Slots(
+            devices,
+            settings.gpus,
+            spawner.running,
+            staff=lambda name: part_of(name, spawner.folder.settings) != "student",
+            map_file=GPU_PLACES if devices else None,
+        )
+        for uuid in missing(from_variable(place.gpus), settings.gpus.devices):
+            spawner.log.warning("course.yaml names the GPU %s, which this host lacks", uuid)
+        if devices:
+            _keeping.append(asyncio.ensure_future(_slots.keep_in_step()))
+    return _slots
+
+
+_slots: Slots | None = None
+_keeping: list[asyncio.Future[None]] = []
+
+
+class CannotStart(Exception):
+    """A start that was given up; the message is for the person who waits."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.jupyterhub_message = message
+
+
+class ContainerSpawner(DockerSpawner):
+    """One container a person, all alike but for what `options` says."""
+
+    course_root = Unicode(help="The hub's course folder.").tag(config=True)
+    firewall_heartbeat = Unicode(
+        help="File that the firewall keeps fresh; without it no server starts. Empty: no firewall."
+    ).tag(config=True)
+
+    start_timeout = START_SECONDS
+    http_timeout = BOOT_SECONDS
+    remove = True
+    pull_policy = "never"
+    use_internal_ip = True
+
+    @cached_property
+    def folder(self) -> CourseFolder:
+        return CourseFolder(Path(self.course_root))
+
+    @cached_property
+    def place(self) -> Deployment:
+        return deployment(os.environ)
+
+    @property
+    def made_of(self) -> Options:
+        settings = self.folder.settings
+        part = part_of(self.user.name, settings)
+        path = self.folder.server / "uids.json"
+        uid = 0 if part == "grader" else keep_uid(self.user.name, path)
+        return options(self.user.name, part, uid, settings, self.place)
+
+    @property
+    def starts(self) -> StartQueue:
+        width = self.folder.settings.containers.starts_at_once
+        return start_queue(2 * (os.cpu_count() or 1) if width == "auto" else width)
+
+    @default("network_name")
+    def _network_name(self) -> str:
+        return self.place.network
+
+    @default("object_name")
+    def _object_name(self) -> str:
+        return self.made_of.name
+
+    @default("cmd")
+    def _cmd(self) -> list[str]:
+        if part_of(self.user.name, self.folder.settings) == "grader":
+            return ["python", "-m", "hub.containers", "formgrader"]
+        return ["jupyterhub-singleuser"]
+
+    @default("server_token_scopes")
+    def _server_token_scopes(self) -> list[str]:
+        if part_of(self.user.name, self.folder.settings) == "grader":
+            return grader_token_scopes(self.folder.settings)
+        return SERVER_TOKEN_SCOPES
+
+    @default("default_url")
+    def _default_url(self) -> str:
+        grader = part_of(self.user.name, self.folder.settings) == "grader"
+        return "/formgrader" if grader else "/lab"
+
+    async def running(self) -> list[Running]:
+        """Every container of this deployment that runs, by the engine."""
+        label = f"{PROJECT_LABEL}={self.place.project}"
+        found = await self.docker("containers", filters={"label": [label]})
+        return [
+            Running(each["Labels"][USER_LABEL], each["Labels"][GPU_LABEL], each["Id"])
+            for each in found
+        ]
+
+    def get_args(self) -> list[str]:
+        part = part_of(self.user.name, self.folder.settings)
+        return [*super().get_args(), *arguments(part, self.made_of.root)]
+
+    def get_env(self) -> dict[str, str]:
+        return {**super().get_env(), **self.made_of.environment}
+
+    @property
+    def slots(self) -> Slots:
+        return gpu_slots(self)
+
+    @cached_property
+    def gpu(self) -> GpuPart:
+        return GpuPart(self.slots, self.user.name)
+
+    @default("options_form")
+    def _options_form(self) -> Any:
+        return lambda spawner: spawner.gpu.form()
+
+    @default("options_from_form")
+    def _options_from_form(self) -> Any:
+        return read_form
+
+    def prepare(self, placement: Placement) -> None:
+        """Set DockerSpawner's traits for this start."""
+        made = self.made_of
+        self.image = made.image
+        self.object_name = made.name
+        self.volumes, self.read_only_volumes = made.volumes, made.read_only_volumes
+        self.environment = placement.environment
+        labels = {**made.create["labels"], **placement.labels}
+        self.extra_create_kwargs = {**made.create, "labels": labels}
+        self.extra_host_config = {**made.host, "device_requests": placement.device_requests}
+
+    async def start(self) -> tuple[str, int]:
+        """Wait for a GPU where that is the rule and for a turn, and start the container.
+
+        Raises CannotStart with words for the person who waits.
+        """
+        return await self.gpu.start(GpuPart.answer(self.user_options), self._start_with)
+
+    async def _start_with(self, placement: Placement) -> tuple[str, tuple[str, int]]:
+        """The container's id, and where its server listens. The turn ends when it answers."""
+        async with self.starts.turn(self.user.name):
+            self._check_firewall()
+            self.prepare(placement)
+            await self._remove_left_over()
+            path = self.server.base_url  # asked for now: the database may go away meanwhile
+            try:
+                ip, port = await super().start()
+            except docker.errors.ImageNotFound:
+                raise CannotStart(
+                    f"The image {self.image} is not on this machine: the administrator runs "
+                    "`make images`."
+                ) from None
+            await self._answers(f"http://{ip}:{port}{path}api")
+        await self._database_answers()
+        return self.object_id, (ip, port)
+
+    async def stop(self, now: bool = False) -> None:
+        await super().stop(now)
+        self.gpu.stopped()
+
+    async def poll(self) -> Any:
+        status = await self._status()
+        if status is not None and self.pending != "spawn":
+            self.gpu.stopped()
+        return status
+
+    async def _status(self) -> Any:
+        """As DockerSpawner has it; a hub that starts before the engine answers waits for it.
+
+        JupyterHub takes an error of this first look for a server that has stopped, and would
+        forget everybody's.
+        """
+        while True:
+            try:
+                return await super().poll()
+            except (requests.RequestException, docker.errors.DockerException) as error:
+                if not self._check_pending:
+                    raise
+                self.log.warning("%s: waiting for the engine: %s", self._log_name, error)
+                await asyncio.sleep(1)
+
+    async def get_url(self) -> str:
+        """Where the server listens, by the engine: a hub that was killed in the middle of its
+        start has not written it down, and finds it here when it is started again."""
+        ip, port = await self.get_ip_and_port()
+        return f"{self.server.proto}://{ip}:{port}{self.server.base_url}"
+
+    async def _remove_left_over(self) -> None:
+        """Remove what a start before this one left, also where it still runs."""
+        if await self.get_object():
+            await self.stop_object()
+            await self.remove_object()
+
+    async def _answers(self, url: str) -> None:
+        waiting = asyncio.ensure_future(wait_for_http_server(url, timeout=BOOT_SECONDS))
+        try:
+            while not waiting.done():
+                await asyncio.wait({waiting}, timeout=2)
+                if not waiting.done() and await self.poll() is not None:
+                    raise CannotStart(
+                        "Your server stopped while it started. Try again; if it happens again, "
+                        f"the administrator looks at `docker logs {self.object_name}`."
+                    )
+            await waiting
+        finally:
+            waiting.cancel()
+
+    async def _database_answers(self) -> None:
+        """Wait for a database that went away while the container started.
+
+        What JupyterHub writes next must not fail: it would neither finish the start nor undo it.
+        """
+        while True:
+            try:
+                self.db.execute(text("SELECT 1"))
+                return
+            except SQLAlchemyError as error:
+                self.db.rollback()
+                self.log.warning("%s: waiting for the database: %s", self.object_name, error)
+                await asyncio.sleep(1)
+
+    def _check_firewall(self) -> None:
+        if not self.firewall_heartbeat:
+            return
+        try:
+            age = time.time() - os.stat(self.firewall_heartbeat).st_mtime
+        except FileNotFoundError:
+            age = float("inf")
+        if age > STALE_SECONDS:
+            raise CannotStart(
+                "The firewall between students' servers does not stand, so none is started: "
+                "the administrator looks at `make status` and `make logs SERVICE=firewall`."
+            )
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Shown on the spawn page while the person waits."""
+        last, seconds = None, 1
+        with self.gpu.watching():
+            while self.pending == "spawn":
+                percent, message = self._now()
+                if message != last:
+                    yield {"progress": percent, "message": message}
+                elif seconds % 10 == 0:  # a page that was closed is only noticed by writing to it
+                    yield {"progress": percent}
+                last, seconds = message, seconds + 1
+                await asyncio.sleep(1)
+
+    def _now(self) -> tuple[int, str]:
+        """How far this start is: per cent, and one line."""
+        if place := self.starts.place(self.user.name):
+            return 20, f"Many start at once: yours is number {place} in the queue"
+        if self.user.name in self.slots.state.waiting:
+            return 10, self.gpu.message() or ""
+        return 50, self.gpu.message() or "Starting your JupyterLab"

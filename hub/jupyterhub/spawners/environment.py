@@ -1,0 +1,68 @@
+"""The environment, arguments and folders of one person's server, as data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from course.models import models_folders
+from hub.core.course_folder import CourseFolder
+from hub.core.settings import Settings
+from hub.jupyterhub.configuration.jupyterlab import Part, config_path, part_of
+
+# Of the hub's own environment only these reach a server that is a process of the same machine.
+KEPT = ["LANG", "LC_ALL", "TZ", "COURSE_DEVICE", "CUDA_VISIBLE_DEVICES"]
+
+
+def home(user: str, folder: CourseFolder) -> Path:
+    """Where `user` works. The grader works in the course folder itself."""
+    if part_of(user, folder.settings) == "grader":
+        return folder.root
+    return folder.server / "homes" / user
+
+
+def common(settings: Settings, exchange_url: str) -> dict[str, str]:
+    """What is set for every server, whatever starts it and wherever it runs."""
+    threads = str(settings.server.cpu_threads)
+    return {
+        "LOGITLAB_EXCHANGE_URL": exchange_url,
+        # Nothing is downloaded at run time; without this, a machine with no network spends
+        # minutes in retries.
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+    }
+
+
+def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str, str]:
+    """The environment of a server that is a process of this machine."""
+    part = part_of(user, folder.settings)
+    variables = common(folder.settings, exchange_url) | {
+        "JUPYTER_CONFIG_PATH": str(config_path(part, folder)),
+        # Named, as each person's data folder is their own.
+        "COURSE_MODELS": os.pathsep.join(map(str, models_folders())),
+        # nbgrader starts `alembic` and `jupyter` by name.
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+    }
+    if part == "grader":
+        variables["LOGITLAB_COURSE"] = str(folder.root)
+        # The grader's own dot files stay out of the folder that instructors see.
+        private = folder.server / "homes" / user
+        variables |= {"HOME": str(private), "JUPYTER_DATA_DIR": str(private / "jupyter")}
+    return variables
+
+
+def arguments(part: Part, root: str) -> list[str]:
+    """Arguments of `jupyterhub-singleuser` that works in the folder `root`."""
+    given = [f"--ServerApp.root_dir={root}"]
+    if part == "grader":
+        hidden = "['server', '__pycache__', '*.pyc', 'gradebook.db']"
+        given += [
+            f"--ContentsManager.hide_globs={hidden}",
+            "--FileContentsManager.post_save_hook=hub.authoring.pairing.post_save_hook",
+            "--FileContentsManager.pre_save_hook=hub.authoring.preview.keep_release",
+        ]
+    return given

@@ -1,0 +1,56 @@
+"""A place as Docker and the server see it: device request, environment, label. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hub.facts.containers import GPU_LABEL, NO_GPU
+from hub.facts.gpu_devices import Device
+
+# Read by people (`echo $LOGITLAB_GPU`), by JupyterLab's notice and by `hub.singleuser.gpu.budget`.
+WORDS = "LOGITLAB_GPU"
+BUDGET = "LOGITLAB_GPU_MIB"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What one server gets: a place on `device` with `mib` of its memory, or none for `reason`."""
+
+    device: Device | None
+    mib: int = 0
+    reason: str = ""
+
+    @property
+    def device_requests(self) -> list[dict[str, Any]]:
+        """Docker's HostConfig.DeviceRequests.
+
+        By UUID: `Count: 1` would not pick a free GPU, and indexes change at a reboot. The driver
+        decides from this list alone; an image's own NVIDIA_VISIBLE_DEVICES has no say in it.
+        """
+        if self.device is None:
+            return []
+        return [
+            {
+                "Driver": "nvidia",
+                "DeviceIDs": [self.device.uuid],
+                "Capabilities": [["gpu"]],
+            }
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the server may see of the host's GPUs is the device request's to say.
+
+        Without a place it sees none: also where the image asks for all of them, or the engine's
+        default runtime hands them to everybody.
+        """
+        if self.device is None:
+            return {WORDS: f"cpu: {self.reason}", "NVIDIA_VISIBLE_DEVICES": "void"}
+        variables = {WORDS: f"{self.device.uuid}: {self.device.name}"}
+        return variables | ({BUDGET: str(self.mib)} if self.mib else {})
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The container's label, from which the hub rebuilds the places after a restart."""
+        return {GPU_LABEL: self.device.uuid if self.device else NO_GPU}

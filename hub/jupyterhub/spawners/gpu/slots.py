@@ -1,0 +1,342 @@
+"""The hub's one list of GPU places: asyncio and the engine around `placement`'s decisions.
+
+The engine is the truth: before the first reservation, and every minute after, the places are
+compared with the containers that run (by their labels). In between, every decision is taken in
+one step of the event loop, so that two people never get the same place; starting a container
+happens outside, and gives the place back where it fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from hub.facts import files
+from hub.facts.gpu_devices import Device
+from hub.jupyterhub.spawners.gpu import placement
+from hub.jupyterhub.spawners.gpu.messages import InQueue, OnGpu, View, WithoutGpu
+from hub.jupyterhub.spawners.gpu.placement import (
+    FULL,
+    NONE_WORKS,
+    Answer,
+    Ask,
+    Cpu,
+    Request,
+    Slot,
+    State,
+    Wait,
+)
+from hub.jupyterhub.spawners.gpu.request import Placement
+
+log = logging.getLogger(__name__)
+
+
+class Rules(Protocol):
+    """What `hub.core.settings.Gpus` says and this needs."""
+
+    @property
+    def students_per_device(self) -> int: ...
+    @property
+    def mib_per_student(self) -> int | str: ...
+    @property
+    def when_full(self) -> placement.WhenFull: ...
+    @property
+    def staff_places(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Running:
+    """One of our containers as the engine lists it."""
+
+    holder: str  # label logitlab.user
+    device: str  # label logitlab.gpu: a UUID, or cpu
+    container: str  # its full id
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds. The lease is a net under the spawner, which gives places back itself."""
+
+    heal: float = 300  # a device that failed is tried again
+    lease: float = 3900  # a reservation whose container never came, longer than any start
+    away: float = 120  # somebody in the queue who closed the page
+    reconcile: float = 60
+
+
+class GaveUp(Exception):
+    """Somebody in the queue is not waiting any more."""
+
+    jupyterhub_message = "You left the queue for a GPU. Start again to join it at its end."
+
+
+def places_of(device: Device, rules: Rules) -> int:
+    """How many servers share `device`: as set, and no more than their memory fits."""
+    wanted = rules.mib_per_student
+    fits = device.mib // wanted if isinstance(wanted, int) and device.mib else None
+    return rules.students_per_device if fits is None else min(rules.students_per_device, fits)
+
+
+def budget_of(device: Device, rules: Rules) -> int:
+    """GPU memory of one place, MiB; 0: unknown, no budget."""
+    if isinstance(rules.mib_per_student, int):
+        return rules.mib_per_student
+    return device.mib // rules.students_per_device
+
+
+class Slots:
+    """GPU places of one hub.
+
+    `running` lists our containers; `staff` says of a user name whether it is an instructor's or
+    the grader's; `map_file` is written for the watcher (`hub.services.gpuwatch`): container id ->
+    whose it is and how much GPU memory it may use.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        rules: Rules,
+        running: Callable[[], Awaitable[Iterable[Running]]],
+        *,
+        staff: Callable[[str], bool] = lambda holder: False,
+        map_file: Path | None = None,
+        times: Times | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.devices = {device.uuid: device for device in devices}
+        self.rules, self.times = rules, times or Times()
+        self._running, self._staff, self._clock = running, staff, clock
+        self._map_file, self._map_text = map_file, ""
+        self._state = State(
+            places={device.uuid: places_of(device, rules) for device in devices},
+            when_full=rules.when_full,
+            staff_places=rules.staff_places,
+        )
+        self._rebuilding = asyncio.Lock()
+        self._rebuilt = not self.devices
+        self._waiters: dict[str, asyncio.Future[Slot | Cpu]] = {}
+        self._reserved: dict[str, float] = {}  # since when a container is expected
+        self._changed: dict[str, float] = {}  # when a holder's place last changed
+        self._containers: dict[str, str] = {}
+        self._without: dict[str, str] = {}
+        self._broken: dict[str, float] = {}
+        self._watchers: dict[str, int] = {}
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    async def ready(self) -> None:
+        """Return when the places are those of the running containers.
+
+        Raises what `running` raises: no place is given away before the engine was asked.
+        """
+        if self._rebuilt:
+            return
+        async with self._rebuilding:
+            if not self._rebuilt:
+                await self._reconcile()
+                self._rebuilt = True
+
+    async def reserve(
+        self, holder: str, answer: Answer | None = None, *, first: bool = False
+    ) -> Placement:
+        """A place for `holder`, or none and why; waits in the queue where that is the rule.
+
+        Cancelled while it waits, it leaves the queue. `first`: as the first of the queue.
+        Raises GaveUp where `holder` was released, or closed the page, while waiting.
+        """
+        await self.ready()
+        request = Request(holder, self._staff(holder), answer)
+        decision = placement.decide(self._state, request)
+        if isinstance(decision, Ask):  # nobody is there to be asked
+            decision = Cpu(FULL)
+        if isinstance(decision, Slot):
+            self._state = placement.take(self._state, request, decision.device)
+        if isinstance(decision, Wait):
+            decision = await self._wait(holder, first)
+        return self._placed(holder, decision)
+
+    async def _wait(self, holder: str, first: bool) -> Slot | Cpu:
+        self._give_up(holder)
+        served: asyncio.Future[Slot | Cpu] = asyncio.get_running_loop().create_future()
+        self._waiters[holder] = served
+        self._state = placement.wait(self._state, holder, first=first)
+        try:
+            return await served
+        except BaseException:
+            if self._waiters.get(holder) is served:
+                self.release(holder)
+            raise
+        finally:
+            if self._waiters.get(holder) is served:
+                del self._waiters[holder]
+
+    def _placed(self, holder: str, decision: Slot | Cpu) -> Placement:
+        now = self._clock()
+        self._changed[holder] = now
+        if isinstance(decision, Cpu):
+            self._without[holder] = decision.reason
+            return Placement(None, reason=decision.reason)
+        self._without.pop(holder, None)
+        self._reserved[holder] = now
+        device = self.devices[decision.device]
+        return Placement(device, budget_of(device, self.rules))
+
+    def started(self, holder: str, container: str) -> None:
+        """`holder`'s container runs."""
+        self._reserved.pop(holder, None)
+        self._changed[holder] = self._clock()
+        if holder in self._state.taken:
+            self._containers[holder] = container
+            self._write_map()
+
+    def release(self, holder: str) -> None:
+        """`holder`'s server is gone, or never came. May be called again."""
+        self._changed[holder] = self._clock()
+        self._reserved.pop(holder, None)
+        self._containers.pop(holder, None)
+        self._without.pop(holder, None)
+        self._state = placement.release(self._state, holder)
+        self._give_up(holder)
+        self._settle()
+
+    def failed(self, holder: str, device: str | None, why: str) -> None:
+        """`device` (None: every one) could not be given to `holder`'s container."""
+        until = self._clock() + self.times.heal
+        for uuid in [device] if device else self.devices:
+            self._broken[uuid] = until
+        log.warning("GPU %s out of order for %ds: %s", device or "(all)", self.times.heal, why)
+        asyncio.get_running_loop().call_later(self.times.heal + 0.05, self._settle)
+        self.release(holder)
+
+    def without(self, holder: str, reason: str = NONE_WORKS) -> Placement:
+        """`holder` starts without a GPU after all."""
+        return self._placed(holder, Cpu(reason))
+
+    async def offer(self, holder: str) -> int | None:
+        """The place in the queue to ask `holder` about; None: there is nothing to ask."""
+        await self.ready()
+        decision = placement.decide(self._state, Request(holder, self._staff(holder)))
+        return decision.place if isinstance(decision, Ask) else None
+
+    def view(self, holder: str) -> View | None:
+        """What to tell `holder` now; None: nothing is decided yet, or there are no GPUs here."""
+        state = self._state
+        if holder in state.waiting:
+            return InQueue(state.waiting.index(holder) + 1, len(state.waiting))
+        uuid = state.taken.get(holder)
+        if uuid in self.devices:
+            number = list(self.devices).index(uuid) + 1
+            device = self.devices[uuid]
+            return OnGpu(device.name, number, len(self.devices), state.load(uuid) - 1)
+        reason = self._without.get(holder)
+        return WithoutGpu(reason) if reason and self.devices else None
+
+    @contextmanager
+    def watching(self, holder: str) -> Iterator[None]:
+        """The time that a page of `holder`'s shows the queue. Who closes it for long, leaves."""
+        self._watchers[holder] = self._watchers.get(holder, 0) + 1
+        try:
+            yield
+        finally:
+            self._watchers[holder] -= 1
+            if not self._watchers[holder]:
+                del self._watchers[holder]
+                if holder in self._waiters:
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(self.times.away, self._away, holder, self._waiters[holder])
+
+    def _away(self, holder: str, waiter: asyncio.Future[Slot | Cpu]) -> None:
+        if self._waiters.get(holder) is waiter and holder not in self._watchers:
+            self.release(holder)
+
+    def _give_up(self, holder: str) -> None:
+        waiter = self._waiters.pop(holder, None)
+        if waiter and not waiter.done():
+            waiter.set_exception(GaveUp())
+
+    def _settle(self) -> None:
+        now = self._clock()
+        self._broken = {uuid: until for uuid, until in self._broken.items() if until > now}
+        state = placement.mark(self._state, frozenset(self._broken))
+        self._state, served = placement.serve(state)
+        for holder, decision in served.items():
+            self._changed[holder] = now
+            waiter = self._waiters.get(holder)
+            if waiter and not waiter.done():
+                waiter.set_result(decision)
+        self._write_map()
+
+    async def keep_in_step(self) -> None:
+        """Compare with the engine for ever; the hub runs this beside everything else."""
+        while True:
+            await asyncio.sleep(self.times.reconcile)
+            try:
+                await self.reconcile()
+            except Exception as error:  # the engine is away; it is asked again
+                log.warning("GPU places not compared with the engine: %s", error)
+
+    async def reconcile(self) -> None:
+        """Take the places from the containers that run; what is just changing stays as it is."""
+        async with self._rebuilding:
+            await self._reconcile()
+            self._rebuilt = True
+
+    async def _reconcile(self) -> None:
+        asked = self._clock()
+        listed = {each.holder: each for each in await self._running()}
+        now = self._clock()
+        on = {holder: each.device for holder, each in listed.items()}
+        self._reserved = {
+            holder: since
+            for holder, since in self._reserved.items()
+            if now - since < self.times.lease
+        }
+        for holder in {*on, *self._state.taken}:
+            # The list may be older than what happened while the engine was asked.
+            newer = self._changed.get(holder, asked - 1) >= asked
+            # Whoever waits has no server; what is listed is left over and removed at the start.
+            if holder in self._reserved or holder in self._waiters or newer:
+                on.pop(holder, None)
+                if holder in self._state.taken:
+                    on[holder] = self._state.taken[holder]
+        staff = frozenset(holder for holder in on if self._staff(holder))
+        self._state = placement.rebuild(self._state, on, staff)
+        self._containers = {
+            holder: listed[holder].container if holder in listed else self._containers[holder]
+            for holder in self._state.taken
+            if holder in listed or holder in self._containers
+        }
+        self._settle()
+
+    def _write_map(self) -> None:
+        if self._map_file is None:
+            return
+        entries = {
+            container: {
+                "user": holder,
+                "device": self._state.taken[holder],
+                "mib": self._budget(self._state.taken[holder]),
+            }
+            for holder, container in sorted(self._containers.items())
+            if holder in self._state.taken
+        }
+        text = json.dumps(entries, indent=1) + "\n"
+        if text == self._map_text:
+            return
+        try:
+            files.replace(self._map_file, text, durable=False)
+            self._map_text = text
+        except OSError as error:  # only the watcher is blind until the next change
+            log.error("%s: cannot be written: %s", self._map_file, error)
+
+    def _budget(self, uuid: str) -> int:
+        device = self.devices.get(uuid)
+        return budget_of(device, self.rules) if device else 0

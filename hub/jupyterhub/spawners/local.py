@@ -1,0 +1,104 @@
+"""Servers as local processes of the account that runs the hub: for people who trust each other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jupyterhub.spawner import LocalProcessSpawner
+from traitlets import Bool, Unicode, default
+
+from hub.core.course_folder import CourseFolder
+from hub.host.install.state import notebook_progress, notebook_ready
+from hub.jupyterhub.configuration.jupyterlab import Part, part_of
+from hub.jupyterhub.spawners.environment import KEPT, arguments, environment, home
+from hub.people.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
+
+INSTALL_SECONDS = 3600
+
+
+class LocalSpawner(LocalProcessSpawner):
+    """One `jupyterhub-singleuser` a person, in a home folder below `<course>/server/homes`."""
+
+    course_root = Unicode(help="The course folder.").tag(config=True)
+    exchange_url = Unicode(help="URL of the exchange service.").tag(config=True)
+    libraries_are_coming = Bool(
+        False, help="The notebook libraries are being installed: servers wait for them."
+    ).tag(config=True)
+
+    env_keep = KEPT
+    # The first start may wait for the notebook libraries to be installed.
+    start_timeout = INSTALL_SECONDS
+
+    @cached_property
+    def folder(self) -> CourseFolder:
+        return CourseFolder(Path(self.course_root))
+
+    @property
+    def part(self) -> Part:
+        return part_of(self.user.name, self.folder.settings)
+
+    @default("cmd")
+    def _cmd(self) -> list[str]:
+        return [str(Path(sys.executable).parent / "jupyterhub-singleuser")]
+
+    @default("server_token_scopes")
+    def _server_token_scopes(self) -> list[str]:
+        if self.part == "grader":
+            return grader_token_scopes(self.folder.settings)
+        return SERVER_TOKEN_SCOPES
+
+    @default("default_url")
+    def _default_url(self) -> str:
+        return "/formgrader" if self.part == "grader" else "/lab"
+
+    def is_waiting(self) -> bool:
+        """Whether the notebook libraries are still on their way."""
+        return self.libraries_are_coming and not notebook_ready(Path(sys.prefix))
+
+    def make_preexec_fn(self, name: str) -> Any:
+        place = home(name, self.folder)
+
+        def enter_home() -> None:
+            os.chdir(place)
+
+        return enter_home
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        place = str(home(self.user.name, self.folder))
+        env = {**env, "USER": self.user.name, "HOME": place, "SHELL": "/bin/bash"}
+        return env | environment(self.user.name, self.folder, self.exchange_url)
+
+    def get_args(self) -> list[str]:
+        place = str(home(self.user.name, self.folder))
+        args = [*super().get_args(), *arguments(self.part, place)]
+        if os.geteuid() == 0:
+            # Everybody's server runs under the account that runs the hub, root included.
+            args.append("--ServerApp.allow_root=True")
+        return args
+
+    async def start(self) -> Any:
+        while self.is_waiting():
+            await asyncio.sleep(1)
+        for place in {
+            home(self.user.name, self.folder),
+            self.folder.server / "homes" / self.user.name,
+        }:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return await super().start()
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Shown on the spawn page while the person waits."""
+        last = ""
+        while self.is_waiting():
+            line = notebook_progress(Path(sys.prefix))
+            if line != last:
+                yield {"progress": 10, "message": f"Installing the notebook libraries: {line}"}
+            last = line
+            await asyncio.sleep(1)
+        yield {"progress": 50, "message": "Starting your JupyterLab"}

@@ -1,0 +1,145 @@
+"""What one person's container is made of, as data: image, user, volumes, limits, environment.
+
+The guard in front of the Docker socket (`hub.services.guard`) accepts nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hub.core.settings import Settings
+from hub.facts import accounts
+from hub.facts.container_names import container_name, home_volume
+from hub.facts.containers import (
+    DATABASE_FOLDER,
+    GPU_LABEL,
+    GRADEBOOK_URL,
+    NO_GPU,
+    PROJECT_LABEL,
+    USER_LABEL,
+)
+from hub.facts.deployment import (
+    INSIDE,
+    MODELS_VOLUME,
+    Deployment,
+    models_folders,
+)
+from hub.facts.limits import MIB
+from hub.jupyterhub.configuration.jupyterlab import Part
+from hub.jupyterhub.spawners.environment import common
+from hub.people.roles import EXCHANGE
+
+HOME = "/home/student"
+COURSE = "/srv/course"
+CONFIG = "/srv/config"
+# A share of the processor that leaves hub and proxy answering while a class computes; without
+# it the hub was seen to be silent for over a minute when twenty servers started.
+CPU_SHARES = 128
+LOG_MIB = 10
+TMP_MIB = 1024
+# Who is asked for names that no container has: nobody, by an address where nobody listens. Else an
+# engine before 26 takes questions to a resolver on the host's own loopback, as Ubuntu has one, and
+# with them whatever a student puts into a name (CVE-2024-29018).
+NO_RESOLVER = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Options:
+    """One container, in the words of DockerSpawner's traits of the same names."""
+
+    image: str
+    name: str
+    environment: dict[str, str]
+    volumes: dict[str, Any]
+    read_only_volumes: dict[str, Any]
+    create: dict[str, Any]
+    host: dict[str, Any]
+
+    @property
+    def root(self) -> str:
+        """The folder that JupyterLab shows."""
+        return COURSE if COURSE in self.volumes.values() else HOME
+
+
+def options(user: str, part: Part, uid: int, settings: Settings, place: Deployment) -> Options:
+    """The container of `user`. `uid`: a student's number; the grader has its own."""
+    grader = part == "grader"
+    number = accounts.GRADER if grader else uid
+    limits = settings.containers
+    return Options(
+        image=place.grader_image if grader else place.student_image,
+        name=container_name(place.project, user),
+        environment=_environment(user, part, settings, place),
+        volumes=_volumes(user, part, place),
+        read_only_volumes=_read_only_volumes(part, place),
+        create={
+            "user": f"{number}:{number}",
+            "labels": {
+                PROJECT_LABEL: place.project,
+                USER_LABEL: user,
+                GPU_LABEL: NO_GPU,
+            },
+            "working_dir": COURSE if grader else HOME,
+        },
+        host={
+            "auto_remove": False,  # an engine before 23 ends such containers when it restarts
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges:true"],
+            "read_only": True,
+            "tmpfs": {"/tmp": f"rw,nosuid,nodev,size={TMP_MIB}m"},
+            "dns": [] if place.internet else [NO_RESOLVER],
+            "pids_limit": limits.pids,
+            "cpu_shares": CPU_SHARES,
+            "mem_limit": limits.memory_mib * MIB,
+            "memswap_limit": limits.memory_mib * MIB,
+            "cpu_period": 100_000,
+            "cpu_quota": int(limits.cpus * 100_000),
+            "log_config": {
+                "type": "json-file",
+                "config": {"max-size": f"{LOG_MIB}m", "max-file": "2"},
+            },
+        },
+    )
+
+
+def _environment(user: str, part: Part, settings: Settings, place: Deployment) -> dict[str, str]:
+    variables = common(settings, f"{INSIDE}/services/{EXCHANGE}") | {
+        "HOME": HOME,
+        "USER": user,
+        "LOGNAME": user,
+        "SHELL": "/bin/bash",
+        "JUPYTER_CONFIG_PATH": CONFIG,
+    }
+    if place.models_volume:
+        variables["COURSE_MODELS"] = models_folders(volume=True)
+    if part == "grader":
+        variables |= {
+            "LOGITLAB_SHAPE": "containers",
+            "LOGITLAB_URL": place.url,
+            "LOGITLAB_COURSE": COURSE,
+            "LOGITLAB_PEOPLE": "/srv/people",
+            "LOGITLAB_GRADEBOOK": GRADEBOOK_URL,
+            "LOGITLAB_EXECUTOR": "/run/executor/socket",
+        }
+    return variables
+
+
+def _volumes(user: str, part: Part, place: Deployment) -> dict[str, Any]:
+    mine = {home_volume(place.project, user): HOME}
+    if part == "grader":
+        mine |= {place.volume("course"): COURSE, place.volume("people"): "/srv/people"}
+    return mine
+
+
+def _read_only_volumes(part: Part, place: Deployment) -> dict[str, Any]:
+    mine = {place.volume(f"config_{part}"): CONFIG}
+    if place.models_volume:
+        mine[place.volume("models")] = MODELS_VOLUME
+    if part == "grader":
+        # A socket can be connected to through a read-only mount, and not be replaced.
+        mine |= {
+            place.volume("db_socket"): DATABASE_FOLDER,
+            place.volume("executor_socket"): "/run/executor",
+        }
+    return mine

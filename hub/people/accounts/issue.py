@@ -1,0 +1,92 @@
+"""Making links from the command line, beside a running hub or before its first start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jupyterhub import orm
+
+from hub.core.course_folder import CourseFolder
+from hub.core.roster.merge import everybody
+from hub.facts import files
+from hub.facts.text import csv_line
+from hub.people.accounts import password_links
+from hub.people.accounts.login import AccountsError, login_kind, public_url
+from hub.people.accounts.passwords import with_password
+
+COLUMNS = ("name", "link", "expires_utc")
+Row = tuple[str, str, str]
+
+
+def new_links(folder: CourseFolder, names: Collection[str]) -> list[Row]:
+    """A new link for each of `names`; their older ones are void from now on.
+
+    Raises AccountsError for a name that is not in the course, or where nobody has a password
+    of their own.
+    """
+    _check_login(folder)
+    unknown = sorted(set(names) - set(everybody(folder.settings)))
+    if unknown:
+        raise AccountsError(f"{', '.join(unknown)}: not in the course. No link was made.")
+    days = folder.settings.accounts.link_days
+    base = public_url(folder, os.environ)
+    with hub_database(folder) as session:
+        made = [password_links.issue(session, name, days, "the command line") for name in names]
+    return [(link.name, link.url(base), f"{link.expires:%Y-%m-%dT%H:%M:%SZ}") for link in made]
+
+
+def who_has_none(folder: CourseFolder, link_is_enough: bool = False) -> list[str]:
+    """Everybody in the course without a password; with `link_is_enough`, and without a link."""
+    _check_login(folder)
+    with hub_database(folder) as session:
+        settled = with_password(session) | (
+            set(password_links.waiting(session)) if link_is_enough else set()
+        )
+    return [name for name in everybody(folder.settings) if name not in settled]
+
+
+def links_for_who_has_none(folder: CourseFolder, names: Collection[str] | None = None) -> list[Row]:
+    """New links for who has neither a password nor a link yet, of `names` or of all."""
+    missing = who_has_none(folder, link_is_enough=True)
+    return new_links(folder, [name for name in missing if names is None or name in names])
+
+
+def table(rows: list[Row]) -> Iterator[str]:
+    """The rows for a terminal."""
+    width = max((len(name) for name, _, _ in rows), default=0)
+    for name, link, expires in rows:
+        yield f"    {name:<{width}}  {link}  until {expires}"
+
+
+def csv_lines(rows: list[Row]) -> Iterator[str]:
+    """The rows as lines of CSV, safe to open in a spreadsheet."""
+    for row in [COLUMNS, *rows]:
+        yield csv_line(row)
+
+
+def write_links(path: Path, rows: list[Row]) -> None:
+    """Write the rows as CSV that nobody else on this machine can read."""
+    files.replace(path, "".join(f"{line}\n" for line in csv_lines(rows)), mode=0o600)
+
+
+def _check_login(folder: CourseFolder) -> None:
+    kind = login_kind(folder.settings, os.environ)
+    if kind != "native":
+        raise AccountsError(
+            f"Links set passwords, and here people log in otherwise (accounts.login: {kind})."
+        )
+
+
+@contextmanager
+def hub_database(folder: CourseFolder) -> Iterator[Any]:
+    """A session of the hub's database, made where there is none yet."""
+    session = orm.new_session_factory(folder.hub_database_url)()
+    try:
+        yield session
+    finally:
+        session.close()
+        session.get_bind().dispose()

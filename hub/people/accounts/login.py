@@ -1,0 +1,140 @@
+"""Settings and environment to how people log in, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from hub.core.course_folder import CourseFolder
+from hub.core.roster.merge import everybody
+from hub.core.settings import OAuth, Settings, SettingsError
+
+Kind = Literal["demo", "native", "oauth"]
+
+CLASSES: dict[Kind, str] = {
+    "demo": "hub.people.accounts.demo.DemoAuthenticator",
+    "native": "hub.people.accounts.passwords.PasswordAuthenticator",
+    "oauth": "hub.people.accounts.institution.InstitutionAuthenticator",
+}
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+SECRET_FILE, SECRET = "LOGITLAB_OAUTH_SECRET_FILE", "LOGITLAB_OAUTH_SECRET"
+
+
+class AccountsError(SettingsError):
+    """People cannot log in as the settings say; the message says what to do."""
+
+
+def in_containers(environ: Mapping[str, str]) -> bool:
+    return environ.get("LOGITLAB_SHAPE") == "containers"
+
+
+def login_kind(settings: Settings, environ: Mapping[str, str]) -> Kind:
+    """How people log in here.
+
+    Raises AccountsError where that would be demonstration passwords on an address beyond
+    this machine.
+    """
+    login = settings.accounts.login
+    if login == "auto":
+        return "native" if in_containers(environ) else "demo"
+    if login == "demo" and in_containers(environ):
+        url = environ.get("LOGITLAB_URL") or settings.accounts.url or ""
+        if urlsplit(url).hostname not in LOCAL_HOSTS:
+            raise AccountsError(
+                f"accounts.login: demo is for trials on localhost, and this server is at "
+                f"{url or 'an address that nothing names'}. Set accounts.login to native or oauth."
+            )
+    return login
+
+
+def public_url(folder: CourseFolder, environ: Mapping[str, str]) -> str:
+    """The address that people open: `$LOGITLAB_URL`, else `accounts.url`, else where the
+    embedded server said it is, else where it would be."""
+    settings = folder.settings
+    if named := environ.get("LOGITLAB_URL") or settings.accounts.url:
+        return named.rstrip("/")
+    try:
+        return address_file(folder).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return f"http://localhost:{environ.get('LOGITLAB_PORT') or settings.server.port}"
+
+
+def address_file(folder: CourseFolder) -> Path:
+    """Where the embedded server writes its address, for commands in other terminals."""
+    return folder.server / "address"
+
+
+def oauth_secret(environ: Mapping[str, str]) -> str:
+    """The secret of this server at the institution, from a file or the environment.
+
+    Raises AccountsError where neither is given.
+    """
+    if path := environ.get(SECRET_FILE):
+        try:
+            secret = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise AccountsError(f"{SECRET_FILE}={path}: {error.strerror}") from error
+    else:
+        secret = environ.get(SECRET, "")
+    if not secret:
+        raise AccountsError(
+            f"accounts.login: oauth needs the client's secret: name a file with it in {SECRET_FILE}"
+        )
+    return secret
+
+
+def configuration(folder: CourseFolder, environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """JupyterHub's configuration of logging in: class -> trait -> value.
+
+    Raises AccountsError where it cannot be done as the settings say.
+    """
+    settings = folder.settings
+    kind = login_kind(settings, environ)
+    name = CLASSES[kind].rpartition(".")[2]
+    own: dict[str, Any] = {"course_root": str(folder.root)}
+    if kind == "demo":
+        own["accounts_file"] = str(folder.server / "accounts.json")
+    elif kind == "native":
+        own |= _passwords(settings)
+    elif settings.accounts.oauth:
+        url = public_url(folder, environ)
+        own |= _oauth(settings.accounts.oauth, url, oauth_secret(environ))
+    return {
+        "JupyterHub": {"authenticator_class": CLASSES[kind]},
+        "Authenticator": {
+            "admin_users": set(settings.people.admins),
+            "allowed_users": set(everybody(settings)),
+            # Else whoever has been here once is let in for ever.
+            "allow_existing_users": False,
+            "any_allow_config": True,
+        },
+        name: own,
+    }
+
+
+def _passwords(settings: Settings) -> dict[str, Any]:
+    accounts = settings.accounts
+    return {
+        "enable_signup": False,
+        "open_signup": False,
+        "check_common_password": True,
+        "minimum_password_length": accounts.password_length,
+        "allowed_failed_logins": accounts.lock_after,
+        "seconds_before_next_try": 60 * accounts.lock_minutes,
+    }
+
+
+def _oauth(oauth: OAuth, url: str, secret: str) -> dict[str, Any]:
+    return {
+        "login_service": oauth.service,
+        "client_id": oauth.client_id,
+        "client_secret": secret,
+        "authorize_url": oauth.authorize_url,
+        "token_url": oauth.token_url,
+        "userdata_url": oauth.userdata_url,
+        "username_claim": oauth.username_claim,
+        "scope": list(oauth.scopes),
+        "oauth_callback_url": f"{url}/hub/oauth_callback",
+    }

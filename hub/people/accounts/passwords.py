@@ -1,0 +1,133 @@
+"""Passwords that people set themselves, kept by NativeAuthenticator as bcrypt hashes."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+import bcrypt
+from nativeauthenticator import NativeAuthenticator
+from nativeauthenticator.orm import UserInfo
+from sqlalchemy import select
+from tornado import web
+
+from hub.core.settings import USER_NAME
+from hub.people.accounts import password_links
+from hub.people.accounts.course import CourseAuthenticator
+from hub.people.accounts.throttle import Throttle
+from hub.upstream.jupyterhub import session_of
+
+LONGEST_BYTES = 72  # bcrypt takes no more
+# Compared with where somebody has no password, so that this takes as long as where they have one.
+NOBODY = bcrypt.hashpw(b"nobody's", bcrypt.gensalt())
+# Hashing takes a quarter of a second of a core: beside the hub's loop, and not on every core.
+_HASHING = ThreadPoolExecutor(2, thread_name_prefix="bcrypt")
+MOST_WAITING = 200  # a class that logs in at once; more are asked to come again
+
+
+class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
+    """NativeAuthenticator's passwords without its pages: nobody signs up, an admin authorises
+    nobody, and what a wrong log-in answers does not say why."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # The table is made with the hub's own ones.
+        super().__init__(False, *args, **kwargs)
+
+    @cached_property
+    def throttle(self) -> Throttle:
+        return Throttle(self.allowed_failed_logins, self.seconds_before_next_try)
+
+    async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
+        name = self.normalize_username(data["username"])
+        # What can be nobody's name is not remembered: it may be as long as a request.
+        if USER_NAME.fullmatch(name) and not self.throttle.attempt(name):
+            raise self.locked()
+        if not await self.is_password(name, data["password"]):
+            return None
+        self.throttle.forgive(name)
+        return name
+
+    def locked(self) -> web.HTTPError:
+        """The answer while an account is locked; the same for names that nobody has."""
+        minutes = self.seconds_before_next_try // 60
+        return web.HTTPError(
+            429, f"Too many wrong passwords for this name: try again in {minutes} minutes."
+        )
+
+    async def is_password(self, name: str, password: str) -> bool:
+        """Whether `password` is the one of `name`; as slow for somebody who has none."""
+        hashed = stored(session_of(self), name)
+        right = await _in_thread(_matches, password, hashed or NOBODY)
+        return right and hashed is not None
+
+    def with_password(self) -> set[str]:
+        """Everybody who has set a password."""
+        return with_password(session_of(self))
+
+    def wrong_with(self, name: str, password: str) -> str | None:
+        """Why `password` is refused as the one of `name`, for people; None where it is good."""
+        if len(password) < self.minimum_password_length:
+            return f"At least {self.minimum_password_length} characters."
+        if len(_bytes(password)) > LONGEST_BYTES or "\0" in password:
+            return f"At most {LONGEST_BYTES} bytes."
+        if self.is_password_common(password.lower()) or len(set(password)) < 5:
+            return "Too common: it would be among the first to be tried."
+        if name in password.lower() and len(password) < len(name) + 6:
+            return "Too much like the user name."
+        return None
+
+    async def set_password(self, name: str, password: str, key: str | None = None) -> bool:
+        """Store the password; with the `key` of a link, only where that link is theirs, and use
+        it up in the same moment. False where the link is none any more."""
+        hashed = await _in_thread(bcrypt.hashpw, _bytes(password), bcrypt.gensalt())
+        session = session_of(self)
+        if key is not None and password_links.use(session, key) != name:
+            session.rollback()
+            return False
+        info = UserInfo.find(session, name)
+        if info is None:
+            info = UserInfo(username=name)
+            session.add(info)
+        info.password, info.is_authorized, info.has_2fa = hashed, True, False
+        password_links.void(session, name)
+        session.commit()
+        self.throttle.forgive(name)
+        return True
+
+    def delete_user(self, user: Any) -> None:
+        """Whoever comes back to the course finds their password as well."""
+        self.allowed_users.discard(user.name)
+        session = session_of(self)
+        password_links.void(session, user.name)
+        session.commit()
+
+
+def stored(session: Any, name: str) -> bytes | None:
+    """The bcrypt hash of the password of `name`, or None."""
+    hashed = session.execute(select(UserInfo.password).where(UserInfo.username == name)).scalar()
+    return hashed or None
+
+
+def with_password(session: Any) -> set[str]:
+    """Everybody who has set a password."""
+    return set(session.execute(select(UserInfo.username)).scalars())
+
+
+def _bytes(password: str) -> bytes:
+    # One letter is typed as one or as two characters, depending on the keyboard.
+    return unicodedata.normalize("NFC", password).encode()
+
+
+def _matches(password: str, hashed: bytes) -> bool:
+    given = _bytes(password)
+    fits = len(given) <= LONGEST_BYTES and b"\0" not in given
+    return bcrypt.checkpw(given if fits else b"", hashed) and fits
+
+
+async def _in_thread(function: Any, *args: Any) -> Any:
+    if _HASHING._work_queue.qsize() >= MOST_WAITING:
+        raise web.HTTPError(503, "Many are logging in just now: try again in a moment.")
+    return await asyncio.get_running_loop().run_in_executor(_HASHING, function, *args)

@@ -1,0 +1,132 @@
+"""The running hub takes up who joined and who left, from course.yaml and the roster.
+
+In the hub's own process and on its event loop: no token with an admin's rights exists for it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jupyterhub import orm, roles
+from jupyterhub.utils import maybe_future
+from tornado.ioloop import PeriodicCallback
+
+from hub.core.course_folder import CourseFolder
+from hub.core.roster.merge import everybody
+from hub.core.settings import Settings, SettingsError
+from hub.people.rights import Difference, Rights, difference, present, take_rights, wanted
+from hub.upstream.jupyterhub import count_new_user
+
+SECONDS = 3
+
+Stamp = tuple[int, int, int] | None
+
+
+class PeopleWatch:
+    """Looks at the two files every few seconds; acts when one is not what it was."""
+
+    def __init__(self, app: Any, root: Path) -> None:
+        self.app, self.root = app, root
+        self._looked: list[Stamp] = []
+        self._roster_was_there = False
+        self._callback = PeriodicCallback(self.look, 1000 * SECONDS)
+
+    def start(self) -> None:
+        self._callback.start()
+
+    async def look(self) -> None:
+        """Take up what changed since the last look; what cannot be done yet is tried again."""
+        folder = CourseFolder(self.root)
+        stamps = [_stamp(folder.settings_file), _stamp(folder.roster_file)]
+        hub_is_up = getattr(self.app, "http_server", None) is not None
+        if stamps == self._looked or not hub_is_up:
+            return
+        self._looked = stamps
+        try:
+            if self._roster_was_there and not folder.roster_file.is_file():
+                raise SettingsError("The roster's file is gone: for that, nobody is taken out.")
+            settings = folder.settings
+        except SettingsError as error:
+            self.app.log.error("The course's people stay as they were. %s", error)
+            return
+        self._roster_was_there = bool(stamps[1])
+        if not await self.take_up(settings):
+            self._looked = []
+
+    async def take_up(self, settings: Settings) -> bool:
+        """Make the hub's users those of `settings`; False where somebody's server has to come
+        up or go down first."""
+        authenticator, db = self.app.authenticator, self.app.db
+        then = wanted(settings)
+        authenticator.admin_users = set(settings.people.admins)
+        authenticator.allowed_users = set(everybody(settings))
+        found = difference(present(db), then)
+        try:
+            self._change_rights(found, then)
+            gone = [await self._remove(name) for name in found.gone]
+        except Exception:
+            db.rollback()
+            self.app.log.exception("Taking up the course's people failed; it is tried again")
+            return False
+        return all(gone)
+
+    def _change_rights(self, found: Difference, then: dict[str, Rights]) -> None:
+        """Everything that takes no waiting, in one transaction, and first of all what is taken."""
+        db = self.app.db
+        for name in found.gone:
+            self.app.log.info("%s left the course: sessions end, the server stops", name)
+            take_rights(db, orm.User.find(db, name), None)
+        for name in found.moved:
+            self.app.log.info("%s: rights follow course.yaml and roster", name)
+            user = orm.User.find(db, name)
+            take_rights(db, user, then[name])
+            self._give(user, then[name])
+            self._forget_spawners(user)
+        for name in found.new:
+            self.app.log.info("%s joined the course", name)
+            user = orm.User(name=name)
+            db.add(user)
+            count_new_user()
+            self._give(user, then[name])
+        db.commit()
+
+    def _give(self, user: orm.User, rights: Rights) -> None:
+        db = self.app.db
+        user.admin = rights.admin
+        roles.assign_default_roles(db, entity=user)
+        have = {group.name for group in user.groups}
+        for name in rights.groups - have:
+            group = orm.Group.find(db, name)
+            if group is None:
+                group = orm.Group(name=name)
+                db.add(group)
+            user.groups.append(group)
+
+    def _forget_spawners(self, orm_user: orm.User) -> None:
+        """Spawners keep the course as it was when they were made."""
+        user = self.app.users[orm_user]
+        for name in [name for name, spawner in user.spawners.items() if not spawner.active]:
+            user.spawners.pop(name)
+
+    async def _remove(self, name: str) -> bool:
+        """Stop the servers of `name` and remove the user; the home stays."""
+        user = self.app.users[name]
+        for server, spawner in list(user.spawners.items()):
+            if spawner.pending:
+                return False
+            if spawner.active:
+                await self.app.proxy.delete_user(user, server)
+                await user.stop(server)
+        await maybe_future(self.app.authenticator.delete_user(user))
+        self.app.users.delete(user)
+        return True
+
+
+def _stamp(path: Path) -> Stamp:
+    """What changes when a file is written or replaced; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

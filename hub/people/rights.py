@@ -1,0 +1,129 @@
+"""Who is in the course, made true in the hub's database.
+
+JupyterHub's `load_groups` and `admin_users` only ever add. Somebody who left the course or was
+moved within it must not keep memberships, an admin's rights, sessions or tokens: neither over a
+start of the hub (`reconcile`) nor while it runs (`hub.people.accounts.watch`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyterhub import orm
+from sqlalchemy import create_engine, inspect, make_url
+
+from hub.core.course_folder import CourseFolder
+from hub.core.roster.merge import everybody
+from hub.core.settings import Settings
+from hub.people.roles import groups
+from hub.people.sessions import end_sessions
+
+
+@dataclass(frozen=True)
+class Rights:
+    """What the hub's database gives somebody."""
+
+    admin: bool
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What has to become of the hub's users. Names in order."""
+
+    gone: tuple[str, ...]
+    new: tuple[str, ...]
+    moved: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.gone or self.new or self.moved)
+
+
+def wanted(settings: Settings) -> dict[str, Rights]:
+    """The rights of everybody in the course, the grader's account among them."""
+    members = {name: set(group["users"]) for name, group in groups(settings).items()}
+    return {
+        name: Rights(
+            admin=name in settings.people.admins,
+            groups=frozenset(group for group, names in members.items() if name in names),
+        )
+        for name in [*everybody(settings), settings.course.grader]
+    }
+
+
+def present(session: Any) -> dict[str, Rights]:
+    """The rights of everybody in the hub's database."""
+    return {
+        user.name: Rights(bool(user.admin), frozenset(group.name for group in user.groups))
+        for user in session.query(orm.User).all()
+    }
+
+
+def difference(now: Mapping[str, Rights], then: Mapping[str, Rights]) -> Difference:
+    """What leads from `now` to `then`."""
+    return Difference(
+        gone=tuple(sorted(set(now) - set(then))),
+        new=tuple(sorted(set(then) - set(now))),
+        moved=tuple(sorted(name for name in set(now) & set(then) if now[name] != then[name])),
+    )
+
+
+def take_rights(session: Any, user: orm.User, kept: Rights | None) -> None:
+    """Take from `user` what is not `kept`; with None everything, sessions too. Commits nothing."""
+    groups = kept.groups if kept else frozenset()
+    user.groups = [group for group in user.groups if group.name in groups]
+    if not (kept and kept.admin):
+        user.admin = False
+        user.roles = [role for role in user.roles if kept and role.name != "admin"]
+    if kept is None:
+        end_sessions(session, user, servers_live=False)
+
+
+def reconcile(folder: CourseFolder) -> Iterator[str]:
+    """Take from the hub's database what the course no longer gives; yields what was taken.
+
+    For a hub that does not run. Whoever is in the course no more is removed with every token and
+    session, or, where their server still runs, left for the hub to stop and remove. Home,
+    submissions, grades and password stay. What is newly given, the hub adds when it starts.
+    """
+    if not has_hub_database(folder.hub_database_url):
+        return
+    session = orm.new_session_factory(folder.hub_database_url)()
+    try:
+        then = wanted(folder.settings)
+        found = difference(present(session), then)
+        users = {user.name: user for user in session.query(orm.User).all()}
+        for name in found.gone:
+            take_rights(session, users[name], None)
+            if not any(spawner.server for spawner in users[name].orm_spawners.values()):
+                session.delete(users[name])
+            yield f"{name}: not in the course any more; cannot log in, sessions ended"
+        for name in found.moved:
+            yield from _taken(name, users[name], then[name])
+            take_rights(session, users[name], then[name])
+        session.commit()
+    finally:
+        session.close()
+
+
+def _taken(name: str, user: orm.User, kept: Rights) -> Iterator[str]:
+    if user.admin and not kept.admin:
+        yield f"{name}: no admin any more"
+    for group in user.groups:
+        if group.name not in kept.groups:
+            yield f"{name}: not in {group.name} any more"
+
+
+def has_hub_database(url: str) -> bool:
+    """Whether a hub has ever started on the database at `url`."""
+    where = make_url(url)
+    if where.get_backend_name() == "sqlite" and not Path(where.database or "").is_file():
+        return False
+    engine = create_engine(url)
+    try:
+        return inspect(engine).has_table("users")
+    finally:
+        engine.dispose()

@@ -1,0 +1,60 @@
+"""`logitlab roster import`: a new list of students in the place of the old one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.authoring.contents import enrol
+from hub.core.course_folder import CourseFolder
+from hub.core.roster.file import write_roster
+from hub.core.roster.merge import everybody
+from hub.core.roster.student import Student
+from hub.people.accounts.demo import demo_accounts
+from hub.people.accounts.issue import links_for_who_has_none, table
+from hub.people.accounts.login import in_containers, login_kind
+from hub.people.roster.changes import Changes, changes
+from hub.people.roster.spreadsheet import read_spreadsheet
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What an import would do, before it does it."""
+
+    students: tuple[Student, ...]
+    changes: Changes
+    remarks: tuple[str, ...]
+
+
+def propose(folder: CourseFolder, path: Path) -> Proposal:
+    """What the list at `path` would change in the course. Changes nothing.
+
+    Raises RosterError where the list cannot be used.
+    """
+    people = folder.settings.people
+    reserved = {*people.admins, *people.instructors, folder.settings.course.grader}
+    listed = read_spreadsheet(path, reserved)
+    return Proposal(listed.students, changes(folder.roster, listed.students), listed.remarks)
+
+
+def take_in(folder: CourseFolder, proposal: Proposal) -> Iterator[str]:
+    """Make `proposal` the course's roster, fill the gradebook, and give who is new a way in.
+
+    Repeating it brings to its end what was interrupted. Yields progress.
+    """
+    write_roster(folder.roster_file, proposal.students)
+    yield f"{folder.roster_file}: written; a running server follows within seconds"
+    folder = CourseFolder(folder.root)
+    yield from enrol(folder)
+    kind = login_kind(folder.settings, os.environ)
+    added = [one.username for one in proposal.changes.added]
+    if kind == "demo":
+        passwords = demo_accounts(everybody(folder.settings), folder.server / "accounts.json")
+        yield from (f"    {name:<14} {passwords[name]}" for name in added)
+    elif kind == "native" and in_containers(os.environ):
+        yield "Links to set a password, for who has none: `make links`"
+    elif kind == "native":
+        listed = {one.username for one in proposal.students}
+        yield from table(links_for_who_has_none(folder, listed))

@@ -1,0 +1,1 @@
+"""Programs beside the hub, each in a container of its own."""

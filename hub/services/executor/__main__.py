@@ -1,0 +1,103 @@
+"""``python -m hub.services.executor``: runs students' notebooks in a container of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from hub.facts import accounts
+from hub.grading.sandbox.landlock import SCOPES_SINCE, landlock_version
+from hub.grading.sandbox.remote import status
+from hub.services.executor.promises import unkept
+from hub.services.executor.service import serve
+from hub.services.executor.slots import Slot
+
+SLOTS_PER_WORKER = 16  # one for who wants a processor, the others for who sleeps
+
+log = logging.getLogger("hub.services.executor")
+
+
+@click.command()
+@click.option(
+    "--socket",
+    "path",
+    type=click.Path(path_type=Path),
+    default="/run/executor/socket",
+    show_default=True,
+    help="Where it is asked. Its folder is made accessible to --grader only.",
+)
+@click.option(
+    "--scratch",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="/scratch",
+    show_default=True,
+    help="Folder of scratch folders; what is in it is removed at the start.",
+)
+@click.option(
+    "--workers",
+    default="auto",
+    show_default=True,
+    help="Notebooks executed at once, beside those that sleep; auto: one a core.",
+)
+@click.option(
+    "--grader", default=accounts.GRADER, show_default=True, help="User and group that may ask."
+)
+@click.option("--check", is_flag=True, help="Only say which promises do not hold here.")
+@click.option("--health", is_flag=True, help="Only ask the running executor how it is.")
+@click.option("--trial", is_flag=True, help="Serve even where not all promises hold.")
+def main(
+    path: Path,
+    scratch: Path,
+    workers: str,
+    grader: int,
+    check: bool,
+    health: bool,
+    trial: bool,
+) -> None:
+    """Serve executions at a unix socket, to the grader only."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if health:
+        try:
+            state = status(path)
+        except OSError as error:
+            raise click.ClickException(f"the executor does not answer ({error})") from None
+        click.echo(", ".join(f"{key} {value}" for key, value in state.items()))
+        sys.exit(0 if state["slots"] else 1)
+    if not check:
+        # Whoever mounts these leaves them open to all.
+        if not trial and os.path.isdir("/dev/mqueue"):
+            os.chmod("/dev/mqueue", 0o755)
+        scratch.mkdir(mode=0o711, parents=True, exist_ok=True)
+        scratch.chmod(0o711)
+    lacks = unkept()
+    for lack in lacks:
+        click.echo(f"not as it should be: {lack}", err=True)
+    if check or (lacks and not trial):
+        sys.exit(1 if lacks else 0)
+    if landlock_version() < SCOPES_SINCE:
+        log.info(
+            "this kernel has no Landlock scopes: executions that run at the same time and "
+            "both want to can speak through abstract sockets"
+        )
+    count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
+    slots = [Slot(number, scratch) for number in range(count * SLOTS_PER_WORKER)]
+    asyncio.run(_serve(path, slots, {0, grader}, grader, count))
+
+
+async def _serve(
+    path: Path, slots: list[Slot], allowed: set[int], group: int, workers: int
+) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await serve(path, slots, allowed, group, stop, workers)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m hub.services.executor")

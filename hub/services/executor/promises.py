@@ -1,0 +1,117 @@
+"""What the machine must be like, so that the executor's promises hold; each lack in a sentence."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from hub.grading.sandbox.confine import CannotConfine, confine
+from hub.grading.sandbox.run import PACKAGES
+from hub.services.executor.slots import SHARED_FOLDERS
+
+# Numbers of capabilities(7): to give scratch folders away, to look into them and remove them, and
+# to start an execution as its own user. Ending processes needs none: it is done as their user.
+NEEDED = {"CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_SETGID": 6, "CAP_SETUID": 7}
+
+ANSWERS = ("source", "course/training", "tests", "docker")
+DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
+SECRETS = ("TOKEN", "SECRET", "PASSWORD", "CRYPT", "DATABASE", "CREDENTIAL")
+
+
+def unkept() -> list[str]:
+    """What is missing or too much here; empty where all promises hold."""
+    return [*_rights(), *_network(), *_doors(), *_writable(), *_answers(), *_confinement()]
+
+
+def _rights() -> Iterator[str]:
+    if os.geteuid() != 0:
+        yield "it does not run as root, so executions have no users of their own"
+    lines = Path("/proc/self/status").read_text().splitlines()
+    held = next(int(line.split()[1], 16) for line in lines if line.startswith("CapEff:"))
+    for name, number in NEEDED.items():
+        if not held >> number & 1:
+            yield f"the capability {name} is missing (cap_add)"
+    if more := held & ~sum(1 << number for number in NEEDED.values()):
+        numbers = [str(number) for number in range(64) if more >> number & 1]
+        yield f"capabilities that it does not need: {', '.join(numbers)} (cap_drop: ALL)"
+
+
+def _network() -> Iterator[str]:
+    lines = Path("/proc/self/net/dev").read_text().splitlines()[2:]
+    others = sorted({line.partition(":")[0].strip() for line in lines} - {"lo"})
+    others = [
+        name
+        for name in others
+        if (Path("/sys/class/net") / name / "device").exists()
+        or name.startswith(("eth", "docker", "br-", "veth", "wl"))
+    ]
+    if others:
+        yield f"there is a network: {', '.join(others)} (network_mode: none)"
+
+
+def _doors() -> Iterator[str]:
+    for socket in DOCKER_SOCKETS:
+        if os.path.exists(socket):
+            yield f"{socket} is here"
+    for name in os.environ:
+        if any(word in name.upper() for word in SECRETS):
+            yield f"the environment has {name}"
+
+
+def _writable() -> Iterator[str]:
+    """Folders outside of the scratch folders in which executions could leave something."""
+    if os.access("/etc", os.W_OK) and not os.statvfs("/").f_flag & os.ST_RDONLY:
+        yield "the root file system can be written (read_only: true)"
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        where, kind = line.split()[1:3]
+        if kind in ("proc", "sysfs", "cgroup", "cgroup2", "devpts") or where in SHARED_FOLDERS:
+            continue
+        if where == "/" or where.startswith(("/proc/", "/sys/")):
+            continue
+        try:
+            mode, flags = os.stat(where).st_mode, os.statvfs(where).f_flag
+        except OSError:
+            continue
+        if stat.S_ISDIR(mode) and mode & stat.S_IWOTH and not flags & os.ST_RDONLY:
+            yield f"{where} can be written by executions (mount it with mode=0755)"
+
+
+def _answers() -> Iterator[str]:
+    for name in ANSWERS:
+        if found := next(_open_files(PACKAGES / name), None):
+            yield f"{found} can be read by executions (it holds answers: mode 0640)"
+
+
+def _open_files(folder: Path) -> Iterator[Path]:
+    """The files in and below `folder` that anybody can read."""
+    try:
+        if not folder.is_dir() or not folder.stat().st_mode & stat.S_IXOTH:
+            return
+        for path in folder.iterdir():
+            if path.is_dir():
+                yield from _open_files(path)
+            elif path.lstat().st_mode & stat.S_IROTH:
+                yield path
+    except OSError:
+        return
+
+
+def _confinement() -> Iterator[str]:
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    child = multiprocessing.get_context("fork").Process(target=_try_to_confine, args=(theirs,))
+    child.start()
+    child.join(30)
+    words = ours.recv() if ours.poll() else f"the trial ended with {child.exitcode}"
+    if words:
+        yield f"system calls cannot be filtered: {words}"
+
+
+def _try_to_confine(answer: multiprocessing.connection.Connection) -> None:
+    try:
+        confine()
+        answer.send("")
+    except CannotConfine as error:
+        answer.send(str(error))

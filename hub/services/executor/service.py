@@ -1,0 +1,313 @@
+"""The executor's socket: who may ask, the queue, and one execution a slot."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import struct
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from hub.facts.limits import MIB
+from hub.grading.sandbox.gate import memory_to_spare
+from hub.grading.sandbox.limits import Limits
+from hub.grading.sandbox.remote import ALIVE_SECONDS, CHUNK, length_of, packed, unpacked
+from hub.grading.sandbox.run import Answer, Busy, given_seconds, inside
+from hub.services.executor.fair_queue import Waiting
+from hub.services.executor.slots import NotClean, Slot, remove
+
+log = logging.getLogger(__name__)
+
+HELLO_SECONDS = 10.0
+UPLOAD_SECONDS = 120.0
+REQUEST_LIMIT = 256 * MIB
+MOST_FILES = 10_000
+
+
+class Refused(Exception):
+    """What a client sent cannot be run; the message says why."""
+
+
+class Service:
+    """Serves `slots`, one execution in each at a time, to the users `allowed`.
+
+    workers: executions that may want a processor at once; those that sleep lend their place, as in
+        `hub.grading.sandbox.gate`.
+    """
+
+    def __init__(self, slots: Sequence[Slot], allowed: set[int], workers: int) -> None:
+        self._workers = workers
+        self._busy: set[int] = set()  # numbers of the slots whose execution wants a processor
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = len(slots)
+        self._free = list(slots)
+        self._allowed = allowed
+        self._waiting: Waiting[asyncio.Future[Slot]] = Waiting()
+        self._moved = asyncio.Condition()
+        self.failed = asyncio.Event()
+        """Set when no slot can be used any more."""
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        client = Client(reader, writer)
+        try:
+            if client.user not in self._allowed:
+                log.warning("refused user=%d", client.user)
+                return
+            async with asyncio.timeout(HELLO_SECONDS):
+                kind, *rest = await client.receive()
+            if kind == "status":
+                await client.send("status", self.status())
+            elif kind == "hello" and len(rest) == 1 and isinstance(rest[0], str):
+                await self._execute(client, rest[0])
+        except Refused as refused:
+            with suppress(OSError):
+                await client.send("refused", str(refused))
+        except (OSError, EOFError, TimeoutError) as error:
+            log.info("connection ended: %s", error or type(error).__name__)
+        finally:
+            writer.close()
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "slots": self._slots,
+            "workers": self._workers,
+            "running": self._slots - len(self._free),
+            "waiting": len(self._waiting),
+        }
+
+    async def _execute(self, client: Client, name: str) -> None:
+        async with self._slot(client, name) as slot:
+            path = await asyncio.to_thread(slot.folder)
+            await client.send("go")
+            async with asyncio.timeout(UPLOAD_SECONDS):
+                request = await receive_upload(client, path)
+            answer = await run(client, slot, path, *request, busy=self._busy_teller(slot))
+            log.info("executed slot=%d seconds=%.1f", slot.number, answer.seconds)
+            for start in range(0, len(answer.lines), CHUNK):
+                await client.send("answer", answer.lines[start : start + CHUNK])
+            await client.send("done", answer.stopped, answer.seconds)
+
+    @asynccontextmanager
+    async def _slot(self, client: Client, name: str) -> AsyncIterator[Slot]:
+        """A slot, after waiting for it; it is free again when nothing of the execution is left."""
+        ticket: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
+        self._waiting.add(name, ticket)
+        await self._hand_out()
+        try:
+            await self._tell_place(client, ticket)
+            yield ticket.result()
+        finally:
+            self._waiting.remove(name, ticket)
+            if ticket.done() and not ticket.cancelled():
+                await self._take_back(ticket.result())
+            await self._hand_out()
+
+    async def _hand_out(self) -> None:
+        while self._is_open() and (ticket := self._waiting.take()) is not None:
+            slot = self._free.pop()
+            self._busy.add(slot.number)
+            ticket.set_result(slot)
+        async with self._moved:
+            self._moved.notify_all()
+
+    def _is_open(self) -> bool:
+        if not self._free or len(self._busy) >= self._workers:
+            return False
+        return self._slots - len(self._free) == len(self._busy) or memory_to_spare()
+
+    def _busy_teller(self, slot: Slot) -> Busy:
+        """What another thread may tell whether the execution in a slot wants a processor."""
+        loop = asyncio.get_running_loop()
+
+        def note(busy: bool) -> None:
+            (self._busy.add if busy else self._busy.discard)(slot.number)
+            if not busy:
+                task = asyncio.ensure_future(self._hand_out())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+        def tell(busy: bool) -> None:
+            loop.call_soon_threadsafe(note, busy)
+
+        return tell
+
+    async def _take_back(self, slot: Slot) -> None:
+        self._busy.discard(slot.number)
+        try:
+            await asyncio.to_thread(slot.clear)
+        except NotClean as error:
+            log.error("slot=%d is not used again: %s", slot.number, error)
+            self._slots -= 1
+            if self._slots == 0:
+                self.failed.set()
+        else:
+            self._free.append(slot)
+
+    async def _tell_place(self, client: Client, ticket: asyncio.Future[Slot]) -> None:
+        """Tell the client its place whenever it moves, until the ticket has a slot."""
+        while not ticket.done():
+            if client.gone():
+                raise EOFError("the client has gone")
+            await client.send("place", self._waiting.order().index(ticket) + 1)
+            async with self._moved:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(ALIVE_SECONDS):
+                        await self._moved.wait()
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        sock: socket.socket = writer.get_extra_info("socket")
+        credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        self.user: int = struct.unpack("3i", credentials)[1]
+
+    def gone(self) -> bool:
+        return self._reader.at_eof() or self._writer.is_closing()
+
+    async def send(self, *frame: Any) -> None:
+        self._writer.write(packed(list(frame)))
+        async with asyncio.timeout(6 * ALIVE_SECONDS):
+            await self._writer.drain()
+
+    async def receive(self) -> list[Any]:
+        head = await self._reader.readexactly(4)
+        return unpacked(await self._reader.readexactly(length_of(head)))
+
+
+async def receive_upload(client: Client, path: Path) -> tuple[bytes, Limits, int, float]:
+    """Take request and files of an execution; the files go into the scratch folder `path`.
+
+    Returns the request as the worker wants it, its limits, its number of cells, and the seconds
+    that its given cells may use.
+    """
+    request, upload = bytearray(), Upload(path)
+    while True:
+        kind, *rest = await client.receive()
+        if kind == "run":
+            return bytes(request), *understood(bytes(request), upload.size)
+        if kind == "request" and isinstance(rest[0], bytes):
+            request += rest[0]
+            if len(request) > REQUEST_LIMIT:
+                raise Refused(f"it has more than {REQUEST_LIMIT // MIB} MiB")
+        elif kind == "file" and isinstance(rest[0], str):
+            upload.begin(rest[0])
+        elif kind == "data" and isinstance(rest[0], bytes):
+            await asyncio.to_thread(upload.write, rest[0])
+        else:
+            raise Refused("it is not in the form that the executor takes")
+
+
+class Upload:
+    """Files on their way into a scratch folder. `size` in bytes."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._target: Path | None = None
+        self._files = 0
+        self.size = 0
+
+    def begin(self, name: str) -> None:
+        self._files += 1
+        if self._files > MOST_FILES:
+            raise Refused(f"it has more than {MOST_FILES} files")
+        try:
+            self._target = inside(self._scratch, name)
+            if self._target is not None:
+                self._target.touch(mode=0o600)
+        except OSError as error:
+            raise Refused(f"the file {name!r} cannot be made ({error.strerror})") from error
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        if self._target is not None:
+            try:
+                with open(self._target, "ab") as file:
+                    file.write(data)
+            except OSError as error:
+                raise Refused(f"no room for its files ({error.strerror})") from error
+
+
+def understood(request: bytes, size: int) -> tuple[Limits, int, float]:
+    try:
+        asked = json.loads(request)
+        limits, cells = Limits(**asked["limits"]), len(asked["notebook"]["cells"])
+        given = given_seconds(asked)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise Refused("it is not in the form that the executor takes") from error
+    if size > limits.files_mib * MIB:
+        raise Refused(f"its files have more than {limits.files_mib} MiB")
+    return limits, cells, given
+
+
+async def run(
+    client: Client,
+    slot: Slot,
+    path: Path,
+    request: bytes,
+    limits: Limits,
+    cells: int,
+    given: float,
+    busy: Busy,
+) -> Answer:
+    """Run it in a thread; a client that goes away ends it."""
+    cancelled = threading.Event()
+    work = asyncio.ensure_future(
+        asyncio.to_thread(slot.run, path, request, limits, cells, given, cancelled.is_set, busy)
+    )
+    try:
+        while not work.done():
+            await asyncio.wait([work], timeout=ALIVE_SECONDS / 10)
+            if client.gone():
+                raise EOFError("the client has gone")
+            await client.send("busy")
+        return work.result()
+    except NotClean as error:
+        raise Refused(f"its processes could not be ended ({error})") from error
+    finally:
+        cancelled.set()
+        if not work.done():
+            with suppress(Exception):
+                await work
+
+
+async def serve(
+    path: Path,
+    slots: Sequence[Slot],
+    allowed: set[int],
+    group: int,
+    stop: asyncio.Event,
+    workers: int,
+) -> None:
+    """Serve at the socket `path`, which only root and `group` reach, until `stop` is set."""
+    for slot in slots:
+        await asyncio.to_thread(slot.clear)
+    for left in slots[0].scratch.iterdir():
+        remove(left)
+    path.unlink(missing_ok=True)
+    service = Service(slots, allowed, workers)
+    os.chown(path.parent, 0, group)
+    os.chmod(path.parent, 0o710)
+    before = os.umask(0o117)
+    try:
+        server = await asyncio.start_unix_server(service.handle, str(path), limit=2 * CHUNK)
+    finally:
+        os.umask(before)
+    os.chown(path, 0, group)
+    log.info("serving %s with %d workers, %d slots", path, workers, len(slots))
+    async with server:
+        waits = [asyncio.ensure_future(event.wait()) for event in (stop, service.failed)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+    if service.failed.is_set():
+        raise NotClean("no slot is left; the executor has to be started again")

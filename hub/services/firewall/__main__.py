@@ -1,0 +1,99 @@
+"""``python -m hub.services.firewall``: keeps the rules around the students' bridge."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from hub.facts import files
+from hub.services.firewall.host import make_stand, take_away
+from hub.services.firewall.rules import Firewall, FirewallError, firewall_from, resolvers
+
+log = logging.getLogger("hub.services.firewall")
+
+
+@click.command()
+@click.option(
+    "--heartbeat",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("/run/firewall/ok"),
+    show_default=True,
+    help="Written at each check while the rules stand, removed when they do not.",
+)
+@click.option("--seconds", default=3.0, show_default=True, help="Between two checks.")
+@click.option("--once", is_flag=True, help="Set the rules, check them once, and end.")
+@click.option("--remove", is_flag=True, help="Take the rules away and end.")
+def main(heartbeat: Path, seconds: float, once: bool, remove: bool) -> None:
+    """Let students' servers be reached by hub and proxy only, and reach the proxy only.
+
+    \b
+    Runs in the host's network with NET_ADMIN. Read from the environment:
+      LOGITLAB_BRIDGE    name of the bridge that students' containers are on
+      LOGITLAB_HUB_IP    address of the hub on it
+      LOGITLAB_PROXY_IP  address of the proxy on it; its port 8000 is open to students
+      STUDENT_INTERNET   yes: students' containers reach public addresses  [no]
+
+    When it ends, the rules stay: what they closed stays closed. The heartbeat goes, so that the
+    hub starts no further servers while nobody watches the rules.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        wanted = firewall_from(os.environ, resolvers(_resolv_conf()))
+        if remove:
+            for line in take_away(wanted):
+                log.info(line)
+        elif once:
+            for line in make_stand(wanted):
+                log.info(line)
+    except FirewallError as error:
+        log.error(error)
+        sys.exit(1)
+    if not (once or remove):
+        watch(wanted, heartbeat, seconds, stop)
+
+
+def watch(wanted: Firewall, heartbeat: Path, seconds: float, stop: threading.Event) -> None:
+    """Check the rules every few `seconds` until `stop`, and tell in `heartbeat` that they stand."""
+    last = ""
+    try:
+        while True:
+            try:
+                for line in make_stand(wanted):
+                    log.info(line)
+                _beat(heartbeat)
+                now = f"the rules for {wanted.bridge} stand"
+            except (FirewallError, OSError) as error:
+                heartbeat.unlink(missing_ok=True)
+                now = f"the rules for {wanted.bridge} do not stand: {error}"
+            if now != last:
+                log.info(now) if now.endswith(" stand") else log.error(now)
+            last = now
+            if stop.wait(seconds):
+                return
+    finally:
+        heartbeat.unlink(missing_ok=True)
+
+
+def _beat(heartbeat: Path) -> None:
+    files.replace(heartbeat, f"{time.time():.0f}\n", durable=False)
+
+
+def _resolv_conf() -> str:
+    with contextlib.suppress(OSError):
+        return Path("/etc/resolv.conf").read_text(encoding="utf-8", errors="replace")
+    return ""
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m hub.services.firewall")

@@ -1,0 +1,65 @@
+"""Who is over the budget of their place, and who is stopped. Pure.
+
+Using more than one's share of an empty GPU costs nobody anything. Only where a device is nearly
+full is somebody named, and one process stopped: the largest of whoever is furthest over. Who is
+within the budget is never stopped, however full the device is, and neither is a process that
+belongs to none of our containers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub.services.gpuwatch.usage import Process, Use
+
+NEARLY_FULL = 0.95
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose a container is, and what it may use of its device, MiB (0: no budget)."""
+
+    user: str
+    device: str
+    mib: int
+
+
+@dataclass(frozen=True)
+class Over:
+    """Somebody over the budget: `used` of `mib` MiB."""
+
+    container: str
+    place: Place
+    used: int
+    largest: Process
+
+    def __str__(self) -> str:
+        return (
+            f"{self.place.user} uses {self.used} MiB of GPU memory, {self.used - self.place.mib} "
+            f"MiB more than the {self.place.mib} MiB of the place on {self.place.device}"
+        )
+
+
+def over_budget(
+    use: Use, owners: Mapping[int, str], places: Mapping[str, Place]
+) -> tuple[Over, ...]:
+    """Those over their budget where `use`'s device is nearly full, the worst first.
+
+    `owners`: pid -> container id; `places`: container id -> place.
+    """
+    if not use.total or use.used < NEARLY_FULL * use.total:
+        return ()
+    mine: dict[str, list[Process]] = {}
+    for process in use.processes:
+        container = owners.get(process.pid)
+        if container is not None and container in places:
+            mine.setdefault(container, []).append(process)
+    found = []
+    for container, processes in mine.items():
+        place = places[container]
+        used = sum(process.mib for process in processes)
+        if place.mib and used > place.mib:
+            largest = max(processes, key=lambda process: (process.mib, process.pid))
+            found.append(Over(container, place, used, largest))
+    return tuple(sorted(found, key=lambda over: (over.place.mib - over.used, over.place.user)))

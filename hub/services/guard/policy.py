@@ -1,0 +1,134 @@
+"""What a deployment's guard lets through: names, numbers and devices, read from its environment."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hub.facts.container_names import home_volume
+from hub.facts.containers import DATABASE_FOLDER, image, network, volume
+from hub.facts.errors import UserError
+from hub.facts.gpu_devices import from_variable
+from hub.facts.limits import MIB
+
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+
+
+class PolicyError(UserError):
+    """The environment does not describe a policy; the message names the variable."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A volume that a container may have, at one place only."""
+
+    volume: str
+    target: str
+    mode: str
+
+    @property
+    def bind(self) -> str:
+        return f"{self.volume}:{self.target}:{self.mode}"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Everything that a create request is held against."""
+
+    project: str
+    tag: str
+    gpus: tuple[str, ...] = ()
+    gpu_driver: str = "nvidia"
+    max_memory: int = 4096 * MIB  # bytes
+    max_cpus: float = 2.0
+    max_pids: int = 4096
+    max_cpu_shares: int = 512
+
+    @property
+    def student_image(self) -> str:
+        return image("student", self.tag)
+
+    @property
+    def grader_image(self) -> str:
+        return image("grader", self.tag)
+
+    @property
+    def images(self) -> tuple[str, str]:
+        return self.student_image, self.grader_image
+
+    @property
+    def network(self) -> str:
+        return network(self.project)
+
+    def device_id(self, gpu: str) -> str:
+        """How a request for the device `gpu` names it to the engine."""
+        return f"nvidia.com/gpu={gpu}" if self.gpu_driver == "cdi" else gpu
+
+    def mounts(self, user: str, image: str) -> tuple[Mount, ...]:
+        """All that a container of `user` may mount: none of it is another person's."""
+        own = (
+            Mount(home_volume(self.project, user), "/home/student", "rw"),
+            Mount(volume(self.project, "models"), "/srv/models", "ro"),
+        )
+        if image == self.grader_image:
+            return (
+                *own,
+                Mount(volume(self.project, "course"), "/srv/course", "rw"),
+                Mount(volume(self.project, "people"), "/srv/people", "rw"),
+                Mount(volume(self.project, "config_grader"), "/srv/config", "ro"),
+                Mount(volume(self.project, "db_socket"), DATABASE_FOLDER, "ro"),
+                Mount(volume(self.project, "executor_socket"), "/run/executor", "ro"),
+            )
+        return (
+            *own,
+            Mount(volume(self.project, "config_student"), "/srv/config", "ro"),
+            Mount(volume(self.project, "config_instructor"), "/srv/config", "ro"),
+        )
+
+
+def policy_from(environ: Mapping[str, str]) -> Policy:
+    """The policy that `environ` describes (`python -m hub.services.guard --help` lists them).
+
+    Limits that are not set are the host's own, and at least what course.yaml's defaults ask for.
+    Raises PolicyError.
+    """
+    project = _matching(environ, "LOGITLAB_PROJECT", _PROJECT)
+    tag = _matching(environ, "LOGITLAB_TAG", _TAG)
+    try:
+        gpus = tuple(device.uuid for device in from_variable(environ.get("LOGITLAB_GPUS", "")))
+    except ValueError as error:
+        raise PolicyError(str(error)) from None
+    driver = environ.get("LOGITLAB_GPU_DRIVER", "") or "nvidia"
+    if driver not in ("nvidia", "cdi"):
+        raise PolicyError(f"LOGITLAB_GPU_DRIVER: {driver!r} is neither nvidia nor cdi")
+    host_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
+    return Policy(
+        project=project,
+        tag=tag,
+        gpus=gpus,
+        gpu_driver=driver,
+        max_memory=int(_number(environ, "GUARD_MAX_MEMORY_MIB", max(host_mib, 4096)) * MIB),
+        max_cpus=_number(environ, "GUARD_MAX_CPUS", max(os.cpu_count() or 1, 2)),
+        max_pids=int(_number(environ, "GUARD_MAX_PIDS", 4096)),
+    )
+
+
+def _matching(environ: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
+    value = environ.get(name, "")
+    if not shape.fullmatch(value):
+        raise PolicyError(f"{name}: {value!r} does not look like {shape.pattern}")
+    return value
+
+
+def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = environ.get(name, "")
+    try:
+        value = float(text) if text else float(default)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise PolicyError(f"{name}: {text!r} is not a number above 0")
+    return value

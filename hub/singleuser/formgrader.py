@@ -1,0 +1,192 @@
+"""nbgrader's formgrader with what it shows put right: its own extension, at its own hooks.
+
+Formulas are MathML already (`hub.grading.pipeline.sanitise`), so its pages get no MathJax; students
+without a name go by their user name; its logs are for people who grade; no file that a student
+handed in runs anything; names are text, whatever is in them; without containers it says what is not
+protected; its Generate and Autograde buttons go the way of `logitlab generate` and `logitlab
+autograde`; and an assignment that is added has a name that students can fetch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.utils import url_path_join
+from nbgrader.server_extensions.formgrader.apihandlers import (
+    AssignHandler,
+    AssignmentHandler,
+    AutogradeHandler,
+)
+from nbgrader.server_extensions.formgrader.base import (
+    BaseApiHandler,
+    check_notebook_dir,
+    check_xsrf,
+)
+from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
+from nbgrader.server_extensions.formgrader.handlers import SubmissionFilesHandler, template_path
+from tornado import web
+from tornado.ioloop import PeriodicCallback
+from traitlets.config import Config
+
+from hub.authoring.errors import AuthoringError
+from hub.authoring.register import release_in_course
+from hub.core.course_folder import CourseFolder
+from hub.exchange.course_id import changed_id
+from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
+from hub.grading.pipeline.batch import BatchError, autograde
+from hub.grading.sandbox.landlock import landlock_version, said
+from hub.grading.sandbox.remote import EXECUTOR
+from hub.upstream.nbgrader import end_transaction, put_pages_before, replace_handler
+
+IDLE_SECONDS = 60
+PAGES = Path(__file__).parents[1] / "grading" / "pipeline" / "pages"
+
+
+class SubmittedFile(SubmissionFilesHandler):
+    """A file that a student handed in, to which the student's notebook may link: shown, but a page
+    among them is of no origin and has no scripts."""
+
+    @property
+    def content_security_policy(self) -> str:
+        return "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
+
+
+class Autograde(AutogradeHandler):
+    """Grades one submission in a thread: other pages answer meanwhile. One after the other.
+
+    The dialog is red unless the submission was graded, and shows what the command would print.
+    """
+
+    _turn = asyncio.Lock()
+
+    @web.authenticated
+    @check_xsrf
+    @check_notebook_dir
+    async def post(self, assignment_id: str, student_id: str) -> None:
+        config = copy.deepcopy(self.coursedir.parent.config)
+        config.CourseDirectory.root = self.coursedir.root
+        async with self._turn:
+            outcome = await asyncio.to_thread(_graded, config, assignment_id, student_id)
+        end_transaction(self.settings)
+        self.write(json.dumps(outcome))
+
+
+def _graded(config: Config, assignment: str, student: str) -> dict[str, Any]:
+    """What came of it, as the formgrader's dialogs take it."""
+    lines: list[str] = []
+    try:
+        for line in autograde(
+            Path(config.CourseDirectory.root), assignment, [student], 1, True, config
+        ):
+            lines.append(line)
+    except BatchError as error:
+        return {"success": False, "log": "\n".join([str(error), "", *lines])}
+    done = any(line.endswith(" 1 of 1 submissions graded") for line in lines)
+    return {"success": done, "log": "\n".join(lines)}
+
+
+class Generate(AssignHandler):
+    """Generates as `logitlab generate` does, in a thread; the dialog shows what that prints."""
+
+    _turn = asyncio.Lock()
+
+    @web.authenticated
+    @check_xsrf
+    @check_notebook_dir
+    async def post(self, assignment_id: str) -> None:
+        course = self.coursedir
+        async with self._turn:
+            outcome = await asyncio.to_thread(
+                _generated, Path(course.root), assignment_id, course.course_id, course.db_url
+            )
+        end_transaction(self.settings)
+        self.write(json.dumps(outcome))
+
+
+def _generated(root: Path, assignment: str, course_id: str, db_url: str) -> dict[str, Any]:
+    """What came of it, as the formgrader's dialogs take it."""
+    lines: list[str] = []
+    try:
+        for line in release_in_course(root, assignment, course_id=course_id, db_url=db_url):
+            lines.append(line)
+    except AuthoringError as error:
+        return {"success": False, "log": "\n".join([*lines, str(error)])}
+    return {"success": True, "log": "\n".join(lines)}
+
+
+class AddAssignment(AssignmentHandler):
+    """Adds an assignment, or changes its due date; none of a name that students cannot fetch."""
+
+    @web.authenticated
+    @check_xsrf
+    @check_notebook_dir
+    def put(self, assignment_id: str) -> None:
+        if fault := assignment_name_fault(assignment_id.strip()):
+            self.set_status(400)
+            self.finish({"message": fault})
+            return
+        super().put(assignment_id)
+
+
+class CourseWarning(BaseApiHandler):
+    """What the page of the assignments says above its list, asked by its script: the exchange may
+    take long to answer."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        course = self.coursedir
+        exchange = CourseFolder(Path(course.root)).exchange
+        said = await asyncio.to_thread(changed_id, course.course_id, exchange)
+        self.write({"message": said})
+
+
+class CourseFormgrader(FormgradeExtension):
+    """The formgrader, with our templates before nbgrader's."""
+
+    def build_extra_config(self) -> Config:
+        config = super().build_extra_config()
+        config.HTMLExporter.extra_template_basedirs = [str(PAGES), template_path]
+        return config
+
+    def init_tornado_settings(self, webapp: Any) -> None:
+        super().init_tornado_settings(webapp)
+        environment = put_pages_before(webapp, PAGES / "formgrader")
+        environment.globals["protection"] = (
+            "" if os.environ.get(EXECUTOR) else said(landlock_version())
+        )
+        environment.globals["assignment_name"] = IDENTIFIER
+        environment.globals["assignment_name_rule"] = IDENTIFIER_RULE
+
+    def init_handlers(self, webapp: Any) -> None:
+        # Before nbgrader's, the last of which answers whatever is left below /formgrader.
+        route = url_path_join(webapp.settings["base_url"], "/formgrader/api/course-warning")
+        webapp.add_handlers(".*$", [(route, CourseWarning)])
+        super().init_handlers(webapp)
+        replace_handler(webapp, SubmissionFilesHandler, SubmittedFile)
+        replace_handler(webapp, AutogradeHandler, Autograde)
+        replace_handler(webapp, AssignHandler, Generate)
+        replace_handler(webapp, AssignmentHandler, AddAssignment)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "hub.singleuser.formgrader"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    formgrader = CourseFormgrader(parent=server)
+    formgrader.root_dir = server.root_dir
+    formgrader.log = server.log
+    # The dialogs show everything that is logged while a button works. The server's logger passes
+    # everything on, and leaves it to its own handlers what is for debugging only.
+    server.log.setLevel(server.log_level)
+    formgrader.initialize([])
+    formgrader.init_tornado_settings(server.web_app)
+    formgrader.init_handlers(server.web_app)
+    settings = server.web_app.settings
+    # Between pages: their handlers do not wait for anything while they use the gradebook.
+    PeriodicCallback(lambda: end_transaction(settings), 1000 * IDLE_SECONDS).start()

@@ -1,0 +1,109 @@
+"""A kernel's share of its server's GPU memory, set when PyTorch starts to use the GPU.
+
+Imported by every kernel (`startup`), so it needs nothing but the standard library and does nothing
+until torch is imported. Then it leaves word with torch, which sets its allocator's limit
+(`torch.cuda.set_per_process_memory_fraction`) the moment it first uses CUDA and not before: the
+kernel is not slower to start, and can still be forked.
+
+A soft limit. It counts what PyTorch's allocator takes, not CUDA's own context, for which
+`CONTEXT_MIB` is set aside; it is divided over the kernels that run when this one begins, and not
+divided anew when others begin later; and a program that wants to can raise it. What stops a
+server that uses too much all the same is `hub.services.gpuwatch`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hub.singleuser.gpu.exit_message import listen
+
+BUDGET = "LOGITLAB_GPU_MIB"
+CONTEXT_MIB = 512
+# A server with many kernels leaves each of them something to compute with.
+LEAST_MIB = 256
+
+
+def fraction(budget_mib: int, device_mib: int, kernels: int) -> float:
+    """What `torch.cuda.set_per_process_memory_fraction` is told, in (0, 1]."""
+    share = max(budget_mib / max(kernels, 1) - CONTEXT_MIB, LEAST_MIB)
+    return min(1.0, share / max(device_mib, 1))
+
+
+def kernels(proc: Path = Path("/proc"), me: int | None = None) -> int:
+    """How many notebook kernels run under this one's server, itself included."""
+    me = os.getpid() if me is None else me
+    parent = _parent(proc / str(me))
+    count = 0
+    for process in proc.glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        count += b"ipykernel" in command and _parent(process) == parent
+    return max(count, 1)
+
+
+def _parent(process: Path) -> int | None:
+    try:
+        # The name in brackets may hold anything; the parent is the second field after it.
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def limit(torch: Any, budget_mib: int, count: Callable[[], int] = kernels) -> None:
+    """Have `torch` limit itself when it first uses CUDA."""
+
+    def now() -> None:
+        try:
+            mib = torch.cuda.get_device_properties(0).total_memory // 2**20
+            torch.cuda.set_per_process_memory_fraction(fraction(budget_mib, mib, count()), 0)
+        except Exception as error:  # a kernel without a limit is better than none
+            print(f"GPU memory limit not set: {error}", file=sys.stderr)
+
+    # torch keeps such calls until CUDA is initialised; its own random seeds are set like this.
+    torch.cuda._lazy_call(now)
+
+
+class _AfterTorch:
+    """Finds torch as everybody else does, and calls `then` when it has been loaded."""
+
+    def __init__(self, then: Callable[[Any], None]) -> None:
+        self.then = then
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
+        if name != "torch":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.loader is None:
+            return spec
+        load = spec.loader.exec_module
+
+        def load_and_tell(module: Any) -> None:
+            load(module)
+            try:
+                self.then(module)
+            except Exception as error:
+                print(f"GPU memory limit not set: {error}", file=sys.stderr)
+
+        spec.loader.exec_module = load_and_tell  # type: ignore[method-assign]
+        return spec
+
+
+def begin(environ: Mapping[str, str] = os.environ) -> None:
+    """Set this kernel's share when it imports torch; nothing where the server has no budget."""
+    text = environ.get(BUDGET, "")
+    if not text.isdigit() or not int(text):
+        return
+    listen(text)
+    budget = int(text)
+    if "torch" in sys.modules:
+        limit(sys.modules["torch"], budget)
+    elif not any(isinstance(finder, _AfterTorch) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _AfterTorch(lambda torch: limit(torch, budget)))

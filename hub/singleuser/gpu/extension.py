@@ -1,0 +1,133 @@
+"""In a person's server: is the GPU still there, and does its owner know how they stand?
+
+A running container can lose its GPU ("Failed to initialize NVML: Unknown Error" after `systemctl
+daemon-reload` on the host; a card that falls off the bus). PyTorch then fails in ways that look
+like a mistake in the notebook. This server extension asks `nvidia-smi -L` every minute, writes
+what it finds into the server's log, and answers `GET logitlab/gpu`, which JupyterLab's part
+(`hub/singleuser/labextensions/logitlab-gpu`) shows as a notice; likewise why a server has no GPU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from hub.jupyterhub.spawners.gpu.placement import NONE_HERE
+from hub.jupyterhub.spawners.gpu.request import WORDS
+
+INTERVAL = 60.0
+PROBE_SECONDS = 20.0
+# One failed look can be an engine or driver that is busy.
+LOOKS = 2
+
+
+def judge(status: int, said: str) -> str | None:
+    """What is wrong, by the exit status and output of `nvidia-smi -L`; None: nothing."""
+    if status == 0 and "UUID:" in said:
+        return None
+    lines = said.strip().splitlines()
+    return lines[-1] if lines else f"nvidia-smi ended with {status}"
+
+
+def notice(words: str, problem: str | None) -> str:
+    """What to tell the owner of a server whose `LOGITLAB_GPU` is `words`; empty: nothing."""
+    if problem:
+        return (
+            f"Your GPU is gone from your server ({problem}). It does not come back by itself: "
+            "save your notebooks, then stop and start your server under File > Hub Control Panel. "
+            "Your files stay."
+        )
+    kind, _, reason = words.partition(": ")
+    if kind != "cpu" or reason == NONE_HERE:
+        return ""
+    return (
+        f"Your server runs without a GPU: {reason}. Everything works, slower. To try again later, "
+        "stop and start your server under File > Hub Control Panel."
+    )
+
+
+class Health:
+    """The state of this server's GPU, looked at again and again."""
+
+    def __init__(self, environ: Mapping[str, str], log: Any, interval: float = INTERVAL) -> None:
+        self.words = environ.get(WORDS, "")
+        self.log, self.interval = log, interval
+        self.problem: str | None = None
+        self._failed = 0
+
+    @property
+    def has_gpu(self) -> bool:
+        return self.words.startswith(("GPU-", "MIG-"))
+
+    @property
+    def notice(self) -> str:
+        return notice(self.words, self.problem)
+
+    async def look(self) -> None:
+        """Ask once. Raises FileNotFoundError where there is no nvidia-smi to ask."""
+        found = judge(*await _nvidia_smi())
+        self._failed = self._failed + 1 if found else 0
+        before = self.problem
+        if not self._failed:
+            self.problem = None
+        elif self._failed >= LOOKS:
+            self.problem = found
+        if self.problem and not before:
+            self.log.error("GPU %s is gone: %s", self.words, self.problem)
+        elif before and not self.problem:
+            self.log.warning("GPU %s is back", self.words)
+
+    async def watch(self) -> None:
+        """Look for ever; at once done where there is no GPU, or nothing to ask."""
+        with suppress(FileNotFoundError):
+            while self.has_gpu:
+                await self.look()
+                await asyncio.sleep(self.interval)
+
+
+async def _nvidia_smi() -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        "nvidia-smi", "-L", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    try:
+        said, _ = await asyncio.wait_for(process.communicate(), PROBE_SECONDS)
+    except TimeoutError:
+        # It may hang in the driver, where no signal reaches it: it is not waited for.
+        process.kill()
+        return 1, f"nvidia-smi did not answer within {PROBE_SECONDS:g} s"
+    return process.returncode or 0, said.decode(errors="replace")
+
+
+class GpuHandler(APIHandler):
+    """`GET logitlab/gpu`: how this server stands with GPUs."""
+
+    # A page that asks is not somebody who works.
+    _track_activity = False
+
+    @web.authenticated
+    def get(self) -> None:
+        health: Health = self.settings["logitlab_gpu"]
+        self.finish(json.dumps({"gpu": health.words, "notice": health.notice}))
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    health = Health(os.environ, server.log)
+    server.web_app.settings["logitlab_gpu"] = health
+    base = server.web_app.settings["base_url"]
+    server.web_app.add_handlers(".*$", [(url_path_join(base, "logitlab/gpu"), GpuHandler)])
+    # The loop is not running yet; the server keeps the task as long as it lives.
+    server.io_loop.add_callback(
+        lambda: setattr(health, "task", asyncio.create_task(health.watch()))
+    )
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "hub.singleuser.gpu.extension"}]

@@ -1,0 +1,36 @@
+"""The remarks on a submission, for the dialog that JupyterLab shows after *Submit*.
+
+nbgrader's button knows of success and failure only; what there is to say about a submission that
+was taken is fetched here by the course's extension of JupyterLab
+(`hub/singleuser/labextensions/logitlab`).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+
+from hub.exchange.client.base import STATE_FOLDER
+from hub.exchange.client.remarks import take
+
+
+class RemarksHandler(APIHandler):
+    """Gives the remarks on the last submission away, once; null where it has not ended."""
+
+    @web.authenticated
+    def post(self) -> None:
+        self.finish(json.dumps({"remarks": take(Path.home() / STATE_FOLDER)}))
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "hub.singleuser.remarks"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    route = url_path_join(server.web_app.settings["base_url"], "/logitlab/remarks")
+    server.web_app.add_handlers(".*$", [(route, RemarksHandler)])

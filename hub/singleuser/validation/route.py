@@ -1,0 +1,68 @@
+"""The *Validate* button of a notebook, behind nbgrader's own button and route.
+
+nbgrader's handler executes the notebook inside the student's server, which stands still
+meanwhile. Here the validator runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from nbgrader.server_extensions.validate_assignment.handlers import ValidateAssignmentHandler
+from tornado import web
+
+from hub.upstream.nbgrader import other_validation_routes
+
+TOLD = "logitlab_told"  # key of a server's settings: the sentences of its last validation
+
+
+class ValidateHandler(ValidateAssignmentHandler):
+    """Answers nbgrader's button without holding up the rest of the student's server."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        body = self.get_json_body() or {}
+        path = body.get("path") or self.get_argument("path")
+        root = Path(self.root_dir).resolve()
+        target = (root / path).resolve()
+        if not target.is_relative_to(root):
+            raise web.HTTPError(403, "That path is outside your files.")
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "hub.singleuser.validation", str(target)),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        answer, log = await process.communicate()
+        self.settings[TOLD] = []
+        if process.returncode:
+            last = log.decode(errors="replace").strip().rpartition("\n")[2]
+            self.finish(json.dumps({"success": False, "value": last}))
+        else:
+            self.settings[TOLD] = json.loads(answer)["value"].get("told", [])
+            self.finish(answer)
+
+
+class ToldHandler(JupyterHandler):
+    """What the last validation had to tell, for our extension to show in nbgrader's dialog."""
+
+    @web.authenticated
+    def get(self) -> None:
+        self.finish({"told": self.settings.get(TOLD, [])})
+
+
+def add_handlers(server: Any) -> None:
+    """Put our routes into a Jupyter server."""
+    server.web_app.settings["root_dir"] = server.root_dir
+    base = server.web_app.settings["base_url"]
+    routes = [
+        ("/assignments/validate", ValidateHandler),
+        ("/logitlab/validation", ToldHandler),
+        *other_validation_routes(),
+    ]
+    server.web_app.add_handlers(".*$", [(url_path_join(base, at), who) for at, who in routes])

@@ -1,0 +1,104 @@
+"""nbgrader's validator with grading's verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nbconvert.filters import ansi2html
+from nbformat import NotebookNode
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import is_grade
+from nbgrader.validator import Validator
+from traitlets import Float, Integer
+
+from hub.grading.pipeline.execute import CannotGrade, Limits, execute, files_below
+from hub.grading.pipeline.rebuild import rebuild
+from hub.grading.pipeline.verdict import judge
+from hub.singleuser.validation.release import Released, released
+
+DEFAULTS = Limits()
+NOTHING_GRADED = "No cell of this notebook is graded, so nothing was checked."
+TEST_CHANGED = "This test was changed here; grading puts the original back."
+
+
+class CourseValidator(Validator):
+    """Rebuilds, executes and judges a notebook as grading does; hidden tests are not there.
+
+    Its results have one key more than nbgrader's: `told`, what was repaired or stopped, a
+    sentence each.
+    """
+
+    cell_seconds = Float(DEFAULTS.cell_seconds, help="Time limit of one cell, seconds.").tag(
+        config=True
+    )
+    total_seconds = Float(DEFAULTS.total_seconds, help="Time limit of the notebook, seconds.").tag(
+        config=True
+    )
+    memory_mib = Integer(DEFAULTS.memory_mib, help="Memory limit of each process, MiB.").tag(
+        config=True
+    )
+    output_mib = Float(DEFAULTS.output_mib, help="Output kept of the notebook, MiB.").tag(
+        config=True
+    )
+
+    _told: list[str]
+
+    def validate(self, filename: str) -> dict[str, Any]:
+        path = Path(filename).absolute()
+        try:
+            with released(path, self.config) as given:
+                checked, told = self._checked(path, given)
+        except CannotGrade as error:
+            self._told = []
+            words = f"This notebook could not be checked now: {error}. Validate it again."
+            return {"failed": [_failure(path.name, words)]}
+        self._told = told  # for `validate_and_print`, which is given nothing but a verdict
+        results: dict[str, Any] = {"told": told} if told else {}
+        if self.invert:
+            passed = [{"source": c.source.strip()} for c in self._get_passed_cells(checked)]
+            results |= {"passed": passed} if passed else {}
+        elif failed := self._failures(path, checked):
+            results["failed"] = failed
+        return results
+
+    def validate_and_print(self, filename: str) -> None:
+        super().validate_and_print(filename)
+        if self._told:
+            lines = "".join(f"- {sentence}\n" for sentence in self._told)
+            self.stream.write(f"\nAbout this notebook:\n{lines}")
+
+    def _checked(self, path: Path, given: Released) -> tuple[NotebookNode, list[str]]:
+        """The notebook at `path` executed and judged, and what there is to tell about it."""
+        notebook, repairs = rebuild(path.read_bytes(), given.notebook)
+        beside = files_below(path.parent, [".*", *CourseDirectory(config=self.config).ignore])
+        execution = execute(
+            notebook,
+            source=given.notebook,
+            files=beside,
+            given_files=given.files,
+            limits=Limits(
+                cell_seconds=self.cell_seconds,
+                total_seconds=self.total_seconds,
+                memory_mib=self.memory_mib,
+                output_mib=self.output_mib,
+            ),
+        )
+        for cell in execution.notebook.cells:
+            judge(cell)
+        return execution.notebook, [*given.remarks, *repairs, *execution.problems]
+
+    def _failures(self, path: Path, checked: NotebookNode) -> list[dict[str, str]]:
+        if not any(is_grade(cell) for cell in checked.cells):
+            return [_failure(path.name, NOTHING_GRADED)]
+        # Only where there was no release to rebuild from.
+        changed = [cell for cell in self._get_changed_cells(checked) if is_grade(cell)]
+        failed = [cell for cell in self._get_failed_cells(checked) if cell not in changed]
+        return [
+            *(_failure(cell.source, TEST_CHANGED) for cell in changed),
+            *(_failure(cell.source, self._extract_error(cell)) for cell in failed),
+        ]
+
+
+def _failure(source: str, error: str) -> dict[str, str]:
+    return {"source": source.strip(), "error": ansi2html(error), "raw_error": error}

@@ -1,0 +1,188 @@
+"""What the rounds of a notebook say about the answers that were tried in them. Pure.
+
+A verdict counts where everything was as expected: every wrong answer of a round loses points on
+a hidden test of its own exercise, every right one keeps them, and every exercise that has the
+reference keeps them in this round and in the next. Otherwise the answers in question are tried
+alone, each between two rounds of the reference, and what is seen there decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hub.verification.answers import Answer
+from hub.verification.trials import HIDDEN_HALF, Group, Part, Trial
+
+# Errors that say nothing about an answer: a test was not run, or not to its end.
+STOPPED = frozenset({"NotRun", "CellStopped", "CellTimeout", "StudentProcessDied", "TooSlow"})
+
+
+@dataclass
+class Seen:
+    """What the tests said in one round: why each failed one failed, by the test's name."""
+
+    failed: dict[str, str] = field(default_factory=dict)
+    passed: set[str] = field(default_factory=set)
+    stopped: set[str] = field(default_factory=set)  # those of `failed` that were not run to an end
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the tests said about an answer: why each failed one failed, by the test's name."""
+
+    answer: Answer
+    failed: dict[str, str]
+    passed: set[str]
+    seconds: float = 0.0  # an equal share of the time of its notebook
+
+
+@dataclass(frozen=True)
+class Again:
+    """Groups to be tried in another notebook; the rest as in `Trial`."""
+
+    groups: list[Group]
+    alone: bool = False
+    cause: str | None = None
+
+
+@dataclass
+class Weighed:
+    """What a notebook has shown: what counts, what is tried again, what to tell."""
+
+    counted: list[Outcome] = field(default_factory=list)
+    again: list[Again] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+
+def weigh(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part]) -> Weighed:
+    """What the rounds of a trial say; `seen` has one entry a round."""
+    if len(trial.rounds) == 1:
+        answer = trial.rounds[0][0]
+        return Weighed([Outcome(answer, seen[0].failed, seen[0].passed)])
+    if others := _others((), seen[0], tests):
+        return _wrong_reference(trial, seen, tests, others)
+    return _weigh_alone(trial, seen, tests) if trial.alone else _weigh_combined(trial, seen, tests)
+
+
+def _wrong_reference(
+    trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part], failed: dict[str, str]
+) -> Weighed:
+    """Before any answer: another notebook would not help."""
+    found = Weighed()
+    for exercise in dict.fromkeys(tests[name].exercise for name in failed):
+        why = {name: words for name, words in failed.items() if tests[name].exercise == exercise}
+        control = Answer("control", exercise, "the reference before other answers")
+        found.counted.append(Outcome(control, why, set()))
+    for group, what in zip(trial.rounds, seen, strict=True):
+        found.counted += [_own(answer, what, tests) for answer in group]
+    return found
+
+
+def _weigh_combined(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part]) -> Weighed:
+    found = Weighed()
+    before: Group = ()
+    outcomes: list[Outcome] = []  # of the round before, which count if this one is in order
+    surprises: list[
+        str
+    ] = []  # of the round before; a test that was stopped surprises without words
+    for number, (group, what) in enumerate(zip(trial.rounds, seen, strict=True)):
+        if others := _others(group, what, tests):
+            why = [f"fails {n} ({w[:200]})" for n, w in others.items() if n not in what.stopped]
+            _alone(found, (*before, *group), surprises + why)
+            if rest := list(trial.rounds[number + 1 : -1]):
+                found.again.append(Again(rest))
+            break
+        if surprises:
+            _alone(found, before, surprises)
+        else:
+            found.counted += outcomes
+        before, outcomes = group, [_own(answer, what, tests) for answer in group]
+        surprises = [words for one in outcomes for words in _surprises(one, what, tests)]
+    return found
+
+
+def _alone(found: Weighed, answers: Group, why: list[str]) -> None:
+    if answers:
+        cause = "; ".join(filter(None, why)) or None
+        found.again.append(Again([(answer,) for answer in answers], alone=True, cause=cause))
+        found.told.append(f"{_titles(answers)}: not as expected together, so each alone")
+
+
+def _titles(answers: Sequence[Answer]) -> str:
+    return ", ".join(f"{answer.title!r} of {answer.exercise}" for answer in answers)
+
+
+def _surprises(outcome: Outcome, what: Seen, tests: Mapping[str, Part]) -> Iterator[str]:
+    """What speaks against a verdict from a round that was combined; "" where a test was stopped."""
+    if outcome.failed.keys() & what.stopped and outcome.answer.kind != "mutant":
+        yield ""
+    else:
+        yield from (f"{_titles([outcome.answer])} {words}" for words in faults(outcome, tests))
+
+
+def _weigh_alone(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part]) -> Weighed:
+    found = Weighed()
+    explained = False
+    for number in range(1, len(trial.rounds), 2):
+        (answer,) = trial.rounds[number]
+        own, others = _own(answer, seen[number], tests), _others((answer,), seen[number], tests)
+        for name in seen[number].stopped:
+            others.pop(name, None)
+        outcome = Outcome(answer, own.failed | others, own.passed)
+        found.counted.append(outcome)
+        explained |= answer.kind == "mutant" or any(faults(outcome, tests))
+        if _others((), seen[number + 1], tests):
+            explained = True
+            found.told.append(
+                f"{answer.exercise}: {answer.title!r} left something behind, so a new notebook"
+            )
+            if rest := list(trial.rounds[number + 2 : -1 : 2]):
+                found.again.append(Again(rest, alone=True))
+            break
+    if trial.cause and not explained:
+        together = Answer("combined", None, _titles([a for group in trial.rounds for a in group]))
+        found.counted.append(Outcome(together, {"": trial.cause}, set()))
+    return found
+
+
+def _own(answer: Answer, what: Seen, tests: Mapping[str, Part]) -> Outcome:
+    """What the tests of the answer's own exercise said."""
+    return Outcome(
+        answer,
+        {name: why for name, why in what.failed.items() if tests[name].exercise == answer.exercise},
+        {name for name in what.passed if tests[name].exercise == answer.exercise},
+    )
+
+
+def _others(group: Group, what: Seen, tests: Mapping[str, Part]) -> dict[str, str]:
+    """The failed tests of exercises that have the reference."""
+    tried = {answer.exercise for answer in group}
+    return {name: why for name, why in what.failed.items() if tests[name].exercise not in tried}
+
+
+def faults(outcome: Outcome, tests: Mapping[str, Part]) -> Iterator[str]:
+    """What is not as it should be, in words."""
+    kind, exercise = outcome.answer.kind, outcome.answer.exercise
+    if kind == "combined":
+        yield f"each alone is in order, together: {'; '.join(outcome.failed.values())}"
+    elif kind == "stub":
+        for name in sorted({name.removesuffix(HIDDEN_HALF) for name in outcome.passed}):
+            if not {name, f"{name}{HIDDEN_HALF}"} & outcome.failed.keys():
+                yield f"has the points of {name}"
+    elif kind == "mutant":
+        return  # it may do what it likes, as long as some test sees it
+    elif kind == "reference":
+        for name, why in outcome.failed.items():
+            yield f"fails {name} ({why[:200]})"
+    else:
+        own = {name for name in outcome.failed if tests[name].exercise == exercise}
+        if kind in ("control", "right"):
+            for name in outcome.failed:
+                if name in own:
+                    yield f"fails {name} ({outcome.failed[name][:200]})"
+        elif kind == "wrong" and not any(tests[name].hidden for name in own):
+            yield "is not caught by a hidden test"
+        for name, why in outcome.failed.items():
+            if tests[name].exercise not in (exercise, None):
+                yield f"costs points in {tests[name].exercise}: fails {name} ({why[:200]})"

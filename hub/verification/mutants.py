@@ -1,0 +1,100 @@
+"""A reference solution with one small slip in it, mechanically, once for every place. Pure.
+
+Each mutant is the same program but for one thing: two letters of an einsum or einops pattern, a
+dimension or another number, a bound of a slice, a term, a sign, an argument, a `.clone()`, a
+comparison. Tests that no mutant survives look at everything that the reference does (DeMillo,
+Lipton and Sayward 1978, "Hints on Test Data Selection").
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hub.facts.regions import Region, lines_of
+from hub.verification.mutation_operators import Edit, Text, slips
+
+GOLDEN = (5**0.5 - 1) / 2
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A changed reference.
+
+    line: number of the first line that is changed, from 1.
+    before, after: the lines that the change touches, each as one line without indentation.
+    source: the whole text.
+    """
+
+    what: str
+    line: int
+    before: str
+    after: str
+    source: str
+
+
+def mutants(source: str) -> list[Mutant]:
+    """Every mutant of a solution cell, by place; none of a text that is no plain Python.
+
+    Only what stands between BEGIN SOLUTION and END SOLUTION is changed, where there are such
+    lines. All of them parse, and no two are the same program.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []
+    text = Text(source)
+    first, last = _solution(source)
+    known = {ast.dump(tree)}
+    found = []
+    edits = [edit for edit in slips(tree, text) if first <= edit.line <= edit.last_line <= last]
+    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
+        changed = text.changed(edit)
+        try:
+            program = ast.dump(ast.parse(changed))
+        except (SyntaxError, ValueError):
+            continue
+        if program not in known:
+            known.add(program)
+            found.append(_mutant(source, changed, edit))
+    return found
+
+
+def sample(found: Sequence[Mutant], most: int, seed: str) -> list[Mutant]:
+    """At most `most` of `found`, from all of its parts alike; the same for the same seed.
+
+    A smaller sample is a part of a larger one: steps of the golden ratio, from a random place,
+    leave gaps of three lengths at most, however many there are.
+    """
+    places: set[int] = set()
+    place = random.Random(seed).random()
+    while len(places) < min(most, len(found)):
+        places.add(int(place * len(found)))
+        place = (place + GOLDEN) % 1
+    return [found[number] for number in sorted(places)]
+
+
+def _solution(source: str) -> tuple[int, int]:
+    """The first and the last line of what is a solution, counted from 1."""
+    lines = list(lines_of(source))
+    own = [number for number, line in enumerate(lines, 1) if line.region is Region.SOLUTION]
+    return (own[0], own[-1]) if own else (1, len(lines))
+
+
+def _mutant(source: str, changed: str, edit: Edit) -> Mutant:
+    lines, after = source.splitlines(), changed.splitlines()
+    rest = len(lines) - edit.last_line  # lines after the change, the same in both
+    return Mutant(
+        edit.what,
+        edit.line,
+        one_line("\n".join(lines[edit.line - 1 : edit.last_line])),
+        one_line("\n".join(after[edit.line - 1 : len(after) - rest])),
+        changed,
+    )
+
+
+def one_line(text: str) -> str:
+    """A piece of a program as it is printed and justified: in one line, spaces made equal."""
+    return " ".join(text.split())

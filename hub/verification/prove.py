@@ -1,0 +1,412 @@
+"""Prove an assignment: its tests give the points that they should, and take them.
+
+For every exercise the reference has full marks, the untouched stub none of the points, every
+listed wrong answer fails a hidden test, every listed right one passes all, and breaking one
+exercise costs only its own points. Every answer is really executed, as a submission would be.
+Mutants of the reference are executed too: each fails a test, or `answers.py` says why none can
+tell it from the reference.
+"""
+
+from __future__ import annotations
+
+import os
+import textwrap
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from hub.authoring.release import source_notebooks, student_version
+from hub.facts.cell_roles import role
+from hub.facts.errors import UserError
+from hub.grading.pipeline.execute import (
+    ApartError,
+    CannotGrade,
+    Limits,
+    Tests,
+    execute,
+    files_below,
+)
+from hub.verification.answers import (
+    Answer,
+    AnswersError,
+    Same,
+    Trained,
+    chosen,
+    read_answers,
+    read_same,
+    read_trained,
+)
+from hub.verification.batches import STOPPED, Outcome, Seen, Weighed, faults, weigh
+from hub.verification.mutants import Mutant
+from hub.verification.sampling import ALL, Sample
+from hub.verification.symmetric_models import OtherModels, concerns
+from hub.verification.trials import (
+    Part,
+    Rounds,
+    Trial,
+    broken_answers,
+    exercises,
+    groups,
+    make_trials,
+    mutant_answers,
+    mutants_of,
+    split_tests,
+    whole,
+)
+
+__all__ = ["AnswersError", "NotProved", "prove"]
+
+LIMITS = Limits(cell_seconds=120, total_seconds=600)
+COLUMNS = 100  # of the terminal that the table is for
+LONGEST_NAME = 20  # in the table, so that its lines fit
+MUTANT_CELL_SECONDS = 60  # that an endless loop may cost; imports on a busy machine need many
+
+
+class NotProved(UserError):
+    """Some answer got points that it should not, or lost some; the table said which."""
+
+
+@dataclass
+class Row:
+    """What was found about one exercise."""
+
+    exercise: str
+    points: float = 0.0
+    wrong: int = 0
+    caught_visibly: int = 0
+    caught_hidden: int = 0
+    right: int = 0
+    kept: int = 0
+    killed: int = 0
+    same: int = 0
+    survived: int = 0
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def prove(
+    source_folder: Path,
+    tests: Tests = "together",
+    workers: int | None = None,
+    limits: Limits = LIMITS,
+    mutants: int = 0,
+    others: Sequence[OtherModels] = (),
+    sample: Sample = ALL,
+) -> Iterator[str]:
+    """Prove the notebooks of an assignment; yields progress and, at the end, a table of each.
+
+    source_folder: with the notebook's text and `answers.py`.
+    tests: "together" or "apart", as in `execute`.
+    workers: notebooks executed at once; one a core if None.
+    limits: of a notebook with one answer; the time of a notebook grows with its rounds.
+    mutants: of each reference at most, chosen from all of its parts, always the same; 0 for none.
+    others: other models, on which the reference must keep its points too.
+    sample: of the answers and mutants; the reference and the stub are always tried.
+
+    Raises:
+        NotProved: after the table, if anything is not as it should be; before it, if the
+            notebook breaks the rules for tests apart.
+        AnswersError: an answer in `answers.py` has no proper header, or names no exercise.
+    """
+    notebooks = source_notebooks(source_folder)
+    listed = read_answers(source_folder / "answers.py")
+    same = read_same(source_folder / "answers.py")
+    trained = read_trained(source_folder / "answers.py")
+    _check_names([*listed, *same, *trained], list(notebooks.values()), source_folder)
+    stubs = student_version(source_folder).files
+    run = Runner(
+        files_below(source_folder, ["*.py"]),
+        limits,
+        tests,
+        workers or os.cpu_count() or 1,
+        sample=ALL if source_folder.name in sample.whole else sample,
+    )
+    wrongs = 0
+    for name, notebook in notebooks.items():
+        stub = nbformat.reads(stubs[f"{name}.ipynb"].decode(), as_version=4)
+        parts, found = split_tests(notebook)
+        outcomes: list[Outcome] = []
+        excused = {one.exercise for one in trained} & {*exercises(notebook)}
+        started = time.monotonic()
+        try:
+            answers = [*broken_answers(parts, stub), *listed]
+            tried = chosen(run.sample, answers)
+            yield f"{name}: {len(tried)} of {len(answers)} answers"
+            rounds, trials = make_trials(parts, stub, tried)
+            yield from run.all(rounds, trials, found, outcomes)
+            for other in (other for other in others if concerns(other, parts)):
+                yield from run.on(other, excused, parts, found, outcomes)
+            if mutants:
+                yield from run.mutants(notebook, mutants, rounds, found, outcomes)
+        except ApartError as error:
+            raise NotProved(f"{source_folder.name}: tests cannot run apart: {error}") from error
+        except CannotGrade as error:
+            raise NotProved(f"{source_folder.name}: {error}. Prove it again.") from error
+        rows = judge(exercises(notebook), found, outcomes, same)
+        if mutants:
+            add_unknown(rows, notebook, same)
+        title = f"{name}, tests {tests}"
+        yield from table(title, rows)
+        yield total(title, rows, time.monotonic() - started)
+        wrongs += sum(len(row.faults) for row in rows)
+    if wrongs:
+        raise NotProved(f"{source_folder.name}: {wrongs} of the proofs failed (see the table)")
+
+
+def _check_names(
+    answers: Sequence[Answer | Same | Trained], notebooks: list[NotebookNode], folder: Path
+) -> None:
+    known = [name for notebook in notebooks for name in exercises(notebook)]
+    for answer in answers:
+        if answer.exercise not in known:
+            raise AnswersError(
+                f"{folder / 'answers.py'}: no exercise is called {answer.exercise!r} "
+                f"(there are {', '.join(known) or 'none'})"
+            )
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Executes trials, `workers` at once."""
+
+    files: dict[str, Path]
+    limits: Limits
+    tests: Tests
+    workers: int
+    models: Path | None = None
+    sample: Sample = ALL
+
+    def all(
+        self,
+        rounds: Rounds,
+        trials: Sequence[Trial],
+        tests: Mapping[str, Part],
+        outcomes: list[Outcome],
+    ) -> Iterator[str]:
+        """Fill `outcomes`; yields a line an answer. What does not count is tried again."""
+        with ThreadPoolExecutor(self.workers) as pool:
+            running = {pool.submit(self.one, trial, tests) for trial in trials}
+            while running:
+                done = next(as_completed(running))
+                running.remove(done)
+                weighed = done.result()
+                outcomes += weighed.counted
+                yield from map(_progress, weighed.counted)
+                yield from weighed.told
+                for again in weighed.again:
+                    trial = rounds.trial(again.groups, again.alone, again.cause)
+                    running.add(pool.submit(self.one, trial, tests))
+
+    def on(
+        self,
+        other: OtherModels,
+        excused: set[str],
+        parts: NotebookNode,
+        tests: Mapping[str, Part],
+        outcomes: list[Outcome],
+    ) -> Iterator[str]:
+        """Execute the reference with other models.
+
+        excused: exercises whose tests may fail on models that are not trained.
+        """
+        answer = Answer("reference", None, f"reference on {other.title}")
+        (outcome,) = replace(self, models=other.folder).one(whole(answer, parts, {}), tests).counted
+        if not other.trained:
+            needed = {name for name in outcome.failed if tests[name].exercise in excused}
+            for exercise in sorted({*excused} - {tests[name].exercise for name in needed}):
+                yield f"{exercise} keeps its points on {other.title}: [trained] can go"
+            kept = {name: why for name, why in outcome.failed.items() if name not in needed}
+            outcome = replace(outcome, failed=kept)
+        outcomes.append(outcome)
+        yield _progress(outcome)
+
+    def mutants(
+        self,
+        notebook: NotebookNode,
+        most: int,
+        rounds: Rounds,
+        tests: Mapping[str, Part],
+        outcomes: list[Outcome],
+    ) -> Iterator[str]:
+        """Execute mutants of the references in rounds, once the references are in order.
+
+        A cell has less time than elsewhere, for a mutant can be an endless loop; but twice that
+        of the reference's whole notebook, if this machine is slow.
+        """
+        reference = next(one for one in outcomes if one.answer.kind == "reference")
+        if reference.failed:
+            yield "no mutants are tried, as the reference itself fails tests"
+            return
+        found = mutant_answers(notebook, most)
+        answers = chosen(self.sample, found)
+        yield f"{len(answers)} of {len(found)} mutants of {len(exercises(notebook))} references"
+        seconds = min(self.limits.cell_seconds, max(MUTANT_CELL_SECONDS, 2 * reference.seconds))
+        bounded = replace(self, limits=replace(self.limits, cell_seconds=seconds))
+        trials = rounds.narrow_trials([tuple(group) for group in groups(answers) if group])
+        yield from bounded.all(rounds, trials, tests, outcomes)
+
+    def one(self, trial: Trial, tests: Mapping[str, Part]) -> Weighed:
+        """Execute a trial, and weigh what is seen."""
+        execution = execute(
+            trial.notebook,
+            source=trial.source if self.tests == "apart" else None,
+            files=self.files,
+            limits=replace(
+                self.limits,
+                total_seconds=self.limits.total_seconds * len(trial.rounds),
+                output_mib=self.limits.output_mib * len(trial.rounds),
+            ),
+            tests=self.tests,
+            models=self.models,
+        )
+        seen = [Seen() for _ in trial.rounds]
+        for cell, place in zip(execution.notebook.cells, trial.places, strict=True):
+            if cell.cell_type == "code" and role(cell) == "test":
+                _record(cell, seen[place])
+        weighed = weigh(trial, seen, tests)
+        share = execution.seconds / max(1, len(weighed.counted))
+        weighed.counted = [replace(outcome, seconds=share) for outcome in weighed.counted]
+        return weighed
+
+
+def _record(cell: NotebookNode, seen: Seen) -> None:
+    name = cell.metadata.nbgrader.grade_id
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    if not errors:
+        seen.passed.add(name)
+        return
+    seen.failed[name] = f"{errors[0].ename}: {errors[0].evalue}"
+    if any(error.ename in STOPPED for error in errors):
+        seen.stopped.add(name)
+
+
+def judge(
+    names: list[str],
+    tests: Mapping[str, Part],
+    outcomes: list[Outcome],
+    same: Sequence[Same] = (),
+) -> list[Row]:
+    """The rows of the table, one an exercise, and one for the notebook as a whole. Pure."""
+    justified = {(one.exercise, one.line) for one in same}
+    whole = Row("(whole notebook)")
+    rows = {name: Row(name) for name in names}
+    for test in tests.values():
+        rows.get(test.exercise or "", whole).points += test.points
+    for outcome in outcomes:
+        row = rows.get(outcome.answer.exercise or "", whole)
+        row.seconds += outcome.seconds
+        for fault in faults(outcome, tests):
+            text = f"{outcome.answer.title}: {fault}"
+            if text not in row.faults:  # the reference can be wrong in many notebooks
+                row.faults.append(text)
+        if outcome.answer.kind == "wrong":
+            row.wrong += 1
+            row.caught_visibly += any(not tests[name].hidden for name in outcome.failed)
+            row.caught_hidden += any(tests[name].hidden for name in outcome.failed)
+        elif outcome.answer.kind == "right":
+            row.right += 1
+            row.kept += not outcome.failed
+        elif mutant := outcome.answer.mutant:
+            _judge_mutant(row, outcome, mutant, (row.exercise, mutant.after) in justified)
+    return [*rows.values(), whole]
+
+
+def _judge_mutant(row: Row, outcome: Outcome, mutant: Mutant, justified: bool) -> None:
+    if outcome.failed:
+        row.killed += 1
+        if justified:
+            row.notes.append(f"a test sees it, so answers.py need not justify: {mutant.after}")
+    elif justified:
+        row.same += 1
+    else:
+        row.survived += 1
+        row.faults.append(
+            f"no test sees a mutant: {outcome.answer.title}\n- {mutant.before}\n+ {mutant.after}"
+        )
+
+
+def add_unknown(rows: list[Row], notebook: NotebookNode, same: Sequence[Same]) -> None:
+    """Add to the faults what `answers.py` justifies and is no mutant of its reference."""
+    for row in rows:
+        lines = {mutant.after for mutant in mutants_of(notebook, row.exercise)}
+        row.faults += [
+            f"answers.py justifies what is no mutant: {one.line}"
+            for one in same
+            if one.exercise == row.exercise and one.line not in lines
+        ]
+
+
+def _progress(outcome: Outcome) -> str:
+    answer = outcome.answer
+    about = (
+        answer.title
+        if answer.kind not in ("wrong", "right", "mutant")
+        else f"{answer.exercise}: {answer.title}"
+    )
+    verdict = f"fails {', '.join(outcome.failed)}" if outcome.failed else "passes"
+    if answer.kind == "mutant":
+        verdict = "killed" if outcome.failed else "survives"
+    return f"[{answer.kind}] {about}: {verdict}"
+
+
+def table(title: str, rows: list[Row]) -> Iterator[str]:
+    """The rows as lines of text, with what is not as it should be below them.
+
+    visible, hidden: wrong answers that a visible or hidden test catches. right: right ones that
+    keep their points, of all. killed, same, survived: mutants that a test catches, that are
+    justified, and that are neither.
+    """
+    width = min(LONGEST_NAME, max(len(row.exercise) for row in rows))
+    yield ""
+    yield title
+    yield f"{'':<{width}}          -- wrong answers --            ------ mutants -----"
+    yield (
+        f"{'exercise':<{width}}  points  visible  hidden  missed  right  killed  same  survived"
+        "    time  faults"
+    )
+    for row in rows:
+        name = row.exercise if len(row.exercise) <= width else f"{row.exercise[: width - 1]}…"
+        missed = row.wrong - row.caught_hidden
+        yield (
+            f"{name:<{width}}  {row.points:>6g}  {row.caught_visibly:>7}  {row.caught_hidden:>6}"
+            f"  {missed:>6}  {f'{row.kept}/{row.right}':>5}  {row.killed:>6}  {row.same:>4}"
+            f"  {row.survived:>8}  {row.seconds:>4.0f} s  {len(row.faults) or 'none':>6}"
+        )
+    for row in rows:
+        for kind, texts in (("FAULT", row.faults), ("note", row.notes)):
+            for text in texts:
+                yield from _below(f"{kind}  {row.exercise}: {text}", " " * (len(kind) + 2))
+
+
+def _below(text: str, indent: str) -> Iterator[str]:
+    """A text below the table: its first line wrapped, others (lines of programs) as they are."""
+    words, *lines = text.splitlines()
+    yield from textwrap.wrap(words, COLUMNS, subsequent_indent=indent)
+    yield from (f"{indent}{line}" for line in lines)
+
+
+def total(title: str, rows: list[Row], seconds: float) -> str:
+    """One line about all rows; `seconds` of wall time."""
+    caught, wrong = sum(row.caught_hidden for row in rows), sum(row.wrong for row in rows)
+    kept, right = sum(row.kept for row in rows), sum(row.right for row in rows)
+    faults = sum(len(row.faults) for row in rows)
+    return (
+        f"{title}: {sum(row.points for row in rows):g} points, {caught}/{wrong} wrong caught, "
+        f"{kept}/{right} right kept, {_mutants(rows)}{seconds:.0f} s, "
+        f"{f'{faults} FAULTS' if faults else 'ok'}"
+    )
+
+
+def _mutants(rows: list[Row]) -> str:
+    killed, same, survived = (
+        sum(getattr(row, name) for row in rows) for name in ("killed", "same", "survived")
+    )
+    if not killed + same + survived:
+        return ""
+    return f"mutants: {killed} killed, {same} the same, {survived} survived, "

@@ -1,0 +1,128 @@
+"""Who may open whose server in a browser, and by which cookie: decisions, without a hub."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from traitlets.config import Config
+
+from hub.core.course_folder import CourseFolder, new_course
+from hub.core.settings import USER_NAME
+from hub.facts.deployment import Deployment
+from hub.jupyterhub.configuration import containers, jupyterhub
+from hub.jupyterhub.pages.server_access import (
+    Visit,
+    VisitPage,
+    beginning,
+    cookie,
+    decision,
+    forget_visits,
+    visit,
+)
+
+GRADER = "grader-m"
+LETTERS_OF_COOKIES = set("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")
+names = st.from_regex(USER_NAME, fullmatch=True)
+
+
+@pytest.mark.parametrize(
+    ("visitor", "owner", "may_access", "expected"),
+    [
+        ("alice", "alice", False, "open"),
+        ("alice", "bob", False, "refuse"),
+        ("alice", GRADER, False, "refuse"),
+        ("prof", GRADER, True, "open"),
+        ("prof", "bob", False, "refuse"),
+        ("root", GRADER, True, "open"),
+        ("root", "bob", True, "ask"),
+        ("root", "grader-other", True, "ask"),
+    ],
+)
+def test_owners_and_instructors_go_on_and_admins_are_asked(visitor, owner, may_access, expected):
+    assert decision(visitor, owner, GRADER, may_access) == expected
+
+
+@pytest.mark.parametrize("rest", ["", "/", "/lab/tree/a%20b?reset", "?x=/user/bob/", "/a//b"])
+def test_a_visit_leads_to_the_very_page_that_was_asked_for(rest):
+    assert visit(f"/hub/visit/user/alice{rest}", "/hub/") == Visit("alice", f"/user/alice{rest}")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "/hub/visit",
+        "/hub/visit/",
+        "/hub/visit/hub/home",
+        "/hub/visit//evil.example/user/alice/",
+        "/hub/visit/user//evil.example",
+        "/hub/visit/user/",
+        "/hub/visit/user/%6dallory/",
+        "/hub/visit/user/alice%2F..%2Fbob/",
+        "/hub/visit/user/alice\\bob",
+        "/hub/visit/user/alice:80",
+        "/hub/visit/user/a b",
+        "/hub/visits/user/alice",
+        "http://evil.example/hub/visit/user/alice",
+    ],
+)
+def test_what_is_not_plainly_somebodys_server_is_no_visit(uri):
+    assert visit(uri, "/hub/") is None
+
+
+@given(names)
+def test_everybody_who_can_be_in_a_course_can_open_their_server(name):
+    assert visit(f"/hub/visit/user/{name}/lab", "/hub/") == Visit(name, f"/user/{name}/lab")
+    assert set(cookie(name, "visit-")) <= LETTERS_OF_COOKIES
+
+
+@given(names, names)
+def test_no_two_people_have_the_same_cookie(one, other):
+    assert (cookie(one, "visit-") == cookie(other, "visit-")) == (one == other)
+
+
+def test_a_name_with_an_at_sign_is_the_same_in_both_spellings():
+    assert visit("/hub/visit/user/a%40b.c/", "/hub/") == Visit("a@b.c", "/user/a%40b.c/")
+    assert cookie("a@b.c", "visit-") == "visit-a%40b.c"
+
+
+def test_with_tls_no_other_host_of_the_domain_can_set_the_cookie():
+    assert beginning("https://course.example") == "__Host-visit-"
+    assert beginning("http://localhost:8000") == "visit-"
+
+
+def test_logging_in_takes_every_visit_away_and_nothing_else():
+    cookies = ["__Host-visit-bob", "visit-bob", "_xsrf", "jupyterhub-session-id", "my-visit-x"]
+    cleared = []
+    handler = SimpleNamespace(
+        request=SimpleNamespace(cookies=dict.fromkeys(cookies)),
+        clear_cookie=lambda name, path: cleared.append((name, path)),
+    )
+    assert forget_visits(None, handler, {"name": "alice"}) == {"name": "alice"}
+    assert cleared == [("__Host-visit-bob", "/"), ("visit-bob", "/")]
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path, monkeypatch) -> CourseFolder:
+    monkeypatch.setenv("LOGITLAB_HUB_DATABASE", "postgresql+psycopg:///jupyterhub")
+    list(new_course(tmp_path))
+    return CourseFolder(tmp_path)
+
+
+def test_the_hub_in_containers_gives_visits_and_takes_them_at_every_login(folder, monkeypatch):
+    monkeypatch.setenv("LOGITLAB_SHAPE", "containers")
+    c = Config()
+    containers.update(c, folder, Deployment("lab", "1", "https://course.example"))
+    pages = [each for each in c.JupyterHub.extra_handlers if each[1] is VisitPage]
+    grader = folder.settings.course.grader
+    assert pages == [("/visit/.*", VisitPage, {"grader": grader, "begins": "__Host-visit-"})]
+    assert c.Authenticator.post_auth_hook is forget_visits
+
+
+def test_the_embedded_server_has_no_gateway_and_so_no_visits(folder):
+    c = Config()
+    jupyterhub.update(c, folder, jupyterhub.Ports(1, 2, 3, 4))
+    assert all(each[1] is not VisitPage for each in c.JupyterHub.extra_handlers)
+    assert "post_auth_hook" not in c.Authenticator
