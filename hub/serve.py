@@ -20,7 +20,6 @@ from typing import IO
 
 import psutil
 
-from hub.authoring.contents import enrol
 from hub.core.course_folder import CourseFolder
 from hub.core.roster.merge import everybody
 from hub.exchange.errors import Refusal
@@ -35,6 +34,7 @@ from hub.people.accounts.demo import demo_accounts
 from hub.people.accounts.issue import links_for_who_has_none, table
 from hub.people.accounts.login import address_file, login_kind
 from hub.people.accounts.rules import part
+from hub.people.enrolment import enrol
 from hub.people.rights import reconcile
 
 CONFIG = Path(__file__).parent / "jupyterhub" / "configuration" / "jupyterhub_config.py"

@@ -94,9 +94,9 @@ def formgrader(arguments: tuple[str, ...]) -> None:
     """The formgrader's server, after the students of the course were put into its gradebook."""
     from jupyterhub.singleuser import main as serve
 
-    from hub.authoring.contents import enrol
     from hub.core.course_folder import open_course
     from hub.core.database import wait_for_database
+    from hub.people.enrolment import enrol
     from hub.upstream.nbgrader import revive_sessions
 
     wait_for_database(GRADEBOOK_SECONDS)

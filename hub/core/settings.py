@@ -27,8 +27,8 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from hub.facts import limits
 from hub.facts.errors import UserError
+from hub.facts.execution import Tests
 from hub.facts.names import assignment_name_fault
-from hub.grading.sandbox.limits import Tests
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?")

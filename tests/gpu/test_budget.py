@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from jupyter_client.manager import KernelManager
 
-from hub.singleuser.gpu import budget, startup
+from hub.singleuser.gpu import startup
 from hub.singleuser.gpu.budget import fraction, kernels
 
 # A torch that only remembers what it is told, and "initialises CUDA" when it is asked to.
@@ -203,4 +203,3 @@ def test_a_startup_file_that_fails_says_nothing(tmp_path):
     assert done.stdout == "alive\n"
     assert done.stderr == ""
     assert time.monotonic() - started < 30
-    assert budget.BUDGET == "LOGITLAB_GPU_MIB"

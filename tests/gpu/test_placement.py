@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from hub.facts.gpu_environment import NONE_HERE
 from hub.jupyterhub.spawners.gpu import placement
 from hub.jupyterhub.spawners.gpu.placement import (
     CHOSEN,
     FULL,
-    NONE_HERE,
     NONE_WORKS,
     STUDENTS_FIRST,
     Ask,

@@ -10,10 +10,11 @@ import pytest
 
 from hub.core.settings import Gpus
 from hub.facts.gpu_devices import Device
+from hub.facts.gpu_environment import NONE_HERE
 from hub.jupyterhub.spawners.gpu import messages
 from hub.jupyterhub.spawners.gpu.claim import GpuPart
 from hub.jupyterhub.spawners.gpu.messages import InQueue, OnGpu, WithoutGpu
-from hub.jupyterhub.spawners.gpu.placement import FULL, NONE_HERE, NONE_WORKS, Wait
+from hub.jupyterhub.spawners.gpu.placement import FULL, NONE_WORKS, Wait
 from hub.jupyterhub.spawners.gpu.request import Placement
 from hub.jupyterhub.spawners.gpu.slots import GaveUp, Running, Slots, Times
 

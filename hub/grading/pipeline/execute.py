@@ -18,11 +18,12 @@ from typing import Any
 from nbformat import NotebookNode, from_dict
 
 from hub.facts.cell_roles import role
+from hub.facts.execution import Tests
 from hub.grading.pipeline import replay
 from hub.grading.pipeline.merge import grade_id, merge, why_not
 from hub.grading.pipeline.replay import Attempt, Ran, next_step
 from hub.grading.pipeline.results import Results, read_results
-from hub.grading.sandbox.limits import Limits, Tests, Yardstick
+from hub.grading.sandbox.limits import Limits, Yardstick
 from hub.grading.sandbox.remote import EXECUTOR, ExecutorAway, run_there
 from hub.grading.sandbox.run import Answer, Busy, run_here
 from hub.grading.sandbox.trouble import CannotGrade, Trouble

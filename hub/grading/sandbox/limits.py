@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from hub.facts import limits
 from hub.facts.limits import MIB
-
-Tests = Literal["apart", "together"]
-"""Where test cells run: apart from the student's interpreter, or in it."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.authoring.contents import enrol
 from hub.core.course_folder import CourseFolder
 from hub.core.roster.file import write_roster
 from hub.core.roster.merge import everybody
@@ -15,6 +14,7 @@ from hub.core.roster.student import Student
 from hub.people.accounts.demo import demo_accounts
 from hub.people.accounts.issue import links_for_who_has_none, table
 from hub.people.accounts.login import in_containers, login_kind
+from hub.people.enrolment import enrol
 from hub.people.roster.changes import Changes, changes
 from hub.people.roster.spreadsheet import read_spreadsheet
 

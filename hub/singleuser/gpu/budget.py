@@ -20,9 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hub.facts.gpu_environment import GPU_MIB_VARIABLE
 from hub.singleuser.gpu.exit_message import listen
 
-BUDGET = "LOGITLAB_GPU_MIB"
 CONTEXT_MIB = 512
 # A server with many kernels leaves each of them something to compute with.
 LEAST_MIB = 256
@@ -98,7 +98,7 @@ class _AfterTorch:
 
 def begin(environ: Mapping[str, str] = os.environ) -> None:
     """Set this kernel's share when it imports torch; nothing where the server has no budget."""
-    text = environ.get(BUDGET, "")
+    text = environ.get(GPU_MIB_VARIABLE, "")
     if not text.isdigit() or not int(text):
         return
     listen(text)

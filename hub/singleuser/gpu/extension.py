@@ -20,8 +20,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from hub.jupyterhub.spawners.gpu.placement import NONE_HERE
-from hub.jupyterhub.spawners.gpu.request import WORDS
+from hub.facts.gpu_environment import GPU_VARIABLE, NONE_HERE
 
 INTERVAL = 60.0
 PROBE_SECONDS = 20.0
@@ -58,7 +57,7 @@ class Health:
     """The state of this server's GPU, looked at again and again."""
 
     def __init__(self, environ: Mapping[str, str], log: Any, interval: float = INTERVAL) -> None:
-        self.words = environ.get(WORDS, "")
+        self.words = environ.get(GPU_VARIABLE, "")
         self.log, self.interval = log, interval
         self.problem: str | None = None
         self._failed = 0

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal
 
+from hub.facts.gpu_environment import NONE_HERE
+
 WhenFull = Literal["cpu", "ask", "queue"]
 Answer = Literal["cpu", "wait"]
 
 # Why somebody starts without a GPU.
-NONE_HERE = "this server has no GPU"
 NONE_WORKS = "no GPU answers at the moment"
 FULL = "all GPU places are taken"
 STUDENTS_FIRST = "the GPU places are kept for students"

@@ -7,10 +7,7 @@ from typing import Any
 
 from hub.facts.containers import GPU_LABEL, NO_GPU
 from hub.facts.gpu_devices import Device
-
-# Read by people (`echo $LOGITLAB_GPU`), by JupyterLab's notice and by `hub.singleuser.gpu.budget`.
-WORDS = "LOGITLAB_GPU"
-BUDGET = "LOGITLAB_GPU_MIB"
+from hub.facts.gpu_environment import GPU_MIB_VARIABLE, GPU_VARIABLE
 
 
 @dataclass(frozen=True)
@@ -46,9 +43,9 @@ class Placement:
         default runtime hands them to everybody.
         """
         if self.device is None:
-            return {WORDS: f"cpu: {self.reason}", "NVIDIA_VISIBLE_DEVICES": "void"}
-        variables = {WORDS: f"{self.device.uuid}: {self.device.name}"}
-        return variables | ({BUDGET: str(self.mib)} if self.mib else {})
+            return {GPU_VARIABLE: f"cpu: {self.reason}", "NVIDIA_VISIBLE_DEVICES": "void"}
+        variables = {GPU_VARIABLE: f"{self.device.uuid}: {self.device.name}"}
+        return variables | ({GPU_MIB_VARIABLE: str(self.mib)} if self.mib else {})
 
     @property
     def labels(self) -> dict[str, str]:
