@@ -98,9 +98,10 @@ bench-containers: ## a class that logs in together, against a plain hub in conta
 	@$(INSTALL) all
 	LOGITLAB_TEST_DEPLOYMENTS=1 $(RUN) tests.bench.containers $(if $(STUDENTS),--students $(STUDENTS))
 
-lint: ## linter, format and types, changing nothing
+lint: ## linter, imports, format and types, changing nothing
 	@$(INSTALL) all
 	$(RUN) ruff check .
+	"$(VENV)/bin/lint-imports" --no-cache --no-logo
 	$(RUN) ruff format --check .
 	$(RUN) mypy course hub tests
 
