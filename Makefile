@@ -31,40 +31,40 @@ serve: ## install what is missing and start a demonstration course on localhost 
 images: ## build the images of the container shape; MODELS="gpt2" bakes models in
 	@$(DEPLOY) images $(if $(MODELS),--models "$(MODELS)")
 
-add-model: ## put weights where images and students find them: NAME=gpt2, or with FROM=a/folder
+add-model: ## add a model to the deployment: NAME=gpt2, or FROM=a/folder
 	@$(DEPLOY) models add $(if $(FROM),--from "$(FROM)") -- "$(or $(NAME),?)"
 
-check-models: ## are those weights as they were when they were added?
+check-models: ## verify the models' checksums
 	@$(DEPLOY) models check
 
-doctor: ## what on this host would stop a server in containers, and how to mend it
+doctor: ## check this host for problems, with a fix for each
 	@$(DEPLOY) doctor
 
 up: ## start the server in containers, or apply changed settings
 	@$(DEPLOY) up
 
-down: ## stop it; all work is kept
+down: ## stop it; all data is kept
 	@$(DEPLOY) down
 
-status: ## what of it runs, and at which address
+status: ## show services and the address
 	@$(DEPLOY) status
 
-logs: ## what its parts say; SERVICE="hub proxy" chooses
+logs: ## the services' logs; SERVICE="hub proxy" selects
 	@$(DEPLOY) logs $(SERVICE)
 
-links: ## one-time links to set a password, for who has none; NAMES="alice bob" chooses
+links: ## password links for everybody without a password; NAMES="alice bob" selects
 	@$(DEPLOY) links $(NAMES)
 
-roster: ## bring in the students of a CSV file: FILE=students.csv
+roster: ## import the students from a CSV file: FILE=students.csv
 	@$(DEPLOY) roster $(if $(YES),--yes) -- "$(or $(FILE),?)"
 
-backup: ## copy everything that cannot be made again, while it runs
+backup: ## back up all data while it runs
 	@$(DEPLOY) backup $(if $(TO),--to "$(TO)")
 
-restore: ## bring a backup back: FROM=docker/backups/2027-01-31T040000Z
+restore: ## restore a backup: FROM=docker/backups/2027-01-31T040000Z
 	@$(DEPLOY) restore -- "$(or $(FROM),?)"
 
-test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" chooses
+test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" selects
 	@$(INSTALL) all
 	$(RUN) pytest $(PYTEST_ARGS)
 
@@ -84,11 +84,11 @@ models: ## train the checkpoints that notebooks load, from their seeds
 	@$(INSTALL) all
 	$(RUN) course.training train
 
-prove: ## reference, stub, wrong and alternative answers of every exercise, graded
+prove: ## verify the tests of every exercise against right and wrong answers
 	@$(INSTALL) all
-	"$(VENV)/bin/logitlab" prove --copies
+	"$(VENV)/bin/logitlab" prove --symmetric
 
-bench: ## how long a user waits: for the server, a cell, each step of the library, a model's weights
+bench: ## measure startup, cells, library steps and model loading
 	@$(INSTALL) all
 	$(RUN) tests.bench
 	$(RUN) tests.bench.library
@@ -105,7 +105,7 @@ lint: ## linter, imports, format and types, changing nothing
 	$(RUN) ruff format --check .
 	$(RUN) mypy course hub tests
 
-format: ## rewrite the code as the formatter and the linter's fixes would have it
+format: ## format the code and apply the linter's fixes
 	@$(INSTALL) dev
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
@@ -118,7 +118,7 @@ upgrade-lock: ## write the lock files with the newest versions that fit
 	@$(INSTALL) dev
 	$(RUN) hub.host.install.locks write --upgrade
 
-check-locks: ## are the lock files clean, fresh, and good for every Python we support?
+check-locks: ## check that the lock files are up to date and resolve on every supported Python
 	@$(INSTALL) dev
 	$(RUN) hub.host.install.locks check
 

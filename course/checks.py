@@ -37,7 +37,7 @@ def check_tensor(got: Any, what: str, *, dtype: torch.dtype | None = None) -> No
         }.get(type(got), "")
         _fail(what, f"got {_type_name(got)}, expected torch.Tensor", slip)
     if dtype is not None and got.dtype != dtype:
-        _fail(what, f"got dtype {got.dtype}, expected {dtype}", _dtype_slip(got.dtype, dtype))
+        _fail(what, f"got dtype {got.dtype}, expected {dtype}", _dtype_mistake(got.dtype, dtype))
 
 
 def check_shape(got: Any, want: Sequence[int], what: str, *, axes: str = "") -> None:
@@ -49,7 +49,7 @@ def check_shape(got: Any, want: Sequence[int], what: str, *, axes: str = "") -> 
         _fail(
             what,
             f"got shape {received}, expected {expected}{named}",
-            _shape_slip(received, expected, axes.split()),
+            _shape_mistake(received, expected, axes.split()),
         )
 
 
@@ -75,12 +75,12 @@ def check_close(
     else:
         check_shape(got, want.shape, what, axes=axes)
         if got.dtype.is_floating_point != want.dtype.is_floating_point:
-            slip = _dtype_slip(got.dtype, want.dtype)
+            slip = _dtype_mistake(got.dtype, want.dtype)
             _fail(what, f"got dtype {got.dtype}, expected {want.dtype}", slip)
         received, expected = _values(got), _values(want)
     right = torch.isclose(received, expected, atol=atol, rtol=rtol, equal_nan=True)
     if not bool(right.all()):
-        slip = hint or _value_slip(received, expected, atol)
+        slip = hint or _value_mistake(received, expected, atol)
         _fail(what, _where(received, expected, right), slip)
 
 
@@ -96,7 +96,7 @@ def check_equal(got: Any, want: Any, what: str, *, hint: str = "") -> None:
         received, expected = _values(got), _values(want)
         right = _agree(received, expected)
         if not bool(right.all()):
-            slip = hint or _value_slip(received, expected, 0.0)
+            slip = hint or _value_mistake(received, expected, 0.0)
             _fail(what, _where(received, expected, right), slip)
     elif type(got) is not type(want):
         _fail(what, f"got {_type_name(got)}, expected {_type_name(want)}", hint)
@@ -183,12 +183,12 @@ def _where(received: Tensor, expected: Tensor, right: Tensor) -> str:
     if received.ndim == 0:
         return f"the value is wrong ({off})"
     first = tuple(int(i) for i in wrong.nonzero()[0])
-    place = first[0] if len(first) == 1 else first
+    folder = first[0] if len(first) == 1 else first
     count = int(wrong.sum())
-    return f"{count} of {wrong.numel()} entries are wrong ({off}), the first at index {place}"
+    return f"{count} of {wrong.numel()} entries are wrong ({off}), the first at index {folder}"
 
 
-def _dtype_slip(got: torch.dtype, want: torch.dtype) -> str:
+def _dtype_mistake(got: torch.dtype, want: torch.dtype) -> str:
     if want == torch.int64:
         return "Token ids and indices are whole numbers: torch.int64."
     if want.is_floating_point and not got.is_floating_point:
@@ -198,7 +198,7 @@ def _dtype_slip(got: torch.dtype, want: torch.dtype) -> str:
     return ""
 
 
-def _shape_slip(got: tuple[int, ...], want: tuple[int, ...], axes: list[str]) -> str:
+def _shape_mistake(got: tuple[int, ...], want: tuple[int, ...], axes: list[str]) -> str:
     def name(axis: int) -> str:
         return axes[axis] if len(axes) == len(want) else f"axis {axis}"
 
@@ -225,7 +225,7 @@ def _shape_slip(got: tuple[int, ...], want: tuple[int, ...], axes: list[str]) ->
     return ""
 
 
-def _value_slip(received: Tensor, expected: Tensor, atol: float) -> str:
+def _value_mistake(received: Tensor, expected: Tensor, atol: float) -> str:
     """The usual slip that explains the difference, if one does."""
 
     def matches(candidate: Tensor, target: Tensor) -> bool:

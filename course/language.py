@@ -209,8 +209,8 @@ def agreement_prompts(n: int, seed: int) -> list[Prompt]:
     prompts = []
     for _ in range(n):
         subject, other = rng.sample(NOUNS, 2)
-        place, plural = rng.choice(_NEAR), rng.random() < 0.5
-        forms = [f"The {_noun(subject, p)} {place} the {_noun(other, not plural)}" for p in (0, 1)]
+        volume, plural = rng.choice(_NEAR), rng.random() < 0.5
+        forms = [f"The {_noun(subject, p)} {volume} the {_noun(other, not plural)}" for p in (0, 1)]
         prompts.append(
             Prompt(
                 text=forms[plural],
@@ -310,9 +310,9 @@ def _indirect_object(rng: random.Random) -> str:
     pattern = rng.choice(PATTERNS)
     if len(present) == 3 and "{A} and {B}" not in pattern:
         pattern = PATTERNS[0]
-    place, what = rng.choice(PLACES), rng.choice(OBJECTS)
-    text = pattern.format(A=first, B=b, S=giver, place=place, what=what)
-    end = rng.choice((".", ".", f". {recipient} thanked {giver}.", f" at the {place}."))
+    volume, what = rng.choice(PLACES), rng.choice(OBJECTS)
+    text = pattern.format(A=first, B=b, S=giver, place=volume, what=what)
+    end = rng.choice((".", ".", f". {recipient} thanked {giver}.", f" at the {volume}."))
     return f"{text} {recipient}{end}"
 
 
@@ -351,7 +351,7 @@ def _pronoun(rng: random.Random) -> str:
     man = rng.random() < 0.5
     name = rng.choice(MEN if man else WOMEN)
     he, his = ("he", "his") if man else ("she", "her")
-    what, place = rng.choice(OBJECTS), rng.choice(PLACES)
+    what, volume = rng.choice(OBJECTS), rng.choice(PLACES)
     pattern = rng.choice(
         (
             "{name} said that {he} was happy in the {place}.",
@@ -361,28 +361,28 @@ def _pronoun(rng: random.Random) -> str:
             "{name} said that {he} left {his} {what} in the {place}.",
         )
     )
-    return pattern.format(name=name, he=he, his=his, what=what, place=place)
+    return pattern.format(name=name, he=he, his=his, what=what, place=volume)
 
 
 def _surname(rng: random.Random) -> str:
     name = "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(3, 5))).capitalize()
     title = rng.choice(("Mr", "Mrs"))
     city = rng.choice(FACTS)[1]
-    place, what = rng.choice(PLACES), rng.choice(OBJECTS)
+    volume, what = rng.choice(PLACES), rng.choice(OBJECTS)
     sentences = [
         f"{title} {name} lives in {city}.",
         f"People in {city} like {title} {name}.",
-        f"Yesterday {title} {name} went to the {place}.",
+        f"Yesterday {title} {name} went to the {volume}.",
         f"The {what} of {title} {name} is {rng.choice(ADJECTIVES)}.",
-        f"{title} {name} found a {what} at the {place}.",
+        f"{title} {name} found a {what} at the {volume}.",
     ]
     return " ".join(rng.sample(sentences, rng.choice((2, 3, 4))))
 
 
 def _list(rng: random.Random) -> str:
     words = rng.choices([*ADJECTIVES, *NUMBERS, *NOUNS, *OBJECTS], k=rng.randint(3, 9))
-    said = " ".join(words)
-    return f"Say: {said}. Again: {said}."
+    output = " ".join(words)
+    return f"Say: {output}. Again: {output}."
 
 
 def _brackets(rng: random.Random) -> str:

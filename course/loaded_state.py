@@ -97,12 +97,12 @@ class _Noted:
 
 def state_of_model(model: Module, fresh: Callable[[], Iterable] | None = None) -> LoadedState:
     """The state of a model; without `fresh`, copies of its tensors are kept."""
-    places = list(containers_of(model))
+    positions = list(containers_of(model))
     tensors = tensors_of(model)
     if fresh is None:
         kept = [tensor.detach().clone() for tensor in tensors]
-        return LoadedState(places, tensors, lambda: kept)
-    return LoadedState(places, tensors, fresh)
+        return LoadedState(positions, tensors, lambda: kept)
+    return LoadedState(positions, tensors, fresh)
 
 
 def containers_of(model: Module) -> Iterable[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from hub.core.course_folder import CourseFolder, default_root, open_course
+from hub.core.settings import old_spellings
 from hub.facts.errors import UserError
 from hub.facts.signals import end_in_order
 from hub.facts.text import printable
@@ -19,7 +20,7 @@ from hub.facts.text import printable
 REPOSITORY = Path(__file__).parent.parent
 
 
-class Refused(click.ClickException):
+class RequestRefused(click.ClickException):
     """An error with what to do about it, printed without a traceback."""
 
     def format_message(self) -> str:
@@ -40,7 +41,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            raise Refused(str(error)) from error
+            raise RequestRefused(str(error)) from error
 
 
 def in_course(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,7 +92,7 @@ def serve(course: Path | None) -> None:
             say(demo_course(root))
         say(serve(open_course(root)))
     except KeyboardInterrupt:
-        click.echo("\nStopped. Everything is kept; `make serve` continues where it was.")
+        click.echo("\nStopped. All data is kept; `make serve` starts it again.")
 
 
 @main.group()
@@ -186,8 +187,9 @@ def check(folder: CourseFolder) -> None:
 
     course = folder.settings.course.id
     click.echo(f"{folder.settings_file}: course {course}: in order")
-    if told := changed_id(course, folder.exchange):
-        say([f"warning: {told}"])
+    say(old_spellings(folder.settings_file))
+    if report := changed_id(course, folder.exchange):
+        say([f"warning: {report}"])
     for written in sorted(path.name for path in folder.source.glob("[!._]*") if path.is_dir()):
         say([fault] if (fault := assignment_name_fault(written)) else [])
     coursedir = CourseDirectory(config=grader_config(folder))
@@ -238,7 +240,7 @@ def generate(
         return
     folder = _course_folder(course)
     if not assignments:
-        raise Refused("Name the assignments to generate.")
+        raise RequestRefused("Name the assignments to generate.")
     settings = folder.settings
     for name in assignments:
         lines = release_in_course(
@@ -249,24 +251,24 @@ def generate(
             due=settings.due_utc(name),
         )
         say(lines)
-        if settings.tests_of(name) == "apart":
+        if settings.tests_of(name) == "isolated":
             say(_rules_broken(folder.source / name))
 
 
 def _rules_broken(source: Path) -> Iterable[str]:
-    """What would keep submissions from being graded, where tests run apart."""
+    """What would keep submissions from being graded, where tests run isolated."""
     import nbformat
 
     from hub.grading.pipeline.reference import WAY_OUT, broken_rules
 
     for path in sorted(source.glob("*.ipynb")):
         if broken := broken_rules(nbformat.read(path, as_version=4)):
-            yield f"warning: {path.name} cannot be graded with its tests apart: {broken}. {WAY_OUT}"
+            yield f"warning: {path.name} cannot be graded with isolated tests: {broken}. {WAY_OUT}"
 
 
 def _fresh(found: list[str]) -> None:
     if found:
-        raise Refused("\n".join([*found, "`make release` brings release/ up to date."]))
+        raise RequestRefused("\n".join([*found, "`make release` brings release/ up to date."]))
     click.echo("release/ is what source/ generates")
 
 
@@ -352,7 +354,7 @@ def roster() -> None:
 
 @roster.command("import")
 @click.argument("table", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Apply without asking.")
 @in_course
 def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
     """Take the students from the CSV file TABLE: username, first_name, last_name, email, lms_id.
@@ -362,17 +364,17 @@ def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
     """
     from hub.people.accounts.login import in_containers
     from hub.people.roster.changes import described
-    from hub.people.roster.importing import propose, take_in
+    from hub.people.roster.importing import apply_import, plan_import
 
-    proposal = propose(folder, table)
+    proposal = plan_import(folder, table)
     say(f"{table}: {remark}" for remark in proposal.remarks)
     say(described(proposal.changes))
     if proposal.changes and not yes:
         if not sys.stdin.isatty():
             how = "`make roster … YES=1`" if in_containers(os.environ) else "--yes"
-            raise Refused(f"Nothing was changed: nobody is there to ask. Say {how}.")
-        click.confirm("Change the roster so?", abort=True)
-    say(take_in(folder, proposal))
+            raise RequestRefused(f"Nothing was changed. Not a terminal; pass {how} to apply.")
+        click.confirm("Apply these changes?", abort=True)
+    say(apply_import(folder, proposal))
 
 
 @roster.command("list")
@@ -385,8 +387,8 @@ def list_(folder: CourseFolder) -> None:
 
 
 @roster.command()
-@click.option("--new", "names", multiple=True, help="For this person; again for more.")
-@click.option("--missing", is_flag=True, help="For everybody without a password or an open link.")
+@click.option("--new", "names", multiple=True, help="This person only; repeatable.")
+@click.option("--missing", is_flag=True, help="Everybody without a password or an open link.")
 @click.option(
     "--to",
     "target",
@@ -399,14 +401,14 @@ def links(names: tuple[str, ...], missing: bool, target: Path | None, folder: Co
 
     Prints CSV: name, link, expires_utc.
     """
-    from hub.people.accounts.issue import csv_lines, new_links, who_has_none, write_links
+    from hub.people.accounts.issue import csv_lines, new_links, without_password, write_links
 
     if not names and not missing:
-        raise Refused("For whom? Say --missing, or --new NAME.")
-    without = who_has_none(folder, link_is_enough=True) if missing else []
-    if missing and (waiting := sorted(set(who_has_none(folder)) - {*without, *names})):
+        raise RequestRefused("Nobody selected: pass --missing or --new NAME.")
+    without = without_password(folder, link_is_enough=True) if missing else []
+    if missing and (waiting := sorted(set(without_password(folder)) - {*without, *names})):
         click.echo(
-            f"Have an open link already: {', '.join(waiting)}. --new NAME makes another, and the "
+            f"Already have an open link: {', '.join(waiting)}. --new NAME makes another, and the "
             "first is void then.",
             err=True,
         )
@@ -421,9 +423,9 @@ def links(names: tuple[str, ...], missing: bool, target: Path | None, folder: Co
 
 @main.command()
 @click.argument("assignment")
-@click.option("--student", "students", multiple=True, help="Only this student; again for more.")
+@click.option("--student", "students", multiple=True, help="This student only; repeatable.")
 @click.option("--workers", type=click.IntRange(1), help="Notebooks executed at once.")
-@click.option("--force", is_flag=True, help="Also those that are graded already.")
+@click.option("--force", is_flag=True, help="Also regrade submissions that are already graded.")
 @in_course
 def autograde(
     assignment: str,
@@ -458,10 +460,11 @@ def autograde(
 @click.argument("assignments", nargs=-1)
 @click.option(
     "--tests",
-    type=click.Choice(["together", "apart", "both"]),
+    type=click.Choice(["in_kernel", "isolated", "both"]),
     default="both",
     show_default=True,
-    help="Test cells in the student's interpreter, apart from it, or one after the other.",
+    help="Where test cells run: in the student's kernel, isolated from it, or first one, then "
+    "the other.",
 )
 @click.option(
     "--source",
@@ -475,22 +478,27 @@ def autograde(
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="Mutants of each reference at most, from all of its parts; 0 for none.",
+    help="Most mutants per reference solution, spread over its lines; 0: none.",
 )
 @click.option(
     "--sample",
     default="1",
     metavar="SHARE",
-    help="Of the answers and mutants try a share only, such as 1/3; the reference and the stub are "
-    "always tried.",
+    help="Try only this share of the answers and mutants, such as 1/3. The reference and the "
+    "stub are always tried.",
 )
-@click.option("--seed", default="", help="Which ones: the same for the same words.")
-@click.option("--whole", multiple=True, metavar="ASSIGNMENT", help="Try all of this one's.")
+@click.option("--seed", default="", help="Seed of the sample.")
 @click.option(
-    "--copies",
+    "--whole",
+    multiple=True,
+    metavar="ASSIGNMENT",
+    help="No sampling for this assignment; repeatable.",
+)
+@click.option(
+    "--symmetric",
     is_flag=True,
-    help="Also with symmetric copies of the models that come with LogitLab, and with a GPT-2 of "
-    "random weights: the reference keeps its points. Needs the repository.",
+    help="Also check that the reference keeps its points on symmetric models and on a GPT-2 with "
+    "random weights. Needs the repository.",
 )
 def prove(
     assignments: tuple[str, ...],
@@ -501,7 +509,7 @@ def prove(
     sample: str,
     seed: str,
     whole: tuple[str, ...],
-    copies: bool,
+    symmetric: bool,
 ) -> None:
     """Prove that the tests of ASSIGNMENTS (default: all) give and take the points they should.
 
@@ -515,7 +523,7 @@ def prove(
     from hub.authoring import catalogue
     from hub.verification.prove import prove
     from hub.verification.sampling import Sample
-    from hub.verification.symmetric_models import other_models
+    from hub.verification.symmetric_models import model_variants
 
     try:
         tried = Sample.parse(sample, seed, whole)
@@ -525,17 +533,17 @@ def prove(
     root = source or here or catalogue.shipped_sources()
     failures = []
     with tempfile.TemporaryDirectory(prefix="logitlab-") as folder:
-        others = other_models(Path(folder)) if copies else []
+        others = model_variants(Path(folder)) if symmetric else []
         for name in assignments or catalogue.available(root):
-            for mode in ("together", "apart") if tests == "both" else (tests,):
-                first = mode == "together" or tests == "apart"
-                slips, models = (mutants, others) if first else (0, [])
+            for mode in ("in_kernel", "isolated") if tests == "both" else (tests,):
+                first = mode == "in_kernel" or tests == "isolated"
+                most, models = (mutants, others) if first else (0, [])
                 try:
                     proofs = prove(
-                        root / name, mode, workers, mutants=slips, others=models, sample=tried
+                        root / name, mode, workers, mutants=most, others=models, sample=tried
                     )
                     say(proofs)
                 except UserError as error:
                     failures.append(f"{error}")
     if failures:
-        raise Refused("\n".join(dict.fromkeys(failures)))
+        raise RequestRefused("\n".join(dict.fromkeys(failures)))

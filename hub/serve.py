@@ -22,18 +22,19 @@ import psutil
 
 from hub.core.course_folder import CourseFolder
 from hub.core.roster.merge import everybody
+from hub.core.settings import old_spellings
 from hub.exchange.errors import Refusal
 from hub.exchange.renamed import warning
 from hub.exchange.store import Store
 from hub.facts.errors import UserError
-from hub.grading.sandbox.landlock import landlock_version, said
+from hub.grading.sandbox.landlock import describe, landlock_version
 from hub.host.install.state import notebook_progress, notebook_ready
 from hub.jupyterhub.configuration.jupyterhub import Ports
 from hub.jupyterhub.tables import upgrade
 from hub.people.accounts.demo import demo_accounts
-from hub.people.accounts.issue import links_for_who_has_none, table
+from hub.people.accounts.issue import missing_links, table
 from hub.people.accounts.login import address_file, login_kind
-from hub.people.accounts.rules import part
+from hub.people.accounts.rules import role
 from hub.people.enrolment import enrol
 from hub.people.rights import reconcile
 
@@ -60,6 +61,7 @@ def serve(folder: CourseFolder) -> Iterator[str]:
     """
     with _only_one(folder):
         yield from upgrade(folder.hub_database_url, WAY_BACK)
+        yield from old_spellings(folder.settings_file)
         yield from reconcile(folder)
         yield from enrol(folder)
         yield from _upgrade_exchange(folder)
@@ -77,7 +79,7 @@ def serve(folder: CourseFolder) -> Iterator[str]:
                 yield from _follow_installation(hub, installer)
             yield "Press Ctrl-C to stop."
             hub.wait()
-            raise ServeError(f"The hub stopped by itself.\n{_last_lines(folder)}")
+            raise ServeError(f"The hub exited unexpectedly.\n{_last_lines(folder)}")
         finally:
             _stop_everything(hub, installer)
 
@@ -89,7 +91,8 @@ def _only_one(folder: CourseFolder) -> Iterator[IO[str]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ServeError(
-                f"A server already runs on {folder.root}. Stop it first (Ctrl-C in its terminal)."
+                f"A server is already running on {folder.root}. Stop it first (Ctrl-C in its "
+                "terminal)."
             ) from None
         yield lock
 
@@ -105,8 +108,8 @@ def _upgrade_exchange(folder: CourseFolder) -> Iterator[str]:
     if store.upgraded:
         yield store.upgraded
     course = folder.settings.course.id
-    if told := warning(course, {course}, kept):
-        yield f"warning: {told}"
+    if report := warning(course, {course}, kept):
+        yield f"warning: {report}"
 
 
 def _ports(folder: CourseFolder) -> Ports:
@@ -193,9 +196,9 @@ def _ways_in(folder: CourseFolder) -> Iterator[str]:
         names = everybody(settings)
         passwords = demo_accounts(names, folder.server / "accounts.json")
         for name in names:
-            yield f"    {name:<14} {passwords[name]:<14} {part(settings, name)}"
+            yield f"    {name:<14} {passwords[name]:<14} {role(settings, name)}"
     elif kind == "native":
-        rows = links_for_who_has_none(folder)
+        rows = missing_links(folder)
         if rows:
             yield "  One-time links for who has no password yet, each for its owner alone:"
             yield from table(rows)
@@ -212,7 +215,7 @@ def _welcome(folder: CourseFolder, ports: Ports, ways_in: list[str]) -> Iterator
     yield ""
     yield f"  Course folder: {folder.root}"
     yield "  Every student's server runs under your account here: for people who trust each other."
-    yield f"  {said(landlock_version())}"
+    yield f"  {describe(landlock_version())}"
     yield ""
 
 

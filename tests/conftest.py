@@ -44,8 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Choose and sort. Tests that are long for people who wait run with LOGITLAB_TEST_LONG."""
     _take_sample(config, items)
     if config.option.shuffle is not None:
-        places = shuffled((item.path for item in items), config.option.shuffle)
-        items.sort(key=lambda item: places[item.path])
+        positions = shuffled((item.path for item in items), config.option.shuffle)
+        items.sort(key=lambda item: positions[item.path])
     else:
         heaviest_first(items)
     if not os.environ.get("LOGITLAB_TEST_LONG"):

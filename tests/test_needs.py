@@ -40,7 +40,7 @@ def docker(machine: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "SOCKET", machine / "s")
 
 
-def test_where_there_is_no_docker_both_engine_and_images_are_said_to_lack_it(machine):
+def test_where_there_is_no_docker_both_engine_and_images_are_reported_to_lack_it(machine):
     assert needs.unmet("engine") == ("engine", "no docker: apt-get install docker.io")
     assert needs.unmet("images") == needs.unmet("engine")
 
@@ -48,7 +48,7 @@ def test_where_there_is_no_docker_both_engine_and_images_are_said_to_lack_it(mac
 @pytest.mark.parametrize(
     ("script", "lacking"), [(CLIENT_ONLY, "engine"), (NO_IMAGES, "images"), (EVERYTHING, None)]
 )
-def test_a_client_an_engine_and_images_are_told_apart(machine, monkeypatch, script, lacking):
+def test_a_client_an_engine_and_images_are_reported_isolated(machine, monkeypatch, script, lacking):
     docker(machine, script, monkeypatch)
     found = needs.unmet("images")
     assert (found and found[0]) == lacking
@@ -60,7 +60,7 @@ def test_an_engine_that_another_account_may_use_is_none(machine, monkeypatch):
     assert needs.unmet("engine") is not None
 
 
-def test_an_ordinary_user_is_told_that_a_test_needs_root(machine, monkeypatch):
+def test_an_ordinary_user_is_reported_that_a_test_needs_root(machine, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert needs.unmet("network") == ("root", "needs root")
     assert needs.unmet("own-engine") == ("root", "needs root")

@@ -84,7 +84,7 @@ def test_every_page_of_the_formgrader_is_one_that_we_know_how_to_render(formgrad
     environment = formgrader.settings["nbgrader_jinja2_env"]
     assert environment.autoescape
     theirs = {path.name for path in Path(handlers.template_path).glob("*.tpl")}
-    ours = list((HUB / "grading" / "pages" / "formgrader").glob("*.tpl"))
+    ours = list((HUB / "grading" / "pipeline" / "pages" / "formgrader").glob("*.tpl"))
     extended = {name for page in ours for name in re.findall(r'"nbgrader/(.+?)"', page.read_text())}
     assert extended and extended <= theirs
     for name in [*theirs, *(page.name for page in ours)]:
@@ -165,7 +165,7 @@ def db(tmp_path):
     session.get_bind().dispose()
 
 
-def test_the_tokens_of_servers_are_told_by_their_note_and_client(db):
+def test_the_tokens_of_servers_are_reported_by_their_note_and_client(db):
     source = inspect.getsource(User)
     assert f'note = f"{jupyterhub._NOTE}{{base_url}}"' in source
     user = orm.User(name="ada")

@@ -98,14 +98,14 @@ def composition(
                 hovertemplate=f"{float(z[i, j]):.3f} {unit}",
             )
         )
-    for row, (places, layer) in enumerate(((earlier, layers[0]), (later, layers[1]))):
+    for row, (positions, layer) in enumerate(((earlier, layers[0]), (later, layers[1]))):
         figure.add_trace(
             go.Scatter(
-                x=places,
-                y=[row] * len(places),
+                x=positions,
+                y=[row] * len(positions),
                 mode="markers+text",
                 marker={"size": 44, "color": "white", "line": {"color": INK, "width": 2}},
-                text=[f"{layer}.{head}" for head in range(len(places))],
+                text=[f"{layer}.{head}" for head in range(len(positions))],
                 textfont={"color": INK},
                 hoverinfo="skip",
                 name=f"layer {layer}",

@@ -140,9 +140,9 @@ def loss_strip(
     if len(given) != len(tokens) - 1:
         raise ValueError(f"loss_strip: {len(given)} losses for {len(tokens)} tokens")
     rows = math.ceil(len(tokens) / per_row)
-    places = rows * per_row
-    padded = [None, *(round(v, 4) for v in given.tolist()), *[None] * (places - len(tokens))]
-    texts = [*map(visible, tokens), *[""] * (places - len(tokens))]
+    positions = rows * per_row
+    padded = [None, *(round(v, 4) for v in given.tolist()), *[None] * (positions - len(tokens))]
+    texts = [*map(visible, tokens), *[""] * (positions - len(tokens))]
     figure = go.Figure(
         go.Heatmap(
             z=[padded[r * per_row : (r + 1) * per_row] for r in range(rows)],

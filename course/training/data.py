@@ -20,8 +20,8 @@ def periodic_rows(
     """
     period = torch.randint(shortest, longest + 1, (n, 1), generator=generator)
     block = torch.randint(0, VOCAB, (n, longest), generator=generator)
-    place = torch.arange(length - 1) % period
-    return _after_bos(block.gather(1, place))
+    folder = torch.arange(length - 1) % period
+    return _after_bos(block.gather(1, folder))
 
 
 def random_rows(n: int, generator: Generator) -> Tensor:

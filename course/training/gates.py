@@ -39,7 +39,7 @@ class Measured:
     induction: Tensor  # [layer head] stripe on repeated text
     control: Tensor  # [layer head] the same stripe on text that does not repeat
     mean_ablation: Tensor  # [layer head] second-copy loss with the head's z replaced by its mean
-    zero_ablation: Tensor  # [layer head] the same, replaced by zero
+    zero_ablation: Tensor  # [layer head] equivalent, replaced by zero
 
 
 @dataclass(frozen=True)

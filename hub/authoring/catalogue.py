@@ -66,7 +66,7 @@ def plan(
             if here == before:
                 update.remove.append(name)
             else:
-                update.keep[name] = "no longer shipped, but changed here"
+                update.keep[name] = "no longer shipped, but modified here"
         elif here is None and before is not None:
             update.keep[name] = "deleted here"
         elif here in (None, before):

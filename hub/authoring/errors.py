@@ -44,7 +44,7 @@ class SyncConflict(AuthoringError):
         first, second = (Path(*path.parts[-3:]) for path in (text, notebook))
         command = f"logitlab notebook {text.parent.name} --keep"
         super().__init__(
-            f"{first} and {second} both changed since they were last the same, so neither was "
+            f"{first} and {second} both changed since they were last equivalent, so neither was "
             f"updated from the other. Say which one wins: '{command} text' (the .py file) or "
             f"'{command} notebook' (the .ipynb file). The other is kept beside it as a .bak copy."
         )

@@ -41,7 +41,7 @@ def find_mistakes(notebook: NotebookNode, name: str) -> list[Mistake]:
             found.append(Mistake(name, where(cell, position), message, fatal))
     found += [Mistake(name, f"grade id {gid}", message) for gid, message in _duplicates(notebook)]
     found += [Mistake(name, f"cell {gid}", message) for gid, message in _untested(notebook)]
-    found += [Mistake(name, place, message, False) for place, message in _early_use(notebook)]
+    found += [Mistake(name, label, message, False) for label, message in _early_use(notebook)]
     return found
 
 

@@ -237,8 +237,8 @@ def _check_representable(notebook: NotebookNode, text: str) -> None:
     for position, (ours, theirs) in enumerate(zip(written, read_back, strict=False), start=1):
         if ours != theirs:
             raise NotRepresentable(
-                f"Cell {position} would not survive being written as text: it reads\n{ours[1]}\n"
-                f"and would come back as\n{theirs[1]}"
+                f"Cell {position} cannot be written as text without loss. It "
+                f"reads\n{ours[1]}\nand would come back as\n{theirs[1]}"
             )
     if len(written) != len(read_back):
         raise NotRepresentable(

@@ -37,7 +37,7 @@ Half = Literal["text", "notebook"]
 
 
 @dataclass(frozen=True)
-class Pair:
+class NotebookPair:
     """The two files of one notebook; either may be missing."""
 
     text: Path
@@ -48,7 +48,7 @@ class Pair:
         return self.text.stem
 
 
-class Step(enum.Enum):
+class SyncStep(enum.Enum):
     """What brings a pair into step."""
 
     NOTHING = "nothing"
@@ -57,25 +57,25 @@ class Step(enum.Enum):
     CONFLICT = "both changed"
 
 
-def decide(text: str | None, notebook: str | None, last: str | None, keep: Half | None) -> Step:
+def decide(text: str | None, notebook: str | None, last: str | None, keep: Half | None) -> SyncStep:
     """The step for a pair, from fingerprints: of each half (None: no such file) and of the last
     time both were the same (None: never). `keep` names the half that wins where they differ."""
     if text == notebook:
-        return Step.NOTHING
+        return SyncStep.NOTHING
     if notebook is None:
-        return Step.WRITE_NOTEBOOK
+        return SyncStep.WRITE_NOTEBOOK
     if text is None:
-        return Step.WRITE_TEXT
+        return SyncStep.WRITE_TEXT
     if keep is not None:
-        return Step.WRITE_NOTEBOOK if keep == "text" else Step.WRITE_TEXT
+        return SyncStep.WRITE_NOTEBOOK if keep == "text" else SyncStep.WRITE_TEXT
     if last == notebook:
-        return Step.WRITE_NOTEBOOK
+        return SyncStep.WRITE_NOTEBOOK
     if last == text:
-        return Step.WRITE_TEXT
-    return Step.CONFLICT
+        return SyncStep.WRITE_TEXT
+    return SyncStep.CONFLICT
 
 
-def pairs(source_folder: Path) -> list[Pair]:
+def pairs(source_folder: Path) -> list[NotebookPair]:
     """The notebooks of an assignment, by name: each .ipynb and each percent text in its folder."""
     if not source_folder.is_dir():
         raise AssignmentNotFound(f"There is no folder {source_folder}.")
@@ -109,21 +109,21 @@ def sync(source_folder: Path, keep: Half | None = None) -> list[str]:
     return lines
 
 
-def sync_pair(pair: Pair, keep: Half | None = None) -> list[str]:
+def sync_pair(pair: NotebookPair, keep: Half | None = None) -> list[str]:
     """Bring one pair into step. Writes the older half only, so that a notebook that is open in a
     browser tab and has just been saved is not changed under its editor."""
     text, notebook = _read_text(pair), _read_notebook(pair)
     step = _step(pair, text, notebook, keep)
-    if step is Step.CONFLICT:
+    if step is SyncStep.CONFLICT:
         raise SyncConflict(pair.text, pair.notebook)
     lines: list[str] = []
-    if step is Step.WRITE_NOTEBOOK:
+    if step is SyncStep.WRITE_NOTEBOOK:
         assert text is not None
         lines += _set_aside(pair.notebook, keep)
         notebook = text_to_notebook(text, previous=notebook)
         _write(pair.notebook, notebook_json(notebook))
         lines.append(f"{pair.notebook.name} written from {pair.text.name}")
-    elif step is Step.WRITE_TEXT:
+    elif step is SyncStep.WRITE_TEXT:
         assert notebook is not None
         new_text = _as_text(pair, notebook, like=text or "")
         lines += _set_aside(pair.text, keep)
@@ -134,16 +134,16 @@ def sync_pair(pair: Pair, keep: Half | None = None) -> list[str]:
     return lines
 
 
-def current(pair: Pair) -> NotebookNode:
+def current(pair: NotebookPair) -> NotebookNode:
     """The complete notebook of a pair, from its newer half, writing nothing.
 
     Raises SyncConflict when both halves changed.
     """
     text, notebook = _read_text(pair), _read_notebook(pair)
     step = _step(pair, text, notebook, keep=None)
-    if step is Step.CONFLICT:
+    if step is SyncStep.CONFLICT:
         raise SyncConflict(pair.text, pair.notebook)
-    if text is not None and step is not Step.WRITE_TEXT:
+    if text is not None and step is not SyncStep.WRITE_TEXT:
         return text_to_notebook(text)
     assert notebook is not None
     return complete(notebook)
@@ -172,11 +172,13 @@ def notebook_json(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def _pair(folder: Path, name: str) -> Pair:
-    return Pair(folder / f"{name}.py", folder / f"{name}.ipynb")
+def _pair(folder: Path, name: str) -> NotebookPair:
+    return NotebookPair(folder / f"{name}.py", folder / f"{name}.ipynb")
 
 
-def _step(pair: Pair, text: str | None, notebook: NotebookNode | None, keep: Half | None) -> Step:
+def _step(
+    pair: NotebookPair, text: str | None, notebook: NotebookNode | None, keep: Half | None
+) -> SyncStep:
     return decide(
         None if text is None else text_fingerprint(text),
         None if notebook is None else fingerprint(notebook),
@@ -185,11 +187,11 @@ def _step(pair: Pair, text: str | None, notebook: NotebookNode | None, keep: Hal
     )
 
 
-def _read_text(pair: Pair) -> str | None:
+def _read_text(pair: NotebookPair) -> str | None:
     return pair.text.read_text(encoding="utf-8") if pair.text.is_file() else None
 
 
-def _read_notebook(pair: Pair) -> NotebookNode | None:
+def _read_notebook(pair: NotebookPair) -> NotebookNode | None:
     if not pair.notebook.is_file():
         return None
     try:
@@ -198,14 +200,14 @@ def _read_notebook(pair: Pair) -> NotebookNode | None:
         raise UnreadableNotebook(pair.notebook, str(error).splitlines()[0][:200]) from error
 
 
-def _as_text(pair: Pair, notebook: NotebookNode, like: str) -> str:
+def _as_text(pair: NotebookPair, notebook: NotebookNode, like: str) -> str:
     try:
         return notebook_to_text(notebook, like=like)
     except NotRepresentable as error:
         raise NotRepresentable(f"{pair.notebook} was not written to its text. {error}") from error
 
 
-def _complete_on_disk(pair: Pair) -> Iterator[str]:
+def _complete_on_disk(pair: NotebookPair) -> Iterator[str]:
     """Give cells added in JupyterLab their generated metadata and ids in the .ipynb as well."""
     before = _read_notebook(pair)
     assert before is not None
@@ -228,7 +230,7 @@ def _set_aside(loser: Path, keep: Half | None) -> Iterator[str]:
     yield f"{loser.name} as it was is kept as {copy.name}"
 
 
-def _state(pair: Pair) -> dict[str, str]:
+def _state(pair: NotebookPair) -> dict[str, str]:
     """The remembered fingerprints by notebook name. Without a readable file nothing is known,
     which errs on the side of refusing to overwrite."""
     try:
@@ -237,10 +239,10 @@ def _state(pair: Pair) -> dict[str, str]:
         return {}
 
 
-def _remember(pair: Pair, same: str) -> None:
+def _remember(pair: NotebookPair, fingerprint: str) -> None:
     state = _state(pair)
-    if state.get(pair.name) != same:
-        state[pair.name] = same
+    if state.get(pair.name) != fingerprint:
+        state[pair.name] = fingerprint
         content = json.dumps(state, indent=1, sort_keys=True) + "\n"
         _write(pair.text.parent / STATE_FILE, content)
 

@@ -37,6 +37,6 @@ def keep_release(model: dict[str, Any], path: str, contents_manager: Any, **_: A
     if path.strip("/").startswith("release/"):
         raise HTTPError(
             403,
-            "release/ is generated: your trial is not saved. Change the notebook in source/ and "
-            "generate the release again.",
+            "release/ is generated, so your changes are not saved. Edit the notebook in source/ "
+            "and generate it again.",
         )

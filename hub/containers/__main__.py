@@ -1,4 +1,4 @@
-"""`python -m hub.containers PART`: the commands of compose.yaml's services."""
+"""`python -m hub.containers SERVICE`: the commands of compose.yaml's services."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The first container of every `up`: volumes with the settings of today and the right owners.
 
 It runs as root inside its container with nothing but the capabilities to give files away, has no
-network, and ends before any other part starts.
+network, and ends before any other service starts.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.core.course_folder import CourseFolder, new_course
-from hub.core.settings import load_settings
+from hub.core.settings import load_settings, old_spellings
 from hub.facts import accounts, files
-from hub.jupyterhub.configuration.jupyterlab import Part, write_files
+from hub.jupyterhub.configuration.jupyterlab import Role, write_files
 
 COURSE = Path("/srv/course")
 HUB = Path("/srv/hub")
-PARTS: tuple[Part, ...] = ("student", "instructor", "grader")
+ROLES: tuple[Role, ...] = ("student", "instructor", "grader")
 
 
 @dataclass(frozen=True)
-class Place:
+class VolumeFolder:
     """A volume's folder: who owns it, and who else may enter."""
 
     path: Path
@@ -31,16 +31,16 @@ class Place:
     mode: int
 
 
-PLACES = [
-    Place(HUB, accounts.HUB, 0o700),
-    Place(HUB / "server", accounts.HUB, 0o700),
-    Place(COURSE, accounts.GRADER, 0o700),
-    Place(Path("/srv/people"), accounts.GRADER, 0o755),
-    Place(Path("/srv/exchange"), accounts.EXCHANGE, 0o700),
+FOLDERS = [
+    VolumeFolder(HUB, accounts.HUB, 0o700),
+    VolumeFolder(HUB / "server", accounts.HUB, 0o700),
+    VolumeFolder(COURSE, accounts.GRADER, 0o700),
+    VolumeFolder(Path("/srv/people"), accounts.GRADER, 0o755),
+    VolumeFolder(Path("/srv/exchange"), accounts.EXCHANGE, 0o700),
     # The hub alone may speak to the guard: it has the group.
-    Place(Path("/run/guard"), accounts.GUARD, 0o750),
-    Place(Path("/run/executor"), 0, 0o755),
-    Place(Path("/run/gpu"), accounts.HUB, 0o755),
+    VolumeFolder(Path("/run/guard"), accounts.GUARD, 0o750),
+    VolumeFolder(Path("/run/executor"), 0, 0o755),
+    VolumeFolder(Path("/run/gpu"), accounts.HUB, 0o755),
 ]
 
 
@@ -50,10 +50,12 @@ def setup(settings_file: Path) -> Iterator[str]:
     Raises SettingsError where `course.yaml` cannot be used: nothing was changed then.
     """
     settings = load_settings(settings_file)
-    for place in PLACES:
-        place.path.mkdir(parents=True, exist_ok=True)
-        os.chown(place.path, place.uid, accounts.HUB if place.uid == accounts.GUARD else place.uid)
-        place.path.chmod(place.mode)
+    for volume in FOLDERS:
+        volume.path.mkdir(parents=True, exist_ok=True)
+        os.chown(
+            volume.path, volume.uid, accounts.HUB if volume.uid == accounts.GUARD else volume.uid
+        )
+        volume.path.chmod(volume.mode)
     for root, uid in ((HUB, accounts.HUB), (COURSE, accounts.GRADER)):
         _copy(settings_file, root / "course.yaml", uid)
     first = not (COURSE / "source").exists()
@@ -62,8 +64,9 @@ def setup(settings_file: Path) -> Iterator[str]:
     for path in (COURSE / "source", COURSE / "release", COURSE / "server"):
         os.chown(path, accounts.GRADER, accounts.GRADER)
     _copy_extras(settings_file.parent / "jupyterhub.d", HUB / "jupyterhub.d")
-    for part in PARTS:
-        write_files(part, CourseFolder(COURSE), Path(f"/srv/config_{part}"))
+    for role in ROLES:
+        write_files(role, CourseFolder(COURSE), Path(f"/srv/config_{role}"))
+    yield from old_spellings(settings_file)
     what = "made" if first else "kept"
     yield f"course {settings.course.id}: settings in order, course folder {what}"
 

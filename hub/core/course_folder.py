@@ -118,8 +118,8 @@ def new_course(root: Path) -> Iterator[str]:
         else:
             shutil.copyfile(EXAMPLE, folder.settings_file)
             yield f"{folder.settings_file}: written; edit it to name the course and its people"
-        for place in (folder.source, folder.release):
-            place.mkdir(exist_ok=True)
+        for made in (folder.source, folder.release):
+            made.mkdir(exist_ok=True)
         # Tokens, cookies and submissions live here: nobody else on the machine reads them.
         folder.server.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

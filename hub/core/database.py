@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 
 
-class Patience:
+class ConnectRetry:
     """Makes connections; where the database is away, waits for it, once an outage.
 
     Whoever comes after that time is refused at once, until the database is back.
@@ -46,13 +46,13 @@ class Patience:
 
 def wait_for_database(seconds: float) -> None:
     """Have every connection of this process made with that much patience, from now on."""
-    event.listen(Engine, "do_connect", Patience(seconds).connect)
+    event.listen(Engine, "do_connect", ConnectRetry(seconds).connect)
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
+def connect_retry(seconds: float) -> Iterator[None]:
     """Have every connection of this process made with that much patience, meanwhile."""
-    connect = Patience(seconds).connect
+    connect = ConnectRetry(seconds).connect
     event.listen(Engine, "do_connect", connect)
     try:
         yield

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -38,13 +39,18 @@ class SettingsError(UserError):
     """`course.yaml` cannot be used; the message names the file, the line and what is accepted."""
 
 
+# How earlier versions spelled it, which somebody's course.yaml may still do.
+OLD_TESTS = {"apart": "isolated", "together": "in_kernel"}
+OLD_GPU_KEYS = {"staff_places": "staff_slots"}
+
+
 class Section(BaseModel):
     """A part of the file: unknown keys are refused, values cannot be changed afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Course(Section):
+class CourseSettings(Section):
     id: Annotated[str, Field(description="short name in URLs, groups and file names")]
     title: Annotated[str, Field(description="what people see")] = "Mechanistic interpretability"
     timezone: Annotated[str, Field(description="IANA time zone that people read dates in")] = "UTC"
@@ -83,7 +89,7 @@ class Course(Section):
         return f"grader-{self.id}"
 
 
-class People(Section):
+class PeopleSettings(Section):
     admins: Annotated[list[str], Field(description="may do everything on the hub")] = []
     instructors: Annotated[list[str], Field(description="release, grade and see everything")] = []
     students: Annotated[list[str], Field(description="fetch, submit and see their own")] = []
@@ -102,25 +108,25 @@ class People(Section):
         return value
 
     @model_validator(mode="after")
-    def _nobody_grades_themselves(self) -> People:
+    def _nobody_grades_themselves(self) -> PeopleSettings:
         both = sorted(set(self.instructors) & set(self.students))
         if both:
             raise ValueError(f"{', '.join(both)}: instructor or student, not both")
         return self
 
 
-class Assignment(Section):
+class AssignmentSettings(Section):
     due: Annotated[
         dt.datetime | None,
         Field(description="date and time in the course's time zone, e.g. 2027-02-01 23:59"),
     ] = None
     tests: Annotated[
         Tests | None,
-        Field(description="where this assignment's test cells run, if not as in grading.tests"),
+        Field(description="where this assignment's test cells run; default: grading.tests"),
     ] = None
 
 
-class Late(Section):
+class LateSettings(Section):
     policy: Annotated[
         Literal["none", "zero", "percent_per_day"],
         Field(description="what a late submission loses"),
@@ -128,14 +134,14 @@ class Late(Section):
     percent_per_day: Annotated[float, Field(ge=0, le=100, description="for percent_per_day")] = 10
 
 
-class Server(Section):
+class ServerSettings(Section):
     port: Annotated[int, Field(ge=1, le=65535, description="the port people's browsers use")] = 8000
     cpu_threads: Annotated[
         int, Field(ge=1, description="BLAS threads of one kernel; 2 on a busy machine are slower")
     ] = 1
 
 
-class Exchange(Section):
+class ExchangeSettings(Section):
     submission_mib: Annotated[int, Field(ge=1, description="largest submission, MiB")] = (
         limits.SUBMISSION_MIB
     )
@@ -150,25 +156,25 @@ class Exchange(Section):
     )
 
     @model_validator(mode="after")
-    def _limits_fit_in_each_other(self) -> Exchange:
+    def _limits_fit_in_each_other(self) -> ExchangeSettings:
         if not self.file_mib <= self.submission_mib <= self.quota_mib:
             raise ValueError("file_mib <= submission_mib <= quota_mib")
         return self
 
 
-class Grading(Section):
+class GradingSettings(Section):
     tests: Annotated[
         Tests,
         Field(
-            description="where test cells run: apart from the student's interpreter, or together "
-            "with the student's code in it, which can then fake its score"
+            description="where test cells run: isolated in a process of their own, or in_kernel, "
+            "in the student's kernel, where student code can fake its score"
         ),
-    ] = "apart"
-    cell_seconds: Annotated[int, Field(ge=1, description="that one cell may use, seconds")] = (
+    ] = "isolated"
+    cell_seconds: Annotated[int, Field(ge=1, description="time limit of one cell, seconds")] = (
         limits.CELL_SECONDS
     )
     notebook_seconds: Annotated[
-        int, Field(ge=1, description="that one notebook may use, seconds")
+        int, Field(ge=1, description="time limit of one notebook, seconds")
     ] = limits.NOTEBOOK_SECONDS
     memory_mib: Annotated[int, Field(ge=256, description="memory limit of one kernel, MiB")] = (
         limits.KERNEL_MIB
@@ -181,7 +187,7 @@ class Grading(Section):
     ] = "auto"
 
 
-class Containers(Section):
+class ContainerSettings(Section):
     """One person's server where servers are containers."""
 
     cpus: Annotated[float, Field(gt=0, description="most cores one server may use")] = 2
@@ -191,14 +197,14 @@ class Containers(Section):
         int | Literal["auto"], Field(description="servers started at once; auto: two a core")
     ] = "auto"
     idle_minutes: Annotated[
-        int, Field(ge=0, description="a server unused for so long is stopped; 0: never")
+        int, Field(ge=0, description="idle servers are stopped after this long; 0: never")
     ] = 90
     kernel_idle_minutes: Annotated[
-        int, Field(ge=0, description="a kernel unused for so long is stopped; 0: never")
+        int, Field(ge=0, description="idle kernels are stopped after this long; 0: never")
     ] = 60
 
     @model_validator(mode="after")
-    def _kernels_go_before_servers(self) -> Containers:
+    def _kernels_go_before_servers(self) -> ContainerSettings:
         if 0 < self.idle_minutes <= self.kernel_idle_minutes:
             raise ValueError(
                 "kernel_idle_minutes < idle_minutes: an idle server's kernels go first"
@@ -206,8 +212,8 @@ class Containers(Section):
         return self
 
 
-class Gpus(Section):
-    """GPUs shared by students, in places: so many servers a device, each with a memory budget."""
+class GpuSettings(Section):
+    """GPUs shared by students, in slots: so many servers a device, each with a memory budget."""
 
     devices: Annotated[
         Literal["auto", "none"] | list[str],
@@ -216,29 +222,27 @@ class Gpus(Section):
     students_per_device: Annotated[int, Field(ge=1, description="servers sharing one device")] = 4
     mib_per_student: Annotated[
         int | Literal["auto"],
-        Field(
-            description="GPU memory of one place, MiB; auto: the device's, divided by its places"
-        ),
+        Field(description="GPU memory of one slot, MiB; auto: the device's, divided by its slots"),
     ] = "auto"
     when_full: Annotated[
         Literal["cpu", "ask", "queue"],
-        Field(description="no place is free: start without a GPU, ask first, or wait for one"),
+        Field(description="no slot is free: start without a GPU, ask first, or wait for one"),
     ] = "cpu"
-    staff_places: Annotated[
+    staff_slots: Annotated[
         int,
-        Field(ge=0, description="most places that instructors and the formgrader hold together"),
+        Field(ge=0, description="most slots that instructors and the formgrader hold together"),
     ] = 1
 
     @field_validator("mib_per_student")
     @classmethod
-    def _a_place_holds_a_model(cls, value: int | str) -> int | str:
+    def _a_slot_holds_a_model(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1024:
             raise ValueError("at least 1024 MiB (PyTorch itself takes about 500), or auto")
         return value
 
 
-class OAuth(Section):
-    """Logging in with an institution's accounts: OAuth 2, OpenID Connect.
+class OAuthSettings(Section):
+    """Logging in with an institution's accounts: OAuthSettings 2, OpenID Connect.
 
     The client's secret is never here: `$LOGITLAB_OAUTH_SECRET_FILE` or `$LOGITLAB_OAUTH_SECRET`.
     """
@@ -261,7 +265,7 @@ class OAuth(Section):
         return value
 
 
-class Accounts(Section):
+class AccountSettings(Section):
     """How people log in."""
 
     login: Annotated[
@@ -282,7 +286,7 @@ class Accounts(Section):
     link_days: Annotated[
         int, Field(ge=1, le=90, description="how long a link to set a password is good, days")
     ] = 14
-    oauth: OAuth | None = None
+    oauth: OAuthSettings | None = None
 
     @field_validator("url")
     @classmethod
@@ -292,7 +296,7 @@ class Accounts(Section):
         return value and value.rstrip("/")
 
     @model_validator(mode="after")
-    def _oauth_is_described(self) -> Accounts:
+    def _oauth_is_described(self) -> AccountSettings:
         if self.login == "oauth" and self.oauth is None:
             raise ValueError("login: oauth needs the keys of accounts.oauth")
         return self
@@ -307,16 +311,16 @@ def _assignment_name(value: str) -> str:
 class Settings(Section):
     """Everything in `course.yaml`. See `hub/core/course.example.yaml` for a documented example."""
 
-    course: Course
-    people: People = People()
-    assignments: dict[Annotated[str, AfterValidator(_assignment_name)], Assignment] = {}
-    late: Late = Late()
-    server: Server = Server()
-    exchange: Exchange = Exchange()
-    grading: Grading = Grading()
-    containers: Containers = Containers()
-    gpus: Gpus = Gpus()
-    accounts: Accounts = Accounts()
+    course: CourseSettings
+    people: PeopleSettings = PeopleSettings()
+    assignments: dict[Annotated[str, AfterValidator(_assignment_name)], AssignmentSettings] = {}
+    late: LateSettings = LateSettings()
+    server: ServerSettings = ServerSettings()
+    exchange: ExchangeSettings = ExchangeSettings()
+    grading: GradingSettings = GradingSettings()
+    containers: ContainerSettings = ContainerSettings()
+    gpus: GpuSettings = GpuSettings()
+    accounts: AccountSettings = AccountSettings()
 
     @model_validator(mode="after")
     def _grader_is_not_a_person(self) -> Settings:
@@ -327,11 +331,11 @@ class Settings(Section):
 
     def tests_of(self, assignment: str) -> Tests:
         """Where the test cells of `assignment` run."""
-        return self.assignments.get(assignment, Assignment()).tests or self.grading.tests
+        return self.assignments.get(assignment, AssignmentSettings()).tests or self.grading.tests
 
     def due_utc(self, assignment: str) -> dt.datetime | None:
         """The due moment of `assignment` in UTC, or None where it has none."""
-        due = self.assignments.get(assignment, Assignment()).due
+        due = self.assignments.get(assignment, AssignmentSettings()).due
         if due is None:
             return None
         local = due if due.tzinfo else due.replace(tzinfo=self.course.zone)
@@ -344,6 +348,56 @@ def load_settings(path: Path) -> Settings:
     Raises SettingsError, with the line of each mistake, where the file is missing, is not
     YAML, or has an unknown key or a value that is not accepted.
     """
+    tree = _read(path)
+    plain = _plain(tree)
+    for (*section, key), old, new in list(_old_spellings(plain)):
+        node = plain
+        for name in section:
+            node = node[name]
+        if key == old:
+            node.setdefault(new, node.pop(old))
+        else:
+            node[key] = new
+    try:
+        return Settings.model_validate(plain)
+    except ValidationError as error:
+        problems = sorted(error.errors(), key=lambda problem: _line(tree, problem["loc"]))
+        lines = [_explain(path, tree, problem) for problem in problems]
+        raise SettingsError("\n".join(lines)) from error
+
+
+def old_spellings(path: Path) -> list[str]:
+    """What `course.yaml` spells as earlier versions did, with lines. Raises SettingsError."""
+    tree = _read(path)
+    return [
+        f"{path}, line {_line(tree, where)}: {'.'.join(where)}: {old} is now called {new}; "
+        "the old name still works"
+        for where, old, new in _old_spellings(_plain(tree))
+    ]
+
+
+def _old_spellings(plain: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Key, old spelling and new one."""
+
+    def section(node: Any, name: str) -> dict[str, Any]:
+        found = node.get(name)
+        return found if isinstance(found, dict) else {}
+
+    assignments = section(plain, "assignments")
+    places: list[tuple[tuple[str, ...], dict[str, Any]]] = [
+        (("grading",), section(plain, "grading")),
+        *((("assignments", name), section(assignments, name)) for name in assignments),
+    ]
+    for where, node in places:
+        if (old := node.get("tests")) in ("apart", "together"):
+            yield (*where, "tests"), old, OLD_TESTS[old]
+    for old, new in OLD_GPU_KEYS.items():
+        if old in section(plain, "gpus"):
+            yield ("gpus", old), old, new
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The file with its line numbers."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -358,12 +412,7 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(f"{path}, line {line}: not YAML: {error.problem}") from error
     if not isinstance(tree, dict):
         raise SettingsError(f"{path}, line 1: expected keys such as 'course:', found {tree!r}")
-    try:
-        return Settings.model_validate(_plain(tree))
-    except ValidationError as error:
-        problems = sorted(error.errors(), key=lambda problem: _line(tree, problem["loc"]))
-        lines = [_explain(path, tree, problem) for problem in problems]
-        raise SettingsError("\n".join(lines)) from error
+    return tree
 
 
 def _plain(node: Any) -> Any:
@@ -395,7 +444,7 @@ def _accepted(where: tuple[Any, ...]) -> list[str]:
     model: type[BaseModel] = Settings
     for part in where[:-1]:
         if model is Settings and part == "assignments":
-            model = Assignment
+            model = AssignmentSettings
         elif part in model.model_fields:
             field = model.model_fields[part].annotation
             kinds = [field, *get_args(field)]  # also of `Section | None`

@@ -16,7 +16,7 @@ from jupyterhub.services.auth import HubOAuth
 
 from hub.exchange.errors import InvalidName, Refusal
 from hub.exchange.identity import IDENTITY_SECONDS
-from hub.exchange.limits import Limits
+from hub.exchange.limits import ExchangeLimits
 from hub.exchange.names import check_assignment, check_course
 from hub.exchange.records import parse_time
 from hub.exchange.renamed import warning
@@ -110,7 +110,7 @@ def main(
     if missing:
         raise click.UsageError(f"{', '.join(missing)} not set: JupyterHub starts this service.")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    limits = Limits(
+    limits = ExchangeLimits(
         submission_bytes=submission_mib * MIB,
         file_bytes=file_mib * MIB,
         files=files,
@@ -121,8 +121,8 @@ def main(
     except Refusal as error:
         raise click.ClickException(str(error)) from error
     for course in sorted(courses):
-        if told := warning(course, courses, store.kept()):
-            logging.getLogger(__name__).warning("%s", told)
+        if report := warning(course, courses, store.kept()):
+            logging.getLogger(__name__).warning("%s", report)
     try:
         asyncio.run(_serve(store, courses))
     finally:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hub.exchange.errors import InvalidArchive, InvalidName, TooLarge
-from hub.exchange.limits import Limits, size_text
+from hub.exchange.limits import ExchangeLimits, size_text
 from hub.exchange.names import COMPONENT_BYTES, check_paths
 
 BLOCK = 512
@@ -70,7 +70,7 @@ def packed_size(sizes: Iterable[int]) -> int:
     return sum(BLOCK + size + -size % BLOCK for size in sizes) + len(END)
 
 
-def check_sizes(sizes: dict[str, int], limits: Limits) -> None:
+def check_sizes(sizes: dict[str, int], limits: ExchangeLimits) -> None:
     """Raises TooLarge when files of these sizes (path: bytes) pass a limit."""
     if len(sizes) > limits.files:
         raise TooLarge(
@@ -120,7 +120,7 @@ def files_in(folder: Path, ignored: Callable[[str, os.DirEntry], bool]) -> dict[
     return dict(sorted(found.items()))
 
 
-def pack(files: dict[str, Path], out: BinaryIO, limits: Limits) -> None:
+def pack(files: dict[str, Path], out: BinaryIO, limits: ExchangeLimits) -> None:
     """Write the archive of `files` (path in the archive: file) to `out`.
 
     Raises InvalidName or TooLarge before anything is written, InvalidArchive when a file changes
@@ -150,7 +150,7 @@ def _copy_file(source: Path, path: str, size: int, out: BinaryIO) -> None:
             raise InvalidArchive(f"{path} changed while it was read.", "Try again.")
 
 
-def read(archive: BinaryIO, limits: Limits) -> list[Member]:
+def read(archive: BinaryIO, limits: ExchangeLimits) -> list[Member]:
     """The members of the whole archive in `archive`, every byte of its frame checked.
 
     Raises InvalidArchive, InvalidName or TooLarge. Reads headers only, and stops at the first

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hub.exchange.errors import DiskFull, InvalidArchive, TooLarge, TooManyUploads
-from hub.exchange.limits import Limits, size_text
+from hub.exchange.limits import ExchangeLimits, size_text
 from hub.facts.files import sync_directory
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class Upload:
 class Blobs:
     """The folder of blobs. Its lock says whether anybody else is using it."""
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: ExchangeLimits) -> None:
         self.folder = folder
         self._limits = limits
         self._incoming = folder / "incoming"

@@ -52,7 +52,7 @@ class Database:
             done = upgrade(session.connection())
         if done.failure is not None:
             raise done.failure
-        return done.said
+        return done.message
 
     def close(self) -> None:
         self._engine.dispose()
@@ -60,7 +60,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that sees one state of the database."""
-        with self._in_words(), Session(self._engine) as session:
+        with self._readable_errors(), Session(self._engine) as session:
             if self._server:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
@@ -68,7 +68,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that no other writer overlaps; committed when the block ends well."""
-        with self._in_words(), self._writing, Session(self._engine) as session:
+        with self._readable_errors(), self._writing, Session(self._engine) as session:
             connection = session.connection(execution_options={"writes": True})
             if self._server:
                 # Before anything is read: from here on nothing changes until we commit.
@@ -77,7 +77,7 @@ class Database:
             session.commit()
 
     @contextmanager
-    def _in_words(self) -> Iterator[None]:
+    def _readable_errors(self) -> Iterator[None]:
         try:
             yield
         except OperationalError as error:

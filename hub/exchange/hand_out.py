@@ -16,7 +16,7 @@ from hub.exchange import archive
 from hub.exchange.access import Caller
 from hub.exchange.client.transport import HttpTransport, InProcessTransport, Transport
 from hub.exchange.errors import Refusal
-from hub.exchange.limits import Limits
+from hub.exchange.limits import ExchangeLimits
 from hub.exchange.store import Store
 from hub.facts.errors import UserError
 from hub.facts.limits import MIB
@@ -60,8 +60,8 @@ def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]
     """
     if is_running(folder):
         raise HandOutError(
-            "The course's server runs: release the assignment in the formgrader, or give this "
-            "command in a terminal of the formgrader's JupyterLab."
+            "The course's server is running: release the assignment in the formgrader, or run "
+            "this command in a terminal of the formgrader's JupyterLab."
         )
     _check_releases(folder, names)
     course = folder.settings.course
@@ -88,10 +88,10 @@ def _check_releases(folder: CourseFolder, names: list[str]) -> None:
             )
 
 
-def exchange_limits(folder: CourseFolder) -> Limits:
+def exchange_limits(folder: CourseFolder) -> ExchangeLimits:
     """The exchange's limits in bytes, from the course's settings in MiB."""
     limits = folder.settings.exchange
-    return Limits(
+    return ExchangeLimits(
         submission_bytes=limits.submission_mib * MIB,
         file_bytes=limits.file_mib * MIB,
         files=limits.files,
@@ -107,7 +107,7 @@ def _release_all(exchange: Transport, folder: CourseFolder, names: list[str]) ->
             raise HandOutError(f"{name}: {error}") from error
 
 
-def _release(exchange: Transport, folder: CourseFolder, name: str, limits: Limits) -> str:
+def _release(exchange: Transport, folder: CourseFolder, name: str, limits: ExchangeLimits) -> str:
     due = folder.settings.due_utc(name)
     files = archive.files_in(folder.release / name, lambda path, entry: False)
     with tempfile.TemporaryFile() as packed:

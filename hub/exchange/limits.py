@@ -9,7 +9,7 @@ from hub.facts.limits import MIB
 
 
 @dataclass(frozen=True)
-class Limits:
+class ExchangeLimits:
     """Bounds on one upload and on what one student keeps in one course, in bytes unless said."""
 
     submission_bytes: int = limits.SUBMISSION_MIB * MIB

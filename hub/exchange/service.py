@@ -32,7 +32,7 @@ BODY_SECONDS = 600  # how long one upload may take
 _CHUNK_BYTES = 256 * 1024
 
 
-class Guarded(RequestHandler):
+class SecureHeaders(RequestHandler):
     """What every answer has: nothing is cached, guessed, framed or run, and no version told."""
 
     style_source = "'none'"
@@ -47,7 +47,7 @@ class Guarded(RequestHandler):
         self.clear_header("Server")
 
 
-class ApiHandler(Guarded):
+class ApiHandler(SecureHeaders):
     """Identifies the caller by token before anything else, and answers in JSON."""
 
     access: Access
@@ -135,7 +135,7 @@ class UploadHandler(ApiHandler):
     def _length(self) -> int:
         text = self.request.headers.get("Content-Length", "")
         if not text.isascii() or not text.isdigit() or "Transfer-Encoding" in self.request.headers:
-            raise LengthRequired("The upload's size is not known.", "Send a Content-Length.")
+            raise LengthRequired("The upload has no size.", "Send a Content-Length.")
         return int(text)
 
     def _digest(self) -> str:
@@ -175,25 +175,25 @@ class UploadHandler(ApiHandler):
             self.upload.close()
 
 
-class Health(Guarded):
+class HealthHandler(SecureHeaders):
     """Says that the process answers, to anybody, and nothing else."""
 
     def get(self) -> None:
         self.finish({"status": "ok"})
 
 
-class Courses(ApiHandler):
+class CoursesHandler(ApiHandler):
     async def get(self) -> None:
         self.answer(await self.run(self.access.courses))
 
 
-class Assignments(ApiHandler):
+class AssignmentsHandler(ApiHandler):
     async def get(self, course: str) -> None:
         releases = await self.run(self.access.assignments, course)
         self.answer([release.as_json() for release in releases])
 
 
-class Assignment(UploadHandler):
+class AssignmentHandler(UploadHandler):
     """GET fetches a release; PUT releases, DELETE takes back."""
 
     async def get(self, course: str, assignment: str) -> None:
@@ -228,7 +228,7 @@ class Assignment(UploadHandler):
         return release.as_json()
 
 
-class Submit(UploadHandler):
+class SubmitHandler(UploadHandler):
     """PUT with a key that the client made: repeating it is safe and gives the same receipt."""
 
     async def admit(self, size: int, **path: str) -> None:
@@ -248,13 +248,13 @@ class Submit(UploadHandler):
         return receipt.as_json()
 
 
-class MySubmissions(ApiHandler):
+class MySubmissionsHandler(ApiHandler):
     async def get(self, course: str) -> None:
         mine = await self.run(self.access.my_submissions, course, self.query("assignment"))
         self.answer([submission.as_json() for submission in mine])
 
 
-class AllSubmissions(ApiHandler):
+class AllSubmissionsHandler(ApiHandler):
     async def get(self, course: str) -> None:
         found = await self.run(
             self.access.all_submissions, course, self.query("assignment"), self.query("student")
@@ -262,13 +262,13 @@ class AllSubmissions(ApiHandler):
         self.answer([submission.as_json() for submission in found])
 
 
-class Download(ApiHandler):
+class DownloadHandler(ApiHandler):
     async def get(self, course: str, receipt: str) -> None:
         submission = await self.run(self.access.download, course, receipt)
         await self.send_archive(submission.sha256, submission.size)
 
 
-class Feedback(UploadHandler):
+class FeedbackHandler(UploadHandler):
     """GET gives the owner of a submission its feedback; PUT is the instructor's."""
 
     async def get(self, course: str, receipt: str) -> None:
@@ -291,7 +291,7 @@ class Feedback(UploadHandler):
         return feedback.as_json()
 
 
-class Home(HubOAuthenticated, Guarded):
+class HomeHandler(HubOAuthenticated, SecureHeaders):
     """The page for browsers, which log in through the Hub."""
 
     style_source = "'unsafe-inline'"
@@ -314,14 +314,14 @@ class Home(HubOAuthenticated, Guarded):
         self.finish(await asyncio.to_thread(page, access))
 
 
-class Callback(HubOAuthCallbackHandler):
+class CallbackHandler(HubOAuthCallbackHandler):
     """The end of the browser's login."""
 
     def initialize(self, hub_auth: HubOAuth) -> None:
         self.hub_auth = hub_auth
 
 
-class Unknown(ApiHandler):
+class UnknownHandler(ApiHandler):
     """Any other address: known callers get 404, the rest 403."""
 
     async def get(self, _path: str) -> None:
@@ -341,23 +341,23 @@ def application(
     submissions = rf"{course}/submissions"
     receipt = r"(?P<receipt>[^/]+)"
     api = [
-        (r"courses", Courses),
-        (rf"{course}/assignments", Assignments),
-        (rf"{course}/{assignment}", Assignment),
-        (rf"{course}/{assignment}/submissions/(?P<key>[^/]+)", Submit),
-        (rf"{course}/my-submissions", MySubmissions),
-        (submissions, AllSubmissions),
-        (rf"{submissions}/{receipt}", Download),
-        (rf"{submissions}/{receipt}/feedback", Feedback),
+        (r"courses", CoursesHandler),
+        (rf"{course}/assignments", AssignmentsHandler),
+        (rf"{course}/{assignment}", AssignmentHandler),
+        (rf"{course}/{assignment}/submissions/(?P<key>[^/]+)", SubmitHandler),
+        (rf"{course}/my-submissions", MySubmissionsHandler),
+        (submissions, AllSubmissionsHandler),
+        (rf"{submissions}/{receipt}", DownloadHandler),
+        (rf"{submissions}/{receipt}/feedback", FeedbackHandler),
     ]
     base = hub_auth.base_url
     return Application(
         [
-            (base, Home, shared),
-            (base + r"oauth_callback", Callback, {"hub_auth": hub_auth}),
-            (base + r"api/health", Health),
+            (base, HomeHandler, shared),
+            (base + r"oauth_callback", CallbackHandler, {"hub_auth": hub_auth}),
+            (base + r"api/health", HealthHandler),
             *((base + "api/" + pattern, handler, shared) for pattern, handler in api),
-            (r"/(.*)", Unknown, shared),
+            (r"/(.*)", UnknownHandler, shared),
         ],
         cookie_secret=cookie_secret,
         log_function=_log_request,

@@ -21,7 +21,7 @@ from hub.exchange import archive, names
 from hub.exchange.blobs import Blobs, Upload
 from hub.exchange.database import DATABASE_FILE, Database
 from hub.exchange.errors import Conflict, InvalidName, NotFound, TooLarge
-from hub.exchange.limits import Limits, size_text
+from hub.exchange.limits import ExchangeLimits, size_text
 from hub.exchange.records import (
     Feedback,
     FeedbackRow,
@@ -54,11 +54,11 @@ class Store:
         folder: Path,
         *,
         database: str | None = None,
-        limits: Limits | None = None,
+        limits: ExchangeLimits | None = None,
         clock: Callable[[], datetime] = utc_now,
         due: Mapping[tuple[str, str], datetime] | None = None,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or ExchangeLimits()
         self._clock = clock
         self._due = dict(due or {})
         self._blobs = Blobs(Path(folder), self.limits)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Role = Literal["released", "solution", "test", "student"]
+CellRole = Literal["released", "solution", "test", "student"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def marks(cell: Mapping[str, Any]) -> Marks:
     return Marks(found.get("grade_id") or "", *flags)
 
 
-def role(cell: Mapping[str, Any]) -> Role:
+def role(cell: Mapping[str, Any]) -> CellRole:
     """The role of a code cell, from its nbgrader metadata.
 
     - `released`: given text that students cannot change, not graded;

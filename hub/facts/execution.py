@@ -2,5 +2,5 @@
 
 from typing import Literal
 
-Tests = Literal["apart", "together"]
+Tests = Literal["isolated", "in_kernel"]
 """Where test cells run: apart from the student's interpreter, or in it."""

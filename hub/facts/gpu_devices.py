@@ -35,12 +35,12 @@ class Gpu:
 
     device: Device
     mig: bool = False
-    parts: tuple[Device, ...] = ()
+    mig_devices: tuple[Device, ...] = ()
 
     @property
     def usable(self) -> tuple[Device, ...]:
         """What containers can ask for. A GPU in MIG mode computes only through its parts."""
-        return self.parts if self.mig or self.parts else (self.device,)
+        return self.mig_devices if self.mig or self.mig_devices else (self.device,)
 
 
 def read_gpus(listing: str, xml: str = "") -> list[Gpu]:
@@ -59,7 +59,7 @@ def read_gpus(listing: str, xml: str = "") -> list[Gpu]:
             last = gpus[-1]
             mib = memory.get((last.device.uuid, int(found["index"]))) or _nominal(found["profile"])
             part = Device(found["uuid"], mib, f"{last.device.name} MIG {found['profile']}")
-            gpus[-1] = Gpu(last.device, last.mig, (*last.parts, part))
+            gpus[-1] = Gpu(last.device, last.mig, (*last.mig_devices, part))
     return gpus
 
 

@@ -9,7 +9,7 @@ SUBMISSION_FILES = 500
 SUBMISSIONS_MIB = 500  # of one student together
 UPLOADS_AT_ONCE = 2  # unfinished ones of one user
 
-# Of executing one notebook; `hub.grading.sandbox.limits.Limits` says what each bounds.
+# Of executing one notebook; `hub.grading.sandbox.limits.ExecutionLimits` says what each bounds.
 CELL_SECONDS = 60
 NOTEBOOK_SECONDS = 600
 KERNEL_MIB = 4096

@@ -2,7 +2,7 @@
 
 Reads the request (JSON) from standard input and writes one JSON line a finished cell to
 standard output, so that what has run is kept even if this process is killed. It starts the
-kernel, or the two processes of tests apart, and is the parent of whatever they leave behind.
+kernel, or the two processes of isolated tests, and is the parent of whatever they leave behind.
 The executor starts it as root and names the users that student code and this process become
 (see `users`); it is root no longer when the first cell runs. It imports jupyter_client and
 nothing heavier: nbformat alone would cost a second of CPU.
@@ -27,8 +27,8 @@ from hub.facts.limits import MIB
 from hub.grading.sandbox.clock import CodeClock, Deadline, process_tree
 from hub.grading.sandbox.confine import confine
 from hub.grading.sandbox.landlock import confined_options
-from hub.grading.sandbox.limits import Limits, Yardstick
-from hub.grading.sandbox.outputs import Recorder, first_error, remarked
+from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
+from hub.grading.sandbox.outputs import OutputRecorder, first_error, remarked
 from hub.grading.sandbox.processes import adopt_orphans, end_tree, has_ended
 from hub.grading.sandbox.run import students_environment
 from hub.grading.sandbox.trouble import Kind, Trouble, not_interrupted, out_of_time
@@ -47,9 +47,9 @@ Send = Callable[[dict[str, Any]], None]
 class KernelGone(Exception):
     """The kernel can run no more cells."""
 
-    def __init__(self, kind: Kind, words: str) -> None:
-        super().__init__(words)
-        self.kind, self.words = kind, words
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind, self.message = kind, message
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
     # The kernel inherits descriptors 0 to 2: neither the request nor the results are there.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    limits = Limits(**request["limits"])
+    limits = ExecutionLimits(**request["limits"])
     adopt_orphans()
     _limit_resources(limits, users)
 
@@ -70,17 +70,17 @@ def main() -> None:
         results.flush()
 
     try:
-        if request["tests"] == "apart":
-            _run_apart(request, limits, users, send)
+        if request["tests"] == "isolated":
+            _run_isolated(request, limits, users, send)
         else:
-            asyncio.run(_run_together(request, limits, users, send))
+            asyncio.run(_run_in_kernel(request, limits, users, send))
         send({"finished": True})
     finally:
         if users is None:
             end_tree(os.getpid())
 
 
-def _limit_resources(limits: Limits, users: Users | None) -> None:
+def _limit_resources(limits: ExecutionLimits, users: Users | None) -> None:
     memory = limits.memory_mib * MIB
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits.files_mib * MIB,) * 2)
@@ -91,23 +91,25 @@ def _limit_resources(limits: Limits, users: Users | None) -> None:
         resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
 
-def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, send: Send) -> None:
+def _run_isolated(
+    request: dict[str, Any], limits: ExecutionLimits, users: Users | None, send: Send
+) -> None:
     from nbformat import from_dict
 
     from hub.grading.isolation import ManifestError, MismatchError
-    from hub.grading.isolation.session import Places, cells_apart
+    from hub.grading.isolation.session import ProcessSetup, isolated_cells
 
-    recorder = Recorder(limits.output_bytes)
-    cells = cells_apart(
+    recorder = OutputRecorder(limits.output_bytes)
+    cells = isolated_cells(
         from_dict(request["notebook"]),
         from_dict(request["source"]),
         cell_seconds=limits.cell_seconds,
         total_seconds=limits.total_seconds,
-        given_seconds=Yardstick.from_data(request["yardstick"]).budget,
+        given_seconds=ReferenceTimes.from_data(request["yardstick"]).budget,
         left_out=request["left_out"],
-        places=Places(
+        setup=ProcessSetup(
             student=SCRATCH / "work",
-            trusted=SCRATCH / "tests",
+            judge=SCRATCH / "tests",
             environment=students_environment(SCRATCH),
             users=users,
             options=users.as_student() if users else confined_options(SCRATCH),
@@ -133,12 +135,12 @@ def _run_apart(request: dict[str, Any], limits: Limits, users: Users | None, sen
         send({"problem": _cut(limits)})
 
 
-async def _run_together(
-    request: dict[str, Any], limits: Limits, users: Users | None, send: Send
+async def _run_in_kernel(
+    request: dict[str, Any], limits: ExecutionLimits, users: Users | None, send: Send
 ) -> None:
-    recorder = Recorder(limits.output_bytes)
+    recorder = OutputRecorder(limits.output_bytes)
     notebook, given = request["notebook"], set(request["given"])
-    budget = Yardstick.from_data(request["yardstick"]).budget
+    budget = ReferenceTimes.from_data(request["yardstick"]).budget
     kernel = Kernel(notebook, users)
     index, left = None, limits.total_seconds
     try:
@@ -161,7 +163,7 @@ async def _run_together(
             try:
                 problem = await kernel.run(cell["source"], seconds, recorder)
             except KernelGone as gone:
-                recorder.add_error("CellStopped", f"{gone.words}.")
+                recorder.add_error("CellStopped", f"{gone.message}.")
                 raise
             else:
                 if problem and index not in given and seconds < limits.cell_seconds:
@@ -177,7 +179,7 @@ async def _run_together(
             if index in given and (failed := first_error(recorder.outputs)):
                 send({"trouble": asdict(Trouble("given", index, failed))})
     except KernelGone as gone:
-        send({"trouble": asdict(Trouble(gone.kind, index, gone.words))})
+        send({"trouble": asdict(Trouble(gone.kind, index, gone.message))})
     finally:
         kernel.close()
         if recorder.cut:
@@ -185,7 +187,7 @@ async def _run_together(
 
 
 def _send_cell(
-    send: Send, index: int, recorder: Recorder, count: int | None, seconds: float
+    send: Send, index: int, recorder: OutputRecorder, count: int | None, seconds: float
 ) -> None:
     send(
         {
@@ -197,7 +199,7 @@ def _send_cell(
     )
 
 
-def _cut(limits: Limits) -> str:
+def _cut(limits: ExecutionLimits) -> str:
     return f"The output was cut: a notebook may print at most {limits.output_mib:g} MiB."
 
 
@@ -273,7 +275,7 @@ class Kernel:
         ours = [
             "--HistoryManager.hist_file=:memory:",
             "--ext=hub.grading.sandbox.commands",
-            "--ext=hub.grading.interpreter",
+            "--ext=hub.grading.sandbox.interpreter",
         ]
         return [python, *rest, *ours]
 
@@ -282,7 +284,7 @@ class Kernel:
         if hasattr(self, "_client"):
             self._client.stop_channels()
 
-    async def run(self, source: str, seconds: float, recorder: Recorder) -> str | None:
+    async def run(self, source: str, seconds: float, recorder: OutputRecorder) -> str | None:
         """Run one cell into `recorder`; a sentence if it was stopped, else None.
 
         Raises KernelGone if the kernel died or could not be interrupted.
@@ -299,7 +301,7 @@ class Kernel:
         await self._record_reply(request, recorder)
         return problem
 
-    async def _collect(self, request: str, recorder: Recorder, seconds: float) -> bool:
+    async def _collect(self, request: str, recorder: OutputRecorder, seconds: float) -> bool:
         """Take messages until the cell is idle (True) or `seconds` are over (False)."""
         deadline = Deadline.after(seconds, self.clock)
         while (left := deadline.remaining()) > 0:
@@ -318,7 +320,7 @@ class Kernel:
                 raise KernelGone("ended", "the kernel sent what is no message") from error
         return False
 
-    async def _record_reply(self, request: str, recorder: Recorder) -> None:
+    async def _record_reply(self, request: str, recorder: OutputRecorder) -> None:
         """An error of the reply counts even where student code kept it from being shown."""
         deadline = Deadline.after(REPLY_SECONDS, self.clock)
         while (left := deadline.remaining()) > 0:

@@ -102,16 +102,16 @@ def add(
         ModelsError: what is wrong and what to do; the models folder is as it was.
     """
     if not _NAME.fullmatch(name):
-        raise ModelsError(f"{name!r} is no name for a model: letters, digits, '.', '_' and '-'")
+        raise ModelsError(f"{name!r} is not a valid model name: letters, digits, '.', '_' and '-'")
     if source is None and name not in published:
         known = ", ".join(sorted(published))
         raise ModelsError(f"{name} is not pinned here ({known} is): name its folder with --from")
     root = (target or models.models_folders()[0]).resolve()
-    place = root / name
-    if place.exists() and not (wrong := damage(place)):
+    path = root / name
+    if path.exists() and not (wrong := damage(path)):
         yield f"{name}: is in {root} already, in order"
         return
-    if place.exists():
+    if path.exists():
         yield f"{name}: the one in {root} is damaged ({wrong[0]}) and will be replaced"
     if source is not None:
         _refuse_if(problems(source), f"{source} cannot be added")
@@ -124,12 +124,12 @@ def add(
                 yield from _fetch(name, published[name], partial)
             _refuse_if(problems(partial), f"{name} cannot be added")
             _write_sums(partial)
-            _put(partial, place)
+            _put(partial, path)
     finally:
         for folder in reversed(new_folders):
             with contextlib.suppress(OSError):
                 folder.rmdir()  # only if nothing was put into it
-    yield f"{name}: ready in {place}"
+    yield f"{name}: ready in {path}"
 
 
 def listing() -> Iterator[str]:
@@ -209,7 +209,7 @@ def tensor_shapes(file: Path) -> dict[str, list[int]]:
     with file.open("rb") as stream:
         length = int.from_bytes(stream.read(8), "little")
         if size < 8 or length > size - 8:
-            raise ValueError(f"{file.name} is cut short, or no safetensors file")
+            raise ValueError(f"{file.name} is truncated, or not a safetensors file")
         try:
             header = json.loads(stream.read(length))
             tensors = {k: v for k, v in header.items() if k != "__metadata__"}
@@ -308,7 +308,7 @@ def _fetch(name: str, pinned: Published, partial: Path) -> Iterator[str]:
             (partial / file).unlink()
             raise ModelsError(
                 f"{file} from the model hub is not the pinned one: {found}; expected {size} "
-                f"bytes, {digest}. It was thrown away; another try may help."
+                f"bytes, {digest}. It was discarded; try again."
             )
     shutil.rmtree(partial / ".cache", ignore_errors=True)  # the hub client's notes
 
@@ -350,7 +350,7 @@ def _working_folder(root: Path, name: str) -> Iterator[Path]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
-        raise ModelsError(f"{name} is being added by another process at this moment") from error
+        raise ModelsError(f"{name} is being added by another process") from error
     try:
         yield partial
     finally:
@@ -361,18 +361,18 @@ def _working_folder(root: Path, name: str) -> Iterator[Path]:
         os.close(handle)
 
 
-def _put(partial: Path, place: Path) -> None:
+def _put(partial: Path, folder: Path) -> None:
     """Rename the finished folder to its place, readable by everybody, on the disk for good."""
     for file in partial.iterdir():
         file.chmod(0o644)  # a student's server, another user, reads it
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
     partial.chmod(0o755)
-    old = place.with_name(f".{place.name}.old")
-    if place.exists():
+    old = folder.with_name(f".{folder.name}.old")
+    if folder.exists():
         shutil.rmtree(old, ignore_errors=True)
-        place.rename(old)
-    partial.rename(place)
+        folder.rename(old)
+    partial.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -71,7 +71,7 @@ def difference(now: Mapping[str, Rights], then: Mapping[str, Rights]) -> Differe
     )
 
 
-def take_rights(session: Any, user: orm.User, kept: Rights | None) -> None:
+def apply_rights(session: Any, user: orm.User, kept: Rights | None) -> None:
     """Take from `user` what is not `kept`; with None everything, sessions too. Commits nothing."""
     groups = kept.groups if kept else frozenset()
     user.groups = [group for group in user.groups if group.name in groups]
@@ -97,13 +97,13 @@ def reconcile(folder: CourseFolder) -> Iterator[str]:
         found = difference(present(session), then)
         users = {user.name: user for user in session.query(orm.User).all()}
         for name in found.gone:
-            take_rights(session, users[name], None)
+            apply_rights(session, users[name], None)
             if not any(spawner.server for spawner in users[name].orm_spawners.values()):
                 session.delete(users[name])
             yield f"{name}: not in the course any more; cannot log in, sessions ended"
         for name in found.moved:
             yield from _taken(name, users[name], then[name])
-            take_rights(session, users[name], then[name])
+            apply_rights(session, users[name], then[name])
         session.commit()
     finally:
         session.close()

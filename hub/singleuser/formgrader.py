@@ -39,7 +39,7 @@ from hub.core.course_folder import CourseFolder
 from hub.exchange.course_id import changed_id
 from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
 from hub.grading.pipeline.batch import BatchError, autograde
-from hub.grading.sandbox.landlock import landlock_version, said
+from hub.grading.sandbox.landlock import describe, landlock_version
 from hub.grading.sandbox.remote import EXECUTOR
 from hub.upstream.nbgrader import end_transaction, put_pages_before, replace_handler
 
@@ -141,8 +141,8 @@ class CourseWarning(BaseApiHandler):
     async def get(self) -> None:
         course = self.coursedir
         exchange = CourseFolder(Path(course.root)).exchange
-        said = await asyncio.to_thread(changed_id, course.course_id, exchange)
-        self.write({"message": said})
+        output = await asyncio.to_thread(changed_id, course.course_id, exchange)
+        self.write({"message": output})
 
 
 class CourseFormgrader(FormgradeExtension):
@@ -157,7 +157,7 @@ class CourseFormgrader(FormgradeExtension):
         super().init_tornado_settings(webapp)
         environment = put_pages_before(webapp, PAGES / "formgrader")
         environment.globals["protection"] = (
-            "" if os.environ.get(EXECUTOR) else said(landlock_version())
+            "" if os.environ.get(EXECUTOR) else describe(landlock_version())
         )
         environment.globals["assignment_name"] = IDENTIFIER
         environment.globals["assignment_name_rule"] = IDENTIFIER_RULE

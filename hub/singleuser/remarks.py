@@ -16,7 +16,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from hub.exchange.client.base import STATE_FOLDER
-from hub.exchange.client.remarks import take
+from hub.exchange.client.remarks import take_remarks
 
 
 class RemarksHandler(APIHandler):
@@ -24,7 +24,7 @@ class RemarksHandler(APIHandler):
 
     @web.authenticated
     def post(self) -> None:
-        self.finish(json.dumps({"remarks": take(Path.home() / STATE_FOLDER)}))
+        self.finish(json.dumps({"remarks": take_remarks(Path.home() / STATE_FOLDER)}))
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

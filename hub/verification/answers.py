@@ -1,7 +1,7 @@
 """`answers.py`: what an author lists beside an assignment, as cells with a header each.
 
-`[wrong]` and `[right]` answers replace a solution cell, `[same]` names mutants that no test can
-see, `[trained]` says that an exercise is about what only a trained model does.
+`[wrong]` and `[right]` answers replace a solution cell, `[equivalent]` names mutants that no test
+can see, `[trained]` says that an exercise is about what only a trained model does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hub.verification.sampling import Sample
 
 Kind = Literal["reference", "stub", "broken", "wrong", "right", "mutant", "control", "combined"]
 
-HEADER = re.compile(r"^# %% \[(wrong|right|same|trained)\] (\w+): (.+)$", re.MULTILINE)
+HEADER = re.compile(r"^# %% \[(wrong|right|equivalent|same|trained)\] (\w+): (.+)$", re.MULTILINE)
 
 
 class AnswersError(UserError):
@@ -50,8 +50,9 @@ def chosen(sample: Sample, answers: Sequence[Answer]) -> list[Answer]:
 
 
 @dataclass(frozen=True)
-class Same:
-    """A mutant that no test can tell from the reference: its changed lines, and why."""
+class EquivalentMutant:
+    """An equivalent mutant, which no test can tell from the reference: its changed lines, and
+    why."""
 
     exercise: str
     line: str
@@ -80,12 +81,12 @@ def read_trained(path: Path) -> list[Trained]:
     return [Trained(exercise, why) for kind, exercise, why, _ in _cells(path) if kind == "trained"]
 
 
-def read_same(path: Path) -> list[Same]:
+def read_equivalent(path: Path) -> list[EquivalentMutant]:
     """The mutants that a percent text justifies: comments, each a mutant's changed lines in one."""
     return [
-        Same(exercise, one_line(line.strip().removeprefix("# ")), why)
+        EquivalentMutant(exercise, one_line(line.strip().removeprefix("# ")), why)
         for kind, exercise, why, text in _cells(path)
-        if kind == "same"
+        if kind in ("equivalent", "same")  # as it was written before
         for line in text.splitlines()
         if line.strip()
     ]
@@ -101,7 +102,7 @@ def _cells(path: Path) -> list[tuple[str, str, str, str]]:
     if cells != len(headers):
         raise AnswersError(
             f"{path}: {cells - len(headers)} cell(s) do not begin with "
-            "'# %% [wrong] <exercise>: <what is wrong>', or [right], [same] or [trained]"
+            "'# %% [wrong] <exercise>: <what is wrong>', or [right], [equivalent] or [trained]"
         )
     ends = [header.start() for header in headers[1:]] + [len(text)]
     return [

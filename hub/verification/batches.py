@@ -1,4 +1,4 @@
-"""What the rounds of a notebook say about the answers that were tried in them. Pure.
+"""What the batches of a notebook show about the answers that were tried in them. Pure.
 
 A verdict counts where everything was as expected: every wrong answer of a round loses points on
 a hidden test of its own exercise, every right one keeps them, and every exercise that has the
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hub.verification.answers import Answer
-from hub.verification.trials import HIDDEN_HALF, Group, Part, Trial
+from hub.verification.trials import HIDDEN_HALF, Group, SplitTest, Trial
 
 # Errors that say nothing about an answer: a test was not run, or not to its end.
 STOPPED = frozenset({"NotRun", "CellStopped", "CellTimeout", "StudentProcessDied", "TooSlow"})
@@ -52,13 +52,13 @@ class Weighed:
 
     counted: list[Outcome] = field(default_factory=list)
     again: list[Again] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
-def weigh(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part]) -> Weighed:
+def weigh(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest]) -> Weighed:
     """What the rounds of a trial say; `seen` has one entry a round."""
-    if len(trial.rounds) == 1:
-        answer = trial.rounds[0][0]
+    if len(trial.batches) == 1:
+        answer = trial.batches[0][0]
         return Weighed([Outcome(answer, seen[0].failed, seen[0].passed)])
     if others := _others((), seen[0], tests):
         return _wrong_reference(trial, seen, tests, others)
@@ -66,31 +66,33 @@ def weigh(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part]) -> Weig
 
 
 def _wrong_reference(
-    trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part], failed: dict[str, str]
+    trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest], failed: dict[str, str]
 ) -> Weighed:
     """Before any answer: another notebook would not help."""
     found = Weighed()
     for exercise in dict.fromkeys(tests[name].exercise for name in failed):
-        why = {name: words for name, words in failed.items() if tests[name].exercise == exercise}
+        why = {
+            name: message for name, message in failed.items() if tests[name].exercise == exercise
+        }
         control = Answer("control", exercise, "the reference before other answers")
         found.counted.append(Outcome(control, why, set()))
-    for group, what in zip(trial.rounds, seen, strict=True):
+    for group, what in zip(trial.batches, seen, strict=True):
         found.counted += [_own(answer, what, tests) for answer in group]
     return found
 
 
-def _weigh_combined(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part]) -> Weighed:
+def _weigh_combined(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest]) -> Weighed:
     found = Weighed()
     before: Group = ()
     outcomes: list[Outcome] = []  # of the round before, which count if this one is in order
     surprises: list[
         str
     ] = []  # of the round before; a test that was stopped surprises without words
-    for number, (group, what) in enumerate(zip(trial.rounds, seen, strict=True)):
+    for number, (group, what) in enumerate(zip(trial.batches, seen, strict=True)):
         if others := _others(group, what, tests):
             why = [f"fails {n} ({w[:200]})" for n, w in others.items() if n not in what.stopped]
             _alone(found, (*before, *group), surprises + why)
-            if rest := list(trial.rounds[number + 1 : -1]):
+            if rest := list(trial.batches[number + 1 : -1]):
                 found.again.append(Again(rest))
             break
         if surprises:
@@ -98,7 +100,7 @@ def _weigh_combined(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part
         else:
             found.counted += outcomes
         before, outcomes = group, [_own(answer, what, tests) for answer in group]
-        surprises = [words for one in outcomes for words in _surprises(one, what, tests)]
+        surprises = [message for one in outcomes for message in _surprises(one, what, tests)]
     return found
 
 
@@ -106,26 +108,28 @@ def _alone(found: Weighed, answers: Group, why: list[str]) -> None:
     if answers:
         cause = "; ".join(filter(None, why)) or None
         found.again.append(Again([(answer,) for answer in answers], alone=True, cause=cause))
-        found.told.append(f"{_titles(answers)}: not as expected together, so each alone")
+        found.messages.append(
+            f"{_titles(answers)}: unexpected result in a batch; retrying each alone"
+        )
 
 
 def _titles(answers: Sequence[Answer]) -> str:
     return ", ".join(f"{answer.title!r} of {answer.exercise}" for answer in answers)
 
 
-def _surprises(outcome: Outcome, what: Seen, tests: Mapping[str, Part]) -> Iterator[str]:
+def _surprises(outcome: Outcome, what: Seen, tests: Mapping[str, SplitTest]) -> Iterator[str]:
     """What speaks against a verdict from a round that was combined; "" where a test was stopped."""
     if outcome.failed.keys() & what.stopped and outcome.answer.kind != "mutant":
         yield ""
     else:
-        yield from (f"{_titles([outcome.answer])} {words}" for words in faults(outcome, tests))
+        yield from (f"{_titles([outcome.answer])} {message}" for message in faults(outcome, tests))
 
 
-def _weigh_alone(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part]) -> Weighed:
+def _weigh_alone(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest]) -> Weighed:
     found = Weighed()
     explained = False
-    for number in range(1, len(trial.rounds), 2):
-        (answer,) = trial.rounds[number]
+    for number in range(1, len(trial.batches), 2):
+        (answer,) = trial.batches[number]
         own, others = _own(answer, seen[number], tests), _others((answer,), seen[number], tests)
         for name in seen[number].stopped:
             others.pop(name, None)
@@ -134,19 +138,20 @@ def _weigh_alone(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Part]) 
         explained |= answer.kind == "mutant" or any(faults(outcome, tests))
         if _others((), seen[number + 1], tests):
             explained = True
-            found.told.append(
-                f"{answer.exercise}: {answer.title!r} left something behind, so a new notebook"
+            found.messages.append(
+                f"{answer.exercise}: {answer.title!r} left state behind; continuing in a new "
+                "notebook"
             )
-            if rest := list(trial.rounds[number + 2 : -1 : 2]):
+            if rest := list(trial.batches[number + 2 : -1 : 2]):
                 found.again.append(Again(rest, alone=True))
             break
     if trial.cause and not explained:
-        together = Answer("combined", None, _titles([a for group in trial.rounds for a in group]))
+        together = Answer("combined", None, _titles([a for group in trial.batches for a in group]))
         found.counted.append(Outcome(together, {"": trial.cause}, set()))
     return found
 
 
-def _own(answer: Answer, what: Seen, tests: Mapping[str, Part]) -> Outcome:
+def _own(answer: Answer, what: Seen, tests: Mapping[str, SplitTest]) -> Outcome:
     """What the tests of the answer's own exercise said."""
     return Outcome(
         answer,
@@ -155,17 +160,17 @@ def _own(answer: Answer, what: Seen, tests: Mapping[str, Part]) -> Outcome:
     )
 
 
-def _others(group: Group, what: Seen, tests: Mapping[str, Part]) -> dict[str, str]:
+def _others(group: Group, what: Seen, tests: Mapping[str, SplitTest]) -> dict[str, str]:
     """The failed tests of exercises that have the reference."""
     tried = {answer.exercise for answer in group}
     return {name: why for name, why in what.failed.items() if tests[name].exercise not in tried}
 
 
-def faults(outcome: Outcome, tests: Mapping[str, Part]) -> Iterator[str]:
+def faults(outcome: Outcome, tests: Mapping[str, SplitTest]) -> Iterator[str]:
     """What is not as it should be, in words."""
     kind, exercise = outcome.answer.kind, outcome.answer.exercise
     if kind == "combined":
-        yield f"each alone is in order, together: {'; '.join(outcome.failed.values())}"
+        yield f"each alone passes, in a batch: {'; '.join(outcome.failed.values())}"
     elif kind == "stub":
         for name in sorted({name.removesuffix(HIDDEN_HALF) for name in outcome.passed}):
             if not {name, f"{name}{HIDDEN_HALF}"} & outcome.failed.keys():

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hub.facts.regions import Region, lines_of
-from hub.verification.mutation_operators import Edit, Text, slips
+from hub.verification.mutation_operators import Edit, Text, mutations
 
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -49,7 +49,7 @@ def mutants(source: str) -> list[Mutant]:
     first, last = _solution(source)
     known = {ast.dump(tree)}
     found = []
-    edits = [edit for edit in slips(tree, text) if first <= edit.line <= edit.last_line <= last]
+    edits = [edit for edit in mutations(tree, text) if first <= edit.line <= edit.last_line <= last]
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
         changed = text.changed(edit)
         try:
@@ -68,12 +68,12 @@ def sample(found: Sequence[Mutant], most: int, seed: str) -> list[Mutant]:
     A smaller sample is a part of a larger one: steps of the golden ratio, from a random place,
     leave gaps of three lengths at most, however many there are.
     """
-    places: set[int] = set()
-    place = random.Random(seed).random()
-    while len(places) < min(most, len(found)):
-        places.add(int(place * len(found)))
-        place = (place + GOLDEN) % 1
-    return [found[number] for number in sorted(places)]
+    numbers: set[int] = set()
+    fraction = random.Random(seed).random()
+    while len(numbers) < min(most, len(found)):
+        numbers.add(int(fraction * len(found)))
+        fraction = (fraction + GOLDEN) % 1
+    return [found[number] for number in sorted(numbers)]
 
 
 def _solution(source: str) -> tuple[int, int]:

@@ -110,7 +110,7 @@ class Text:
         return f"({self.of(node)})" if isinstance(node, COMPOUND) else self.of(node)
 
     def edit(self, start: int, end: int, new: str, what: str) -> Edit:
-        line, last = (self._bytes.count(b"\n", 0, place) + 1 for place in (start, end))
+        line, last = (self._bytes.count(b"\n", 0, offset) + 1 for offset in (start, end))
         return Edit(start, end, new, what, line, last)
 
     def instead(self, node: ast.AST, new: str, what: str) -> Edit:
@@ -119,9 +119,9 @@ class Text:
     def token(self, a: ast.AST, b: ast.AST, old: str, new: str, what: str) -> Iterator[Edit]:
         """The word or sign `old` between two nodes made `new`."""
         start = self.end(a)
-        place = self.between(start, self.start(b)).find(old)
-        if place >= 0:
-            yield self.edit(start + place, start + place + len(old), new, what)
+        offset = self.between(start, self.start(b)).find(old)
+        if offset >= 0:
+            yield self.edit(start + offset, start + offset + len(old), new, what)
 
     def swap(self, a: ast.AST, b: ast.AST, what: str) -> Iterator[Edit]:
         if self.of(a) != self.of(b):
@@ -134,7 +134,7 @@ class Text:
         return (whole[: edit.start] + edit.new.encode() + whole[edit.end :]).decode()
 
 
-def slips(tree: ast.AST, text: Text) -> Iterator[Edit]:
+def mutations(tree: ast.AST, text: Text) -> Iterator[Edit]:
     """Every edit of a program that is a slip; some may not parse, some may come twice."""
     for node, parents in _nodes(tree, ()):
         for kind in (_patterns, _numbers, _slices, _terms, _comparisons, _calls, _orders):

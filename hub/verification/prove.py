@@ -24,9 +24,9 @@ from hub.authoring.release import source_notebooks, student_version
 from hub.facts.cell_roles import role
 from hub.facts.errors import UserError
 from hub.grading.pipeline.execute import (
-    ApartError,
     CannotGrade,
-    Limits,
+    ExecutionLimits,
+    IsolationError,
     Tests,
     execute,
     files_below,
@@ -34,20 +34,20 @@ from hub.grading.pipeline.execute import (
 from hub.verification.answers import (
     Answer,
     AnswersError,
-    Same,
+    EquivalentMutant,
     Trained,
     chosen,
     read_answers,
-    read_same,
+    read_equivalent,
     read_trained,
 )
 from hub.verification.batches import STOPPED, Outcome, Seen, Weighed, faults, weigh
 from hub.verification.mutants import Mutant
 from hub.verification.sampling import ALL, Sample
-from hub.verification.symmetric_models import OtherModels, concerns
+from hub.verification.symmetric_models import ModelVariant, concerns
 from hub.verification.trials import (
-    Part,
-    Rounds,
+    Batches,
+    SplitTest,
     Trial,
     broken_answers,
     exercises,
@@ -61,9 +61,10 @@ from hub.verification.trials import (
 
 __all__ = ["AnswersError", "NotProved", "prove"]
 
-LIMITS = Limits(cell_seconds=120, total_seconds=600)
+LIMITS = ExecutionLimits(cell_seconds=120, total_seconds=600)
+IN_WORDS: dict[Tests, str] = {"in_kernel": "in the kernel", "isolated": "isolated"}
 COLUMNS = 100  # of the terminal that the table is for
-LONGEST_NAME = 20  # in the table, so that its lines fit
+LONGEST_NAME = 18  # in the table, so that its lines fit
 MUTANT_CELL_SECONDS = 60  # that an endless loop may cost; imports on a busy machine need many
 
 
@@ -72,7 +73,7 @@ class NotProved(UserError):
 
 
 @dataclass
-class Row:
+class ExerciseRow:
     """What was found about one exercise."""
 
     exercise: str
@@ -83,7 +84,7 @@ class Row:
     right: int = 0
     kept: int = 0
     killed: int = 0
-    same: int = 0
+    equivalent: int = 0
     survived: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
@@ -92,17 +93,17 @@ class Row:
 
 def prove(
     source_folder: Path,
-    tests: Tests = "together",
+    tests: Tests = "in_kernel",
     workers: int | None = None,
-    limits: Limits = LIMITS,
+    limits: ExecutionLimits = LIMITS,
     mutants: int = 0,
-    others: Sequence[OtherModels] = (),
+    others: Sequence[ModelVariant] = (),
     sample: Sample = ALL,
 ) -> Iterator[str]:
     """Prove the notebooks of an assignment; yields progress and, at the end, a table of each.
 
     source_folder: with the notebook's text and `answers.py`.
-    tests: "together" or "apart", as in `execute`.
+    tests: "in_kernel" or "isolated", as in `execute`.
     workers: notebooks executed at once; one a core if None.
     limits: of a notebook with one answer; the time of a notebook grows with its rounds.
     mutants: of each reference at most, chosen from all of its parts, always the same; 0 for none.
@@ -111,14 +112,14 @@ def prove(
 
     Raises:
         NotProved: after the table, if anything is not as it should be; before it, if the
-            notebook breaks the rules for tests apart.
+            notebook breaks the rules for isolated tests.
         AnswersError: an answer in `answers.py` has no proper header, or names no exercise.
     """
     notebooks = source_notebooks(source_folder)
     listed = read_answers(source_folder / "answers.py")
-    same = read_same(source_folder / "answers.py")
+    equivalent = read_equivalent(source_folder / "answers.py")
     trained = read_trained(source_folder / "answers.py")
-    _check_names([*listed, *same, *trained], list(notebooks.values()), source_folder)
+    _check_names([*listed, *equivalent, *trained], list(notebooks.values()), source_folder)
     stubs = student_version(source_folder).files
     run = Runner(
         files_below(source_folder, ["*.py"]),
@@ -130,37 +131,40 @@ def prove(
     wrongs = 0
     for name, notebook in notebooks.items():
         stub = nbformat.reads(stubs[f"{name}.ipynb"].decode(), as_version=4)
-        parts, found = split_tests(notebook)
+        book, found = split_tests(notebook)
         outcomes: list[Outcome] = []
         excused = {one.exercise for one in trained} & {*exercises(notebook)}
         started = time.monotonic()
         try:
-            answers = [*broken_answers(parts, stub), *listed]
+            answers = [*broken_answers(book, stub), *listed]
             tried = chosen(run.sample, answers)
             yield f"{name}: {len(tried)} of {len(answers)} answers"
-            rounds, trials = make_trials(parts, stub, tried)
-            yield from run.all(rounds, trials, found, outcomes)
-            for other in (other for other in others if concerns(other, parts)):
-                yield from run.on(other, excused, parts, found, outcomes)
+            batches, trials = make_trials(book, stub, tried)
+            yield from run.all(batches, trials, found, outcomes)
+            for other in (other for other in others if concerns(other, book)):
+                yield from run.on(other, excused, book, found, outcomes)
             if mutants:
-                yield from run.mutants(notebook, mutants, rounds, found, outcomes)
-        except ApartError as error:
-            raise NotProved(f"{source_folder.name}: tests cannot run apart: {error}") from error
+                yield from run.mutants(notebook, mutants, batches, found, outcomes)
+        except IsolationError as error:
+            raise NotProved(f"{source_folder.name}: tests cannot run isolated: {error}") from error
         except CannotGrade as error:
             raise NotProved(f"{source_folder.name}: {error}. Prove it again.") from error
-        rows = judge(exercises(notebook), found, outcomes, same)
+        rows = judge(exercises(notebook), found, outcomes, equivalent)
         if mutants:
-            add_unknown(rows, notebook, same)
-        title = f"{name}, tests {tests}"
+            add_unknown(rows, notebook, equivalent)
+        title = f"{name}, tests {IN_WORDS[tests]}"
         yield from table(title, rows)
         yield total(title, rows, time.monotonic() - started)
         wrongs += sum(len(row.faults) for row in rows)
     if wrongs:
-        raise NotProved(f"{source_folder.name}: {wrongs} of the proofs failed (see the table)")
+        proofs = "1 proof" if wrongs == 1 else f"{wrongs} proofs"
+        raise NotProved(f"{source_folder.name}: {proofs} failed (see the table)")
 
 
 def _check_names(
-    answers: Sequence[Answer | Same | Trained], notebooks: list[NotebookNode], folder: Path
+    answers: Sequence[Answer | EquivalentMutant | Trained],
+    notebooks: list[NotebookNode],
+    folder: Path,
 ) -> None:
     known = [name for notebook in notebooks for name in exercises(notebook)]
     for answer in answers:
@@ -176,7 +180,7 @@ class Runner:
     """Executes trials, `workers` at once."""
 
     files: dict[str, Path]
-    limits: Limits
+    limits: ExecutionLimits
     tests: Tests
     workers: int
     models: Path | None = None
@@ -184,9 +188,9 @@ class Runner:
 
     def all(
         self,
-        rounds: Rounds,
+        batches: Batches,
         trials: Sequence[Trial],
-        tests: Mapping[str, Part],
+        tests: Mapping[str, SplitTest],
         outcomes: list[Outcome],
     ) -> Iterator[str]:
         """Fill `outcomes`; yields a line an answer. What does not count is tried again."""
@@ -198,17 +202,17 @@ class Runner:
                 weighed = done.result()
                 outcomes += weighed.counted
                 yield from map(_progress, weighed.counted)
-                yield from weighed.told
+                yield from weighed.messages
                 for again in weighed.again:
-                    trial = rounds.trial(again.groups, again.alone, again.cause)
+                    trial = batches.trial(again.groups, again.alone, again.cause)
                     running.add(pool.submit(self.one, trial, tests))
 
     def on(
         self,
-        other: OtherModels,
+        other: ModelVariant,
         excused: set[str],
-        parts: NotebookNode,
-        tests: Mapping[str, Part],
+        book: NotebookNode,
+        tests: Mapping[str, SplitTest],
         outcomes: list[Outcome],
     ) -> Iterator[str]:
         """Execute the reference with other models.
@@ -216,7 +220,7 @@ class Runner:
         excused: exercises whose tests may fail on models that are not trained.
         """
         answer = Answer("reference", None, f"reference on {other.title}")
-        (outcome,) = replace(self, models=other.folder).one(whole(answer, parts, {}), tests).counted
+        (outcome,) = replace(self, models=other.folder).one(whole(answer, book, {}), tests).counted
         if not other.trained:
             needed = {name for name in outcome.failed if tests[name].exercise in excused}
             for exercise in sorted({*excused} - {tests[name].exercise for name in needed}):
@@ -230,8 +234,8 @@ class Runner:
         self,
         notebook: NotebookNode,
         most: int,
-        rounds: Rounds,
-        tests: Mapping[str, Part],
+        batches: Batches,
+        tests: Mapping[str, SplitTest],
         outcomes: list[Outcome],
     ) -> Iterator[str]:
         """Execute mutants of the references in rounds, once the references are in order.
@@ -248,27 +252,27 @@ class Runner:
         yield f"{len(answers)} of {len(found)} mutants of {len(exercises(notebook))} references"
         seconds = min(self.limits.cell_seconds, max(MUTANT_CELL_SECONDS, 2 * reference.seconds))
         bounded = replace(self, limits=replace(self.limits, cell_seconds=seconds))
-        trials = rounds.narrow_trials([tuple(group) for group in groups(answers) if group])
-        yield from bounded.all(rounds, trials, tests, outcomes)
+        trials = batches.narrow_trials([tuple(group) for group in groups(answers) if group])
+        yield from bounded.all(batches, trials, tests, outcomes)
 
-    def one(self, trial: Trial, tests: Mapping[str, Part]) -> Weighed:
+    def one(self, trial: Trial, tests: Mapping[str, SplitTest]) -> Weighed:
         """Execute a trial, and weigh what is seen."""
         execution = execute(
             trial.notebook,
-            source=trial.source if self.tests == "apart" else None,
+            source=trial.source if self.tests == "isolated" else None,
             files=self.files,
             limits=replace(
                 self.limits,
-                total_seconds=self.limits.total_seconds * len(trial.rounds),
-                output_mib=self.limits.output_mib * len(trial.rounds),
+                total_seconds=self.limits.total_seconds * len(trial.batches),
+                output_mib=self.limits.output_mib * len(trial.batches),
             ),
             tests=self.tests,
             models=self.models,
         )
-        seen = [Seen() for _ in trial.rounds]
-        for cell, place in zip(execution.notebook.cells, trial.places, strict=True):
+        seen = [Seen() for _ in trial.batches]
+        for cell, position in zip(execution.notebook.cells, trial.positions, strict=True):
             if cell.cell_type == "code" and role(cell) == "test":
-                _record(cell, seen[place])
+                _record(cell, seen[position])
         weighed = weigh(trial, seen, tests)
         share = execution.seconds / max(1, len(weighed.counted))
         weighed.counted = [replace(outcome, seconds=share) for outcome in weighed.counted]
@@ -288,14 +292,14 @@ def _record(cell: NotebookNode, seen: Seen) -> None:
 
 def judge(
     names: list[str],
-    tests: Mapping[str, Part],
+    tests: Mapping[str, SplitTest],
     outcomes: list[Outcome],
-    same: Sequence[Same] = (),
-) -> list[Row]:
+    equivalent: Sequence[EquivalentMutant] = (),
+) -> list[ExerciseRow]:
     """The rows of the table, one an exercise, and one for the notebook as a whole. Pure."""
-    justified = {(one.exercise, one.line) for one in same}
-    whole = Row("(whole notebook)")
-    rows = {name: Row(name) for name in names}
+    justified = {(one.exercise, one.line) for one in equivalent}
+    whole = ExerciseRow("(whole notebook)")
+    rows = {name: ExerciseRow(name) for name in names}
     for test in tests.values():
         rows.get(test.exercise or "", whole).points += test.points
     for outcome in outcomes:
@@ -317,13 +321,13 @@ def judge(
     return [*rows.values(), whole]
 
 
-def _judge_mutant(row: Row, outcome: Outcome, mutant: Mutant, justified: bool) -> None:
+def _judge_mutant(row: ExerciseRow, outcome: Outcome, mutant: Mutant, justified: bool) -> None:
     if outcome.failed:
         row.killed += 1
         if justified:
             row.notes.append(f"a test sees it, so answers.py need not justify: {mutant.after}")
     elif justified:
-        row.same += 1
+        row.equivalent += 1
     else:
         row.survived += 1
         row.faults.append(
@@ -331,13 +335,15 @@ def _judge_mutant(row: Row, outcome: Outcome, mutant: Mutant, justified: bool) -
         )
 
 
-def add_unknown(rows: list[Row], notebook: NotebookNode, same: Sequence[Same]) -> None:
+def add_unknown(
+    rows: list[ExerciseRow], notebook: NotebookNode, equivalent: Sequence[EquivalentMutant]
+) -> None:
     """Add to the faults what `answers.py` justifies and is no mutant of its reference."""
     for row in rows:
         lines = {mutant.after for mutant in mutants_of(notebook, row.exercise)}
         row.faults += [
-            f"answers.py justifies what is no mutant: {one.line}"
-            for one in same
+            f"answers.py justifies something that is not a mutant: {one.line}"
+            for one in equivalent
             if one.exercise == row.exercise and one.line not in lines
         ]
 
@@ -355,7 +361,7 @@ def _progress(outcome: Outcome) -> str:
     return f"[{answer.kind}] {about}: {verdict}"
 
 
-def table(title: str, rows: list[Row]) -> Iterator[str]:
+def table(title: str, rows: list[ExerciseRow]) -> Iterator[str]:
     """The rows as lines of text, with what is not as it should be below them.
 
     visible, hidden: wrong answers that a visible or hidden test catches. right: right ones that
@@ -367,7 +373,7 @@ def table(title: str, rows: list[Row]) -> Iterator[str]:
     yield title
     yield f"{'':<{width}}          -- wrong answers --            ------ mutants -----"
     yield (
-        f"{'exercise':<{width}}  points  visible  hidden  missed  right  killed  same  survived"
+        f"{'exercise':<{width}}  points  visible  hidden  missed  right  killed  equiv.  survived"
         "    time  faults"
     )
     for row in rows:
@@ -375,7 +381,7 @@ def table(title: str, rows: list[Row]) -> Iterator[str]:
         missed = row.wrong - row.caught_hidden
         yield (
             f"{name:<{width}}  {row.points:>6g}  {row.caught_visibly:>7}  {row.caught_hidden:>6}"
-            f"  {missed:>6}  {f'{row.kept}/{row.right}':>5}  {row.killed:>6}  {row.same:>4}"
+            f"  {missed:>6}  {f'{row.kept}/{row.right}':>5}  {row.killed:>6}  {row.equivalent:>6}"
             f"  {row.survived:>8}  {row.seconds:>4.0f} s  {len(row.faults) or 'none':>6}"
         )
     for row in rows:
@@ -386,12 +392,12 @@ def table(title: str, rows: list[Row]) -> Iterator[str]:
 
 def _below(text: str, indent: str) -> Iterator[str]:
     """A text below the table: its first line wrapped, others (lines of programs) as they are."""
-    words, *lines = text.splitlines()
-    yield from textwrap.wrap(words, COLUMNS, subsequent_indent=indent)
+    title, *lines = text.splitlines()
+    yield from textwrap.wrap(title, COLUMNS, subsequent_indent=indent)
     yield from (f"{indent}{line}" for line in lines)
 
 
-def total(title: str, rows: list[Row], seconds: float) -> str:
+def total(title: str, rows: list[ExerciseRow], seconds: float) -> str:
     """One line about all rows; `seconds` of wall time."""
     caught, wrong = sum(row.caught_hidden for row in rows), sum(row.wrong for row in rows)
     kept, right = sum(row.kept for row in rows), sum(row.right for row in rows)
@@ -403,10 +409,10 @@ def total(title: str, rows: list[Row], seconds: float) -> str:
     )
 
 
-def _mutants(rows: list[Row]) -> str:
-    killed, same, survived = (
-        sum(getattr(row, name) for row in rows) for name in ("killed", "same", "survived")
+def _mutants(rows: list[ExerciseRow]) -> str:
+    killed, equivalent, survived = (
+        sum(getattr(row, name) for row in rows) for name in ("killed", "equivalent", "survived")
     )
-    if not killed + same + survived:
+    if not killed + equivalent + survived:
         return ""
-    return f"mutants: {killed} killed, {same} the same, {survived} survived, "
+    return f"mutants: {killed} killed, {equivalent} equivalent, {survived} survived, "

@@ -34,7 +34,9 @@ class Sample:
         except (ValueError, ZeroDivisionError):
             part = Fraction(0)
         if not 0 < part <= 1:
-            raise ValueError(f"{share!r} is no share: a fraction such as 1/4, at most 1")
+            raise ValueError(
+                f"{share!r} is not a share: expected a fraction such as 1/4, at most 1"
+            )
         return cls(part, seed, frozenset(whole))
 
     def of(
@@ -45,14 +47,14 @@ class Sample:
         list_of: what says which list an item belongs to; the share is taken of each.
         """
         known = list(items)
-        places = [hashlib.sha256(f"{self.seed}\0{name(one)}".encode()).digest() for one in known]
+        digests = [hashlib.sha256(f"{self.seed}\0{name(one)}".encode()).digest() for one in known]
         lists: dict[Hashable, list[int]] = {}
         for number, item in enumerate(known):
             lists.setdefault(list_of(item), []).append(number)
         chosen = [
             number
             for one in lists.values()
-            for number in sorted(one, key=places.__getitem__)[: math.ceil(len(one) * self.share)]
+            for number in sorted(one, key=digests.__getitem__)[: math.ceil(len(one) * self.share)]
         ]
         return [known[number] for number in sorted(chosen)]
 

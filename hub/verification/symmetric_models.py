@@ -1,4 +1,4 @@
-"""Other models under the names of ours, on which a reference solution must keep its points.
+"""Symmetric and random models under our models' names: a reference must keep its points on them.
 
 A test that holds for one head, or for one set of weights only, takes points from a right answer on
 some of them. They are made by `course.training`, which comes with the repository only.
@@ -18,7 +18,7 @@ NAMED = ('"tiny-gpt2"', "'tiny-gpt2'")  # in a notebook that is about GPT-2
 
 
 @dataclass(frozen=True)
-class OtherModels:
+class ModelVariant:
     """A folder for `COURSE_MODELS`. trained: whether they compute what ours do."""
 
     title: str
@@ -30,7 +30,7 @@ class NoTraining(UserError):
     """`course.training` is not here."""
 
 
-def other_models(target: Path) -> list[OtherModels]:
+def model_variants(target: Path) -> list[ModelVariant]:
     """Symmetric copies of our checkpoints (same function, other heads and another basis), and
     GPT-2 folders with random weights in other sizes, in new folders in `target`.
 
@@ -40,7 +40,9 @@ def other_models(target: Path) -> list[OtherModels]:
     try:
         from course.training.symmetry import random_gpt2, symmetric_models
     except ModuleNotFoundError as error:
-        raise NoTraining("copies of models are made by course.training, not installed") from error
+        raise NoTraining(
+            "symmetric models are made by course.training, which is not installed"
+        ) from error
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # of the writing of a model, in the midst of our own lines
@@ -49,12 +51,12 @@ def other_models(target: Path) -> list[OtherModels]:
     random_gpt2(random / "tiny-gpt2", SEED, layers=3, heads=3, d_model=60, context=128)
     random_gpt2(random / "gpt2", SEED + 1, layers=1, heads=5, d_model=40, context=160)
     return [
-        OtherModels("symmetric copies of the models", symmetric, trained=True),
-        OtherModels("a GPT-2 of random weights", random, trained=False),
+        ModelVariant("symmetric models", symmetric, trained=True),
+        ModelVariant("a GPT-2 of random weights", random, trained=False),
     ]
 
 
-def concerns(other: OtherModels, notebook: NotebookNode) -> bool:
+def concerns(other: ModelVariant, notebook: NotebookNode) -> bool:
     """Whether a notebook would see these models at all."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return other.trained or any(name in text for text in code for name in NAMED)

@@ -1,9 +1,9 @@
 """The notebooks that have to be executed to prove an assignment. Pure.
 
 Most of the time of a notebook goes into imports and given cells, so many answers share one. In a
-*round* about half of the exercises have one of their listed answers each and the others the
-reference, which must keep its points: a slip costs only its own exercise. The next round is the
-other half's, so every exercise has the reference again before its next answer. Several rounds
+*batch* about half of the exercises have one of their listed answers each and the others the
+reference, which must keep its points: a slip costs only its own exercise. The next batch is the
+other half's, so every exercise has the reference again before its next answer. Several batches
 follow each other in one notebook, each of them all cells from the first exercise to the last test.
 """
 
@@ -25,11 +25,11 @@ from hub.verification.answers import Answer
 from hub.verification.mutants import Mutant, mutants, sample
 
 HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
-PAIRS_OF_A_TRIAL = 6  # of rounds: one half of the exercises, then the other
+BATCH_PAIRS_OF_A_TRIAL = 6  # of rounds: one half of the exercises, then the other
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitTest:
     """A test cell, or the visible or hidden half of one."""
 
     name: str
@@ -43,42 +43,42 @@ Group = tuple[Answer, ...]  # tried in one round, of different exercises; () is 
 
 @dataclass(frozen=True)
 class Trial:
-    """One notebook to execute: its rounds, and for each cell the round that it belongs to.
+    """One notebook to execute: its batches, and for each cell the batch that it belongs to.
 
-    source: what the notebook is checked against where tests run apart.
-    alone: there is one answer a round and a round of the reference after each.
+    source: what the notebook is checked against where tests run isolated.
+    alone: one answer per batch, and a batch of the reference after each.
     cause: why these answers are tried alone: what was wrong where they were combined.
     """
 
-    rounds: tuple[Group, ...]
-    places: tuple[int, ...]  # of each cell, a place in `rounds`
+    batches: tuple[Group, ...]
+    positions: tuple[int, ...]  # of each cell, a place in `batches`
     notebook: NotebookNode
     source: NotebookNode
     alone: bool = False
     cause: str | None = None
 
 
-def split_tests(notebook: NotebookNode) -> tuple[NotebookNode, dict[str, Part]]:
+def split_tests(notebook: NotebookNode) -> tuple[NotebookNode, dict[str, SplitTest]]:
     """A copy in which the visible and the hidden half of a test cell are cells of their own.
 
     So a wrong answer shows by which half it is caught. A hidden region that is no program by
     itself stays in its cell, which then counts as hidden as a whole.
     """
-    parts = copy.deepcopy(notebook)
+    book = copy.deepcopy(notebook)
     names = exercises(notebook)
     cells, tests = [], {}
-    for cell in parts.cells:
+    for cell in book.cells:
         if cell.cell_type != "code" or role(cell) != "test":
             cells.append(cell)
             continue
         for half, hidden in _halves(cell):
             marks = half.metadata.nbgrader
-            tests[marks.grade_id] = Part(
+            tests[marks.grade_id] = SplitTest(
                 marks.grade_id, _exercise_of(marks.grade_id, names), float(marks.points), hidden
             )
             cells.append(half)
-    parts.cells = cells
-    return parts, tests
+    book.cells = cells
+    return book, tests
 
 
 def _halves(cell: NotebookNode) -> Iterator[tuple[NotebookNode, bool]]:
@@ -127,46 +127,46 @@ def groups(answers: Sequence[Answer]) -> list[list[Answer]]:
     Each answer is in one group, and no two of a group are of one exercise. Groups come in pairs:
     the n-th answers of one half of the exercises, then those of the other half, so no exercise is
     in two groups that follow each other. A group can be empty. The first half is every second
-    exercise; after PAIRS_OF_A_TRIAL pairs it is every second two, and so on, so that exercises
-    that are in one half now are in different ones later.
+    exercise; after BATCH_PAIRS_OF_A_TRIAL pairs it is every second two, and so on, so that
+    exercises that are in one half now are in different ones later.
     """
     listed: dict[str | None, list[Answer]] = {}
     for answer in answers:
         listed.setdefault(answer.exercise, []).append(answer)
     splits = max(1, (len(listed) - 1).bit_length())
     found: list[list[Answer]] = [[] for _ in range(2 * max(map(len, listed.values()), default=0))]
-    for place, of_one in enumerate(listed.values()):
+    for position, of_one in enumerate(listed.values()):
         for number, answer in enumerate(of_one):
-            half = place >> (number // PAIRS_OF_A_TRIAL % splits) & 1
+            half = position >> (number // BATCH_PAIRS_OF_A_TRIAL % splits) & 1
             found[2 * number + half].append(answer)
     return found
 
 
 def make_trials(
-    parts: NotebookNode, stub: NotebookNode, answers: Sequence[Answer]
-) -> tuple[Rounds, list[Trial]]:
+    book: NotebookNode, stub: NotebookNode, answers: Sequence[Answer]
+) -> tuple[Batches, list[Trial]]:
     """Every notebook that has to be executed, and what more of them are made with.
 
-    parts: as `split_tests` returned it.
+    book: as `split_tests` returned it.
     answers: listed ones, of any notebook, and some of `broken_answers`.
     """
     broken = [(answer,) for answer in answers if answer.kind == "broken"]
     listed = [answer for answer in answers if answer.kind != "broken"]
-    rounds = Rounds.of(parts, listed)
-    combined = groups([one for name in exercises(parts) for one in listed if one.exercise == name])
+    batches = Batches.of(book, listed)
+    combined = groups([one for name in exercises(book) for one in listed if one.exercise == name])
     trials = [
-        whole(Answer("reference", None, "reference"), parts, {}),
-        whole(Answer("stub", None, "stub"), parts, _solutions(stub)),
+        whole(Answer("reference", None, "reference"), book, {}),
+        whole(Answer("stub", None, "stub"), book, _solutions(stub)),
     ]
-    combined_trials = rounds.trials([tuple(group) for group in combined])
-    return rounds, [*trials, *rounds.trials(broken), *combined_trials]
+    combined_trials = batches.trials([tuple(group) for group in combined])
+    return batches, [*trials, *batches.trials(broken), *combined_trials]
 
 
-def broken_answers(parts: NotebookNode, stub: NotebookNode) -> list[Answer]:
+def broken_answers(book: NotebookNode, stub: NotebookNode) -> list[Answer]:
     """Of each exercise its stub, as an answer: it must cost points of this exercise only."""
     stubs = _solutions(stub)
     return [
-        Answer("broken", name, f"{name}: only the stub", stubs[name]) for name in exercises(parts)
+        Answer("broken", name, f"{name}: only the stub", stubs[name]) for name in exercises(book)
     ]
 
 
@@ -193,15 +193,15 @@ def mutant_answers(notebook: NotebookNode, most: int) -> list[Answer]:
     ]
 
 
-def whole(answer: Answer, parts: NotebookNode, texts: dict[str, str]) -> Trial:
+def whole(answer: Answer, book: NotebookNode, texts: dict[str, str]) -> Trial:
     """One notebook as it stands, with other texts of some solutions."""
-    notebook = _with(parts, texts)
-    return Trial(((answer,),), (0,) * len(notebook.cells), notebook, parts)
+    notebook = _with(book, texts)
+    return Trial(((answer,),), (0,) * len(notebook.cells), notebook, book)
 
 
 @dataclass(frozen=True)
-class Rounds:
-    """What notebooks of rounds are made of.
+class Batches:
+    """What notebooks of several batches are made of.
 
     source: the code cells that decide about points.
     start: the place of the first exercise, with which a round begins.
@@ -211,40 +211,40 @@ class Rounds:
     start: int
 
     @classmethod
-    def of(cls, parts: NotebookNode, answers: Sequence[Answer]) -> Rounds:
+    def of(cls, book: NotebookNode, answers: Sequence[Answer]) -> Batches:
         """Left out: text, cells to play with, tests of several exercises together, what stands
         after the last test, and given cells that only show what the student's functions do."""
-        names = exercises(parts)
-        source = copy.deepcopy(parts)
+        names = exercises(book)
+        source = copy.deepcopy(book)
         source.cells = [cell for cell in source.cells if _decides(cell, names)]
-        tests = [place for place, cell in enumerate(source.cells) if role(cell) == "test"]
+        tests = [position for position, cell in enumerate(source.cells) if role(cell) == "test"]
         source.cells = source.cells[: max(tests, default=-1) + 1]
         start = next((n for n, cell in enumerate(source.cells) if marks(cell).name in names), 0)
-        rounds = _without_shows(source.cells[start:], [answer.text or "" for answer in answers])
-        source.cells = source.cells[:start] + rounds
+        batches = _without_shows(source.cells[start:], [answer.text or "" for answer in answers])
+        source.cells = source.cells[:start] + batches
         return cls(source, start)
 
     def trial(self, tried: Sequence[Group], alone: bool = False, cause: str | None = None) -> Trial:
-        """One notebook with a round a group, after a round of the reference and before another.
+        """One notebook with a batch per group, after a batch of the reference and before another.
 
         alone: with the reference between any two, too.
         """
         if alone:
             tried = [group for answers in tried for group in (answers, ())][:-1]
-        rounds: tuple[Group, ...] = ((), *tried, ())
+        batches: tuple[Group, ...] = ((), *tried, ())
         notebook = copy.deepcopy(self.source)
         block = notebook.cells[self.start :]
         notebook.cells = notebook.cells[: self.start]
-        places = [0] * self.start
-        for number, group in enumerate(rounds):
+        positions = [0] * self.start
+        for number, group in enumerate(batches):
             texts = {answer.exercise: answer.text for answer in group}
             notebook.cells.append(new_code_cell(self._forget(), id=f"forget-{number}"))
             for cell in copy.deepcopy(block):
                 cell.id = f"{cell.id[:57]}-{number}"
                 cell.source = texts.get(marks(cell).name) or cell.source
                 notebook.cells.append(cell)
-            places += [number] * (1 + len(block))
-        return Trial(rounds, tuple(places), notebook, self.source, alone, cause)
+            positions += [number] * (1 + len(block))
+        return Trial(batches, tuple(positions), notebook, self.source, alone, cause)
 
     def trials(self, tried: Sequence[Group]) -> list[Trial]:
         """Notebooks with as many rounds as one may have."""
@@ -258,7 +258,7 @@ class Rounds:
             for batch in _batches(tried)
         ]
 
-    def _only(self, tested: set[str | None]) -> Rounds:
+    def _only(self, tested: set[str | None]) -> Batches:
         names = exercises(self.source)
         source = copy.deepcopy(self.source)
         source.cells = [
@@ -266,7 +266,7 @@ class Rounds:
             for cell in source.cells
             if role(cell) != "test" or _exercise_of(marks(cell).name, names) in tested
         ]
-        return Rounds(source, self.start)
+        return Batches(source, self.start)
 
     def _forget(self) -> str:
         """A cell that unbinds what a round binds: where a round does not, it is missed."""
@@ -277,7 +277,7 @@ class Rounds:
 
 def _batches(tried: Sequence[Group]) -> Iterator[Sequence[Group]]:
     """The groups of one notebook after the other."""
-    size = 2 * PAIRS_OF_A_TRIAL
+    size = 2 * BATCH_PAIRS_OF_A_TRIAL
     for start in range(0, len(tried), size):
         yield tried[start : start + size]
 

@@ -3368,5 +3368,5 @@ def train_step(net, optimizer, tokens, loss_of):
     return optimizer.step(closure).item()
 
 
-# %% [same] sample: the last dimension is what sort takes anyway
+# %% [equivalent] sample: the last dimension is what sort takes anyway
 # ranked, ids = (logits / temperature).softmax(dim=-1).sort(descending=True)

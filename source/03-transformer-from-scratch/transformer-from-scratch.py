@@ -2698,7 +2698,7 @@ plots.attention_heads(
 #
 # 1. Two of: the exact GELU instead of the tanh approximation; the variance divided by d − 1; eps outside the root; eps of
 #    another size; a wrong value in rarely used rows. They change each logit by so little that the order of the likely
-#    tokens stays. The text looks the same, so one has to compare numbers: activations and logits with those of another
+#    tokens stays. The text looks equivalent, so one has to compare numbers: activations and logits with those of another
 #    implementation (here the library's, to 1e-4), and each part on inputs where the slip shows (tiny variance).
 # 2. Only attention mixes positions; embedding, norms, MLP and unembedding act on each position by itself. In attention the
 #    mask puts −∞ on the scores of later keys, the softmax makes exactly 0 of them, and so the value of position 6 has

@@ -2264,20 +2264,20 @@ def patch_resid(model, clean, corrupt, metric):
     return effect
 
 
-# %% [same] token_report: one text is a batch of one, whose first row is its last
+# %% [equivalent] token_report: one text is a batch of one, whose first row is its last
 # ids = model.to_tokens(text, prepend_bos=prepend_bos)[-1].tolist()
 
 
-# %% [same] mixed_pattern: both texts have one length, so scores are square
+# %% [equivalent] mixed_pattern: both texts have one length, so scores are square
 # length = scores.shape[-2]
 
 
-# %% [same] mean_ablate_head: a mean over two axes, in either order; the filter only saves memory
+# %% [equivalent] mean_ablate_head: a mean over two axes, in either order; the filter only saves memory
 # mean = cache[point][:, :, head].mean(dim=(1, 0)) # [d_head]
 # _, cache = model.run_with_cache(reference)
 
 
-# %% [same] patch_resid: a tensor with one number becomes that number where it is stored
+# %% [equivalent] patch_resid: a tensor with one number becomes that number where it is stored
 # best, worst = metric(clean_logits), float(metric(model(corrupt)))
 # best, worst = float(metric(clean_logits)), metric(model(corrupt))
 # effect[layer, position] = (patched - worst) / (best - worst)

@@ -1435,13 +1435,13 @@ def score_terms(model, layer, head, parts):
     return s.reshape(n, p, n, p).permute(0, 2, 1, 3) / model.cfg.d_head**0.5
 
 
-# %% [same] copying_score: complex eigenvalues come in conjugate pairs, so their sum is real
+# %% [equivalent] copying_score: complex eigenvalues come in conjugate pairs, so their sum is real
 # return float(eigenvalues.sum() / eigenvalues.abs().sum())
 
 
-# %% [same] random_composition: a score is a number, and the mean of numbers is a float already
+# %% [equivalent] random_composition: a score is a number, and the mean of numbers is a float already
 # return sum(score(random_head(), random_head()) for _ in range(n)) / n
 
 
-# %% [same] composition_scores: every entry is overwritten
+# %% [equivalent] composition_scores: every entry is overwritten
 # result = torch.ones(len(heads), len(heads))

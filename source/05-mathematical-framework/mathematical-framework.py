@@ -745,7 +745,7 @@ plots.matrix(
 # Why do we multiply matrices before looking at them, and never look at coordinate 17 of the residual
 # stream? Because coordinate 17 does not exist. Everything that touches the stream reads it by a matrix
 # or adds to it by a matrix. Turn the whole stream by a rotation, turn everything that writes with it and
-# everything that reads back, and the model computes the same, number for number, while every coordinate
+# everything that reads back, and the model computes equivalent, number for number, while every coordinate
 # has become another one. The stream has **no privileged basis**. (Section "Virtual Weights and the
 # Residual Stream as a Communication Channel".)
 #

@@ -2061,44 +2061,44 @@ def when_did_it_form(steps, values, share):
     return int(np.array(steps)[order][np.argmax(least >= share * v[-1])])
 
 
-# %% [same] loss_by_position: the last axis has one entry, which is the first and the last
+# %% [equivalent] loss_by_position: the last axis has one entry, which is the first and the last
 # return -log_probs.gather(-1, target)[..., -1].mean(dim=0) # [pos-1]
 
 
-# %% [same] prev_token_score: a mean over two axes, in either order
+# %% [equivalent] prev_token_score: a mean over two axes, in either order
 # return stripe.mean(dim=(2, 0)) # [head]
 
 
-# %% [same] induction_score: a mean over two axes, in either order; patterns are square
+# %% [equivalent] induction_score: a mean over two axes, in either order; patterns are square
 # return stripe.mean(dim=(2, 0)) # [head]
 # queries = torch.arange(period + 1, pattern.shape[-1], device=pattern.device)
 
 
-# %% [same] ablate_and_measure: what a hook edits in place is of this run alone; two axes, any order
+# %% [equivalent] ablate_and_measure: what a hook edits in place is of this run alone; two axes, any order
 # z = z
 # z[:, :, head] = z[:, :, head].mean(dim=(1, 0))
 
 
-# %% [same] prefix_matching_score: sums over axes in any order; -2 is no id either
+# %% [equivalent] prefix_matching_score: sums over axes in any order; -2 is no id either
 # before = torch.nn.functional.pad(tokens[:, :-1], (1, 0), value=-2) # [batch pos]
 # attention = (pattern * answers[:, None]).sum(dim=(2, 0, 3)) # [head]
 # attention = (pattern * answers[:, None]).sum(dim=(0, 3, 2)) # [head]
 
 
-# %% [same] prefix_matching_score: a symbol said m times makes m - 1 queries and m - 1 keys
+# %% [equivalent] prefix_matching_score: a symbol said m times makes m - 1 queries and m - 1 keys
 # counted = answers.any(dim=-2).sum() # the number of queries that have an answer
 
 
-# %% [same] k_composition: nothing is later than the last layer; a norm over two axes, in either order
+# %% [equivalent] k_composition: nothing is later than the last layer; a norm over two axes, in either order
 # for layer in range(layers - 1):
 # through = (note @ later).norm(dim=(-1, -2)) # [later layer, head]
 # scores[layer, head, layer + 1 :] = through / (note.norm() * later.norm(dim=(-1, -2)))
 
 
-# %% [same] cut_doors: what a hook edits in place is of this run alone; two axes, any order
+# %% [equivalent] cut_doors: what a hook edits in place is of this run alone; two axes, any order
 # z = z
 # z[:, :, head] = z[:, :, head].mean(dim=(1, 0))
 
 
-# %% [same] neighbour_in_key: only the length of the difference counts
+# %% [equivalent] neighbour_in_key: only the length of the difference counts
 # moved = key - after["k", layer][:, position + 1]

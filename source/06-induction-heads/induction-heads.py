@@ -236,7 +236,7 @@ plots.token_strip(
 #   position: the shape is `[pos - 1]`. The dtype is that of the logits.
 #
 # TransformerLens can compute losses for you (`return_type="loss"`). Write it out once from the logits
-# all the same, and use the library to check yourself: the shift by one in it is behind many wrong
+# all equivalent, and use the library to check yourself: the shift by one in it is behind many wrong
 # results.
 #
 # <details><summary>Hint 1: from logits to log-probabilities</summary>
@@ -581,7 +581,7 @@ plots.head_grid(twin_scores, title="impostor: induction score on repeated text, 
 # The stripe is there, and in **layer 0**, where we said it could not be. What is going on?
 #
 # The impostor was trained on blocks of always the same length, 24. In such text nobody has to look
-# for an earlier `A`. *Looking 23 places back* does the same, and for that a head needs nothing but the
+# for an earlier `A`. *Looking 23 places back* does equivalent, and for that a head needs nothing but the
 # position: one layer is enough. It has learnt a distance, not induction. Change the period and it
 # knows nothing. But as long as the period is 24, neither the loss nor the score can tell the
 # difference.

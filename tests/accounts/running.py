@@ -15,9 +15,9 @@ import httpx
 
 from hub.core.course_folder import CourseFolder, new_course
 from hub.people.accounts.issue import new_links
-from hub.people.roster.importing import propose, take_in
+from hub.people.roster.importing import apply_import, plan_import
 from hub.serve import free_port
-from tests.e2e.embedded import LOGITLAB, Running, stop
+from tests.e2e.embedded import LOGITLAB, RunningServer, stop
 
 PASSWORD = "correct horse 7"
 COURSE = """
@@ -34,7 +34,7 @@ accounts:
 
 
 @contextmanager
-def served(root: Path, settings: str = COURSE, **environment: str) -> Iterator[Running]:
+def served(root: Path, settings: str = COURSE, **environment: str) -> Iterator[RunningServer]:
     """`logitlab serve` on a course of its own; yields when the login page is up."""
     list(new_course(root))
     (root / "course.yaml").write_text(settings)
@@ -47,7 +47,7 @@ def served(root: Path, settings: str = COURSE, **environment: str) -> Iterator[R
         text=True,
         start_new_session=True,
     )
-    running = Running(root, f"http://localhost:{port}", process, [])
+    running = RunningServer(root, f"http://localhost:{port}", process, [])
     try:
         assert process.stdout
         for line in process.stdout:
@@ -61,21 +61,21 @@ def served(root: Path, settings: str = COURSE, **environment: str) -> Iterator[R
         stop(running)
 
 
-def link(running: Running, name: str) -> str:
+def link(running: RunningServer, name: str) -> str:
     """A new link for `name`, as `logitlab roster links --new` makes it beside the server."""
     return new_links(CourseFolder(running.course), [name])[0][1]
 
 
-def import_roster(running: Running, content: str) -> None:
+def import_roster(running: RunningServer, content: str) -> None:
     """What `logitlab roster import --yes` does beside the server."""
     path = running.course.parent / "students.csv"
     path.write_text(content)
     folder = CourseFolder(running.course)
-    for _ in take_in(folder, propose(folder, path)):
+    for _ in apply_import(folder, plan_import(folder, path)):
         pass
 
 
-def log(running: Running) -> str:
+def log(running: RunningServer) -> str:
     return (running.course / "server" / "log" / "hub.log").read_text()
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from tests.accounts.running import Browser, log, served
-from tests.e2e.embedded import Running
+from tests.e2e.embedded import RunningServer
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
 
@@ -39,9 +39,9 @@ class Institution(BaseHTTPRequestHandler):
     visitor = ""
 
     def do_GET(self) -> None:
-        place = urlsplit(self.path)
-        if place.path == "/authorize":
-            asked = {key: values[0] for key, values in parse_qs(place.query).items()}
+        folder = urlsplit(self.path)
+        if folder.path == "/authorize":
+            asked = {key: values[0] for key, values in parse_qs(folder.query).items()}
             back = urlencode({"code": "a-code", "state": asked["state"]})
             self.send_response(302)
             self.send_header("Location", f"{asked['redirect_uri']}?{back}")
@@ -65,7 +65,7 @@ class Institution(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     institution = ThreadingHTTPServer(("127.0.0.1", 0), Institution)
     threading.Thread(target=institution.serve_forever, daemon=True).start()
     folder = tmp_path_factory.mktemp("institution")
@@ -77,7 +77,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     institution.shutdown()
 
 
-def visit(hub: Running, name: str) -> Browser:
+def visit(hub: RunningServer, name: str) -> Browser:
     Institution.visitor = name
     browser = Browser(hub.url)
     browser.get("/hub/oauth_login?next=/hub/home")

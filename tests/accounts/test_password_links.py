@@ -12,7 +12,7 @@ from jupyterhub import orm
 from hub.core.settings import Settings
 from hub.jupyterhub.pages.guarded import sender
 from hub.people.accounts import password_links
-from hub.people.accounts.rules import may_issue_link, may_see_people, part
+from hub.people.accounts.rules import may_issue_link, may_see_people, role
 from hub.people.accounts.throttle import Throttle
 from hub.people.sessions import end_sessions
 
@@ -63,11 +63,11 @@ def test_a_link_ends_when_its_days_are_over(session, monkeypatch):
     issued = password_links.now()
     monkeypatch.setattr(password_links, "now", lambda: issued + dt.timedelta(days=13, hours=23))
     assert password_links.owner(session, link.key) == "ada"
-    assert set(password_links.waiting(session)) == {"ada"}
+    assert set(password_links.open_links(session)) == {"ada"}
     monkeypatch.setattr(password_links, "now", lambda: issued + dt.timedelta(days=14, seconds=1))
     assert password_links.owner(session, link.key) is None
     assert password_links.use(session, link.key) is None
-    assert password_links.waiting(session) == {}
+    assert password_links.open_links(session) == {}
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_people_are_seen_by_instructors_and_admins():
     assert [name for name in everyone if may_see_people(COURSE, name)] == [
         *("root", "prof", "ta", "both")
     ]
-    assert part(COURSE, "grader-m") is None
+    assert role(COURSE, "grader-m") is None
 
 
 def test_ending_sessions_spares_the_token_of_a_running_server_and_no_other(session):

@@ -141,7 +141,7 @@ def test_links_work_in_this_database_too(folder):
         password_links.issue(session, "bob", 1, "admin"),
     )
     assert password_links.use(session, old.key) is None
-    assert set(password_links.waiting(session)) == {"bob"}
+    assert set(password_links.open_links(session)) == {"bob"}
     assert password_links.use(session, new.key) == "bob"
     session.commit()
     assert password_links.use(session, new.key) is None

@@ -67,7 +67,7 @@ def test_the_usual_forms_of_a_list_say_the_same(tmp_path, content):
     assert listed(tmp_path, content).students == (ADA, ZOE)
 
 
-def test_a_list_in_an_old_encoding_is_read_and_the_reader_told(tmp_path):
+def test_a_list_in_an_old_encoding_is_read_and_the_reader_reported(tmp_path):
     remarks = listed(tmp_path, PLAIN.encode("cp1252")).remarks
     assert any("not UTF-8" in remark and "accents" in remark for remark in remarks)
     assert listed(tmp_path, PLAIN).remarks == ()
@@ -87,8 +87,8 @@ def test_columns_that_are_not_used_are_named(tmp_path):
         ("username,email\nada,ada\n", ["line 2", "ada@example.org"]),
         ("username,first_name\nada,=1+1\n", ["line 2", "formula"]),
         ("username,last_name\nada,＝cmd\n", ["line 2", "formula"]),
-        ("username,last_name\nada,a\u202eb\n", ["line 2", "none for reading"]),
-        ("username,last_name\nada,a\x1b[2Jb\n", ["line 2", "none for reading"]),
+        ("username,last_name\nada,a\u202eb\n", ["line 2", "unprintable"]),
+        ("username,last_name\nada,a\x1b[2Jb\n", ["line 2", "unprintable"]),
         ("username,last_name\nada,Lovelace, Countess\n", ["line 2: 3 fields", "quotes"]),
         ('username,last_name\nada,"Love\n', ["line 2"]),
         ('username,last_name\nzoe,"a\nb"\n!,c\n', ["line 4"]),

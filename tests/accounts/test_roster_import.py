@@ -17,7 +17,7 @@ from hub.core.roster.file import read_roster, write_roster
 from hub.grading.pipeline.export import COLUMNS, export_csv
 from hub.people.accounts import password_links
 from hub.people.accounts.issue import hub_database
-from hub.people.roster.importing import propose
+from hub.people.roster.importing import plan_import
 
 LIST = """\
 Username,First name,Last name,Email
@@ -59,7 +59,7 @@ def gradebook(folder: CourseFolder) -> dict[str, tuple[str | None, ...]]:
 
 def links_open(folder: CourseFolder) -> set[str]:
     with hub_database(folder) as session:
-        return set(password_links.waiting(session))
+        return set(password_links.open_links(session))
 
 
 def test_without_an_answer_nothing_changes(folder):
@@ -93,7 +93,7 @@ def test_an_import_can_be_repeated(folder):
 def test_an_interrupted_import_is_brought_to_its_end_by_the_next(folder):
     path = folder.root.parent / "students.csv"
     path.write_text(LIST)
-    write_roster(folder.roster_file, propose(folder, path).students)  # and then the power went
+    write_roster(folder.roster_file, plan_import(folder, path).students)  # and then the power went
     result = imported(CourseFolder(folder.root))
     assert result.exit_code == 0
     assert set(gradebook(folder)) == {"ada", "zoe", "bob"}

@@ -33,7 +33,7 @@ raise Nasty(nasty)
 """
 
 
-@pytest.mark.parametrize("tests", ["apart", "together"])
+@pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
 def test_nothing_a_student_wrote_controls_a_terminal_or_a_page(
     course: Path,  # noqa: F811
     tests: str,

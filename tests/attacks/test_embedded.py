@@ -27,7 +27,7 @@ from tests.grading.tiny_course import ASSIGNMENT, answered, course_config, setti
 
 pytestmark = pytest.mark.kernel
 
-MODES = ("apart", "together")
+MODES = ("isolated", "in_kernel")
 SECRET = "4_711"  # in a hidden test of the tiny course
 
 DESCRIPTORS = """

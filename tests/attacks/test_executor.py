@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from nbformat import NotebookNode
 
-from hub.grading.pipeline.execute import Execution, Limits, execute
+from hub.grading.pipeline.execute import Execution, ExecutionLimits, execute
 from hub.grading.sandbox.remote import EXECUTOR
 from tests.executor.container import APP, CHECKOUT, IMAGE, Executor, docker, executor
 from tests.grading.test_execute import notebook, text
@@ -305,7 +305,7 @@ def test_killing_everything_kills_only_what_is_ones_own(probe):
 def test_a_fork_bomb_ends_itself_while_another_is_graded(running):
     bomb = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
     with ThreadPoolExecutor(2) as pool:
-        ended = pool.submit(execute, notebook(bomb), limits=Limits(cell_seconds=60))
+        ended = pool.submit(execute, notebook(bomb), limits=ExecutionLimits(cell_seconds=60))
         honest = execute(notebook("import time; time.sleep(3)", "print('right')"))
         assert text(honest.notebook.cells[1]) == "right\n"
         assert any("processes were started" in problem for problem in ended.result().problems), (
@@ -325,7 +325,9 @@ def test_a_fork_bomb_ends_itself_while_another_is_graded(running):
     ids=["bytes", "shared memory", "names"],
 )
 def test_filling_the_disk_ends_who_does_it(running, fill):
-    execution = execute(notebook("n = 0", fill), limits=Limits(cell_seconds=20, files_mib=64))
+    execution = execute(
+        notebook("n = 0", fill), limits=ExecutionLimits(cell_seconds=20, files_mib=64)
+    )
     reason = " ".join(execution.problems) + text(execution.notebook.cells[1])
     assert "more than 64 MiB" in reason or "more than 50000 files" in reason or "space" in reason
     running.cleared()
@@ -358,7 +360,7 @@ def test_tests_apart_have_another_user_and_their_memory_is_closed(running):
         *(("test", cell.source) for cell in HIDDEN.cells[1:]),
         ("student", "print(open('found').read(), 'END')"),
     )
-    executed = execute(spying, source=HIDDEN, tests="apart").notebook
+    executed = execute(spying, source=HIDDEN, tests="isolated").notebook
     assert failed(executed) == []
     assert "END" in text(executed.cells[3]) and "GOT" not in text(executed.cells[3])
 
@@ -366,7 +368,7 @@ def test_tests_apart_have_another_user_and_their_memory_is_closed(running):
 @pytest.mark.needs("images")
 def test_an_executor_that_could_not_keep_its_promises_does_not_start():
     mount = f"{CHECKOUT / 'hub'}:{APP}/hub:ro"
-    said = docker(
+    output = docker(
         *("run", "--rm", "--user", "root", "--volume", mount, "--env", "PROXY_TOKEN=1"),
         *("--volume", "/run:/var/run", IMAGE),
         *("python", "-m", "hub.services.executor"),
@@ -379,7 +381,7 @@ def test_an_executor_that_could_not_keep_its_promises_does_not_start():
         "capabilities",
         "docker.sock",
     ):
-        assert words in said, said
+        assert words in output, output
 
 
 def test_a_killed_executor_repeats_what_it_ran(running):

@@ -36,7 +36,7 @@ class Gateway:
         Nothing of the path is put right before it is sent.
         """
         given = [each.replace("V-", self.begins) for each in headers]
-        said = subprocess.run(
+        output = subprocess.run(
             [
                 *("curl", "--silent", "--path-as-is", "--globoff", "--max-time", "20"),
                 *(["--head"] if method == "HEAD" else ["--request", method]),
@@ -48,7 +48,7 @@ class Gateway:
             text=True,
             timeout=30,
         ).stdout
-        status, _, location = said.partition(" ")
+        status, _, location = output.partition(" ")
         return int(status or 0), location
 
 

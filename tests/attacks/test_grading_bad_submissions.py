@@ -215,7 +215,7 @@ def test_an_endless_loop_costs_only_the_cell_it_is_in(graded: GradedClass) -> No
         ("unnamed", "There was no `tiny.ipynb`; `Untitled.ipynb` holds its cells"),
     ],
 )
-def test_the_owner_is_told_in_words(graded: GradedClass, student: str, words: str) -> None:
+def test_the_owner_is_reported(graded: GradedClass, student: str, words: str) -> None:
     assert words in " ".join(graded.report(student))
     assert words.replace("`", "") in _plain(graded.feedback(student))
     assert words in "\n".join(graded.lines)

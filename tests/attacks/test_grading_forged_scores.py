@@ -32,7 +32,7 @@ from tests.grading.tiny_course import (
 
 pytestmark = pytest.mark.kernel
 
-TOGETHER = {ASSIGNMENT: {"tests": "together"}}
+TOGETHER = {ASSIGNMENT: {"tests": "in_kernel"}}
 
 TESTS = {
     "released-1": "import math\n\nSIZE = 3",

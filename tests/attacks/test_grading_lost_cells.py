@@ -132,10 +132,10 @@ def _essay_with_code(root: Path) -> NotebookNode:
 def _copies(root: Path) -> NotebookNode:
     """A right answer between a wrong copy above and a wrong copy below the tests."""
     notebook = answered(root)
-    for place in (0, len(notebook.cells)):
+    for folder in (0, len(notebook.cells)):
         other = copy.deepcopy(cell_named(notebook, "double"))
         other.source = "def double(x):\n    return -x"
-        notebook.cells.insert(place, other)
+        notebook.cells.insert(folder, other)
     return notebook
 
 
@@ -379,7 +379,7 @@ def test_given_cells_and_tests_are_the_released_ones_in_their_order(graded: Grad
         ("stray_bytes", "after the notebook in the file (`} [2J stray`); they were left out"),
     ],
 )
-def test_the_owner_is_told_what_was_done(graded: GradedClass, student: str, words: str) -> None:
+def test_the_owner_is_reported_what_was_done(graded: GradedClass, student: str, words: str) -> None:
     assert words in " ".join(graded.report(student))
     assert words in "\n".join(graded.lines)
 
@@ -397,7 +397,7 @@ def test_a_flood_of_cells_makes_few_sentences_and_a_small_notebook(graded: Grade
 
 
 def test_names_of_cells_act_on_no_terminal_and_no_page(graded: GradedClass) -> None:
-    told = " ".join(graded.report("escapes")) + "\n".join(graded.lines)
-    assert not any(character in told for character in "\x1b\x07\r\u202e")
-    assert "`]0;owned [31m'</code><script>alert(1)</…` is not part of this assignment" in told
+    report = " ".join(graded.report("escapes")) + "\n".join(graded.lines)
+    assert not any(character in report for character in "\x1b\x07\r\u202e")
+    assert "`]0;owned [31m'</code><script>alert(1)</…` is not part of this assignment" in report
     assert "<script>alert(1)" not in graded.feedback("escapes")

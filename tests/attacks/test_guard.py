@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.guard.conftest import guard, shared_guard  # noqa: F401 - fixtures
-from tests.guard.engine import Guarded, ask, said
+from tests.guard.engine import Guarded, ask, output
 from tests.guard.samples import GPU, OTHER_GPU, created, person, with_gpu
 from tests.needs import SOCKET
 
@@ -364,5 +364,5 @@ def test_a_packed_body_is_refused_and_a_chunked_one_is_read(guard):
     assert ask(guard.socket, "POST", target, body, packed)[0] in (400, 403)
     head = f"POST {target} HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n"
     chunks = b"%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (10, body[:10], len(body) - 10, body[10:])
-    answer = said(guard.socket, head.encode() + b"Connection: close\r\n\r\n" + chunks)
+    answer = output(guard.socket, head.encode() + b"Connection: close\r\n\r\n" + chunks)
     assert answer.startswith(b"HTTP/1.1 201")

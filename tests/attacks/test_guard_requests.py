@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.guard.conftest import guard, shared_guard  # noqa: F401 - fixtures
-from tests.guard.engine import Guarded, ask, said
+from tests.guard.engine import Guarded, ask, output
 from tests.guard.samples import created, person
 from tests.needs import SOCKET
 
@@ -230,9 +230,9 @@ def test_no_connection_is_handed_over(guard, alice, head):
         + "\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: PROTO\r\nContent-Length: 0\r\n\r\n"
     )
     request = request.replace("PROTO", "tcp" if "attach" in head else "h2c")
-    answer = said(guard.socket, request.encode(), 1)
+    answer = output(guard.socket, request.encode(), 1)
     assert answer.startswith((b"HTTP/1.1 403", b"HTTP/1.1 400")), answer
-    assert b"101" in said(SOCKET, request.encode(), 1).split(b"\r\n")[0]  # positive control
+    assert b"101" in output(SOCKET, request.encode(), 1).split(b"\r\n")[0]  # positive control
 
 
 def test_an_accepted_call_is_not_handed_over_either(guard, alice):
@@ -241,7 +241,7 @@ def test_an_accepted_call_is_not_handed_over_either(guard, alice):
         request = (
             f"{method} {target} HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
         )
-        answer = said(guard.socket, f"{request}Content-Length: 0\r\n\r\n".encode(), 1)
+        answer = output(guard.socket, f"{request}Content-Length: 0\r\n\r\n".encode(), 1)
         assert answer.startswith((b"HTTP/1.1 403", b"HTTP/1.1 400")), answer
 
 
@@ -250,10 +250,10 @@ INFO = b"GET /v1.41/info HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n"
 
 def test_of_two_requests_on_a_connection_each_is_looked_at(guard):
     both = b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n" + INFO
-    answer = said(guard.socket, both)
+    answer = output(guard.socket, both)
     assert answer.startswith(b"HTTP/1.1 200") and b"HTTP/1.1 403" in answer
     assert b"KernelVersion" not in answer
-    assert b"KernelVersion" in said(SOCKET, both)  # positive control
+    assert b"KernelVersion" in output(SOCKET, both)  # positive control
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_of_two_requests_on_a_connection_each_is_looked_at(guard):
     ],
 )
 def test_no_request_is_smuggled_past_in_another(guard, smuggled):
-    answer = said(guard.socket, b"GET /_ping HTTP/1.1\r\nHost: d\r\n" + smuggled + INFO, 1)
+    answer = output(guard.socket, b"GET /_ping HTTP/1.1\r\nHost: d\r\n" + smuggled + INFO, 1)
     assert b"KernelVersion" not in answer
     assert ask(guard.socket, "GET", "/_ping") == (200, "OK")
 
@@ -296,7 +296,7 @@ def test_no_request_is_smuggled_past_in_another(guard, smuggled):
     ],
 )
 def test_a_strange_request_line_gets_nothing_and_the_guard_lives(guard, request_line):
-    answer = said(guard.socket, request_line, 1)
+    answer = output(guard.socket, request_line, 1)
     assert b" 200 " not in answer and b"KernelVersion" not in answer
     assert ask(guard.socket, "GET", "/_ping") == (200, "OK")
 

@@ -65,11 +65,11 @@ def engine(tmp_path_factory) -> Iterator[APIClient]:
         subprocess.run(["ip", *words], check=True, timeout=20)
     own = ["ip", "address", "add", f"10.204.{int(mark[:2], 16)}.1/24", "dev", bridge]
     subprocess.run(own, check=True, timeout=20)
-    places = f"--data-root={folder}/data --exec-root={folder}/exec --pidfile={folder}/pid"
+    positions = f"--data-root={folder}/data --exec-root={folder}/exec --pidfile={folder}/pid"
     apart = "--iptables=false --ip6tables=false --ip-forward=false --shutdown-timeout=5"
     script = (
         f"mount --bind {folder}/resolv.conf /etc/resolv.conf && exec dockerd"
-        f" --host=unix://{folder}/docker.sock {places} --bridge={bridge} {apart}"
+        f" --host=unix://{folder}/docker.sock {positions} --bridge={bridge} {apart}"
         f" --containerd-namespace={bridge} --containerd-plugins-namespace={bridge}p"
     )
     with (folder / "log").open("wb") as log:
@@ -115,9 +115,9 @@ def look_up(engine: APIClient, name: str, dns: list[str]) -> None:
 
 
 def test_no_name_that_a_student_looks_up_leaves_the_machine(engine, asked):
-    place = Deployment(project="lab", tag="1", url="http://localhost:8000")
+    folder = Deployment(project="lab", tag="1", url="http://localhost:8000")
     settings = Settings.model_validate({"course": {"id": "mech"}, "people": {}})
-    host = options("alice", "student", 20000, settings, place).host
+    host = options("alice", "student", 20000, settings, folder).host
     look_up(engine, "message.example", host["dns"])
     assert asked == []
     look_up(engine, "message.example", [])  # positive control

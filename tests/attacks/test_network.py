@@ -109,56 +109,56 @@ def network(*, internet: bool) -> Iterator[Network]:
     engine, mark = an_engine(), secrets.token_hex(3)
     image, number = f"lltest:{mark}", random.randrange(256)
     tiny_image(engine, image)
-    place = Network(engine, f"lltest{mark}", f"llt{mark}", f"10.201.{number}", internet, {})
-    pools = [IPAMPool(f"{place.prefix}.0/24", gateway=place.address("host"))]
+    folder = Network(engine, f"lltest{mark}", f"llt{mark}", f"10.201.{number}", internet, {})
+    pools = [IPAMPool(f"{folder.prefix}.0/24", gateway=folder.address("host"))]
     if internet:
         pools.append(IPAMPool(f"fd00:201:{number:x}::/64"))
     try:
         engine.create_network(
-            place.name,
+            folder.name,
             driver="bridge",
             internal=not internet,
             enable_ipv6=internet,
             options={
-                "com.docker.network.bridge.name": place.bridge,
+                "com.docker.network.bridge.name": folder.bridge,
                 "com.docker.network.bridge.enable_icc": "true" if internet else "false",
             },
             ipam=IPAMConfig(pool_configs=pools),
         )
         for who in ("hub", "proxy", "alice", "bob"):
-            endpoint = engine.create_endpoint_config(ipv4_address=place.address(who))
+            endpoint = engine.create_endpoint_config(ipv4_address=folder.address(who))
             made = engine.create_container(
                 image,
                 ["sh", "-c", SERVER],
-                name=f"{place.name}-{who}",
-                host_config=engine.create_host_config(network_mode=place.name, init=True),
-                networking_config=engine.create_networking_config({place.name: endpoint}),
+                name=f"{folder.name}-{who}",
+                host_config=engine.create_host_config(network_mode=folder.name, init=True),
+                networking_config=engine.create_networking_config({folder.name: endpoint}),
             )
-            place.ids[who] = made["Id"]
+            folder.ids[who] = made["Id"]
             engine.start(made["Id"])
-        place.firewall("--once")
-        yield place
+        folder.firewall("--once")
+        yield folder
     finally:
-        place.firewall("--remove")
-        for container in place.ids.values():
+        folder.firewall("--remove")
+        for container in folder.ids.values():
             engine.remove_container(container, force=True)
         with contextlib.suppress(Exception):
-            engine.remove_network(place.name)
+            engine.remove_network(folder.name)
         engine.remove_image(image, force=True)
 
 
 @pytest.fixture(scope="module")
 def students() -> Iterator[Network]:
     """The network as compose.yaml makes it."""
-    with network(internet=False) as place:
-        yield place
+    with network(internet=False) as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
 def weaker() -> Iterator[Network]:
     """The network with internet access, and with the engine's own barriers away."""
-    with network(internet=True) as place:
-        yield place
+    with network(internet=True) as folder:
+        yield folder
 
 
 @pytest.fixture(params=["students", "weaker"])
@@ -252,8 +252,8 @@ def test_a_student_cannot_reach_the_hub(either):
     assert either.reaches("proxy", either.address("hub"), 8001)  # positive control
 
 
-def datagrams_to_closed_ports(place: Network, who: str) -> int:
-    _, counts = place.run(who, "grep", "Udp: [0-9]", "/proc/net/snmp")
+def datagrams_to_closed_ports(folder: Network, who: str) -> int:
+    _, counts = folder.run(who, "grep", "Udp: [0-9]", "/proc/net/snmp")
     return int(counts.split()[2])
 
 

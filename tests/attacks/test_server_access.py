@@ -147,8 +147,8 @@ def test_a_link_to_it_runs_nothing_in_an_instructors_chromium(room, tmp_path):
 
 @pytest.mark.parametrize("mode", ["no-cors", "cors", "same-origin", "websocket"])
 def test_neither_does_what_a_page_of_another_site_loads_from_there(room, mode):
-    said = room.raw(room["instructor"], "/user/bob/evil.js", f"Sec-Fetch-Mode: {mode}")
-    assert said.startswith("HTTP/1.1 403") and MARK not in said
+    output = room.raw(room["instructor"], "/user/bob/evil.js", f"Sec-Fetch-Mode: {mode}")
+    assert output.startswith("HTTP/1.1 403") and MARK not in output
     own = room.raw(room["bob"], "/user/bob/evil.js", f"Sec-Fetch-Mode: {mode}")
     assert MARK in own
 
@@ -165,8 +165,8 @@ def test_a_websocket_opens_with_leave_only(room):
         *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     )
-    said = room.raw(room["instructor"], "/user/bob/socket", *upgrade)
-    assert said.startswith("HTTP/1.1 403") and MARK not in said
+    output = room.raw(room["instructor"], "/user/bob/socket", *upgrade)
+    assert output.startswith("HTTP/1.1 403") and MARK not in output
     assert room.raw(room["bob"], "/user/bob/socket", *upgrade).startswith("HTTP/1.1 101")
     assert Kernel(room["alice"]).run("print(6 * 7)") == "42\n"  # by a token
 
@@ -281,9 +281,9 @@ def test_logging_out_ends_visits_and_so_does_logging_in(room, fresh):
     ],
 )
 def test_leave_leads_to_a_server_here_and_nowhere_else(room, path):
-    said = room.raw(room["bob"], f"/hub/visit{path}", gateway=False)
-    location = re.search(r"(?im)^location: (\S+)", said)
-    assert location is None or location[1].startswith("/hub/"), said
+    output = room.raw(room["bob"], f"/hub/visit{path}", gateway=False)
+    location = re.search(r"(?im)^location: (\S+)", output)
+    assert location is None or location[1].startswith("/hub/"), output
 
 
 def test_a_token_gets_through_as_ever(room):

@@ -14,13 +14,13 @@ from hub.core.settings import USER_NAME
 from hub.facts.deployment import Deployment
 from hub.jupyterhub.configuration import containers, jupyterhub
 from hub.jupyterhub.pages.server_access import (
-    Visit,
-    VisitPage,
-    beginning,
-    cookie,
+    AccessRequest,
+    GrantPage,
+    access_request,
+    cookie_name,
+    cookie_prefix,
     decision,
-    forget_visits,
-    visit,
+    revoke_grants,
 )
 
 GRADER = "grader-m"
@@ -47,7 +47,9 @@ def test_owners_and_instructors_go_on_and_admins_are_asked(visitor, owner, may_a
 
 @pytest.mark.parametrize("rest", ["", "/", "/lab/tree/a%20b?reset", "?x=/user/bob/", "/a//b"])
 def test_a_visit_leads_to_the_very_page_that_was_asked_for(rest):
-    assert visit(f"/hub/visit/user/alice{rest}", "/hub/") == Visit("alice", f"/user/alice{rest}")
+    assert access_request(f"/hub/visit/user/alice{rest}", "/hub/") == AccessRequest(
+        "alice", f"/user/alice{rest}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -69,28 +71,32 @@ def test_a_visit_leads_to_the_very_page_that_was_asked_for(rest):
     ],
 )
 def test_what_is_not_plainly_somebodys_server_is_no_visit(uri):
-    assert visit(uri, "/hub/") is None
+    assert access_request(uri, "/hub/") is None
 
 
 @given(names)
 def test_everybody_who_can_be_in_a_course_can_open_their_server(name):
-    assert visit(f"/hub/visit/user/{name}/lab", "/hub/") == Visit(name, f"/user/{name}/lab")
-    assert set(cookie(name, "visit-")) <= LETTERS_OF_COOKIES
+    assert access_request(f"/hub/visit/user/{name}/lab", "/hub/") == AccessRequest(
+        name, f"/user/{name}/lab"
+    )
+    assert set(cookie_name(name, "visit-")) <= LETTERS_OF_COOKIES
 
 
 @given(names, names)
 def test_no_two_people_have_the_same_cookie(one, other):
-    assert (cookie(one, "visit-") == cookie(other, "visit-")) == (one == other)
+    assert (cookie_name(one, "visit-") == cookie_name(other, "visit-")) == (one == other)
 
 
 def test_a_name_with_an_at_sign_is_the_same_in_both_spellings():
-    assert visit("/hub/visit/user/a%40b.c/", "/hub/") == Visit("a@b.c", "/user/a%40b.c/")
-    assert cookie("a@b.c", "visit-") == "visit-a%40b.c"
+    assert access_request("/hub/visit/user/a%40b.c/", "/hub/") == AccessRequest(
+        "a@b.c", "/user/a%40b.c/"
+    )
+    assert cookie_name("a@b.c", "visit-") == "visit-a%40b.c"
 
 
 def test_with_tls_no_other_host_of_the_domain_can_set_the_cookie():
-    assert beginning("https://course.example") == "__Host-visit-"
-    assert beginning("http://localhost:8000") == "visit-"
+    assert cookie_prefix("https://course.example") == "__Host-visit-"
+    assert cookie_prefix("http://localhost:8000") == "visit-"
 
 
 def test_logging_in_takes_every_visit_away_and_nothing_else():
@@ -100,7 +106,7 @@ def test_logging_in_takes_every_visit_away_and_nothing_else():
         request=SimpleNamespace(cookies=dict.fromkeys(cookies)),
         clear_cookie=lambda name, path: cleared.append((name, path)),
     )
-    assert forget_visits(None, handler, {"name": "alice"}) == {"name": "alice"}
+    assert revoke_grants(None, handler, {"name": "alice"}) == {"name": "alice"}
     assert cleared == [("__Host-visit-bob", "/"), ("visit-bob", "/")]
 
 
@@ -115,14 +121,14 @@ def test_the_hub_in_containers_gives_visits_and_takes_them_at_every_login(folder
     monkeypatch.setenv("LOGITLAB_SHAPE", "containers")
     c = Config()
     containers.update(c, folder, Deployment("lab", "1", "https://course.example"))
-    pages = [each for each in c.JupyterHub.extra_handlers if each[1] is VisitPage]
+    pages = [each for each in c.JupyterHub.extra_handlers if each[1] is GrantPage]
     grader = folder.settings.course.grader
-    assert pages == [("/visit/.*", VisitPage, {"grader": grader, "begins": "__Host-visit-"})]
-    assert c.Authenticator.post_auth_hook is forget_visits
+    assert pages == [("/visit/.*", GrantPage, {"grader": grader, "begins": "__Host-visit-"})]
+    assert c.Authenticator.post_auth_hook is revoke_grants
 
 
 def test_the_embedded_server_has_no_gateway_and_so_no_visits(folder):
     c = Config()
     jupyterhub.update(c, folder, jupyterhub.Ports(1, 2, 3, 4))
-    assert all(each[1] is not VisitPage for each in c.JupyterHub.extra_handlers)
+    assert all(each[1] is not GrantPage for each in c.JupyterHub.extra_handlers)
     assert "post_auth_hook" not in c.Authenticator

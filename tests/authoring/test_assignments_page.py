@@ -56,7 +56,7 @@ def test_a_name_that_students_could_not_fetch_is_refused_in_the_dialog(tmp_path:
     assert (tmp_path / "source" / "week-1").is_dir()
 
 
-def test_a_course_whose_id_was_changed_is_told_above_the_list(tmp_path: Path) -> None:
+def test_a_course_whose_id_was_changed_is_reported_above_the_list(tmp_path: Path) -> None:
     store = Store(tmp_path / "server" / "exchange")
     release(store)
     store.close()

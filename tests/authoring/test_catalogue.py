@@ -58,7 +58,7 @@ def ship(shipped: Path, old: str, new: str) -> None:
         ({"f": "2"}, {"f": "x"}, {}, Update(keep={"f": "changed here"})),
         ({"f": "1"}, {}, {"f": "1"}, Update(keep={"f": "deleted here"})),
         ({}, {"f": "1"}, {"f": "1"}, Update(remove=["f"])),
-        ({}, {"f": "x"}, {"f": "1"}, Update(keep={"f": "no longer shipped, but changed here"})),
+        ({}, {"f": "x"}, {"f": "1"}, Update(keep={"f": "no longer shipped, but modified here"})),
         ({}, {"mine": "x"}, {}, Update()),
         ({}, {}, {"f": "1"}, Update()),
     ],

@@ -102,7 +102,7 @@ def logitlab(folder: CourseFolder, *words: str):
 
 @pytest.mark.parametrize("name", BAD_NAMES)
 @pytest.mark.parametrize("command", [["generate"], ["preview"], ["release", "--hand-out"]])
-def test_every_command_refuses_such_a_name_in_words(
+def test_every_command_refuses_such_a_name_with_a_message(
     course_folder: CourseFolder, command: list[str], name: str
 ):
     make_source(course_folder.source / name)

@@ -73,7 +73,7 @@ def after(source: str) -> set[str]:
         ("y = x.tril()", {"y = x.triu()", "y = x"}),
     ],
 )
-def test_each_kind_of_slip_is_made(source: str, expected: set[str]) -> None:
+def test_each_kind_of_mistake_is_made(source: str, expected: set[str]) -> None:
     assert expected <= after(source)
 
 

@@ -9,7 +9,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from tornado.web import HTTPError
 
 from hub.authoring.errors import AssignmentNotFound, SyncConflict, UnreadableNotebook
-from hub.authoring.pairing import Step, current, decide, pairs, post_save_hook, sync
+from hub.authoring.pairing import SyncStep, current, decide, pairs, post_save_hook, sync
 from tests.authoring.conftest import TEXT
 
 
@@ -32,16 +32,16 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("text", "notebook", "last", "keep", "step"),
     [
-        ("a", "a", None, None, Step.NOTHING),
-        ("a", "a", "b", None, Step.NOTHING),
-        ("a", None, None, None, Step.WRITE_NOTEBOOK),
-        (None, "a", None, None, Step.WRITE_TEXT),
-        ("b", "a", "a", None, Step.WRITE_NOTEBOOK),
-        ("a", "b", "a", None, Step.WRITE_TEXT),
-        ("a", "b", "c", None, Step.CONFLICT),
-        ("a", "b", None, None, Step.CONFLICT),
-        ("a", "b", "c", "text", Step.WRITE_NOTEBOOK),
-        ("a", "b", None, "notebook", Step.WRITE_TEXT),
+        ("a", "a", None, None, SyncStep.NOTHING),
+        ("a", "a", "b", None, SyncStep.NOTHING),
+        ("a", None, None, None, SyncStep.WRITE_NOTEBOOK),
+        (None, "a", None, None, SyncStep.WRITE_TEXT),
+        ("b", "a", "a", None, SyncStep.WRITE_NOTEBOOK),
+        ("a", "b", "a", None, SyncStep.WRITE_TEXT),
+        ("a", "b", "c", None, SyncStep.CONFLICT),
+        ("a", "b", None, None, SyncStep.CONFLICT),
+        ("a", "b", "c", "text", SyncStep.WRITE_NOTEBOOK),
+        ("a", "b", None, "notebook", SyncStep.WRITE_TEXT),
     ],
 )
 def test_the_half_that_differs_from_the_last_common_state_is_the_newer(
@@ -151,7 +151,7 @@ def test_the_list_of_answers_is_not_a_notebook(source: Path):
     assert not (source / "answers.ipynb").exists()
 
 
-def test_a_missing_folder_is_said(tmp_path: Path):
+def test_a_missing_folder_is_reported(tmp_path: Path):
     with pytest.raises(AssignmentNotFound, match="nowhere"):
         sync(tmp_path / "nowhere")
 

@@ -12,15 +12,15 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from hub.authoring.notebook import notebook_to_text, text_to_notebook
-from hub.grading.pipeline.execute import Limits, Tests
+from hub.grading.pipeline.execute import ExecutionLimits, Tests
 from hub.verification.answers import Answer, AnswersError, read_answers
 from hub.verification.batches import Again, Outcome, Seen, weigh
-from hub.verification.prove import NotProved, Row, judge, prove, table, total
+from hub.verification.prove import ExerciseRow, NotProved, judge, prove, table, total
 from hub.verification.trials import (
-    PAIRS_OF_A_TRIAL,
+    BATCH_PAIRS_OF_A_TRIAL,
+    Batches,
     Group,
-    Part,
-    Rounds,
+    SplitTest,
     Trial,
     groups,
     split_tests,
@@ -41,7 +41,7 @@ def double(x):
 def double(x):
     return x + x
 """
-LIMITS = Limits(cell_seconds=20, total_seconds=120)
+LIMITS = ExecutionLimits(cell_seconds=20, total_seconds=120)
 
 
 @pytest.fixture(name="source")
@@ -60,7 +60,9 @@ def test_an_assignment_in_order_is_proved(source: Path) -> None:
     # points, wrong ones caught by visible and by hidden tests and missed, right ones kept
     assert row.split()[1:6] == ["3", "1", "2", "0", "1/1"]
     assert not [line for line in lines if line.startswith("FAULT")]
-    assert lines[-1].startswith("tiny, tests together: 5 points, 2/2 wrong caught, 1/1 right kept")
+    assert lines[-1].startswith(
+        "tiny, tests in the kernel: 5 points, 2/2 wrong caught, 1/1 right kept"
+    )
     assert lines[-1].endswith("s, ok")
 
 
@@ -70,7 +72,7 @@ def test_a_missed_wrong_answer_and_a_lost_right_one_are_faults(source: Path) -> 
     bad += "\n\n# %% [right] square: it is wrong\ndef square(x):\n    return abs(x) * x\n"
     (source / "answers.py").write_text(bad)
     lines: list[str] = []
-    with pytest.raises(NotProved, match="2 of the proofs failed"):
+    with pytest.raises(NotProved, match="2 proofs failed"):
         for line in prove(source, workers=2, limits=LIMITS):
             lines.append(line)
     faults = [line for line in lines if line.startswith("FAULT")]
@@ -131,21 +133,21 @@ def test_only_what_decides_about_points_is_in_a_round() -> None:
     notebook.cells[5:5] = [shown, used, new_code_cell("double(9)", id="play")]
     notebook.cells.append(end)
     parts, _ = split_tests(notebook)
-    rounds = Rounds.of(parts, [])
+    rounds = Batches.of(parts, [])
     names = [cell.metadata.nbgrader.grade_id for cell in rounds.source.cells]
     double = ["double", "double_test", "double_test_2", "double_test_2-hidden"]
     assert names == ["released-1", *double, "used", "square", "square_test", "square_test-hidden"]
     assert rounds.start == 1
     right = Answer("right", "square", "uses six", "def square(x):\n    return x * x * six / 6")
-    names = [cell.metadata.nbgrader.grade_id for cell in Rounds.of(parts, [right]).source.cells]
+    names = [cell.metadata.nbgrader.grade_id for cell in Batches.of(parts, [right]).source.cells]
     assert "shown" in names
 
 
 TESTS = {
-    "f_test": Part("f_test", "f", 1, hidden=False),
-    "f_test_2": Part("f_test_2", "f", 2, hidden=True),
-    "g_test": Part("g_test", "g", 3, hidden=True),
-    "together": Part("together", None, 1, hidden=True),
+    "f_test": SplitTest("f_test", "f", 1, hidden=False),
+    "f_test_2": SplitTest("f_test_2", "f", 2, hidden=True),
+    "g_test": SplitTest("g_test", "g", 3, hidden=True),
+    "together": SplitTest("in_kernel", None, 1, hidden=True),
 }
 
 
@@ -185,12 +187,16 @@ def test_the_fixture_survives_the_percent_format() -> None:
 
 def test_the_table_fits_a_terminal_of_100_columns() -> None:
     fault = "a title of some length: fails a_test (AssertionError: " + "many words " * 20 + ")"
-    rows = [Row("an_exercise_with_quite_a_long_name", 100, 10, 10, 10, 10, 10, faults=[fault] * 10)]
-    lines = list(table("tiny, tests together", rows))
+    rows = [
+        ExerciseRow(
+            "an_exercise_with_quite_a_long_name", 100, 10, 10, 10, 10, 10, faults=[fault] * 10
+        )
+    ]
+    lines = list(table("tiny, tests in the kernel", rows))
     assert max(map(len, lines)) <= 100
     assert sum(line.startswith("FAULT  an_exercise") for line in lines) == 10
-    assert total("tiny, tests apart", rows, 7.4) == (
-        "tiny, tests apart: 100 points, 10/10 wrong caught, 10/10 right kept, 7 s, 10 FAULTS"
+    assert total("tiny, tests isolated", rows, 7.4) == (
+        "tiny, tests isolated: 100 points, 10/10 wrong caught, 10/10 right kept, 7 s, 10 FAULTS"
     )
 
 
@@ -217,7 +223,7 @@ def test_rounds_have_each_answer_once_and_mix_answers_with_the_reference(
         assert len(names) == len(set(names))
         assert len(names) < len(sizes) or len(sizes) == 1
     for number, (names, after) in enumerate(pairwise(tried), 1):
-        if number % (2 * PAIRS_OF_A_TRIAL):  # else they are not of one notebook
+        if number % (2 * BATCH_PAIRS_OF_A_TRIAL):  # else they are not of one notebook
             assert not set(names) & set(after)
 
 
@@ -228,7 +234,7 @@ def test_any_two_exercises_are_in_different_halves_at_some_time(count: int) -> N
     answers = [
         Answer("wrong", name, f"{number}")
         for name in names
-        for number in range(PAIRS_OF_A_TRIAL * 5)
+        for number in range(BATCH_PAIRS_OF_A_TRIAL * 5)
     ]
     tried = [{answer.exercise for answer in group} for group in groups(answers)]
     assert all(
@@ -245,28 +251,28 @@ def test_neighbours_are_mixed_in_the_first_rounds() -> None:
     assert [answer.title for answer in second] == ["b", "d"]
 
 
-def test_each_round_replaces_the_solutions_of_its_group_only() -> None:
+def test_each_batch_replaces_the_solutions_of_its_group_only() -> None:
     parts, _ = split_tests(source_notebook())
-    rounds = Rounds.of(parts, [])
+    rounds = Batches.of(parts, [])
     a, b = Answer("wrong", "square", "a", "A"), Answer("right", "double", "b", "B")
     trial = rounds.trial([(a, b), (a,)])
-    assert trial.rounds == ((), (a, b), (a,), ())
-    assert trial.places == (0, *(number for number in range(4) for _ in range(8)))
+    assert trial.batches == ((), (a, b), (a,), ())
+    assert trial.positions == (0, *(number for number in range(4) for _ in range(8)))
     texts = {cell.id: cell.source for cell in trial.notebook.cells}
     assert (texts["square-1"], texts["square-2"], texts["double-1"]) == ("A", "A", "B")
     assert "return x * x" in texts["square-0"] and texts["square-0"] == texts["square-3"]
     assert "return 2 * x" in texts["double-2"]
     assert "'double', 'secret_value', 'square'" in texts["forget-1"]
-    assert rounds.trial([(a,), (b,)], alone=True).rounds == ((), (a,), (), (b,), ())
+    assert rounds.trial([(a,), (b,)], alone=True).batches == ((), (a,), (), (b,), ())
 
 
 def test_narrow_trials_run_the_tests_of_exercises_that_are_tried_only() -> None:
     parts, _ = split_tests(source_notebook())
-    rounds = Rounds.of(parts, [])
+    rounds = Batches.of(parts, [])
     (trial,) = rounds.narrow_trials([(Answer("mutant", "square", "a", "A"),)])
     names = [cell.metadata.nbgrader.grade_id for cell in trial.source.cells]
     assert names == ["released-1", "double", "square", "square_test", "square_test-hidden"]
-    assert len(trial.places) == len(trial.notebook.cells) == 1 + 3 * 5
+    assert len(trial.positions) == len(trial.notebook.cells) == 1 + 3 * 5
     assert rounds.trials([()])[0].source == rounds.source
 
 
@@ -325,7 +331,7 @@ def test_an_answer_whose_test_was_stopped_is_tried_alone_without_a_cause() -> No
         (["", F, "", F, ""], ["f1", "f2"], 0),
         (["", F, "", "", ""], ["f1", "f2"], 1),  # missed
         (["", f"{F} {G}", "", F, ""], ["f1", "f2"], 1),  # breaks its neighbour
-        (["", F, G, F, ""], ["f1"], 0),  # left something behind
+        (["", F, G, F, ""], ["f1"], 0),  # left state behind
     ],
 )
 def test_the_run_alone_decides(failed: list[str], counted: list[str], faults: int) -> None:
@@ -339,9 +345,7 @@ def test_what_goes_wrong_only_in_combination_is_a_fault_too() -> None:
     rounds, failed = ["", "f1", "", "g1", ""], ["", F, "", G, ""]
     weighed = _weigh(rounds, failed, alone=True, cause="fails h_test")
     rows = judge(["f", "g"], TESTS, weighed.counted)
-    assert rows[-1].faults == [
-        "'f1' of f, 'g1' of g: each alone is in order, together: fails h_test"
-    ]
+    assert rows[-1].faults == ["'f1' of f, 'g1' of g: each alone passes, in a batch: fails h_test"]
 
 
 def test_tests_that_an_ended_process_did_not_run_are_no_fault_of_their_exercise() -> None:
@@ -363,17 +367,17 @@ def test_a_wrong_answer_that_costs_points_in_a_neighbour_is_reported(source: Pat
         "# %% [wrong] square: x\ndef square(x):\n    return x\n"
     )
     lines: list[str] = []
-    with pytest.raises(NotProved, match="1 of the proofs failed"):
+    with pytest.raises(NotProved, match="1 proof failed"):
         for line in prove(source, workers=2, limits=LIMITS):
             lines.append(line)
     (fault,) = [n for n, line in enumerate(lines) if line.startswith("FAULT")]
-    said = "FAULT double: changes the size: costs points in square: fails square_test"
-    assert said in " ".join(" ".join(lines[fault : fault + 2]).split())
+    output = "FAULT double: changes the size: costs points in square: fails square_test"
+    assert output in " ".join(" ".join(lines[fault : fault + 2]).split())
     assert "2/2 wrong caught" in lines[-1]
 
 
 @pytest.mark.kernel
-def test_what_a_round_binds_is_forgotten_before_the_next(source: Path) -> None:
+def test_what_a_batch_binds_is_forgotten_before_the_next(source: Path) -> None:
     (source / "answers.py").write_text(
         "# %% [wrong] double: another name\ndef twice(x):\n    return 2 * x\n"
     )
@@ -382,7 +386,7 @@ def test_what_a_round_binds_is_forgotten_before_the_next(source: Path) -> None:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("tests", ["together", "apart"])
+@pytest.mark.parametrize("tests", ["in_kernel", "isolated"])
 def test_answers_that_end_the_kernel_take_no_other_verdict_with_them(
     source: Path, tests: Tests
 ) -> None:
@@ -393,7 +397,7 @@ def test_answers_that_end_the_kernel_take_no_other_verdict_with_them(
     )
     lines = list(prove(source, tests=tests, workers=2, limits=LIMITS))
     assert "2/2 wrong caught, 1/1 right kept" in lines[-1] and lines[-1].endswith("ok")
-    assert any("'ends it' of double: not as expected together" in line for line in lines)
+    assert any("'ends it' of double: unexpected result in a batch" in line for line in lines)
 
 
 @pytest.mark.kernel
@@ -404,7 +408,7 @@ def test_answers_that_leave_something_behind_change_no_other_verdict(source: Pat
         f"# %% [wrong] double: spoils it again\n{GLOBAL_SIZE}{right}"
     )
     lines = list(prove(source, workers=2, limits=LIMITS))
-    again = [line for line in lines if "left something behind" in line]
+    again = [line for line in lines if "left state behind" in line]
     assert sorted(line.split("'")[1] for line in again) == [
         "spoils it again",
         "spoils the given size",
@@ -427,8 +431,8 @@ def test_a_wrong_reference_is_a_fault_and_no_reason_to_try_again(source: Path) -
 
 
 @pytest.mark.kernel
-def test_tests_that_cannot_run_apart_are_named(source: Path) -> None:
+def test_tests_that_cannot_run_isolated_are_named(source: Path) -> None:
     text = (source / "tiny.py").read_text()
     (source / "tiny.py").write_text(text.replace("assert square(3) == 9", "assert nobody(3) == 9"))
-    with pytest.raises(NotProved, match=r"cannot run apart.*nobody"):
-        list(prove(source, tests="apart", workers=2, limits=LIMITS))
+    with pytest.raises(NotProved, match=r"cannot run isolated.*nobody"):
+        list(prove(source, tests="isolated", workers=2, limits=LIMITS))

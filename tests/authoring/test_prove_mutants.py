@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from hub.authoring.notebook import notebook_to_text
-from hub.grading.pipeline.execute import Limits
-from hub.verification.answers import AnswersError, Same, read_answers, read_same
+from hub.grading.pipeline.execute import ExecutionLimits
+from hub.verification.answers import AnswersError, EquivalentMutant, read_answers, read_equivalent
 from hub.verification.prove import NotProved, prove
 from tests.grading.tiny_course import source_notebook
 
 pytestmark = pytest.mark.kernel
 
-LIMITS = Limits(cell_seconds=20, total_seconds=120)
+LIMITS = ExecutionLimits(cell_seconds=20, total_seconds=120)
 
 
 @pytest.fixture(name="source")
@@ -31,7 +31,9 @@ def change(source: Path, old: str, new: str) -> None:
     (source / "tiny.py").write_text(text.replace(old, new))
 
 
-def proved(source: Path, limits: Limits = LIMITS, mutants: int = 20) -> tuple[list[str], str]:
+def proved(
+    source: Path, limits: ExecutionLimits = LIMITS, mutants: int = 20
+) -> tuple[list[str], str]:
     """The lines that prove said, and what it complained about, if anything."""
     lines: list[str] = []
     try:
@@ -53,26 +55,28 @@ def test_mutants_are_tried_and_killed(source: Path) -> None:
     assert not error
     assert row(lines, "double") == ["5", "0", "0"]
     assert "[mutant] double: line 3, / for *: killed" in lines
-    assert "mutants: 7 killed, 0 the same, 0 survived" in lines[-1] and lines[-1].endswith("ok")
+    assert "mutants: 7 killed, 0 equivalent, 0 survived" in lines[-1] and lines[-1].endswith("ok")
 
 
 def test_a_survivor_is_a_fault_with_its_lines_unless_it_is_justified(source: Path) -> None:
     change(source, "return x * x", "return x * x + 0")
     (source / "answers.py").write_text(
-        "# %% [same] square: zero has no sign\n# return x * x - 0\n# return x / x + 0\n"
+        "# %% [equivalent] square: zero has no sign\n# return x * x - 0\n# return x / x + 0\n"
         "# return x * y\n"
     )
     lines, error = proved(source)
-    assert "2 of the proofs failed" in error
+    assert "2 proofs failed" in error
     assert row(lines, "square") == ["5", "1", "1"]
-    place = lines.index("FAULT  square: no test sees a mutant: line 3, without 0")
-    assert lines[place + 1 : place + 3] == ["       - return x * x + 0", "       + return x * x"]
-    assert "FAULT  square: answers.py justifies what is no mutant: return x * y" in lines
+    folder = lines.index("FAULT  square: no test sees a mutant: line 3, without 0")
+    assert lines[folder + 1 : folder + 3] == ["       - return x * x + 0", "       + return x * x"]
+    assert (
+        "FAULT  square: answers.py justifies something that is not a mutant: return x * y" in lines
+    )
     assert "note  square: a test sees it, so answers.py need not justify: return x / x + 0" in lines
 
 
 def test_a_justification_of_no_exercise_is_refused(source: Path) -> None:
-    (source / "answers.py").write_text("# %% [same] cube: x\n# return x\n")
+    (source / "answers.py").write_text("# %% [equivalent] cube: x\n# return x\n")
     with pytest.raises(AnswersError, match="cube"):
         proved(source)
 
@@ -85,7 +89,7 @@ def test_an_endless_mutant_is_killed_and_takes_no_other_verdict_with_it(source: 
         "result = 0\n    while result != 2 * x:\n        result += 1 if x > 0 else -1\n"
         "    return result",
     )
-    lines, _ = proved(source, Limits(cell_seconds=5, total_seconds=120))
+    lines, _ = proved(source, ExecutionLimits(cell_seconds=5, total_seconds=120))
     assert row(lines, "square") == ["2", "0", "0"]
     assert "[mutant] double: line 5, - for +: killed" in lines
 
@@ -107,11 +111,11 @@ def test_justifications_are_read_beside_the_answers(tmp_path: Path) -> None:
     path = tmp_path / "answers.py"
     path.write_text(
         "# %% [right] square: x\ndef square(x):\n    return x**2\n\n\n"
-        "# %% [same] square: one is as good\n# return  x\n#   return y\n"
+        "# %% [equivalent] square: one is as good\n# return  x\n#   return y\n"
     )
-    assert read_same(path) == [
-        Same("square", "return x", "one is as good"),
-        Same("square", "return y", "one is as good"),
+    assert read_equivalent(path) == [
+        EquivalentMutant("square", "return x", "one is as good"),
+        EquivalentMutant("square", "return y", "one is as good"),
     ]
     assert [answer.kind for answer in read_answers(path)] == ["right"]
-    assert read_same(tmp_path / "none.py") == []
+    assert read_equivalent(tmp_path / "none.py") == []

@@ -9,13 +9,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course.models import SHIPPED
-from hub.grading.pipeline.execute import Limits, execute
+from hub.grading.pipeline.execute import ExecutionLimits, execute
 from hub.verification.prove import NotProved, prove
-from hub.verification.symmetric_models import OtherModels, concerns, other_models
+from hub.verification.symmetric_models import ModelVariant, concerns, model_variants
 
 pytestmark = pytest.mark.kernel
 
-LIMITS = Limits(cell_seconds=60, total_seconds=200)
+LIMITS = ExecutionLimits(cell_seconds=60, total_seconds=200)
 
 # What a notebook reads of a model is read off its file here: that needs no torch.
 NOTEBOOK = """# %%
@@ -57,28 +57,28 @@ def _source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(name="other")
-def _other(tmp_path: Path) -> OtherModels:
+def _other(tmp_path: Path) -> ModelVariant:
     """A GPT-2 of three layers instead of two, as far as its configuration goes."""
     folder = tmp_path / "models" / "tiny-gpt2"
     folder.mkdir(parents=True)
     config = (SHIPPED / "tiny-gpt2" / "config.json").read_text()
     (folder / "config.json").write_text(config.replace('"n_layer": 2', '"n_layer": 3'))
-    return OtherModels("another model", folder.parent, trained=False)
+    return ModelVariant("another model", folder.parent, trained=False)
 
 
 def lines_of(lines: Iterator[str]) -> tuple[list[str], bool]:
     """What prove said, and whether it found faults."""
-    said = []
+    output = []
     try:
         for line in lines:
-            said.append(line)
+            output.append(line)
     except NotProved:
-        return said, True
-    return said, False
+        return output, True
+    return output, False
 
 
 def test_a_number_that_holds_for_one_model_only_is_a_fault(
-    source: Path, other: OtherModels
+    source: Path, other: ModelVariant
 ) -> None:
     lines, faulty = lines_of(prove(source, limits=LIMITS, workers=1, others=[other]))
     assert faulty
@@ -90,16 +90,16 @@ def test_a_number_that_holds_for_one_model_only_is_a_fault(
     )
 
 
-def test_what_needs_a_trained_model_may_say_so(source: Path, other: OtherModels) -> None:
+def test_what_needs_a_trained_model_may_say_so(source: Path, other: ModelVariant) -> None:
     (source / "answers.py").write_text("# %% [trained] layers: it counts what was trained\n")
     lines, faulty = lines_of(prove(source, limits=LIMITS, workers=1, others=[other]))
     assert not faulty
     assert "[reference] reference on another model: passes" in lines
-    copy = OtherModels("a copy", other.folder, trained=True)
+    copy = ModelVariant("a copy", other.folder, trained=True)
     assert lines_of(prove(source, limits=LIMITS, workers=1, others=[copy]))[1]
 
 
-def test_an_excuse_that_is_not_needed_is_named(source: Path, other: OtherModels) -> None:
+def test_an_excuse_that_is_not_needed_is_named(source: Path, other: ModelVariant) -> None:
     (source / "tiny.py").write_text(NOTEBOOK.replace("WANTED", 'config(NAME)["n_layer"]'))
     (source / "answers.py").write_text("# %% [trained] layers: it does not\n")
     lines, faulty = lines_of(prove(source, limits=LIMITS, workers=1, others=[other]))
@@ -118,13 +118,13 @@ def test_an_executor_is_not_given_other_models(
 def test_random_weights_concern_a_notebook_about_gpt2_and_copies_concern_all() -> None:
     about = new_notebook(cells=[new_code_cell('net = model("tiny-gpt2")')])
     other = new_notebook(cells=[new_code_cell('net = model("induction-2l2h")')])
-    random = OtherModels("random", Path(), trained=False)
+    random = ModelVariant("random", Path(), trained=False)
     assert concerns(random, about) and not concerns(random, other)
-    assert concerns(OtherModels("copies", Path(), trained=True), other)
+    assert concerns(ModelVariant("copies", Path(), trained=True), other)
 
 
 def test_copies_of_all_models_that_come_with_logitlab_are_made(tmp_path: Path) -> None:
-    symmetric, random = other_models(tmp_path)
+    symmetric, random = model_variants(tmp_path)
     assert symmetric.trained and not random.trained
     names = {folder.name for folder in SHIPPED.iterdir() if (folder / "config.json").is_file()}
     assert {folder.name for folder in symmetric.folder.iterdir()} == names

@@ -163,12 +163,12 @@ def test_a_refused_release_leaves_the_old_one_and_no_debris(
     assert {path.name for path in course.iterdir()} == {"source", "release"}
 
 
-def test_an_assignment_that_does_not_exist_is_said(course: Path):
+def test_an_assignment_that_does_not_exist_is_reported(course: Path):
     with pytest.raises(AssignmentNotFound, match="02-triple"):
         list(make_release(course / "source", "02-triple", course / "release"))
 
 
-def test_a_stale_release_is_told_file_by_file(source: Path, course: Path):
+def test_a_stale_release_is_reported_file_by_file(source: Path, course: Path):
     release(course)
     assert differences(course / "source", course / "release") == []
     (source / "doubling.py").write_text(TEXT.replace("GIVEN = 3", "GIVEN = 4"))
@@ -202,7 +202,7 @@ def test_a_preview_is_what_would_be_released_and_touches_nothing_else(course: Pa
         ("GIVEN = 3\nimport answers", "answers.py"),
     ],
 )
-def test_a_given_cell_that_needs_a_python_file_of_the_author_is_refused_in_words(
+def test_a_given_cell_that_needs_a_python_file_of_the_author_is_refused_with_a_message(
     course: Path, cell: str, needs: str
 ):
     source = course / "source" / "01-double"

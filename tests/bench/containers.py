@@ -254,7 +254,7 @@ def one_alone(server: Server, name: str, seen: Samples) -> None:
     person.close()
 
 
-def class_together(server: Server, names: list[str], seen: Samples) -> None:
+def simultaneous_class(server: Server, names: list[str], seen: Samples) -> None:
     """All come at once; when their servers have been idle for a while, all go."""
     watch = HealthWatch(server.url)
     watch.start()
@@ -304,7 +304,7 @@ def main(students: int, rounds: int, out: Path | None) -> None:
                 one_alone(server, names[turn % students], seen[name])
         for turn in range(rounds):
             for name, server in hubs.items():
-                class_together(server, names, seen[name])
+                simultaneous_class(server, names, seen[name])
                 click.echo(f"round {turn + 1}, {name}: {seen[name].rates[-1]:.1f} a minute")
     rows = {name: asdict(found.figures()) for name, found in seen.items()}
     click.echo(f"{'':<54}{'plain':>9}{'ours':>9}{'ratio':>8}")

@@ -80,7 +80,7 @@ def test_a_student_server_holds_no_more_than_its_owner_needs():
 
 
 def test_only_the_grader_sees_the_gradebook(folder):
-    parts: list[jupyterlab.Part] = ["student", "instructor"]
+    parts: list[jupyterlab.Role] = ["student", "instructor"]
     for part in parts:
         text = json.dumps(jupyterlab.files(part, folder))
         assert str(folder.root) not in text
@@ -90,7 +90,7 @@ def test_only_the_grader_sees_the_gradebook(folder):
 
 
 def test_only_the_grader_runs_the_formgrader(folder):
-    parts: dict[jupyterlab.Part, bool] = {"student": False, "instructor": False, "grader": True}
+    parts: dict[jupyterlab.Role, bool] = {"student": False, "instructor": False, "grader": True}
     for part, expected in parts.items():
         extensions = jupyterlab.server_config(part)["ServerApp"]["jpserver_extensions"]
         assert extensions.get("hub.singleuser.formgrader", False) is expected

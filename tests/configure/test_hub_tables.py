@@ -50,9 +50,9 @@ def test_the_newest_revision_is_the_one_that_these_tests_take_away():
 
 
 def test_serve_brings_an_older_database_to_the_current_tables_after_a_copy(folder, database):
-    said = next(serve(folder))
+    output = next(serve(folder))
     copy = next(folder.server.glob(f"jupyterhub.sqlite.*.{BEFORE}"))
-    assert said == (
+    assert output == (
         f"hub's database: brought from {BEFORE} to {HEAD}. A copy of it as it was: {copy}."
     )
     assert revision(folder.hub_database_url) == HEAD and names(database) == ["anna"]
@@ -61,15 +61,15 @@ def test_serve_brings_an_older_database_to_the_current_tables_after_a_copy(folde
     assert list(upgrade(folder.hub_database_url, "")) == []
 
 
-def test_serve_refuses_the_database_of_a_newer_jupyterhub_in_words(folder, database):
+def test_serve_refuses_the_database_of_a_newer_jupyterhub_with_a_message(folder, database):
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = 'ffff00000000'")
     before = database.read_bytes()
     with pytest.raises(
         HubTablesError, match="newer version: its tables are at ffff00000000"
-    ) as told:
+    ) as report:
         next(serve(folder))
-    assert "Start the LogitLab that was here" in str(told.value)
+    assert "Start the LogitLab that was here" in str(report.value)
     assert database.read_bytes() == before
 
 

@@ -43,7 +43,7 @@ DOTS = {
 
 
 @dataclass(frozen=True)
-class Assignment:
+class ShippedAssignment:
     """A notebook of `source/` and the answers listed beside it."""
 
     name: str
@@ -65,14 +65,14 @@ def grade_id(cell: NotebookNode) -> str:
     return cell.metadata.get("nbgrader", {}).get("grade_id", "")
 
 
-def load(text_file: Path) -> Assignment:
+def load(text_file: Path) -> ShippedAssignment:
     """The notebook text `text_file` with the answers.py beside it, if there is one."""
     notebook = text_to_notebook(text_file.read_text(encoding="utf-8"))
     listed = read_answers(text_file.with_name(ANSWERS_FILE))
-    return Assignment(text_file.parent.name, notebook, tuple(listed))
+    return ShippedAssignment(text_file.parent.name, notebook, tuple(listed))
 
 
-def code_cells_have_one_of_four_roles(assignment: Assignment) -> Iterator[str]:
+def code_cells_have_one_of_four_roles(assignment: ShippedAssignment) -> Iterator[str]:
     """Given, solution, test, or the student's own: a graded cell is locked, a solution is not."""
     for cell in assignment.notebook.cells:
         marks = cell.metadata.get("nbgrader", {})
@@ -86,7 +86,7 @@ def code_cells_have_one_of_four_roles(assignment: Assignment) -> Iterator[str]:
             yield f"a cell without a role: {cell.source[:40]!r}"
 
 
-def exercises_have_a_visible_and_a_hidden_test(assignment: Assignment) -> Iterator[str]:
+def exercises_have_a_visible_and_a_hidden_test(assignment: ShippedAssignment) -> Iterator[str]:
     """Test cells are named after their exercise; one shows what it checks, one does not."""
     tests = {grade_id(cell): cell.source for cell in assignment.cells("test")}
     names = assignment.exercises()
@@ -101,7 +101,7 @@ def exercises_have_a_visible_and_a_hidden_test(assignment: Assignment) -> Iterat
             yield f"{name} is named after no exercise"
 
 
-def a_test_of_all_parts_together_costs_little(assignment: Assignment) -> Iterator[str]:
+def a_test_of_all_parts_together_costs_little(assignment: ShippedAssignment) -> Iterator[str]:
     """A slip in one exercise costs its own points, and few where everything is used together."""
     points = {grade_id(c): c.metadata.nbgrader.points for c in assignment.cells("test")}
     together = sum(p for name, p in points.items() if name.startswith(TOGETHER))
@@ -109,7 +109,7 @@ def a_test_of_all_parts_together_costs_little(assignment: Assignment) -> Iterato
         yield f"{together} of {sum(points.values())} points are for all parts together"
 
 
-def exercises_have_wrong_and_right_answers(assignment: Assignment) -> Iterator[str]:
+def exercises_have_wrong_and_right_answers(assignment: ShippedAssignment) -> Iterator[str]:
     """At least four plausible wrong answers and one other right one for each exercise."""
     names = assignment.exercises()
     for exercise in names:
@@ -122,7 +122,7 @@ def exercises_have_wrong_and_right_answers(assignment: Assignment) -> Iterator[s
             yield f"there is no exercise {answer.exercise} for the answer {answer.title!r}"
 
 
-def answers_bind_what_the_solution_binds(assignment: Assignment) -> Iterator[str]:
+def answers_bind_what_the_solution_binds(assignment: ShippedAssignment) -> Iterator[str]:
     """An answer replaces the whole solution cell, so it defines the same global names."""
     want = {grade_id(cell): _bound(cell.source) for cell in assignment.cells("solution")}
     for answer in assignment.answers:
@@ -131,7 +131,7 @@ def answers_bind_what_the_solution_binds(assignment: Assignment) -> Iterator[str
             yield f"{answer.exercise}, {answer.title!r}: it defines {bound}"
 
 
-def exercises_say_what_they_ask_of_the_student(assignment: Assignment) -> Iterator[str]:
+def exercises_say_what_they_ask_of_the_student(assignment: ShippedAssignment) -> Iterator[str]:
     """Difficulty, importance, minutes and a ladder of hints stand in the text before the cell."""
     for before, cell in _with_text_before(assignment):
         for what, dots in DOTS.items():
@@ -144,7 +144,7 @@ def exercises_say_what_they_ask_of_the_student(assignment: Assignment) -> Iterat
             yield f"{grade_id(cell)}: a <details> block is not closed"
 
 
-def tests_use_nothing_forbidden(assignment: Assignment) -> Iterator[str]:
+def tests_use_nothing_forbidden(assignment: ShippedAssignment) -> Iterator[str]:
     """No way around the boundary, no printing, no catch-all that hides a broken call."""
     for cell in assignment.cells("test"):
         for node in ast.walk(ast.parse(cell.source)):
@@ -155,7 +155,7 @@ def tests_use_nothing_forbidden(assignment: Assignment) -> Iterator[str]:
                 yield f"{grade_id(cell)} catches every exception"
 
 
-def tests_end_with_an_assert(assignment: Assignment) -> Iterator[str]:
+def tests_end_with_an_assert(assignment: ShippedAssignment) -> Iterator[str]:
     """nbgrader would read the value of a last expression as partial credit."""
     for cell in assignment.cells("test"):
         last: ast.AST = ast.parse(cell.source).body[-1]
@@ -165,7 +165,7 @@ def tests_end_with_an_assert(assignment: Assignment) -> Iterator[str]:
             yield f"{grade_id(cell)} ends with {type(last).__name__}, not with an assert"
 
 
-def tests_draw_fresh_inputs_and_say_the_seed(assignment: Assignment) -> Iterator[str]:
+def tests_draw_fresh_inputs_and_say_the_seed(assignment: ShippedAssignment) -> Iterator[str]:
     """A seed typed into a test can be learnt; one that is not shown cannot be tried again."""
     for cell in assignment.cells("test"):
         if re.search(r"(manual_seed|Random|default_rng|\bseed)\(\s*\d", cell.source):
@@ -174,7 +174,7 @@ def tests_draw_fresh_inputs_and_say_the_seed(assignment: Assignment) -> Iterator
             yield f"{grade_id(cell)} does not show its seed in a message"
 
 
-def tests_begin_with_models_without_hooks(assignment: Assignment) -> Iterator[str]:
+def tests_begin_with_models_without_hooks(assignment: ShippedAssignment) -> Iterator[str]:
     """A slip costs once: a hook that another exercise or a cell to play with left is taken off."""
     given = {name for cell in assignment.cells("released") for name in _models(cell.source)}
     for cell in assignment.cells("test"):
@@ -187,7 +187,7 @@ def tests_begin_with_models_without_hooks(assignment: Assignment) -> Iterator[st
                 break
 
 
-def names_are_bound_by_one_kind_of_cell(assignment: Assignment) -> Iterator[str]:
+def names_are_bound_by_one_kind_of_cell(assignment: ShippedAssignment) -> Iterator[str]:
     """Given cells, solutions and tests share no name that they bind."""
     try:
         manifest = read(assignment.notebook)
@@ -203,7 +203,7 @@ def names_are_bound_by_one_kind_of_cell(assignment: Assignment) -> Iterator[str]
             yield f"{name} is bound by {' and '.join(sorted(kinds))} cells"
 
 
-def at_most_one_question_is_marked_by_hand(assignment: Assignment) -> Iterator[str]:
+def at_most_one_question_is_marked_by_hand(assignment: ShippedAssignment) -> Iterator[str]:
     """A person's time is the scarcest thing in the course."""
     by_hand = [
         grade_id(cell)
@@ -231,7 +231,7 @@ RULES = (
 )
 
 
-def _with_text_before(assignment: Assignment) -> Iterator[tuple[str, NotebookNode]]:
+def _with_text_before(assignment: ShippedAssignment) -> Iterator[tuple[str, NotebookNode]]:
     """Each solution cell with the Markdown between it and the exercise before it."""
     text = ""
     for cell in assignment.notebook.cells:
@@ -308,5 +308,5 @@ def _is_broad(handler: ast.ExceptHandler) -> bool:
 def _binder(manifest: Manifest, facts: CellFacts) -> str:
     """The kind of cell for rule 4; given cells that use a student's name run with the student."""
     if facts.role == "released":
-        return "given" if manifest.runs_apart(facts) else "given cells that use a student's name"
+        return "given" if manifest.runs_isolated(facts) else "given cells that use a student's name"
     return facts.role

@@ -11,7 +11,7 @@ from hub.authoring.notebook import text_to_notebook
 from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
 from hub.verification.answers import Answer
 from tests.course import contract
-from tests.course.contract import Assignment
+from tests.course.contract import ShippedAssignment
 
 SOURCE = Path(__file__).parents[2] / "source"
 TEXTS = sorted(
@@ -68,8 +68,8 @@ BY_HAND = """
 """  # noqa: E501
 
 
-def parsed(text: str = GOOD, answers: tuple[Answer, ...] = ANSWERS) -> Assignment:
-    return Assignment("sample", text_to_notebook(text), answers)
+def parsed(text: str = GOOD, answers: tuple[Answer, ...] = ANSWERS) -> ShippedAssignment:
+    return ShippedAssignment("sample", text_to_notebook(text), answers)
 
 
 def with_last_line(statement: str) -> str:
@@ -79,7 +79,7 @@ def with_last_line(statement: str) -> str:
 @pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.parent.name)
 @pytest.mark.parametrize("rule", contract.RULES, ids=lambda rule: rule.__name__)
 def test_every_assignment_keeps_the_contract(
-    rule: Callable[[Assignment], Iterator[str]], text: Path
+    rule: Callable[[ShippedAssignment], Iterator[str]], text: Path
 ) -> None:
     assert list(rule(contract.load(text))) == []
 
@@ -91,7 +91,7 @@ def test_there_are_assignments_to_check() -> None:
 
 
 @pytest.mark.parametrize("rule", contract.RULES, ids=lambda rule: rule.__name__)
-def test_the_sample_keeps_the_contract(rule: Callable[[Assignment], Iterator[str]]) -> None:
+def test_the_sample_keeps_the_contract(rule: Callable[[ShippedAssignment], Iterator[str]]) -> None:
     assert list(rule(parsed())) == []
 
 

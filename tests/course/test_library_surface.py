@@ -89,7 +89,7 @@ def test_the_settings_have_the_names_that_we_read(gpt2, attention_only):
     assert not cfg.attn_only and attention_only.cfg.attn_only
 
 
-def test_a_text_becomes_ids_with_a_bos_in_front_unless_told_otherwise(gpt2):
+def test_a_text_becomes_ids_with_a_bos_in_front_unless_reported_otherwise(gpt2):
     bos = gpt2.tokenizer.bos_token_id
     with_bos = gpt2.to_tokens("When Mary")
     assert with_bos.shape[0] == 1 and with_bos[0, 0] == bos
@@ -166,8 +166,8 @@ def test_weights_are_stacked_by_layer_and_read_from_the_left(gpt2):
 def test_what_a_head_says_and_the_bias_make_what_attention_writes(both):
     for bridge in both:
         _, cache = bridge.run_with_cache(ids(bridge))
-        said = torch.einsum("bphd,hdm->bpm", cache["z", 1], bridge.W_O[1]) + bridge.b_O[1]
-        assert torch.allclose(said, cache["attn_out", 1], atol=1e-5)
+        output = torch.einsum("bphd,hdm->bpm", cache["z", 1], bridge.W_O[1]) + bridge.b_O[1]
+        assert torch.allclose(output, cache["attn_out", 1], atol=1e-5)
 
 
 def test_a_filter_decides_what_is_kept_and_sees_each_name_once(both):

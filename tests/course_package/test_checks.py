@@ -31,7 +31,7 @@ def test_a_number_may_come_as_a_float_or_as_a_tensor_without_axes(got):
     assert "score: the value is wrong" in complaint(check_close, got, 0.6, "score")
 
 
-def test_what_is_not_a_tensor_is_named_with_the_likely_slip():
+def test_what_is_not_a_tensor_is_named_with_the_likely_mistake():
     assert complaint(check_tensor, None, "f") == (
         "f: got NoneType, expected torch.Tensor. Is there a return statement?"
     )
@@ -59,7 +59,7 @@ def test_a_wrong_dtype_is_named():
         ((1, 3, 4), (3, 4), "", "Axis 0 of the result is one too many"),
     ],
 )
-def test_a_wrong_shape_names_both_shapes_and_the_slip(got, want, axes, slip):
+def test_a_wrong_shape_names_both_shapes_and_the_mistake(got, want, axes, slip):
     message = complaint(check_shape, torch.zeros(got), want, "f", axes=axes)
     assert f"got shape {got}, expected {want}" in message
     assert slip in message
@@ -77,7 +77,7 @@ def test_a_wrong_shape_names_both_shapes_and_the_slip(got, want, axes, slip):
         (X.where(X > 0.5, torch.inf), "infinite"),
     ],
 )
-def test_wrong_values_name_the_slip_that_explains_them(got, slip):
+def test_wrong_values_name_the_mistake_that_explains_them(got, slip):
     assert slip in complaint(check_close, got, X, "f")
 
 

@@ -122,7 +122,7 @@ def test_losses_are_drawn_with_the_uniform_guess_and_the_start_of_the_repeat():
     assert any("ln 64 = 4.16" in a.text for a in figure.layout.annotations)
 
 
-def test_several_losses_are_told_apart_by_more_than_colour():
+def test_several_losses_are_distinguished_by_more_than_colour():
     figure = plots.position_losses({"real": [1.0, 2.0], "impostor": [2.0, 1.0]})
     assert figure.layout.showlegend
     assert len({t.line.dash for t in figure.data}) == 2
@@ -196,7 +196,7 @@ def test_contributions_of_several_runs_stand_side_by_side_for_each_part():
         plots.contributions({"a": [1.0]}, ["x", "y"])
 
 
-def test_curves_are_told_apart_and_refuse_lines_of_another_length():
+def test_curves_are_distinguished_and_refuse_lines_of_another_length():
     figure = plots.curves(
         [0, 1], {"a": [1.0, 2.0], "b": [3.0, 4.0]}, x_title="dose", y_title="logits", title="t"
     )

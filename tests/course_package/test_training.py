@@ -46,7 +46,7 @@ def test_a_shipped_model_passes_its_gates(shipped, name):
     assert failed == []
 
 
-def test_the_impostor_is_told_from_the_real_one_by_the_control_alone(shipped):
+def test_the_impostor_is_distinguished_from_the_real_one_by_the_control_alone(shipped):
     real, fake = shipped["induction-2l2h"], shipped["impostor"]
     assert fake.accuracy > 0.97
     assert fake.induction.max() > real.induction.max() - 0.1

@@ -34,8 +34,8 @@ class Host:
             (self.engine / name).mkdir(parents=True)
         images = "\n".join(f"logitlab/{name}:t1" for name in IMAGES)
         (self.engine / "images").write_text(images)
-        self.place = folder / "deployment"
-        self.place.mkdir()
+        self.folder = folder / "deployment"
+        self.folder.mkdir()
 
     def runs(self) -> Host:
         """A deployment with people's work in it runs here."""
@@ -49,10 +49,10 @@ class Host:
             (volume / "file").write_text(f"of {name}")
         for name in ("lab_db", "lab_guard_socket", "lab2_home_eve", "other_lab_home_eve"):
             (self.engine / "volumes" / name).mkdir()
-        (self.place / ".env").write_text("COURSE=1\n")
-        (self.place / "course.yaml").write_text("course: {}\n")
-        (self.place / "secrets").mkdir()
-        (self.place / "secrets" / "crypt_key").write_text("key")
+        (self.folder / ".env").write_text("COURSE=1\n")
+        (self.folder / "course.yaml").write_text("course: {}\n")
+        (self.folder / "secrets").mkdir()
+        (self.folder / "secrets" / "crypt_key").write_text("key")
         return self
 
     @property
@@ -90,7 +90,7 @@ def running(machine):
 
 
 def made_backup(host: Host, target: Path) -> Path:
-    list(backup(Stack(host.place), target))
+    list(backup(Stack(host.folder), target))
     (folder,) = target.iterdir()
     return folder
 
@@ -98,7 +98,7 @@ def made_backup(host: Host, target: Path) -> Path:
 def test_what_is_backed_up_is_there_again_on_another_machine(running, machine, tmp_path):
     folder = made_backup(running, tmp_path / "backups")
     other = machine("second")
-    lines = list(restore(folder, other.place))
+    lines = list(restore(folder, other.folder))
     assert lines[-1] == "restored; `make up` starts it"
     for name in ("course", "exchange", "hub", "people", "gateway", "home_alice", "home_bob"):
         assert other.content(name) == f"of {name}"
@@ -106,8 +106,8 @@ def test_what_is_backed_up_is_there_again_on_another_machine(running, machine, t
     for name, owner in owners.items():
         database = (other.engine / "databases" / name).read_text()
         assert database == f"SET ROLE {owner};\n-- everything of {name}\n"
-    assert (other.place / "secrets" / "crypt_key").read_text() == "key"
-    assert (other.place / ".env").read_text() == "COURSE=1\n"
+    assert (other.folder / "secrets" / "crypt_key").read_text() == "key"
+    assert (other.folder / ".env").read_text() == "COURSE=1\n"
 
 
 def test_a_backup_has_this_deployments_volumes_and_no_others(running, tmp_path):
@@ -140,7 +140,7 @@ def test_a_container_that_reads_a_volume_can_do_nothing_else(running, tmp_path):
 
 
 def test_a_backup_is_its_owners_only_and_says_what_it_holds(running, tmp_path):
-    lines = list(backup(Stack(running.place), tmp_path / "to"))
+    lines = list(backup(Stack(running.folder), tmp_path / "to"))
     (folder,) = (tmp_path / "to").iterdir()
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d{6}Z", folder.name)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -155,20 +155,20 @@ def test_a_backup_is_its_owners_only_and_says_what_it_holds(running, tmp_path):
 def test_a_backup_that_fails_leaves_nothing_that_looks_like_one(running, tmp_path):
     (running.engine / "databases" / "gradebook").unlink()
     with pytest.raises(DeployError, match="no database gradebook"):
-        list(backup(Stack(running.place), tmp_path / "to"))
+        list(backup(Stack(running.folder), tmp_path / "to"))
     assert list((tmp_path / "to").iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told_by_name(running, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported_by_name(running, tmp_path):
     (tmp_path / "to").write_text("a file")
     with pytest.raises(DeployError, match=r"to/.*partial: Not a directory"):
-        list(backup(Stack(running.place), tmp_path / "to"))
+        list(backup(Stack(running.folder), tmp_path / "to"))
 
 
 def test_a_deployment_that_does_not_run_is_not_backed_up(running, tmp_path):
     (running.engine / "services" / "db").unlink()
     with pytest.raises(DeployError, match="db does not run: `make up` first"):
-        list(backup(Stack(running.place), tmp_path / "to"))
+        list(backup(Stack(running.folder), tmp_path / "to"))
     assert not (tmp_path / "to").exists()
 
 
@@ -213,20 +213,20 @@ def test_a_backup_that_is_not_whole_is_refused_before_anything_changes(
     change(folder)
     other = machine("second")
     with pytest.raises(DeployError, match=reason):
-        list(restore(folder, other.place))
-    assert other.asked == [] and list(other.place.iterdir()) == []
+        list(restore(folder, other.folder))
+    assert other.asked == [] and list(other.folder.iterdir()) == []
 
 
 def test_nothing_is_restored_over_a_deployment(running, machine, tmp_path):
     folder = made_backup(running, tmp_path / "backups")
-    with pytest.raises(DeployError, match="holds a deployment already"):
-        list(restore(folder, running.place))
-    with pytest.raises(DeployError, match="lab is here already"):
+    with pytest.raises(DeployError, match="already holds a deployment"):
+        list(restore(folder, running.folder))
+    with pytest.raises(DeployError, match="lab already exists"):
         list(restore(folder, tmp_path / "empty"))
     other = machine("second")
     (other.engine / "services" / "hub").touch()  # a container without a volume
-    with pytest.raises(DeployError, match="lab is here already"):
-        list(restore(folder, other.place))
+    with pytest.raises(DeployError, match="lab already exists"):
+        list(restore(folder, other.folder))
 
 
 def test_images_that_are_missing_are_named_before_anything_changes(running, machine, tmp_path):
@@ -234,32 +234,34 @@ def test_images_that_are_missing_are_named_before_anything_changes(running, mach
     other = machine("second")
     (other.engine / "images").write_text("logitlab/server:t1\nlogitlab/student:t0\n")
     with pytest.raises(DeployError, match=r"Not on this machine: .*logitlab/student:t1"):
-        list(restore(folder, other.place))
-    assert list(other.place.iterdir()) == []
+        list(restore(folder, other.folder))
+    assert list(other.folder.iterdir()) == []
 
 
 def test_settings_that_were_written_with_defaults_are_kept_aside(running, machine, tmp_path):
     folder = made_backup(running, tmp_path / "backups")
     other = machine("second")
-    (other.place / ".env").write_text("mine\n")
-    lines = list(restore(folder, other.place))
-    assert (other.place / ".env.before-restore").read_text() == "mine\n"
+    (other.folder / ".env").write_text("mine\n")
+    lines = list(restore(folder, other.folder))
+    assert (other.folder / ".env.before-restore").read_text() == "mine\n"
     assert any(".env was here: kept as .env.before-restore" in line for line in lines)
-    assert stat.S_IMODE((other.place / "secrets").stat().st_mode) == 0o700
+    assert stat.S_IMODE((other.folder / "secrets").stat().st_mode) == 0o700
 
 
 def test_a_restore_that_fails_halfway_says_what_to_remove(running, machine, tmp_path, monkeypatch):
     folder = made_backup(running, tmp_path / "backups")
     other = machine("second")
     shutil.rmtree(other.engine / "databases")
-    with pytest.raises(DeployError, match=r"What is here now is not whole.*docker volume rm"):
-        list(restore(folder, other.place))
+    with pytest.raises(
+        DeployError, match=r"The restored deployment is incomplete.*docker volume rm"
+    ):
+        list(restore(folder, other.folder))
 
 
 def test_volumes_come_back_with_composes_labels(running, machine, tmp_path):
     folder = made_backup(running, tmp_path / "backups")
     other = machine("second")
-    list(restore(folder, other.place))
+    list(restore(folder, other.folder))
     created = [asked for asked in other.asked if asked.startswith("volume create")]
     assert len(created) == 5
     for asked in created:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from hub.host.deploy import doctor
-from hub.host.deploy.doctor import Facts, findings
+from hub.host.deploy.doctor import HostFacts, findings
 from hub.host.deploy.people import roster_command
 from hub.host.deploy.stack import Stack, gpu_devices
 
@@ -24,7 +24,7 @@ ENGINE = {
     "LiveRestoreEnabled": True,
     "SecurityOptions": ["name=seccomp,profile=default"],
 }
-GOOD = Facts(
+GOOD = HostFacts(
     engine=ENGINE,
     compose="docker compose",
     buildkit=True,
@@ -34,7 +34,7 @@ GOOD = Facts(
 )
 
 
-def test_a_good_host_is_told_so():
+def test_a_good_host_is_reported_so():
     assert {finding.level for finding in findings(GOOD)} == {"good"}
 
 
@@ -63,14 +63,14 @@ def test_what_stops_the_server_is_named_with_its_remedy(changed, words):
     stops = findings_that_stop(replace(GOOD, **changed))
     assert len(stops) == 1
     assert words in stops[0].what
-    assert stops[0].mend
+    assert stops[0].fix
 
 
 def test_a_subnet_that_clashes_comes_with_one_that_is_free():
     (clash,) = findings_that_stop(replace(GOOD, routes=("172.30.4.0/24", "10.201.0.0/24")))
-    assert "10.202.0.0/16 is free" in clash.mend
+    assert "10.202.0.0/16 is free" in clash.fix
     (clash,) = findings_that_stop(replace(GOOD, routes=("172.16.0.0/12", "10.0.0.0/8")))
-    assert "free" not in clash.mend
+    assert "free" not in clash.fix
 
 
 def test_what_uses_the_ports_of_a_running_deployment_is_the_deployment():
@@ -94,10 +94,10 @@ def test_advice_does_not_stop():
 class FakeStack(Stack):
     """A deployment whose containers say `said`."""
 
-    def __init__(self, said: str = "") -> None:
+    def __init__(self, output: str = "") -> None:
         super().__init__(Path("/nowhere"))
         values = {"LOGITLAB_TAG": "t", "LOGITLAB_PROJECT": "p", "LOGITLAB_URL": "", "DOMAIN": ""}
-        self.__dict__ |= {"said": said, "variables": values}
+        self.__dict__ |= {"said": output, "variables": values}
 
     def docker(self, *arguments, **options):
         assert "--network=none" in arguments and "logitlab/server:t" in arguments

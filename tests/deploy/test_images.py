@@ -10,7 +10,7 @@ import pytest
 
 from hub.host.deploy import base, disk, images
 from hub.host.deploy.__main__ import COMMANDS, main
-from hub.host.deploy.engine import Client, choose
+from hub.host.deploy.engine import DockerClient, choose
 from hub.host.deploy.environment import Site, pip_configuration, site
 from hub.host.deploy.folder import CHECKOUT, DeployError
 from tests.deploy.test_models import smallest
@@ -21,12 +21,12 @@ PINS = {"torch": "2.13.0", "numpy": "2.4.6", "hf-xet": "1.8.0", "ruamel-yaml": "
 
 
 def test_every_command_has_a_module_with_arguments_and_run():
-    for name, (place, _) in COMMANDS.items():
-        module = importlib.import_module(f"hub.host.deploy.{place}")
+    for name, (folder, _) in COMMANDS.items():
+        module = importlib.import_module(f"hub.host.deploy.{folder}")
         assert callable(module.add_arguments) and callable(module.run), name
 
 
-def test_what_is_in_the_way_is_said_without_a_traceback(monkeypatch, capsys):
+def test_what_is_in_the_way_is_reported_without_a_traceback(monkeypatch, capsys):
     def refuse(name, arguments):
         raise DeployError("no engine here")
 
@@ -39,23 +39,23 @@ def test_what_is_in_the_way_is_said_without_a_traceback(monkeypatch, capsys):
 
 
 def test_the_first_client_that_can_build_is_taken():
-    newer = Client("/usr/local/bin/docker", (28, 1), buildx=False)
-    debian = Client("/usr/bin/docker", (20, 10), buildx=False)
+    newer = DockerClient("/usr/local/bin/docker", (28, 1), buildx=False)
+    debian = DockerClient("/usr/bin/docker", (20, 10), buildx=False)
     assert choose([newer, debian]) == debian
 
 
 def test_a_new_client_builds_with_its_plugin():
-    client = Client("/usr/bin/docker", (28, 1), buildx=True)
+    client = DockerClient("/usr/bin/docker", (28, 1), buildx=True)
     assert choose([client]) == client
 
 
 @pytest.mark.parametrize("version", [(), (17, 12)])
 def test_a_client_that_does_not_run_or_is_too_old_does_not_build(version):
     with pytest.raises(DeployError, match="docker-buildx"):
-        choose([Client("/usr/bin/docker", version, buildx=False)])
+        choose([DockerClient("/usr/bin/docker", version, buildx=False)])
 
 
-def test_a_host_without_docker_is_told_what_to_install():
+def test_a_host_without_docker_is_reported_what_to_install():
     with pytest.raises(DeployError, match=r"docker\.io"):
         choose([])
 
@@ -64,7 +64,7 @@ def test_a_host_without_docker_is_told_what_to_install():
 
 
 def test_an_empty_setting_has_its_default():
-    assert images.plan({"TORCH": "", "MODELS": ""}) == images.Plan(
+    assert images.plan({"TORCH": "", "MODELS": ""}) == images.BuildPlan(
         "debian:bookworm-slim", "dev", "cpu", (), images.IMAGES
     )
 
@@ -145,14 +145,14 @@ def test_pips_settings_reach_uv_under_its_own_names():
 
 
 def test_pips_configuration_stands_below_the_environment():
-    said = pip_configuration(
+    output = pip_configuration(
         [
             "[global]\nindex-url = https://one.example/simple\ntimeout = 60\n",
             "[global]\nindex-url = https://two.example/simple\n"
             "[install]\nfind-links =\n  /a\n  /b\n",
         ]
     )
-    here = site({"PIP_DEFAULT_TIMEOUT": "90"}, said)
+    here = site({"PIP_DEFAULT_TIMEOUT": "90"}, output)
     assert here.variables["PIP_INDEX_URL"] == "https://two.example/simple"
     assert here.variables["PIP_DEFAULT_TIMEOUT"] == "90"
     assert here.wheels == (Path("/a"), Path("/b"))
@@ -268,14 +268,16 @@ def test_progress_names_each_step_that_had_work_to_do():
 
 def test_a_failed_build_repeats_its_last_lines_and_says_what_to_do(tmp_path):
     script = "echo 'write /var/lib/docker/x: no space left on device'; exit 3"
-    with pytest.raises(DeployError, match=r"(?s)no space left.*docker system df.*goes on"):
+    with pytest.raises(
+        DeployError, match=r"(?s)no space left.*docker system df.*same command again"
+    ):
         list(images._run(["sh", "-c", script], tmp_path / "log"))
     assert "no space left" in (tmp_path / "log").read_text()
 
 
 def test_a_base_image_that_cannot_be_downloaded_can_be_made():
-    said = ["#3 ERROR: failed to do request: Head https://registry.example/v2/library/debian"]
-    assert "hub.host.deploy base" in images.advice(said)
+    output = ["#3 ERROR: failed to do request: Head https://registry.example/v2/library/debian"]
+    assert "hub.host.deploy base" in images.advice(output)
 
 
 def test_the_bootstrapped_base_keeps_licences_and_drops_what_the_small_image_drops():
@@ -306,7 +308,7 @@ def test_a_students_image_has_every_module_that_a_persons_server_imports():
         for module in closure(["hub.cli"], functions=False)
         | closure(["hub.singleuser.validation", "hub.exchange.client", "hub.grading.worker"])
         | closure(["hub.singleuser.gpu.extension", "hub.singleuser.gpu.startup"])
-        if not any(str(module).startswith(place) for place in there)
+        if not any(str(module).startswith(folder) for folder in there)
     }
     assert missing == set()
 
@@ -319,8 +321,8 @@ def closure(starts: list[str], functions: bool = True) -> set[Path]:
         name = waiting.pop()
         if name.partition(".")[0] not in ("hub", "course"):
             continue
-        place = Path(*name.split("."))
-        options = [place.with_suffix(".py"), place / "__init__.py"]
+        folder = Path(*name.split("."))
+        options = [folder.with_suffix(".py"), folder / "__init__.py"]
         found = next((path for path in options if (CHECKOUT / path).is_file()), None)
         if name in seen or found is None:
             continue
@@ -337,7 +339,7 @@ def closure(starts: list[str], functions: bool = True) -> set[Path]:
 
 def test_a_students_image_gets_no_source_no_answers_and_no_server():
     there = copied_into("persons")
-    assert not [place for place in there if place.startswith(("source", "tests", "release"))]
+    assert not [folder for folder in there if folder.startswith(("source", "tests", "release"))]
     assert not {"hub", "hub/authoring", "hub/host", "hub/jupyterhub", "hub/services"} & set(there)
 
 

@@ -16,13 +16,13 @@ from hub.host.deploy.models import check, fetch_command, need, settle_volume
 from hub.host.models import add
 
 
-def smallest(place: Path) -> Path:
+def smallest(folder: Path) -> Path:
     """A folder that is a model, as far as can be said without loading it: no tensors at all."""
-    place.mkdir(parents=True)
-    (place / "config.json").write_text(json.dumps({"transformer_bridge": {}}))
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"transformer_bridge": {}}))
     header = b'{"__metadata__": {"format": "pt"}}'
-    (place / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
-    return place
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    return folder
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def test_every_model_is_named_while_it_is_checked_and_what_is_half_there_is_pass
     assert list(check(models)) == ["checking the model one, 0 MB"]
 
 
-def test_a_file_that_differs_from_what_was_added_is_refused_with_the_command_that_mends(models):
+def test_a_file_that_differs_from_what_was_added_is_refused_with_the_command_that_fixes(models):
     file = models / "one" / "config.json"
     file.write_text(file.read_text() + " ")
     with pytest.raises(DeployError, match=r"one: config\.json is not as it was.*\n.*add-model"):
         list(check(models))
 
 
-def test_all_that_is_wrong_is_told_at_once(models):
+def test_all_that_is_wrong_is_reported_at_once(models):
     smallest(models / "two").joinpath("model.safetensors").write_bytes(b"cut")
     (models / "one").chmod(0o700)
     models.chmod(0o750)
@@ -52,7 +52,7 @@ def test_all_that_is_wrong_is_told_at_once(models):
         list(check(models))
     assert f"chmod a+rx {models}" in str(error.value)
     assert f"one: closed to others: `chmod -R a+rX {models / 'one'}`" in str(error.value)
-    assert "two: model.safetensors is cut short" in str(error.value)
+    assert "two: model.safetensors is truncated" in str(error.value)
 
 
 def test_a_file_that_students_could_not_read_is_refused(models):
@@ -69,7 +69,7 @@ def test_a_link_is_refused_as_a_container_would_not_find_what_it_means(models, t
     else:
         smallest(models / "two").joinpath("model.safetensors").unlink()
         (models / "two" / "model.safetensors").symlink_to(other / "model.safetensors")
-    with pytest.raises(DeployError, match="is a link, which a container does not follow"):
+    with pytest.raises(DeployError, match="is a symbolic link, which containers do not follow"):
         list(check(models))
 
 
@@ -78,7 +78,7 @@ def test_a_model_to_bake_in_must_be_there_and_as_it_was(models):
     with pytest.raises(DeployError, match="add-model NAME=gpt2"):
         need(models, ["one", "gpt2"])
     (models / "one" / "model.safetensors").write_bytes(b"")
-    with pytest.raises(DeployError, match=r"one is damaged: model\.safetensors is cut short"):
+    with pytest.raises(DeployError, match=r"one is damaged: model\.safetensors is truncated"):
         images.stage_inputs(
             images.plan({"MODELS": "one"}), Site({}), models, models.parent / "stage"
         )
@@ -128,7 +128,7 @@ def test_after_a_move_the_volume_of_the_old_folder_makes_room(tmp_path):
 
 def test_a_volume_with_files_of_its_own_is_never_removed(tmp_path):
     engine = Engine("")
-    with pytest.raises(DeployError, match="holds files of its own"):
+    with pytest.raises(DeployError, match="has files of its own"):
         settle_volume(engine, "p_models", tmp_path)
     assert not engine.removed
 

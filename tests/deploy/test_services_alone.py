@@ -87,9 +87,9 @@ importlib.import_module(program)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_starts_with_only_what_its_image_has(program, tmp_path):
     ours, locks = PROGRAMS[program]
-    for place in ours:
-        if place.startswith(("hub", "course")):
-            put(place, tmp_path)
+    for folder in ours:
+        if folder.startswith(("hub", "course")):
+            put(folder, tmp_path)
     packages = locked(*locks) if locks else set()
     refused = [top for top, of in PROVIDERS.items() if not {normal(name) for name in of} & packages]
     done = subprocess.run(
@@ -102,15 +102,15 @@ def test_a_program_starts_with_only_what_its_image_has(program, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def put(place: str, target: Path) -> None:
+def put(path: str, target: Path) -> None:
     """Copy a package or module of the checkout, and what makes the folders above it packages."""
-    source = CHECKOUT / place
-    (target / place).parent.mkdir(parents=True, exist_ok=True)
+    source = CHECKOUT / path
+    (target / path).parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         ignored = shutil.ignore_patterns("__pycache__", "checkpoints", "training")
-        shutil.copytree(source, target / place, ignore=ignored, dirs_exist_ok=True)
+        shutil.copytree(source, target / path, ignore=ignored, dirs_exist_ok=True)
     else:
-        shutil.copy(source, target / place)
-    for folder in Path(place).parents:
+        shutil.copy(source, target / path)
+    for folder in Path(path).parents:
         if folder != Path() and (CHECKOUT / folder / "__init__.py").is_file():
             shutil.copy(CHECKOUT / folder / "__init__.py", target / folder)

@@ -134,8 +134,8 @@ def test_this_hosts_networks_are_read_from_the_kernels_table(tmp_path):
 
 
 def test_no_secret_is_printed(tmp_path):
-    said = "\n".join(prepare(tmp_path))
-    assert all(path.read_text().strip() not in said for path in (tmp_path / "secrets").iterdir())
+    output = "\n".join(prepare(tmp_path))
+    assert all(path.read_text().strip() not in output for path in (tmp_path / "secrets").iterdir())
 
 
 def test_an_environment_file_is_read_as_compose_reads_it(tmp_path):

@@ -14,8 +14,8 @@ from tests.docker.stage import Deployed, deployed
 def stack(request, tmp_path_factory) -> Iterator[Deployed]:
     """A deployment of this file's own; what it needs besides is in the file's SETTINGS."""
     module = request.module
-    place = tmp_path_factory.mktemp("deployment")
-    with deployed(place, module.PROJECT, module.NUMBER, getattr(module, "SETTINGS", "")) as made:
+    folder = tmp_path_factory.mktemp("deployment")
+    with deployed(folder, module.PROJECT, module.NUMBER, getattr(module, "SETTINGS", "")) as made:
         yield made
 
 

@@ -96,10 +96,10 @@ def submit(person: Person) -> None:
 
 def _press(person: Person, button: str) -> None:
     body = {"course_id": COURSE, "assignment_id": ASSIGNMENT}
-    said = person.server("POST", f"/assignments/{button}", data=body)
-    said.raise_for_status()
-    if not said.json()["success"]:
-        raise RuntimeError(said.text)
+    output = person.server("POST", f"/assignments/{button}", data=body)
+    output.raise_for_status()
+    if not output.json()["success"]:
+        raise RuntimeError(output.text)
 
 
 def collect(instructor: Person) -> None:

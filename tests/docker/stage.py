@@ -27,14 +27,14 @@ UP_SECONDS = 400
 class Deployed:
     """A running deployment."""
 
-    place: Path
+    folder: Path
     project: str
     url: str
     passwords: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"LOGITLAB_DEPLOYMENT": str(self.place)}
+        return os.environ | {"LOGITLAB_DEPLOYMENT": str(self.folder)}
 
     def deploy(self, *arguments: str, check: bool = True) -> str:
         """`python -m hub.host.deploy …` on this deployment; what it said."""
@@ -108,14 +108,14 @@ def course_yaml(more: str = "") -> str:
 
 @contextmanager
 def deployed(
-    place: Path, project: str, number: int, settings: str = "", **env: str
+    folder: Path, project: str, number: int, settings: str = "", **env: str
 ) -> Iterator[Deployed]:
-    """A deployment in `place`, up and with everybody's password set; removed afterwards.
+    """A deployment in `folder`, up and with everybody's password set; removed afterwards.
 
     number: a small one, different for deployments at the same time, for a subnet of its own.
     """
     port = free_port()
-    place.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     values = {
         "LOGITLAB_PROJECT": project,
         "LOGITLAB_TAG": TAG,
@@ -125,9 +125,9 @@ def deployed(
         **env,
     }
     lines = [f"{name}={value}" for name, value in values.items()]
-    (place / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (place / "course.yaml").write_text(course_yaml(settings), encoding="utf-8")
-    made = Deployed(place, project, f"http://localhost:{port}")
+    (folder / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "course.yaml").write_text(course_yaml(settings), encoding="utf-8")
+    made = Deployed(folder, project, f"http://localhost:{port}")
     remove(made)  # what a run that was cut off has left
     try:
         made.deploy("up")

@@ -64,15 +64,15 @@ def facts(made: Deployed, instructor: Person) -> tuple[str, dict[str, float], st
 
 def add_carol(made: Deployed) -> None:
     """A student who is in no settings file, only in the roster."""
-    table = made.place / "students.csv"
+    table = made.folder / "students.csv"
     table.write_text('username,first_name,last_name\ncarol,"Carol, C.",Ö\n', encoding="utf-8")
     made.deploy("roster", str(table), "--yes")
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory) -> Iterator[Class]:
-    place = tmp_path_factory.mktemp("before")
-    with deployed(place, PROJECT, NUMBER) as made:
+    folder = tmp_path_factory.mktemp("before")
+    with deployed(folder, PROJECT, NUMBER) as made:
         gathered = gather(made)
         coursework.autograde(made)
         add_carol(made)
@@ -127,19 +127,19 @@ def test_a_backup_that_is_cut_off_leaves_nothing_that_looks_whole(course, tmp_pa
     assert not (tmp_path / "new").exists()
 
 
-def restore(backup: Path, place: Path) -> str:
-    """Try to restore into `place`; what was said. The refusals exit with 1."""
+def restore(backup: Path, folder: Path) -> str:
+    """Try to restore into `folder`; what was said. The refusals exit with 1."""
     done = subprocess.run(
         [sys.executable, "-m", "hub.host.deploy", "restore", str(backup)],
         cwd=CHECKOUT,
-        env=os.environ | {"LOGITLAB_DEPLOYMENT": str(place)},
+        env=os.environ | {"LOGITLAB_DEPLOYMENT": str(folder)},
         capture_output=True,
         text=True,
         timeout=400,
     )
-    said = done.stdout + done.stderr
-    assert done.returncode == (0 if "restored; " in said else 1), said
-    return said
+    output = done.stdout + done.stderr
+    assert done.returncode == (0 if "restored; " in output else 1), output
+    return output
 
 
 def volumes() -> set[str]:
@@ -148,9 +148,9 @@ def volumes() -> set[str]:
 
 def test_a_running_deployment_is_not_written_over(before, tmp_path):
     listed = volumes()
-    assert f"{PROJECT} is here already" in restore(before.backup, tmp_path / "new")
+    assert f"{PROJECT} already exists" in restore(before.backup, tmp_path / "new")
     assert not (tmp_path / "new").exists()
-    assert "holds a deployment already" in restore(before.backup, before.made.place)
+    assert "already holds a deployment" in restore(before.backup, before.made.folder)
     assert volumes() == listed
 
 
@@ -181,9 +181,9 @@ def after(before, tmp_path_factory) -> Iterator[Deployed]:
     """The course of the backup, where nothing was left of the one before."""
     remove(before.made)
     assert not volumes()
-    place = tmp_path_factory.mktemp("after") / "deployment"
-    restore(before.backup, place)
-    made = Deployed(place, PROJECT, before.made.url, before.made.passwords)
+    folder = tmp_path_factory.mktemp("after") / "deployment"
+    restore(before.backup, folder)
+    made = Deployed(folder, PROJECT, before.made.url, before.made.passwords)
     try:
         made.deploy("up")
         yield made
@@ -218,7 +218,7 @@ def test_passwords_are_the_same_and_work_goes_on(before, after):
     instructor = Person(after.url, "instructor", after.passwords["instructor"])
     instructor.start_server(coursework.GRADER)
     coursework.collect(instructor)
-    said = coursework.autograde(after)
-    assert re.search(r"bob: 1/3", said), said
+    output = coursework.autograde(after)
+    assert re.search(r"bob: 1/3", output), output
     bob.close()
     instructor.close()

@@ -24,7 +24,7 @@ pytestmark = [
 
 
 @pytest.fixture
-def place(tmp_path):
+def folder(tmp_path):
     settings = {
         "LOGITLAB_PROJECT": PROJECT,
         "LOGITLAB_TAG": TAG,
@@ -39,22 +39,22 @@ def place(tmp_path):
     remove(Deployed(tmp_path, PROJECT, ""))
 
 
-def test_the_commands_from_an_empty_machine_to_a_backup_run(place):
-    students = place / "students.csv"
+def test_the_commands_from_an_empty_machine_to_a_backup_run(folder):
+    students = folder / "students.csv"
     students.write_text("username,first_name,last_name\nzoe,Zoé,Müller\n", encoding="utf-8")
-    said = {}
+    output = {}
     assert len(commands("deploy")) >= 6
     for line in commands("deploy"):
         done = subprocess.run(
             ["bash", "-ec", line.replace("students.csv", str(students))],
             cwd=ROOT,
-            env=os.environ | {"LOGITLAB_DEPLOYMENT": str(place)},
+            env=os.environ | {"LOGITLAB_DEPLOYMENT": str(folder)},
             capture_output=True,
             text=True,
             timeout=600,
         )
         assert done.returncode == 0, f"$ {line}\n{done.stdout}\n{done.stderr}"
-        said[line.split()[1]] = done.stdout
-    assert "http://localhost:8765" in said["up"]
-    assert "zoe" in said["roster"]
-    assert any((place / "backups").glob("*/manifest.json"))
+        output[line.split()[1]] = done.stdout
+    assert "http://localhost:8765" in output["up"]
+    assert "zoe" in output["roster"]
+    assert any((folder / "backups").glob("*/manifest.json"))

@@ -103,8 +103,8 @@ def test_every_image_knows_the_accounts_of_all_parts(name):
         **{"hub": 910, "exchange": 911, "grader": 912, "guard": 913, "chp": 914},
         **{"gateway": 915, "postgres": 916},
     }
-    said = inside(name, "getent", "passwd", *wanted)
-    lines = [line.split(":") for line in said.splitlines()]
+    output = inside(name, "getent", "passwd", *wanted)
+    lines = [line.split(":") for line in output.splitlines()]
     assert {line[0]: int(line[2]) for line in lines} == wanted
 
 
@@ -121,9 +121,9 @@ def test_a_site_leaves_no_trace_in_history_and_configuration(name):
     traces |= {str(path) for path in (here.bundle, here.extra) if path}
     traces -= {"/etc/ssl/certs/ca-certificates.crt"}
     traces = {trace for trace in traces if len(trace) > 4}
-    said = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image(name)).stdout
-    said += docker("image", "inspect", image(name)).stdout
-    assert [trace for trace in traces if trace in said] == []
+    output = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image(name)).stdout
+    output += docker("image", "inspect", image(name)).stdout
+    assert [trace for trace in traces if trace in output] == []
     environment = inspected(name, ".Config.Env")
     assert not re.search(r"PIP_|UV_|npm_config|SSL_CERT|_PROXY=", environment)
     assert "NVIDIA" not in environment  # it would let every GPU of the host in
@@ -236,8 +236,8 @@ def test_the_graders_image_has_the_sources_and_keeps_them_from_students_code():
     ("uid", "name"), [(20000, "student"), (29999, "student"), (30000, "job"), (30255, "job")]
 )
 def test_each_students_and_each_jobs_number_has_a_name(uid, name):
-    said = inside("student", "id", "-un", options=(f"--user={uid}:{uid}",))
-    assert said == name
+    output = inside("student", "id", "-un", options=(f"--user={uid}:{uid}",))
+    assert output == name
     assert docker("run", "--rm", f"--user={uid}", image("student"), "whoami").stdout.strip() == name
 
 
@@ -247,8 +247,8 @@ def test_a_new_volume_can_be_written_by_the_student_it_is_for():
     try:
         mounted = ("--user=20007:20007", f"--volume={volume}:/home/student")
         assert inside("student", "sh", "-c", "echo mine > work && cat work", options=mounted)
-        said = inside("student", "stat", "-c", "%u %a", "work", options=mounted)
-        assert said == "20007 644"
+        output = inside("student", "stat", "-c", "%u %a", "work", options=mounted)
+        assert output == "20007 644"
     finally:
         docker("volume", "rm", "-f", volume)
 
@@ -260,9 +260,9 @@ def test_a_student_can_import_and_load_models_without_any_right_or_network():
         "print(m.model('induction-2l2h').cfg.n_layers)"
     )
     begun = time.monotonic()
-    said = inside("student", "python", "-c", code, options=("--user=20007:20007",))
+    output = inside("student", "python", "-c", code, options=("--user=20007:20007",))
     print(f"container, imports and a small model: {time.monotonic() - begun:.1f} s")
-    assert said.splitlines()[-1] == "2"
+    assert output.splitlines()[-1] == "2"
 
 
 @pytest.mark.parametrize("name", ["server", "student", "grader"])
@@ -341,11 +341,11 @@ def _wait(name: str) -> None:
 
 def test_each_part_reaches_its_own_database_and_no_other(database):
     socket = f"--volume={database}-socket:/run/postgresql:ro"
-    said = [
+    output = [
         inside("server", "python", "-c", ASK, options=(socket, f"--user={number}:{number}"))
         for number in (910, 911, 912, 913, 20000)
     ]
-    assert said == ["jupyterhub hub", "exchange exchange", "gradebook grader", "", ""]
+    assert output == ["jupyterhub hub", "exchange exchange", "gradebook grader", "", ""]
 
 
 def test_the_database_is_kept_through_a_kill_and_answers_on_no_port(database):
@@ -368,8 +368,8 @@ def test_a_first_start_that_was_cut_off_begins_anew(database):
     inside("db", "sh", "-c", f"cd /var/lib/postgresql && {spoil}", options=(data,))
     docker("start", database)
     _wait(database)
-    said = docker("exec", database, "psql", "-qtA", "-l", "-d", "postgres").stdout
-    assert "gradebook|grader" in said
+    output = docker("exec", database, "psql", "-qtA", "-l", "-d", "postgres").stdout
+    assert "gradebook|grader" in output
 
 
 # -- proxy and gateway ----------------------------------------------------------------------------
@@ -431,9 +431,9 @@ def test_the_gateway_turns_plain_requests_to_tls_where_there_is_a_domain():
             "exec 3<>/dev/tcp/127.0.0.1/8080;"
             r"printf 'GET /a?b=c HTTP/1.0\r\nHost: course.example\r\n\r\n' >&3; cat <&3"
         )
-        said = docker("exec", name, "bash", "-c", ask).stdout
-        assert "308 Permanent Redirect" in said
-        assert "Location: https://course.example:8443/a?b=c" in said
+        output = docker("exec", name, "bash", "-c", ask).stdout
+        assert "308 Permanent Redirect" in output
+        assert "Location: https://course.example:8443/a?b=c" in output
     finally:
         docker("rm", "-f", name, check=False)
 

@@ -99,8 +99,8 @@ class Class:
 
     def token_of(self, who: str) -> str:
         """The token that a user's server has for itself."""
-        said = docker("exec", self[who], "sh", "-c", "echo $JUPYTERHUB_API_TOKEN")
-        return said.strip()
+        output = docker("exec", self[who], "sh", "-c", "echo $JUPYTERHUB_API_TOKEN")
+        return output.strip()
 
     def asked(self, requests: list[tuple[str, str, str, Any]], where: str = "alice") -> list:
         """Statuses and bodies of requests (method, path, token, body) from a container."""
@@ -346,8 +346,8 @@ def test_a_student_mounts_no_volume_but_the_own_home_and_the_settings(room, tabl
 
 
 def test_nothing_of_another_student_and_no_secret_can_be_found_in_files_and_processes(room, table):
-    place = room.stack.place / "secrets"
-    known = {path.name: path.read_text().strip() for path in place.iterdir()}
+    folder = room.stack.folder / "secrets"
+    known = {path.name: path.read_text().strip() for path in folder.iterdir()}
     words = [room.mark, room.token_of("bob"), room.token_of(GRADER), *known.values()]
     assert len({*words}) == len(known) + 3 and all(len(word) > 15 for word in words)
     assert inside(room["alice"], probes.SEARCH, words) == []
@@ -391,7 +391,7 @@ def test_only_home_and_tmp_can_be_written(room, table):
     )
     closed = ["/srv/config", "/opt/logitlab/models", "/opt/logitlab/app", "/usr/bin", "/etc", "/"]
     seen = inside(room["alice"], write, [*closed, "/home/student", "/tmp"])
-    assert [seen.pop(place) for place in ("/home/student", "/tmp")] == ["written", "written"]
+    assert [seen.pop(folder) for folder in ("/home/student", "/tmp")] == ["written", "written"]
     assert "written" not in seen.values()
     # Not only by the owner of the files: the system is read-only for root, too.
     as_root = inside(room["alice"], write, closed, user="0")
@@ -462,12 +462,12 @@ def answers(room: Class, who: str) -> bool:
 
 
 def test_a_fork_bomb_stops_at_the_limit_and_leaves_everybody_working(room, table):
-    made, said = inside(room["alice"], probes.FORKS, 400)
-    assert (said, made < 192) == ("Resource temporarily unavailable", True)
+    made, output = inside(room["alice"], probes.FORKS, 400)
+    assert (output, made < 192) == ("Resource temporarily unavailable", True)
     assert answers(room, "alice") and answers(room, "bob")
     control = apart(STUDENT, ["--user=20000", "--pids-limit=600"], probes.FORKS, 400)
     assert control == [400, "no limit met"]
-    table.row("400 processes (limit 192)", f"{made}, then {said!r}", "400 with a limit of 600")
+    table.row("400 processes (limit 192)", f"{made}, then {output!r}", "400 with a limit of 600")
 
 
 def test_who_takes_too_much_memory_is_killed_and_the_server_stays(room, table):
@@ -516,9 +516,9 @@ def test_the_hubs_api_gives_a_student_nothing_beyond_the_own_server(room, table)
         for (method, path, _), (status, _) in zip(HUB_CALLS, room.asked(calls), strict=True):
             assert status in (401, 403, 404), f"{kind} token, {method} {path}: {status}"
     calls = [(method, path, admin, body) for method, path, body in HUB_CALLS]
-    for (method, path, _), (status, said) in zip(HUB_CALLS, room.asked(calls), strict=True):
+    for (method, path, _), (status, output) in zip(HUB_CALLS, room.asked(calls), strict=True):
         # 400 and 409: the request got past the question who asks
-        assert status < 300 or status in (400, 409), f"admin, {method} {path}: {status} {said}"
+        assert status < 300 or status in (400, 409), f"admin, {method} {path}: {status} {output}"
         table.row(f"{method} {path}", "refused, both tokens", f"{status} for an admin")
 
 

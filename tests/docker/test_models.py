@@ -87,12 +87,12 @@ def table(title: str, rows: dict[str, dict[str, Any]]) -> None:
         print(f"  {name:<28}{found}")
 
 
-def make(line: str, place: Path) -> str:
-    """What a command of a page said, for the deployment in `place`."""
+def make(line: str, target: Path) -> str:
+    """What a command of a page said, for the deployment in `target`."""
     done = subprocess.run(
         ["bash", "-ec", line],
         cwd=CHECKOUT,
-        env=os.environ | {"LOGITLAB_DEPLOYMENT": str(place)},
+        env=os.environ | {"LOGITLAB_DEPLOYMENT": str(target)},
         capture_output=True,
         text=True,
         timeout=600,
@@ -113,20 +113,20 @@ def weights(tmp_path_factory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, weights) -> Iterator[Path]:
+def target(tmp_path_factory, weights) -> Iterator[Path]:
     """A deployment's folder with the model added to it, by the commands of docs/deploy.md."""
-    place = tmp_path_factory.mktemp("deployment")
+    target = tmp_path_factory.mktemp("deployment")
     add, check, _ = commands("models")
-    said = make(add.replace("/media/gpt2", str(weights)), place)
-    assert "not the published files" in said and f"{MODEL}: ready in" in said
-    assert "in order" in make(check, place)
-    yield place
-    shutil.rmtree(place / "models")
+    output = make(add.replace("/media/gpt2", str(weights)), target)
+    assert "not the published files" in output and f"{MODEL}: ready in" in output
+    assert "in order" in make(check, target)
+    yield target
+    shutil.rmtree(target / "models")
 
 
 @pytest.fixture(scope="module")
-def stack(place) -> Iterator[Deployed]:
-    with deployed(place, PROJECT, NUMBER, MODELS_MODE="volume") as made:
+def stack(target) -> Iterator[Deployed]:
+    with deployed(target, PROJECT, NUMBER, MODELS_MODE="volume") as made:
         yield made
 
 
@@ -193,9 +193,9 @@ def test_nobody_can_write_into_the_folder_from_a_container(stack, kernels):
             kernels["alice"].run(attempt)
     servers = [stack.server_of(name) for name in ("alice", "grader-mechinterp")]
     for container in (*servers, stack.container("executor")):  # root of each, who owns the file
-        said = stack.exec(container, "sh", "-c", f"touch {file} 2>&1 || true", user="root")
-        assert "Read-only file system" in said
-    assert sorted(path.name for path in (stack.place / "models").iterdir()) == [MODEL]
+        output = stack.exec(container, "sh", "-c", f"touch {file} 2>&1 || true", user="root")
+        assert "Read-only file system" in output
+    assert sorted(path.name for path in (stack.folder / "models").iterdir()) == [MODEL]
 
 
 def test_the_formgrader_and_the_code_that_it_grades_load_the_model_by_the_same_name(stack, people):
@@ -212,8 +212,8 @@ cells = [nbformat.v4.new_code_cell(code)]
 done = execute(nbformat.v4.new_notebook(cells=cells))
 print(done.problems, [output.get("text") for output in done.notebook.cells[0].outputs])
 """
-    said = stack.exec(grader, "python", "-c", program)
-    assert said.strip() == "[] ['/srv/models/gpt2 50257 True\\n']"
+    output = stack.exec(grader, "python", "-c", program)
+    assert output.strip() == "[] ['/srv/models/gpt2 50257 True\\n']"
 
 
 def test_a_model_is_there_and_gone_for_running_servers_as_soon_as_the_admin_wants(
@@ -223,12 +223,12 @@ def test_a_model_is_there_and_gone_for_running_servers_as_soon_as_the_admin_want
     names = "print(models.available())"
     stack.deploy("models", "add", "added-later", "--from", str(tmp_path / "small"))
     assert "added-later" in kernels["alice"].run(names)
-    shutil.rmtree(stack.place / "models" / "added-later")
+    shutil.rmtree(stack.folder / "models" / "added-later")
     assert "added-later" not in kernels["alice"].run(names)
 
 
-def test_up_refuses_a_damaged_model_in_words_and_running_servers_go_on(stack, kernels):
-    file = stack.place / "models" / MODEL / "model.safetensors"
+def test_up_refuses_a_damaged_model_with_a_message_and_running_servers_go_on(stack, kernels):
+    file = stack.folder / "models" / MODEL / "model.safetensors"
     with file.open("r+b") as stream:
         stream.seek(-1, os.SEEK_END)
         last = stream.read(1)
@@ -236,9 +236,9 @@ def test_up_refuses_a_damaged_model_in_words_and_running_servers_go_on(stack, ke
         stream.write(bytes([last[0] ^ 1]))
     try:
         for command in (("up",), ("models", "check")):
-            said = stack.deploy(*command, check=False)
-            assert f"{MODEL}: model.safetensors is not as it was when it was added" in said
-            assert "make add-model" in said and "The course server is at" not in said
+            output = stack.deploy(*command, check=False)
+            assert f"{MODEL}: model.safetensors is not as it was when it was added" in output
+            assert "make add-model" in output and "The course server is at" not in output
         assert kernels["alice"].run("print(1 + 1)") == "2\n"
     finally:
         with file.open("r+b") as stream:
@@ -266,14 +266,14 @@ def test_a_fetch_that_does_not_reach_the_model_hub_says_what_to_do_and_leaves_no
 
 
 @pytest.fixture(scope="module")
-def baked(place) -> Iterator[None]:
+def baked(target) -> Iterator[None]:
     """Images with the model in them, by the command of docs/deploy.md."""
     base = os.environ.get("BASE_IMAGE", "logitlab/base:bookworm")
-    settings = place / ".env"
+    settings = target / ".env"
     before = settings.read_text(encoding="utf-8") if settings.exists() else ""
     settings.write_text(f"LOGITLAB_TAG={BAKED_TAG}\nBASE_IMAGE={base}\n", encoding="utf-8")
     try:
-        print(make(commands("models")[2], place))
+        print(make(commands("models")[2], target))
         yield
     finally:
         settings.write_text(before, encoding="utf-8")  # by which `down` knows its deployment
@@ -312,9 +312,9 @@ def said_by(container: str, lines: int) -> list[str]:
     """What the container printed, once that is so many lines. Raises RuntimeError."""
     began = time.monotonic()
     while time.monotonic() - began < 180:
-        said = docker("logs", container).splitlines()
-        if len(said) >= lines:
-            return said
+        output = docker("logs", container).splitlines()
+        if len(output) >= lines:
+            return output
         if docker("inspect", "--format={{.State.Running}}", container).strip() != "true":
             break
         time.sleep(1)

@@ -44,11 +44,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory) -> Iterator[Deployed]:
-    place = tmp_path_factory.mktemp("deployment")
+    folder = tmp_path_factory.mktemp("deployment")
     for name in IMAGES:
         docker("tag", f"logitlab/{name}:{TAG}", f"logitlab/{name}:{OWN_TAG}")
     try:
-        with deployed(place, PROJECT, NUMBER, SETTINGS, LOGITLAB_TAG=OWN_TAG) as made:
+        with deployed(folder, PROJECT, NUMBER, SETTINGS, LOGITLAB_TAG=OWN_TAG) as made:
             yield made
     finally:
         docker("rmi", *(f"logitlab/{name}:{OWN_TAG}" for name in IMAGES), check=False)
@@ -104,9 +104,9 @@ def test_a_class_that_starts_together_comes_up_and_nobody_is_refused(starts):
 def test_who_waits_sees_a_place_in_the_queue_that_only_gets_better(starts):
     queued = [seen.places for seen in starts.values() if seen.places]
     assert len(queued) >= len(NAMES) - WIDTH - 2  # the first two, and who came when those were up
-    for places in queued:
-        assert places == sorted(places, reverse=True) and places[-1] >= 1
-    assert max(places[0] for places in queued) >= 3
+    for positions in queued:
+        assert positions == sorted(positions, reverse=True) and positions[-1] >= 1
+    assert max(positions[0] for positions in queued) >= 3
 
 
 # -- names -----------------------------------------------------------------------------------------
@@ -148,8 +148,8 @@ def test_files_survive_a_stop_and_names_that_look_alike_do_not_mix(people, start
         assert start(people[name]).ready
         now = docker("inspect", "--format={{.Id}}", stack.server_of(name))
         assert now != before[name]
-        said = docker("exec", stack.server_of(name), "cat", "/home/student/work.txt")
-        assert said.strip() == f"work of {name}"
+        output = docker("exec", stack.server_of(name), "cat", "/home/student/work.txt")
+        assert output.strip() == f"work of {name}"
 
 
 # -- what a container is made of -------------------------------------------------------------------
@@ -173,8 +173,8 @@ def test_without_the_gpu_that_the_settings_name_servers_say_that_they_have_none(
     for container in containers.values():
         assert container["Config"]["Labels"]["logitlab.gpu"] == "cpu"
         assert not container["HostConfig"]["DeviceRequests"]
-    said = docker("exec", stack.server_of(NAMES[-1]), "sh", "-c", "echo $LOGITLAB_GPU")
-    assert said.strip() == "cpu: this server has no GPU"
+    output = docker("exec", stack.server_of(NAMES[-1]), "sh", "-c", "echo $LOGITLAB_GPU")
+    assert output.strip() == "cpu: this server has no GPU"
     logs = ["docker", "logs", stack.container("hub")]
     hub = subprocess.run(logs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
     assert "GPU-00000000-0000-0000-0000-000000000000, which this host lacks" in hub

@@ -51,26 +51,26 @@ def course(stack) -> Iterator[Class]:
 @pytest.fixture(scope="module")
 def table(artifacts) -> Iterator[dict[str, dict[str, float]]]:
     """Seconds until everything answered again, by part and moment."""
-    seen: dict[str, dict[str, float]] = {part: {} for part in PARTS}
+    seen: dict[str, dict[str, float]] = {role: {} for role in PARTS}
     yield seen
     if all(len(seconds) == 2 for seconds in seen.values()):  # not those of a part of the tests
         artifacts.mkdir(exist_ok=True)
         (artifacts / "survival.json").write_text(json.dumps(seen, indent=1), encoding="utf-8")
-    for part, seconds in seen.items():
-        print(f"{part:<10}", *(f"{moment} {value:5.1f} s" for moment, value in seconds.items()))
+    for role, seconds in seen.items():
+        print(f"{role:<10}", *(f"{moment} {value:5.1f} s" for moment, value in seconds.items()))
 
 
 @pytest.mark.row
-@pytest.mark.parametrize("part", PARTS)
-def test_killed_while_a_kernel_computes_it_comes_back_and_the_kernel_goes_on(course, table, part):
+@pytest.mark.parametrize("role", PARTS)
+def test_killed_while_a_kernel_computes_it_comes_back_and_the_kernel_goes_on(course, table, role):
     with ThreadPoolExecutor(1) as pool:
         cell = pool.submit(course.kernel.run, "import time\ntime.sleep(4)\nprint(memory)")
         time.sleep(1.5)
-        began, killed = time.monotonic(), kill(course.made, part)
+        began, killed = time.monotonic(), kill(course.made, role)
         assert not cell.done()
-        wait_until_back(course, part, killed)
-        table[part]["idle"] = time.monotonic() - began
-    if part not in ON_THE_WAY:
+        wait_until_back(course, role, killed)
+        table[role]["idle"] = time.monotonic() - began
+    if role not in ON_THE_WAY:
         assert cell.result() == MEMORY
     assert course.memory() == MEMORY
     assert not course.lost()
@@ -79,8 +79,8 @@ def test_killed_while_a_kernel_computes_it_comes_back_and_the_kernel_goes_on(cou
 
 
 @pytest.mark.row
-@pytest.mark.parametrize("part", PARTS)
-def test_killed_amid_a_start_submissions_and_grading_nothing_is_lost(course, table, part):
+@pytest.mark.parametrize("role", PARTS)
+def test_killed_amid_a_start_submissions_and_grading_nothing_is_lost(course, table, role):
     made = course.made
     stop_server(made, course.bob)
     with ThreadPoolExecutor(2) as pool, Submitting(course) as submitting:
@@ -88,16 +88,16 @@ def test_killed_amid_a_start_submissions_and_grading_nothing_is_lost(course, tab
         eventually("a notebook is executed", lambda: executes(made) or grading.done())
         starting = pool.submit(press_start, course.bob)
         eventually("bob's container is there", lambda: made.server_of("bob"))
-        began, killed = time.monotonic(), kill(made, part)
+        began, killed = time.monotonic(), kill(made, role)
         amid = not grading.done() and not starting.done()
-        wait_until_back(course, part, killed)
-        table[part]["busy"] = time.monotonic() - began
+        wait_until_back(course, role, killed)
+        table[role]["busy"] = time.monotonic() - began
         submitting.wait_for_one_more()
         start_again(course.bob)
-        said = grading.result(timeout=240)
+        output = grading.result(timeout=240)
     assert amid, "the kill came too late to be in the middle of things"
-    assert "2 of 2 submissions graded" in said
-    assert coursework.scores(course.instructor) == SCORES, said
+    assert "2 of 2 submissions graded" in output
+    assert coursework.scores(course.instructor) == SCORES, output
     assert len(receipts_in_home(made, "alice")) >= submitting.acknowledged
     assert not course.lost()
     assert course.memory() == MEMORY
@@ -124,9 +124,9 @@ def _ready(person) -> bool:
 
 def test_after_all_that_up_has_nothing_to_do(course):
     """Restarts that are long past are no reason to give up on a part."""
-    before = {part: course.made.container(part) for part in PARTS}
+    before = {role: course.made.container(role) for role in PARTS}
     course.made.deploy("up")
-    assert {part: course.made.container(part) for part in PARTS} == before
+    assert {role: course.made.container(role) for role in PARTS} == before
     assert course.memory() == MEMORY
 
 

@@ -148,14 +148,14 @@ def test_restarted_amid_a_start_submissions_and_grading_nothing_is_lost(course):
         restart_engine(course)
         submitting.wait_for_one_more()
         start_again(course.bob)
-        said = eventually("grading ended", lambda: _ended(made.exec(server, "cat", GRADING)))
+        output = eventually("grading ended", lambda: _ended(made.exec(server, "cat", GRADING)))
     assert amid, "the restart came too late to be in the middle of things"
-    assert "2 of 2 submissions graded" in said
-    assert coursework.scores(course.instructor) == coursework.SCORES, said
+    assert "2 of 2 submissions graded" in output
+    assert coursework.scores(course.instructor) == coursework.SCORES, output
     assert len(receipts_in_home(made, "alice")) >= submitting.acknowledged
     assert not course.lost()
     assert course.memory() == MEMORY
 
 
-def _ended(said: str) -> str:
-    return said if said.rstrip().endswith("ended") else ""
+def _ended(output: str) -> str:
+    return output if output.rstrip().endswith("ended") else ""

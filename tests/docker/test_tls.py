@@ -164,13 +164,13 @@ def certificate() -> str | None:
             der = secure.getpeercert(binary_form=True)
     except OSError:
         return None
-    said = subprocess.run(
+    output = subprocess.run(
         ["openssl", "x509", "-inform", "DER", "-noout", "-serial", "-issuer"],
         input=der,
         capture_output=True,
         timeout=20,
     ).stdout.decode()
-    return said if "Pebble" in said else None
+    return output if "Pebble" in output else None
 
 
 def wait_for(what, seconds: float = SECONDS):
@@ -191,10 +191,10 @@ def asked(port: int, secure: bool) -> tuple[str, str]:
         connection.sendall(
             f"GET / HTTP/1.1\r\nHost: {DOMAIN}\r\nConnection: close\r\n\r\n".encode()
         )
-        said = b""
+        output = b""
         while chunk := connection.recv(65536):
-            said += chunk
-    head, _, body = said.decode().partition("\r\n\r\n")
+            output += chunk
+    head, _, body = output.decode().partition("\r\n\r\n")
     return head, body
 
 

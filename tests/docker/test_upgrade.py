@@ -79,7 +79,7 @@ def course(stack) -> Iterator[Class]:
 
 def change_tag(made: Deployed, tag: str) -> None:
     """What an administrator edits in .env, and `up`."""
-    path = made.place / ".env"
+    path = made.folder / ".env"
     text = re.sub(r"LOGITLAB_TAG=.*", f"LOGITLAB_TAG={tag}", path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")
     made.deploy("up")
@@ -95,8 +95,8 @@ def version_in(made: Deployed, user: str) -> str:
 
 
 def parts_run(made: Deployed, tag: str) -> None:
-    for part, image in PARTS.items():
-        assert image_of(made.container(part)) == f"logitlab/{image}:{tag}"
+    for role, image in PARTS.items():
+        assert image_of(made.container(role)) == f"logitlab/{image}:{tag}"
 
 
 @pytest.fixture(scope="module")
@@ -203,9 +203,9 @@ def test_tables_of_a_newer_hub_are_left_as_they_are_and_words_say_what_to_do(tak
     began = restarted_at(made)
     try:
         eventually("the hub says why", lambda: "of a newer version" in since(made, began))
-        said = since(made, began)
-        assert "restore the backup" in said
-        assert "Traceback" not in said
+        output = since(made, began)
+        assert "restore the backup" in output
+        assert "Traceback" not in output
         assert revision(made) == "ffffffffffff"
         assert course.memory() == MEMORY
     finally:

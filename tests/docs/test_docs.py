@@ -12,7 +12,7 @@ import pytest
 
 from hub.core.course_folder import CourseFolder
 from hub.jupyterhub.spawners.environment import environment
-from tests.e2e.embedded import Running, served
+from tests.e2e.embedded import RunningServer, served
 from tests.e2e.hub_client import Person
 
 ROOT = Path(__file__).parents[2]
@@ -22,11 +22,11 @@ BIN = Path(sys.executable).parent
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def commands(place: str) -> list[str]:
+def commands(folder: str) -> list[str]:
     """The `$ ` lines of the blocks fenced as ```console PLACE, over all pages."""
     found = []
     for page in PAGES:
-        blocks = re.findall(rf"```console {place}\n(.*?)```", page.read_text("utf-8"), re.S)
+        blocks = re.findall(rf"```console {folder}\n(.*?)```", page.read_text("utf-8"), re.S)
         found += [line[2:] for block in blocks for line in block.splitlines() if line[:2] == "$ "]
     return found
 
@@ -92,7 +92,7 @@ def server(tmp_path_factory):
 @pytest.mark.long
 @pytest.mark.hub
 @pytest.mark.timeout(600)
-def test_the_students_commands_run_in_her_terminal(server: Running):
+def test_the_students_commands_run_in_her_terminal(server: RunningServer):
     alice = Person(server.url, "alice", server.passwords["alice"])
     token = alice.token(scopes=["access:services!service=exchange", "read:users!user"])
     alice.close()
@@ -104,7 +104,7 @@ def test_the_students_commands_run_in_her_terminal(server: Running):
         "JUPYTERHUB_USER": "alice",
         "JUPYTERHUB_API_TOKEN": token,
     }
-    said = [run(line, home, variables) for line in commands("student")]
-    assert len(said) >= 6
-    receipt = next(text for text in said if "sha256" in text.lower())
+    output = [run(line, home, variables) for line in commands("student")]
+    assert len(output) >= 6
+    receipt = next(text for text in output if "sha256" in text.lower())
     assert "start" in receipt

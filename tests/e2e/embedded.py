@@ -22,7 +22,7 @@ STOP_SECONDS = 60
 
 
 @dataclass
-class Running:
+class RunningServer:
     """A running embedded server."""
 
     course: Path
@@ -36,7 +36,7 @@ class Running:
         return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
-def start(course: Path, port: int) -> Running:
+def start(course: Path, port: int) -> RunningServer:
     """Start the demonstration course at `course`, as `make serve` does; returns when it is up."""
     environment = os.environ | {"LOGITLAB_COURSE": str(course), "LOGITLAB_PORT": str(port)}
     process = subprocess.Popen(
@@ -47,7 +47,7 @@ def start(course: Path, port: int) -> Running:
         text=True,
         start_new_session=True,
     )
-    running = Running(course, f"http://localhost:{port}", process, [])
+    running = RunningServer(course, f"http://localhost:{port}", process, [])
     deadline = time.monotonic() + START_SECONDS
     assert process.stdout
     for line in process.stdout:
@@ -60,20 +60,20 @@ def start(course: Path, port: int) -> Running:
     raise RuntimeError("the server did not start:\n" + "\n".join(running.said))
 
 
-def stop(running: Running) -> str:
+def stop(running: RunningServer) -> str:
     """Press Ctrl-C; returns what the server still said."""
     if running.process.poll() is None:
         running.process.send_signal(signal.SIGINT)
     try:
-        said, _ = running.process.communicate(timeout=STOP_SECONDS)
+        output, _ = running.process.communicate(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         running.process.kill()
         raise
-    return said
+    return output
 
 
 @contextmanager
-def served(course: Path, port: int | None = None) -> Iterator[Running]:
+def served(course: Path, port: int | None = None) -> Iterator[RunningServer]:
     running = start(course, port or free_port())
     try:
         yield running

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from hub.exchange.limits import Limits
+from hub.exchange.limits import ExchangeLimits
 from hub.exchange.store import Store
 from tests.exchange.running import ServiceThread
 from tests.exchange.samples import Clock, release
 from tests.exchange.stand_in_hub import StandInHub
 
-LIMITS = Limits(submission_bytes=2_000_000, file_bytes=1_000_000, files=20, quota_bytes=3_000_000)
+LIMITS = ExchangeLimits(
+    submission_bytes=2_000_000, file_bytes=1_000_000, files=20, quota_bytes=3_000_000
+)
 
 
 @pytest.fixture

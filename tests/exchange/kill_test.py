@@ -32,7 +32,7 @@ from hub.exchange import archive
 from hub.exchange.client.pending import RECEIPTS_FILE, Outbox
 from hub.exchange.client.transport import HttpTransport, Record, sha256_of
 from hub.exchange.errors import ServiceAway
-from hub.exchange.limits import Limits, size_text
+from hub.exchange.limits import ExchangeLimits, size_text
 from tests.exchange.running import ServiceProcess
 from tests.exchange.samples import ASSIGNMENT, COURSE, notebook
 from tests.exchange.stand_in_hub import INSTRUCTORS, STUDENTS, StandInHub, user
@@ -164,7 +164,7 @@ class Sender(HttpTransport):
 class Student:
     """Submits what it is given until it is acknowledged, and remembers the receipts."""
 
-    def __init__(self, home: Path, sender: Sender, tally: Tally, limits: Limits) -> None:
+    def __init__(self, home: Path, sender: Sender, tally: Tally, limits: ExchangeLimits) -> None:
         home.mkdir()
         self._home, self._sender, self._tally, self._limits = home, sender, tally, limits
         self._outbox = Outbox(home / "state", home / RECEIPTS_FILE)
@@ -182,7 +182,7 @@ class Student:
                 receipt = self._outbox.send(pending, self._sender)
                 break
             except ServiceAway:  # what the student would see; submitting again finishes it
-                (pending,) = self._outbox.waiting(COURSE, ASSIGNMENT)
+                (pending,) = self._outbox.unsent(COURSE, ASSIGNMENT)
         self.acknowledged.append({**receipt, "sent": sha256})
         received = datetime.fromisoformat(receipt["received_at"]).timestamp()
         if received < self._sender.attempt_began:
@@ -241,7 +241,7 @@ def run(
         prof.release(COURSE, ASSIGNMENT, io.BytesIO(notebook()), due=None, force=False)
         executioner = Executioner(service, tally)
         students = [
-            Student(folder / name, Sender(service.url, name, executioner), tally, Limits())
+            Student(folder / name, Sender(service.url, name, executioner), tally, ExchangeLimits())
             for name in names
         ]
         work = Work(tally, submissions, kills, largest, seed)
@@ -286,7 +286,7 @@ def check(
             prof.download(COURSE, record["receipt"], file)
             if not sha256_of(file) == record["sha256"] == record["sent"]:
                 tally.faults.append(f"other bytes: {record['receipt']}")
-            archive.read(file, Limits())
+            archive.read(file, ExchangeLimits())
         tally.bytes += record["bytes"]
     tally.submissions = len(acknowledged)
     if unknown := listed.keys() - set(receipts):

@@ -113,7 +113,7 @@ def old_course(kind: str, folder: Path) -> OldCourse:
     return course
 
 
-def said(store: Store) -> dict[str, list[dict[str, Any]]]:
+def output(store: Store) -> dict[str, list[dict[str, Any]]]:
     """What a store says of all that is in it, as data/make.py asked 2d81227."""
     return {
         "releases": [one.as_json() for course in COURSES for one in store.releases(course)],

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from hub.exchange import archive
 from hub.exchange.errors import InvalidArchive, InvalidName, Refusal, TooLarge
-from hub.exchange.limits import Limits
+from hub.exchange.limits import ExchangeLimits
 from tests.exchange.samples import packed
 
-LIMITS = Limits(submission_bytes=100_000, file_bytes=10_000, files=5)
+LIMITS = ExchangeLimits(submission_bytes=100_000, file_bytes=10_000, files=5)
 
 
 def write(folder, files):
@@ -89,7 +89,7 @@ def test_too_many_files_are_refused_with_the_figures(tmp_path):
 
 
 @given(st.binary(max_size=3000))
-def test_arbitrary_bytes_are_refused_in_words(data):
+def test_arbitrary_bytes_are_refused_with_a_message(data):
     if data != archive.END:
         with pytest.raises(Refusal):
             archive.read(io.BytesIO(data), LIMITS)

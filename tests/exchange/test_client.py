@@ -22,7 +22,7 @@ from traitlets.config import Config
 from hub.exchange import archive
 from hub.exchange.client import ExchangeCollect
 from hub.exchange.client.pending import RECEIPTS_FILE
-from hub.exchange.client.remarks import take
+from hub.exchange.client.remarks import take_remarks
 from hub.exchange.client.transport import HttpTransport
 from tests.exchange.samples import ASSIGNMENT, COURSE, key, notebook, release
 from tests.gradebooks import empty_gradebook
@@ -179,7 +179,9 @@ def test_a_file_name_with_a_decomposed_letter_is_sent_composed(student, store):
 @pytest.mark.parametrize(
     ("folder", "mark"), [("venv", "pyvenv.cfg"), ("env", "conda-meta/history")]
 )
-def test_an_environment_among_the_work_is_left_out_and_told(student, store, capsys, folder, mark):
+def test_an_environment_among_the_work_is_left_out_and_reported(
+    student, store, capsys, folder, mark
+):
     assert student.nbgrader("FetchAssignmentApp", ASSIGNMENT) == 0
     inside = student.path(ASSIGNMENT, "tools", folder)
     (inside / "bin").mkdir(parents=True)
@@ -399,7 +401,7 @@ def test_what_changed_since_an_interrupted_submit_goes_in_after_it(student, stor
     assert len(student.path(RECEIPTS_FILE).read_text().splitlines()) == 2
 
 
-def test_a_service_that_is_away_is_said_in_words_and_the_work_is_kept(
+def test_a_service_that_is_away_is_reported_and_the_work_is_kept(
     student, store, monkeypatch, capsys
 ):
     student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
@@ -457,33 +459,33 @@ CONFLICT = "\n".join(
         (json.dumps(NOTEBOOK) + "\n}}", "2 stray characters stand after the notebook"),
     ],
 )
-def test_a_damaged_notebook_is_taken_and_the_student_is_told_at_once(
+def test_a_damaged_notebook_is_taken_and_the_student_is_reported_at_once(
     student, store, capsys, text, words
 ):
     student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
     student.path(ASSIGNMENT, "induction-heads.ipynb").write_text(text)
     assert student.nbgrader("SubmitApp", ASSIGNMENT) == 0
     assert len(store.submissions(COURSE)) == 1
-    told = capsys.readouterr().err
-    assert "`induction-heads.ipynb`: " in told and words in told
+    report = capsys.readouterr().err
+    assert "`induction-heads.ipynb`: " in report and words in report
 
 
-def test_what_cannot_be_read_at_all_is_said_to_score_nothing(student, store, capsys):
+def test_what_cannot_be_read_at_all_is_reported_to_score_nothing(student, store, capsys):
     student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
     student.path(ASSIGNMENT, "induction-heads.ipynb").write_text(CUT_OFF)
     student.nbgrader("SubmitApp", ASSIGNMENT)
-    told = capsys.readouterr().err
-    assert "nothing in it can be graded: open it, repair it and submit again" in told
+    report = capsys.readouterr().err
+    assert "nothing in it can be graded: open it, repair it and submit again" in report
 
 
-def test_a_notebook_under_another_name_is_said_at_submission(student, store, capsys):
+def test_a_notebook_under_another_name_is_reported_at_submission(student, store, capsys):
     student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
     folder = student.path(ASSIGNMENT)
     (folder / "induction-heads.ipynb").rename(folder / "induction-heads (1).ipynb")
     assert student.nbgrader("SubmitApp", ASSIGNMENT) == 0
-    told = capsys.readouterr().err
-    assert "`induction-heads.ipynb` is not in the submission." in told
-    assert "If `induction-heads (1).ipynb` is it, it will be found by its cells" in told
+    report = capsys.readouterr().err
+    assert "`induction-heads.ipynb` is not in the submission." in report
+    assert "If `induction-heads (1).ipynb` is it, it will be found by its cells" in report
 
 
 def test_the_remarks_on_a_submission_wait_for_the_dialog_once(student, store):
@@ -492,11 +494,11 @@ def test_the_remarks_on_a_submission_wait_for_the_dialog_once(student, store):
     state = student.path(".logitlab", "exchange")
     with student.being():
         assert student.assignment_list().submit_assignment(COURSE, ASSIGNMENT) == {"success": True}
-    assert any("JSON breaks off" in sentence for sentence in take(state) or [])
-    assert take(state) is None
+    assert any("JSON breaks off" in sentence for sentence in take_remarks(state) or [])
+    assert take_remarks(state) is None
     student.edit("whole again")
     student.nbgrader("SubmitApp", ASSIGNMENT)
-    assert take(state) == []
+    assert take_remarks(state) == []
 
 
 def test_feedback_on_a_notebook_under_another_name_is_found(student, instructor):

@@ -89,7 +89,9 @@ def _wait(url: str) -> None:
             return
 
 
-def test_a_notebook_that_cannot_be_read_is_said_in_a_dialog_after_submit(tmp_path: Path) -> None:
+def test_a_notebook_that_cannot_be_read_is_reported_in_a_dialog_after_submit(
+    tmp_path: Path,
+) -> None:
     exchange, home = tmp_path / "exchange", tmp_path / "home"
     release(Store(exchange))
     (home / ASSIGNMENT).mkdir(parents=True)

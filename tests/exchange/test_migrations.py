@@ -23,7 +23,7 @@ from hub.exchange.errors import SchemaError, ServiceAway
 from hub.exchange.migrations import upgrade as machinery
 from hub.exchange.records import Base
 from hub.exchange.store import Store
-from tests.exchange.old_course import COURSES, SAID, OldCourse, old_course, said
+from tests.exchange.old_course import COURSES, SAID, OldCourse, old_course, output
 from tests.exchange.samples import notebook, release, submit
 from tests.postgres.server import Postgres, shared
 
@@ -85,7 +85,7 @@ def without_revision(rows):
 def test_what_2d81227_kept_is_all_there_after_an_upgrade(course):
     before = course.rows()
     store = course.open()
-    assert said(store) == SAID
+    assert output(store) == SAID
     for one in SAID["submissions"]:
         assert store.submission(one["course"], one["receipt"]).as_json() == one
     kept = [one for kind in SAID.values() for one in kind]
@@ -192,7 +192,7 @@ def test_a_database_of_a_newer_logitlab_is_refused_and_left_alone(course, later,
     assert (course.rows(), course.tables()) == (before, tables) and len(course.copies()) == 1
 
 
-def test_a_newer_database_without_a_copy_is_told_to_restore_a_backup(course):
+def test_a_newer_database_without_a_copy_is_reported_to_restore_a_backup(course):
     course.open().close()
     course.sql("UPDATE alembic_version SET version_num = '9999'")
     for copy in course.copies():
@@ -280,7 +280,9 @@ def test_an_upgrade_that_is_killed_in_the_middle_starts_over(course, later, tmp_
     assert course.rows(course.copies()[-1]) == before
 
 
-def test_a_server_that_goes_away_in_the_middle_is_said_and_the_next_start_upgrades(tmp_path, later):
+def test_a_server_that_goes_away_in_the_middle_is_reported_and_the_next_start_upgrades(
+    tmp_path, later
+):
     shared()  # or skip
     server = Postgres()
     course = OldCourse(tmp_path / "store", server.new_database())
@@ -311,12 +313,12 @@ def test_processes_that_start_at_once_upgrade_once(course, later, tmp_path):
     reached = tmp_path / "reached"
     revisions = later(f"open({str(reached)!r}, 'a').write('x'); __import__('time').sleep(1)")
     processes = [opening(course, revisions) for _ in range(3)]
-    told = []
+    report = []
     for process in processes:
         out, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
-        told.append(out.strip())
-    assert sorted(map(bool, told)) == [False, False, True]
+        report.append(out.strip())
+    assert sorted(map(bool, report)) == [False, False, True]
     assert reached.read_text() == "x" and len(course.copies()) == 1
     assert [int(row[-5]) for row in course.rows()["submissions"]] == [3073] * 5
 
@@ -353,9 +355,7 @@ def test_without_a_copy_there_is_no_upgrade_in_postgresql(tmp_path):
     assert course.rows() == before
 
 
-def test_a_database_that_somebody_else_writes_to_all_the_time_is_said_in_words(
-    tmp_path, monkeypatch
-):
+def test_a_database_that_somebody_else_writes_to_all_the_time_is_reported(tmp_path, monkeypatch):
     course = old_course("sqlite", tmp_path / "store")
     monkeypatch.setattr("hub.exchange.database.LOCK_SECONDS", 0)
     writer = sqlite3.connect(course.file, isolation_level=None)

@@ -30,7 +30,7 @@ OLD = Kept("old", 2, 5)
         ([Kept("served", 2, 5)], False),  # another course of the same exchange
     ],
 )
-def test_it_is_said_until_something_is_released_under_the_new_id(found, said):
+def test_it_is_reported_until_something_is_released_under_the_new_id(found, said):
     assert bool(warning("new", {"new", "served"}, found)) == said
 
 
@@ -48,7 +48,7 @@ def database(request):
     return shared().new_schema() if request.param == "postgresql" else None
 
 
-def told(store: Store, group: str) -> str:
+def report(store: Store, group: str) -> str:
     caller = Caller("someone", frozenset({f"{group}-renamed"}))
     (course,) = Access(store, caller, {"renamed"}).courses()
     return course["warning"]
@@ -56,8 +56,8 @@ def told(store: Store, group: str) -> str:
 
 def test_the_exchange_tells_instructors_and_no_student(store: Store):
     submit(store, packed({"a.txt": b"x"}))
-    assert f"{COURSE!r} has 1 release(s) and 1 submission(s)" in told(store, "formgrade")
-    assert told(store, "nbgrader") == ""
+    assert f"{COURSE!r} has 1 release(s) and 1 submission(s)" in report(store, "formgrade")
+    assert report(store, "nbgrader") == ""
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ def test_lists_say_the_due_date(service, store, clock):
     assert response.json()[0]["due"] == "2027-03-01T12:00:00.000000+00:00"
 
 
-def test_a_due_date_without_an_offset_is_refused_in_words(service):
+def test_a_due_date_without_an_offset_is_refused_with_a_message(service):
     path = f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}?force=1&due=2027-03-01"
     response = ask(service, "instructor", "PUT", path, notebook("released"))
     assert response.status_code == 400 and "offset" in response.json()["error"]

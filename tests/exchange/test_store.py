@@ -319,7 +319,7 @@ def test_a_store_opened_with_another_database_removes_nothing_acknowledged(store
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_full_disk_is_said_in_words_and_leaves_nothing(store, monkeypatch, call):
+def test_a_full_disk_is_reported_and_leaves_nothing(store, monkeypatch, call):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -331,7 +331,7 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing(store, monkeypatch, cal
 
 
 @pytest.mark.parametrize("database", [None])
-def test_a_full_database_is_said_in_words(store):
+def test_a_full_database_is_reported(store):
     with store._database.write() as session:
         connection = session.connection()
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hub.exchange.migrations import upgrade as machinery
-from tests.exchange.old_course import SAID, OldCourse, old_course, said
+from tests.exchange.old_course import SAID, OldCourse, old_course, output
 from tests.exchange.test_client import CONFIG
 
 PAGE = (Path(__file__).parents[2] / "docs" / "upgrading.md").read_text("utf-8")
@@ -116,7 +116,7 @@ def test_the_page_leads_back_from_a_newer_database_in_sqlite(tmp_path):
     done = command("bash", "-ec", f"cd {tmp_path}\n{script}")
     assert done.returncode == 0, done
     store = course.open()
-    assert said(store) == SAID
+    assert output(store) == SAID
     store.close()
     left_open.close()
 
@@ -129,7 +129,7 @@ def test_the_page_leads_back_from_a_newer_database_in_postgresql(tmp_path):
     course.sql(block("sql").replace("public_copy_20270201t080000z_0001", copy))
     assert course.tables() == tables
     store = course.open()
-    assert said(store) == SAID
+    assert output(store) == SAID
     last = max(int(row[0]) for row in course.rows()["submissions"])
     course.sql(
         "INSERT INTO submissions SELECT nextval('submissions_number_seq'), 'next', course, "

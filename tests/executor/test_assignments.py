@@ -35,7 +35,7 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
 def proved(folder: Path, sample: Sample) -> str:
     lines = []
     try:
-        for line in prove(folder, tests="apart", workers=2, sample=sample):
+        for line in prove(folder, tests="isolated", workers=2, sample=sample):
             lines.append(line)
             print(line)
     except NotProved as error:
@@ -45,6 +45,8 @@ def proved(folder: Path, sample: Sample) -> str:
 
 @pytest.mark.parametrize("assignment", available(shipped_sources()))
 def test_answers_earn_what_they_should_in_the_container(assignment: str, sample: Sample) -> None:
-    said = proved(shipped_sources() / assignment, sample)
-    assert re.search(r"tests apart: \d+ points, (\d+)/\1 wrong caught, (\d+)/\2 right kept", said)
-    assert said.splitlines()[-1].endswith(", ok")
+    output = proved(shipped_sources() / assignment, sample)
+    assert re.search(
+        r"tests isolated: \d+ points, (\d+)/\1 wrong caught, (\d+)/\2 right kept", output
+    )
+    assert output.splitlines()[-1].endswith(", ok")

@@ -49,11 +49,11 @@ def passing(connection: socket.socket) -> None:
     say(connection, "done", None, 0.1)
 
 
-@pytest.mark.parametrize("tests", ["apart", "together"])
+@pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
 def test_where_the_executor_is_away_nobody_is_scored_and_the_next_run_tries_again(
     course, monkeypatch, tests
 ):
-    monkeypatch.setattr(remote, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(remote, "RETRY_SECONDS", 0.5)
     for _ in range(2):
         with pytest.raises(BatchError, match=r"cannot be reached.*make status"):
             grade(course, tests)
@@ -67,7 +67,7 @@ def test_a_submission_with_which_the_executor_ends_keeps_its_points_and_nobody_e
     # The reference with its answers and without, alice, bob, alice once more.
     Stand(course.parent / "socket", *[passing] * 2, *breaking, passing, *breaking)
     with pytest.raises(BatchError, match=r"alice: The executor ended 3 times"):
-        grade(course, "together")
+        grade(course, "in_kernel")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "tiny") as gradebook:
         graded = {one.student_id: one.score for one in gradebook.assignment_submissions(ASSIGNMENT)}
     assert graded == {"bob": 5}

@@ -112,13 +112,13 @@ def test_what_breaks_off_is_asked_for_again(path):
     assert stand.served == 2 or stand.served == 3
 
 
-def test_what_breaks_off_three_times_is_told(path):
+def test_what_breaks_off_three_times_is_reported(path):
     Stand(path, *[lambda c: uploaded(c) and None] * 3)
     with pytest.raises(ExecutorAway, match=r"ended 3 times.*make status"):
         execute(notebook("print(1)"))
 
 
-def test_an_executor_that_is_away_is_waited_for_once_and_told(path, monkeypatch):
+def test_an_executor_that_is_away_is_waited_for_once_and_reported(path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(remote.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(remote.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
@@ -131,7 +131,7 @@ def test_an_executor_that_is_away_is_waited_for_once_and_told(path, monkeypatch)
     assert now[0] == waited
 
 
-def test_a_refusal_is_told(path):
+def test_a_refusal_is_reported(path):
     def script(connection: socket.socket) -> None:
         uploaded(connection)
         say(connection, "refused", "it has more than 256 MiB")

@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.services.executor.fair_queue import Waiting
+from hub.services.executor.fair_queue import FairQueue
 
 REQUESTS = st.lists(st.sampled_from(["a", "b", "c"]), max_size=30)
 
 
-def filled(clients: list[str]) -> Waiting[tuple[str, int]]:
-    queue: Waiting[tuple[str, int]] = Waiting()
+def filled(clients: list[str]) -> FairQueue[tuple[str, int]]:
+    queue: FairQueue[tuple[str, int]] = FairQueue()
     for number, client in enumerate(clients):
         queue.add(client, (client, number))
     return queue
@@ -21,10 +21,10 @@ def test_one_notebook_does_not_wait_for_a_whole_class():
 
 
 @given(REQUESTS)
-def test_the_order_told_is_the_order_taken(clients):
+def test_the_order_reported_is_the_order_taken(clients):
     queue = filled(clients)
-    told = queue.order()
-    assert [queue.take() for _ in clients] == told and queue.take() is None
+    report = queue.order()
+    assert [queue.take() for _ in clients] == report and queue.take() is None
 
 
 @given(REQUESTS)

@@ -178,13 +178,15 @@ def test_when_the_firewall_ends_the_rules_stay_and_the_heartbeat_goes(host, tmp_
 
 
 @pytest.mark.parametrize("call", ["iptables", "ip6tables"])
-def test_a_kernel_that_hides_the_bridges_traffic_is_told_of(host, call):
+def test_a_kernel_that_hides_the_bridges_traffic_is_reported_of(host, call):
     host.run("sysctl", "-w", f"net.bridge.bridge-nf-call-{call}=0")
-    told = host.firewall("--once")
-    assert told.returncode == 1
-    assert f"sysctl -w net.bridge.bridge-nf-call-{call}=1" in told.stderr
+    report = host.firewall("--once")
+    assert report.returncode == 1
+    assert f"sysctl -w net.bridge.bridge-nf-call-{call}=1" in report.stderr
 
 
 def test_a_wrong_setting_ends_with_its_name(host):
-    told = host.firewall("--once", LOGITLAB_HUB_IP="hub")
-    assert told.returncode == 1 and "LOGITLAB_HUB_IP: 'hub' is not an IPv4 address" in told.stderr
+    report = host.firewall("--once", LOGITLAB_HUB_IP="hub")
+    assert (
+        report.returncode == 1 and "LOGITLAB_HUB_IP: 'hub' is not an IPv4 address" in report.stderr
+    )

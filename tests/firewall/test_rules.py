@@ -15,10 +15,10 @@ from hub.services.firewall.rules import (
     FirewallError,
     chains,
     firewall_from,
+    is_applied,
     removal,
     repair,
     resolvers,
-    standing,
 )
 
 CLOSED = Firewall("logitlab0", "10.201.0.2", "10.201.0.3")
@@ -52,10 +52,10 @@ def restored(listed: list[str], lines: list[str]) -> list[str]:
         elif verb == "-D":
             now.remove("-A " + line.removeprefix("-D "))
         elif verb == "-I":
-            place = int(line.split()[2])
+            folder = int(line.split()[2])
             first = [i for i, rule in enumerate(now) if rule.startswith(f"-A {chain} ")]
-            at = first[place - 1] if place <= len(first) else len(now)
-            now.insert(at, line.replace(f"-I {chain} {place}", f"-A {chain}", 1))
+            at = first[folder - 1] if folder <= len(first) else len(now)
+            now.insert(at, line.replace(f"-I {chain} {folder}", f"-A {chain}", 1))
         elif verb == "-F":
             now = [rule for rule in now if not rule.startswith(f"-A {chain} ")]
         elif verb == "-X":
@@ -66,9 +66,9 @@ def restored(listed: list[str], lines: list[str]) -> list[str]:
 @pytest.mark.parametrize("wanted", [CLOSED, OPEN])
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 def test_after_a_repair_the_rules_stand_and_after_a_removal_nothing_is_left(wanted, family):
-    assert not standing(wanted, family, ENGINES)
+    assert not is_applied(wanted, family, ENGINES)
     repaired = restored(ENGINES, repair(wanted, family, ENGINES))
-    assert standing(wanted, family, repaired)
+    assert is_applied(wanted, family, repaired)
     left = restored(repaired, removal(wanted, repaired))
     assert sorted(left) == sorted(ENGINES)
     assert removal(wanted, ENGINES) == ["*filter", "COMMIT"]
@@ -150,7 +150,7 @@ def test_what_may_stand_before_our_jumps(before, stands):
     listed = restored(ENGINES, repair(CLOSED, "ipv4", ENGINES))
     parent = before.split()[1]
     first = next(i for i, line in enumerate(listed) if line.startswith(f"-A {parent} "))
-    assert standing(CLOSED, "ipv4", [*listed[:first], before, *listed[first:]]) == stands
+    assert is_applied(CLOSED, "ipv4", [*listed[:first], before, *listed[first:]]) == stands
 
 
 @given(st.data())
@@ -167,49 +167,49 @@ def test_whatever_is_lost_or_added_is_noticed_and_repaired(data):
         parent = data.draw(st.sampled_from(["DOCKER-USER", "INPUT", CLOSED.forward, CLOSED.input]))
         first = next(i for i, line in enumerate(listed) if line.startswith(f"-A {parent} "))
         listed.insert(first, f"-A {parent} -j ACCEPT")
-    assert not standing(CLOSED, "ipv4", listed)
-    assert standing(CLOSED, "ipv4", restored(listed, repair(CLOSED, "ipv4", listed)))
+    assert not is_applied(CLOSED, "ipv4", listed)
+    assert is_applied(CLOSED, "ipv4", restored(listed, repair(CLOSED, "ipv4", listed)))
 
 
 def test_other_settings_replace_the_rules():
     listed = restored(ENGINES, repair(OPEN, "ipv4", ENGINES))
-    assert not standing(CLOSED, "ipv4", listed)
-    assert standing(CLOSED, "ipv4", restored(listed, repair(CLOSED, "ipv4", listed)))
+    assert not is_applied(CLOSED, "ipv4", listed)
+    assert is_applied(CLOSED, "ipv4", restored(listed, repair(CLOSED, "ipv4", listed)))
 
 
 def test_two_deployments_on_one_host_leave_each_other_in_peace():
     other = Firewall("other0", "10.202.0.2", "10.202.0.3")
     listed = restored(ENGINES, repair(CLOSED, "ipv4", ENGINES))
     listed = restored(listed, repair(other, "ipv4", listed))
-    assert standing(CLOSED, "ipv4", listed) and standing(other, "ipv4", listed)
+    assert is_applied(CLOSED, "ipv4", listed) and is_applied(other, "ipv4", listed)
     left = restored(listed, removal(other, listed))
-    assert standing(CLOSED, "ipv4", left) and "other0" not in " ".join(left)
+    assert is_applied(CLOSED, "ipv4", left) and "other0" not in " ".join(left)
 
 
 def test_without_the_engines_chain_the_rules_hang_on_forward():
     bare = ["-P INPUT ACCEPT", "-P FORWARD ACCEPT", "-P OUTPUT ACCEPT"]
     listed = restored(bare, repair(CLOSED, "ipv4", bare))
-    assert standing(CLOSED, "ipv4", listed)
+    assert is_applied(CLOSED, "ipv4", listed)
     assert "-A FORWARD -i logitlab0 -j LOGITLAB-FWD-logitlab0" in listed
     # The engine comes, and with it a chain that goes before FORWARD's own rules.
     listed += ["-N DOCKER-USER", "-A DOCKER-USER -j RETURN"]
     listed.insert(3, "-A FORWARD -j DOCKER-USER")
-    assert not standing(CLOSED, "ipv4", listed)
+    assert not is_applied(CLOSED, "ipv4", listed)
     moved = restored(listed, repair(CLOSED, "ipv4", listed))
-    assert standing(CLOSED, "ipv4", moved)
+    assert is_applied(CLOSED, "ipv4", moved)
     assert "-A DOCKER-USER -i logitlab0 -j LOGITLAB-FWD-logitlab0" in moved
 
 
 def test_the_engine_may_put_its_chain_in_front_and_take_it_out_without_a_gap():
     listed = restored(ENGINES, repair(CLOSED, "ipv4", ENGINES))
     listed.remove("-A FORWARD -j DOCKER-USER")
-    assert standing(CLOSED, "ipv4", listed)  # by the jumps in FORWARD
+    assert is_applied(CLOSED, "ipv4", listed)  # by the jumps in FORWARD
     first = next(i for i, line in enumerate(listed) if line.startswith("-A FORWARD "))
     accepting = "-A FORWARD -i logitlab0 -j ACCEPT"
     listed[first:first] = ["-A FORWARD -j DOCKER-USER", accepting]
-    assert standing(CLOSED, "ipv4", listed)  # by the jumps in DOCKER-USER
+    assert is_applied(CLOSED, "ipv4", listed)  # by the jumps in DOCKER-USER
     listed.remove("-A FORWARD -j DOCKER-USER")
-    assert not standing(CLOSED, "ipv4", listed)
+    assert not is_applied(CLOSED, "ipv4", listed)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_the_engine_may_put_its_chain_in_front_and_take_it_out_without_a_gap():
 def test_a_chain_that_no_packet_reaches_is_not_relied_on(before):
     listed = [*before, "-N DOCKER-USER", "-A DOCKER-USER -j RETURN"]
     repaired = restored(listed, repair(CLOSED, "ipv4", listed))
-    assert standing(CLOSED, "ipv4", repaired)
+    assert is_applied(CLOSED, "ipv4", repaired)
     forward = [line for line in repaired if line.startswith("-A FORWARD ")]
     assert all("LOGITLAB" in line for line in forward[:2])
 
@@ -231,24 +231,24 @@ def verdict(wanted: Firewall, source: str, target: str, out: str, port: int = 88
     """What the rules say to a new TCP connection that comes in at the bridge."""
     for rule in chains(wanted, "ipv4")[wanted.forward]:
         words = rule.split()
-        said = dict(itertools.pairwise(words))
+        output = dict(itertools.pairwise(words))
         away = "! -o" in rule
         if (
-            "--ctstate" in said
+            "--ctstate" in output
             or (
-                "-s" in said
-                and ipaddress.ip_address(source) not in ipaddress.ip_network(said["-s"])
+                "-s" in output
+                and ipaddress.ip_address(source) not in ipaddress.ip_network(output["-s"])
             )
             or (
-                "-d" in said
-                and ipaddress.ip_address(target) not in ipaddress.ip_network(said["-d"])
+                "-d" in output
+                and ipaddress.ip_address(target) not in ipaddress.ip_network(output["-d"])
             )
-            or ("-o" in said and (said["-o"] == out) == away)
-            or said.get("-p", "tcp") != "tcp"
-            or ("--dport" in said and int(said["--dport"]) != port)
+            or ("-o" in output and (output["-o"] == out) == away)
+            or output.get("-p", "tcp") != "tcp"
+            or ("--dport" in output and int(output["--dport"]) != port)
         ):
             continue
-        return said["-j"]
+        return output["-j"]
     raise AssertionError("no rule decides")
 
 

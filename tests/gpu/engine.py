@@ -136,6 +136,6 @@ def _end(process: subprocess.Popen, folder: Path) -> None:
         process.kill()
         process.wait(20)
     mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for place in sorted((each for each in mounts if each.startswith(str(folder))), reverse=True):
-        subprocess.run(["umount", "--lazy", place], timeout=20, check=False)
+    for path in sorted((each for each in mounts if each.startswith(str(folder))), reverse=True):
+        subprocess.run(["umount", "--lazy", path], timeout=20, check=False)
     shutil.rmtree(folder, ignore_errors=True)

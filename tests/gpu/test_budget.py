@@ -87,8 +87,8 @@ HOOK = "from hub.singleuser.gpu.budget import begin as hook; hook(); hook()\n"
 
 def test_the_limit_is_set_when_cuda_starts_and_not_before(fake_torch):
     code = HOOK + "import torch; print(torch.told); torch.cuda.init(); print(torch.told)"
-    said = run(code, fake_torch, LOGITLAB_GPU_MIB="10240")
-    assert said == f"[]\n[({9728 / 40960}, 0)]\n"
+    output = run(code, fake_torch, LOGITLAB_GPU_MIB="10240")
+    assert output == f"[]\n[({9728 / 40960}, 0)]\n"
 
 
 def test_a_torch_that_is_already_there_is_limited_too(fake_torch):
@@ -105,8 +105,8 @@ def test_without_a_budget_nothing_is_hooked(fake_torch, value):
 
 def test_a_torch_that_cannot_be_limited_is_imported_all_the_same(tmp_path):
     (tmp_path / "torch.py").write_text("here = 1\n")
-    said = run(HOOK + "import torch; print(torch.here)", tmp_path, LOGITLAB_GPU_MIB="10240")
-    assert said.startswith("1\nGPU memory limit not set:")
+    output = run(HOOK + "import torch; print(torch.here)", tmp_path, LOGITLAB_GPU_MIB="10240")
+    assert output.startswith("1\nGPU memory limit not set:")
 
 
 def test_a_missing_torch_is_missing_as_ever(tmp_path):
@@ -136,8 +136,8 @@ import inspect
 print(list(inspect.signature(torch.cuda.set_per_process_memory_fraction).parameters))
 """
     )
-    said = run(code, tmp_path, LOGITLAB_GPU_MIB="10240", OMP_NUM_THREADS="1")
-    assert said == "1\nFalse 2.0\n['fraction', 'device']\n"
+    output = run(code, tmp_path, LOGITLAB_GPU_MIB="10240", OMP_NUM_THREADS="1")
+    assert output == "1\nFalse 2.0\n['fraction', 'device']\n"
 
 
 @pytest.mark.kernel
@@ -155,9 +155,9 @@ print((time.process_time() - before) * 1000)
 
 @pytest.mark.kernel
 def test_a_real_kernel_runs_the_startup_file_and_shows_nothing_of_it(fake_torch, tmp_path):
-    place = tmp_path / "ipython" / "profile_default" / "startup"
-    place.mkdir(parents=True)
-    shutil.copy(startup.__file__, place / "10-logitlab-gpu.py")
+    folder = tmp_path / "ipython" / "profile_default" / "startup"
+    folder.mkdir(parents=True)
+    shutil.copy(startup.__file__, folder / "10-logitlab-gpu.py")
     environment = {
         **os.environ,
         "PYTHONPATH": f"{fake_torch}:{os.getcwd()}",
@@ -168,11 +168,11 @@ def test_a_real_kernel_runs_the_startup_file_and_shows_nothing_of_it(fake_torch,
     manager.start_kernel(env=environment)
     client = manager.client()
     client.start_channels()
-    said: list[str] = []
+    output: list[str] = []
 
     def hear(message: dict) -> None:
         content = message["content"]
-        said.append(content.get("text") or "\n".join(content.get("traceback", [])))
+        output.append(content.get("text") or "\n".join(content.get("traceback", [])))
 
     try:
         client.wait_for_ready(timeout=60)
@@ -181,7 +181,7 @@ def test_a_real_kernel_runs_the_startup_file_and_shows_nothing_of_it(fake_torch,
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    words = "".join(said)
+    words = "".join(output)
     assert "Interactive namespace is empty" in words
     assert f"[({9728 / 40960}, 0)]" in words
 

@@ -18,7 +18,7 @@ from hub.facts.gpu_devices import (
     usable,
 )
 from hub.host.deploy import gpus as host
-from hub.host.deploy.gpus import Facts, judge
+from hub.host.deploy.gpus import GpuFacts, judge
 from hub.jupyterhub.spawners.gpu.failures import gpu_failure
 from hub.jupyterhub.spawners.gpu.request import Placement
 from tests.gpu.samples import LISTING, OLD_LISTING, XML
@@ -34,7 +34,7 @@ def test_a_gpu_in_mig_mode_is_its_parts_and_the_others_are_whole():
     ]
 
 
-def test_the_older_listing_is_read_and_memory_told_from_the_profile():
+def test_the_older_listing_is_read_and_memory_distinguished_from_the_profile():
     parent = "63feeb45-94c6-b9cb-78ea-98e9b7a5be6b"
     assert usable(read_gpus(OLD_LISTING)) == [
         Device(f"MIG-GPU-{parent}/7/0", 4864, "A100-SXM4-40GB MIG 1g.5gb"),
@@ -85,11 +85,11 @@ def test_a_container_asks_for_one_device_by_its_uuid_and_never_by_count():
     assert placement.labels == {"logitlab.gpu": "GPU-a"}
 
 
-def test_a_container_without_a_place_asks_for_nothing_and_says_why():
-    placement = Placement(None, reason="all GPU places are taken")
+def test_a_container_without_a_slot_asks_for_nothing_and_says_why():
+    placement = Placement(None, reason="all GPU slots are taken")
     assert placement.device_requests == []
     assert placement.environment == {
-        "LOGITLAB_GPU": "cpu: all GPU places are taken",
+        "LOGITLAB_GPU": "cpu: all GPU slots are taken",
         "NVIDIA_VISIBLE_DEVICES": "void",
     }
     assert placement.labels == {"logitlab.gpu": "cpu"}
@@ -123,7 +123,7 @@ def test_the_engines_words_say_what_is_out_of_order(message, reach):
 
 # --- doctor ---------------------------------------------------------------------------------
 
-WELL = Facts(
+WELL = GpuFacts(
     cards=1,
     smi=True,
     gpus=tuple(read_gpus("GPU 0: NVIDIA A10 (UUID: GPU-a)")),
@@ -133,23 +133,23 @@ WELL = Facts(
 )
 
 
-def changed(**facts) -> Facts:
-    return Facts(**{**WELL.__dict__, **facts})
+def changed(**facts) -> GpuFacts:
+    return GpuFacts(**{**WELL.__dict__, **facts})
 
 
 @pytest.mark.parametrize(
     ("facts", "setting", "name", "words", "command"),
     [
-        (Facts(cards=1), "auto", "NVIDIA driver", "no driver", "apt-get install nvidia-driver"),
+        (GpuFacts(cards=1), "auto", "NVIDIA driver", "no driver", "apt-get install nvidia-driver"),
         (
-            Facts(cards=1, smi=True, smi_error="NVML: Driver/library version mismatch"),
+            GpuFacts(cards=1, smi=True, smi_error="NVML: Driver/library version mismatch"),
             "auto",
             "NVIDIA driver",
             "upgraded",
             "reboot",
         ),
         (
-            Facts(cards=1, smi=True, smi_error="couldn't communicate with the NVIDIA driver"),
+            GpuFacts(cards=1, smi=True, smi_error="couldn't communicate with the NVIDIA driver"),
             "auto",
             "NVIDIA driver",
             "couldn't communicate",
@@ -172,7 +172,7 @@ def changed(**facts) -> Facts:
             "nvidia-smi mig -i 2 -cgi",
         ),
         (changed(), ["GPU-x"], "GPUs named", "GPU-x", "GPU-a"),
-        (Facts(), ["GPU-x"], "GPUs", "no NVIDIA GPU", "auto"),
+        (GpuFacts(), ["GPU-x"], "GPUs", "no NVIDIA GPU", "auto"),
         (
             changed(cgroup_driver="systemd", char_links=False),
             "auto",
@@ -183,19 +183,19 @@ def changed(**facts) -> Facts:
         (changed(trial="GPU-a: hook failed"), "auto", "GPU in a container", "hook failed", "ctk"),
     ],
 )
-def test_what_stops_gpus_is_named_with_the_command_that_mends_it(
+def test_what_stops_gpus_is_named_with_the_command_that_fixes_it(
     facts, setting, name, words, command
 ):
     wrong = [check for check in judge(facts, setting) if not check.ok]
     assert [check.name for check in wrong] == [name]
-    assert words in wrong[0].says
-    assert command in " ".join(wrong[0].mend)
+    assert words in wrong[0].message
+    assert command in " ".join(wrong[0].fix)
 
 
 @pytest.mark.parametrize(
-    ("facts", "setting"), [(WELL, "auto"), (Facts(), "auto"), (Facts(), "none")]
+    ("facts", "setting"), [(WELL, "auto"), (GpuFacts(), "auto"), (GpuFacts(), "none")]
 )
-def test_a_host_in_order_and_one_without_gpus_have_nothing_to_mend(facts, setting):
+def test_a_host_in_order_and_one_without_gpus_have_nothing_to_fix(facts, setting):
     assert all(check.ok for check in judge(facts, setting))
 
 

@@ -12,18 +12,18 @@ import pytest
 from docker.api import APIClient
 from docker.errors import APIError
 
-from hub.core.settings import Gpus
+from hub.core.settings import GpuSettings
 from hub.facts.containers import GPU_LABEL as LABEL
 from hub.facts.gpu_devices import Device
 from hub.host.deploy.gpus import HOOK
-from hub.jupyterhub.spawners.gpu.claim import GpuPart, failure_text
+from hub.jupyterhub.spawners.gpu.claim import GpuStart, failure_text
 from hub.jupyterhub.spawners.gpu.failures import gpu_failure
 from hub.jupyterhub.spawners.gpu.placement import FULL, NONE_WORKS
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import Running, Slots
+from hub.jupyterhub.spawners.gpu.slots import RunningContainer, Slots
 from hub.services.gpuwatch import processes
 from hub.services.gpuwatch.usage import Process, Use
-from hub.services.gpuwatch.verdict import Place, over_budget
+from hub.services.gpuwatch.verdict import HeldSlot, over_budget
 from tests.gpu.engine import IMAGE, PROJECT, GpuEngine, gpu_engine
 from tests.guard.engine import an_engine, tiny_image
 
@@ -49,15 +49,15 @@ class Hub:
 
     def __init__(self, client: APIClient, image: str = IMAGE, **rules) -> None:
         self.client, self.image = client, image
-        told = Gpus.model_validate({"students_per_device": 2} | rules)
-        self.slots = Slots([A, B], told, self.running)
+        report = GpuSettings.model_validate({"students_per_device": 2} | rules)
+        self.slots = Slots([A, B], report, self.running)
 
-    async def running(self) -> list[Running]:
+    async def running(self) -> list[RunningContainer]:
         found = await asyncio.to_thread(
             self.client.containers, filters={"label": f"logitlab.project={PROJECT}"}
         )
         return [
-            Running(each["Labels"]["logitlab.user"], each["Labels"][LABEL], each["Id"])
+            RunningContainer(each["Labels"]["logitlab.user"], each["Labels"][LABEL], each["Id"])
             for each in found
         ]
 
@@ -68,7 +68,7 @@ class Hub:
             container = await asyncio.to_thread(self._start, user, placement)
             return container, container
 
-        return await GpuPart(self.slots, user).start(None, start)
+        return await GpuStart(self.slots, user).start(None, start)
 
     def _start(self, user: str, placement: Placement) -> str:
         name = f"{PROJECT}-user-{user}"
@@ -100,7 +100,7 @@ class Hub:
         return given
 
 
-def test_students_spread_over_the_gpus_and_the_last_one_is_told_that_all_are_taken(engine):
+def test_students_spread_over_the_gpus_and_the_last_one_is_reported_that_all_are_taken(engine):
     async def test() -> None:
         hub = Hub(engine.client)
         users = [f"s{number}" for number in range(5)]
@@ -109,18 +109,18 @@ def test_students_spread_over_the_gpus_and_the_last_one_is_told_that_all_are_tak
         assert sorted(given.values()) == [A.uuid, A.uuid, B.uuid, B.uuid, "cpu"]
         assert sorted(engine.asked_for()) == [A.uuid, A.uuid, B.uuid, B.uuid]
         for user, container in zip(users, ids, strict=True):
-            said = engine.inside(container, "sh", "-c", "nvidia-smi; echo $LOGITLAB_GPU")
+            output = engine.inside(container, "sh", "-c", "nvidia-smi; echo $LOGITLAB_GPU")
             if given[user] == "cpu":
-                assert "not found" in said
-                assert f"cpu: {FULL}" in said
+                assert "not found" in output
+                assert f"cpu: {FULL}" in output
             else:
-                assert said.count("UUID:") == 1
-                assert f"(UUID: {given[user]})" in said
+                assert output.count("UUID:") == 1
+                assert f"(UUID: {given[user]})" in output
 
     asyncio.run(test())
 
 
-def test_a_device_that_the_host_lacks_is_refused_in_words_that_are_understood(engine):
+def test_a_device_that_the_host_lacks_is_refused_with_a_message_that_are_understood(engine):
     placement = Placement(Device("GPU-nowhere", 1))
     with pytest.raises(APIError) as refused:
         Hub(engine.client)._start("alice", placement)
@@ -148,7 +148,7 @@ def test_a_gpu_that_fell_off_costs_one_try_and_then_the_next_is_used(engine):
     asyncio.run(test())
 
 
-def test_a_restarted_hub_finds_the_places_as_they_are(engine):
+def test_a_restarted_hub_finds_the_slot_as_they_are(engine):
     async def test() -> None:
         before = Hub(engine.client)
         for user in ("alice", "bob", "carl"):
@@ -166,7 +166,7 @@ def test_a_restarted_hub_finds_the_places_as_they_are(engine):
     asyncio.run(test())
 
 
-def test_an_image_that_asks_for_all_gpus_gets_none_without_a_place(engine):
+def test_an_image_that_asks_for_all_gpus_gets_none_without_a_slot(engine):
     made = engine.client.create_container(IMAGE)
     greedy = ["ENV NVIDIA_VISIBLE_DEVICES=all"]
     engine.client.commit(made["Id"], "llgpu/greedy", "test", changes=greedy)
@@ -191,8 +191,8 @@ def test_the_watcher_traces_a_process_to_its_container_and_stops_it_alone(engine
     assert {processes.owner(pid): pid for pid in pids.values()} == pids
     assert processes.owner(os.getpid()) not in pids
     use = Use(A.uuid, 40000, 40960, (Process(pids[alice], 15000), Process(pids[bob], 9000)))
-    places = {alice: Place("alice", A.uuid, 10000), bob: Place("bob", A.uuid, 10000)}
-    (worst,) = over_budget(use, {pid: container for container, pid in pids.items()}, places)
+    positions = {alice: HeldSlot("alice", A.uuid, 10000), bob: HeldSlot("bob", A.uuid, 10000)}
+    (worst,) = over_budget(use, {pid: container for container, pid in pids.items()}, positions)
     assert processes.stop(worst.largest.pid, worst.container) in ("it ended", "it was killed")
     assert _sleeper(engine.client, bob) == pids[bob]
     # The kernel is gone, the server is not.

@@ -19,7 +19,7 @@ import pytest
 
 from hub.core.course_folder import CourseFolder, new_course
 from hub.jupyterhub.configuration import jupyterlab
-from hub.singleuser.gpu.extension import Health, judge, notice
+from hub.singleuser.gpu.extension import GpuHealth, judge, notice
 
 GONE = "Failed to initialize NVML: Unknown Error"
 WELL = "GPU 0: NVIDIA A100 (UUID: GPU-aaaa)"
@@ -39,9 +39,9 @@ def test_what_nvidia_smi_says_is_understood(status, said, expected):
     assert judge(status, said) == expected
 
 
-def test_a_person_is_told_what_they_can_do():
+def test_a_person_is_reported_what_they_can_do():
     assert "stop and start your server" in notice("GPU-a: A100", GONE)
-    assert "all GPU places are taken" in notice("cpu: all GPU places are taken", None)
+    assert "all GPU slots are taken" in notice("cpu: all GPU slots are taken", None)
     assert notice("GPU-a: A100", None) == ""
     # Where there are no GPUs, nobody misses one.
     assert notice("cpu: this server has no GPU", None) == ""
@@ -50,20 +50,20 @@ def test_a_person_is_told_what_they_can_do():
 
 @pytest.fixture
 def smi(tmp_path: Path, monkeypatch) -> Path:
-    """An nvidia-smi that says what the file `said` holds."""
+    """An nvidia-smi that says what the file `output` holds."""
     program = tmp_path / "bin" / "nvidia-smi"
     program.parent.mkdir()
-    said = tmp_path / "said"
-    said.write_text(WELL)
-    program.write_text(f"#!/bin/sh\ncat {said}\n")
+    output = tmp_path / "said"
+    output.write_text(WELL)
+    program.write_text(f"#!/bin/sh\ncat {output}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
-    return said
+    return output
 
 
-def test_a_lost_gpu_is_told_at_the_second_look_and_a_found_one_at_once(smi, caplog):
+def test_a_lost_gpu_is_reported_at_the_second_look_and_a_found_one_at_once(smi, caplog):
     async def test() -> None:
-        health = Health({"LOGITLAB_GPU": "GPU-aaaa: A100"}, logging.getLogger("test"))
+        health = GpuHealth({"LOGITLAB_GPU": "GPU-aaaa: A100"}, logging.getLogger("test"))
         await health.look()
         smi.write_text(GONE)
         await health.look()
@@ -83,10 +83,10 @@ def test_a_lost_gpu_is_told_at_the_second_look_and_a_found_one_at_once(smi, capl
     ]
 
 
-@pytest.mark.parametrize("words", ["", "cpu: all GPU places are taken", "GPU-aaaa: A100"])
+@pytest.mark.parametrize("words", ["", "cpu: all GPU slots are taken", "GPU-aaaa: A100"])
 def test_where_there_is_nothing_to_look_at_nobody_looks(words, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    health = Health({"LOGITLAB_GPU": words}, logging.getLogger("test"), interval=100)
+    health = GpuHealth({"LOGITLAB_GPU": words}, logging.getLogger("test"), interval=100)
     asyncio.run(asyncio.wait_for(health.watch(), 10))
     assert health.problem is None
 
@@ -123,7 +123,7 @@ def lab(folder: CourseFolder, smi: Path, tmp_path: Path) -> Iterator[tuple[str, 
         **os.environ,
         "HOME": str(tmp_path),
         "JUPYTER_CONFIG_PATH": str(jupyterlab.config_path("student", folder)),
-        "LOGITLAB_GPU": "cpu: all GPU places are taken",
+        "LOGITLAB_GPU": "cpu: all GPU slots are taken",
     }
     log = (tmp_path / "lab.log").open("wb")
     process = subprocess.Popen(
@@ -164,11 +164,11 @@ def test_jupyterlab_says_why_a_server_has_no_gpu(lab):
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{address}/logitlab/gpu", timeout=10)
     answer = urllib.request.urlopen(f"{address}/logitlab/gpu?token={token}", timeout=10)
-    assert json.loads(answer.read())["gpu"] == "cpu: all GPU places are taken"
+    assert json.loads(answer.read())["gpu"] == "cpu: all GPU slots are taken"
     with launched() as browser:
         page = browser.new_page()
         page.goto(f"{address}/lab?token={token}")
-        words = page.get_by_text("Your server runs without a GPU: all GPU places are taken")
+        words = page.get_by_text("Your server runs without a GPU: all GPU slots are taken")
         expect(words.first).to_be_visible(timeout=90_000)
         # Reloaded, it does not say so again.
         page.reload()

@@ -71,16 +71,16 @@ class Person:
 
     def progress(self, until: str) -> list[str]:
         """The messages of the spawn page, up to one with `until`; closes the page then."""
-        said = []
+        output = []
         path = f"/api/users/{self.name}/server/progress"
         with self.client.stream("GET", path, params=self._xsrf) as events:
             for line in events.iter_lines():
                 if line.startswith("data: "):
                     event = json.loads(line.removeprefix("data: "))
-                    said.append(event.get("message", ""))
-                    if until in said[-1]:
+                    output.append(event.get("message", ""))
+                    if until in output[-1]:
                         break
-        return said
+        return output
 
     def environment(self) -> dict[str, str]:
         """What the person's server was started with."""
@@ -135,7 +135,7 @@ def hub(tmp_path_factory) -> Iterator[tuple[str, Path]]:
             process.wait(60)
 
 
-def test_people_are_asked_wait_with_their_place_in_sight_and_leave_with_their_page(hub):
+def test_people_are_asked_wait_with_their_slot_in_sight_and_leave_with_their_page(hub):
     url, folder = hub
     alice, bob = Person(url, "alice", folder), Person(url, "bob", folder)
     # There is room: nothing is asked.
@@ -144,15 +144,15 @@ def test_people_are_asked_wait_with_their_place_in_sight_and_leave_with_their_pa
     assert alice.environment()["LOGITLAB_GPU_MIB"] == "40960"
     # There is none: wait, or start without.
     page = bob.spawn_page()
-    assert "All GPU places are taken" in page
+    assert "All GPU slots are taken" in page
     assert "Wait for a GPU (place 1)" in page
     bob.choose("wait")
     with ThreadPoolExecutor() as pool:
         shown = pool.submit(Person(url, "bob", folder).progress, "Server ready")
         _others_come_and_go(url, folder, alice)
-        said = shown.result(timeout=100)
-    assert "you are number 1 of 1 in the queue (you are next)" in said[1]
-    assert "you are number 1 of 2 in the queue (you are next)" in "".join(said)
+        output = shown.result(timeout=100)
+    assert "you are number 1 of 1 in the queue (you are next)" in output[1]
+    assert "you are number 1 of 2 in the queue (you are next)" in "".join(output)
     assert bob.environment()["LOGITLAB_GPU"] == "GPU-aaaa: A100"
 
 

@@ -19,9 +19,9 @@ from hub.jupyterhub.spawners.gpu.placement import (
     STUDENTS_FIRST,
     Ask,
     Cpu,
-    Request,
     Slot,
-    State,
+    SlotRequest,
+    SlotsState,
     Wait,
     decide,
     rebuild,
@@ -31,29 +31,29 @@ from hub.jupyterhub.spawners.gpu.placement import (
     wait,
 )
 
-TWO = State(places={"A": 2, "B": 2})
+TWO = SlotsState(capacity={"A": 2, "B": 2})
 FULL_UP = replace(TWO, taken={"a": "A", "b": "B", "c": "A", "d": "B"})
 
 
-def table() -> list[tuple[str, State, Request, placement.Decision]]:
+def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
     """(what is shown, state, request, decision)."""
-    new = Request("new")
+    new = SlotRequest("new")
     ask, queue = replace(FULL_UP, when_full="ask"), replace(FULL_UP, when_full="queue")
     queued = replace(queue, waiting=("x", "y"))
     roomy = replace(queued, taken={"a": "A"})
-    one = State(places={"A": 1})
-    staff = Request("grader", staff=True)
+    one = SlotsState(capacity={"A": 1})
+    staff = SlotRequest("grader", staff=True)
     return [
         ("the first of equal devices", TWO, new, Slot("A")),
         ("the emptier device", replace(TWO, taken={"a": "A"}), new, Slot("B")),
         ("the one with room", replace(TWO, taken={"a": "B", "b": "B"}), new, Slot("A")),
         (
             "a device with twice the places gets twice the servers",
-            State(places={"A": 2, "B": 4}, taken={"a": "A", "b": "B"}),
+            SlotsState(capacity={"A": 2, "B": 4}, taken={"a": "A", "b": "B"}),
             new,
             Slot("B"),
         ),
-        ("the same again while it runs", FULL_UP, Request("d"), Slot("B")),
+        ("the same again while it runs", FULL_UP, SlotRequest("d"), Slot("B")),
         ("the same device as last time", replace(TWO, last={"new": "B"}), new, Slot("B")),
         (
             "another than last time where that is full",
@@ -65,15 +65,20 @@ def table() -> list[tuple[str, State, Request, placement.Decision]]:
         ("full, asked", ask, new, Ask(1)),
         ("full, asked, without", ask, replace(new, answer="cpu"), Cpu(CHOSEN)),
         ("full, asked, waits", ask, replace(new, answer="wait"), Wait(1)),
-        ("an answer is not needed while there is room", TWO, Request("n", answer="cpu"), Slot("A")),
+        (
+            "an answer is not needed while there is room",
+            TWO,
+            SlotRequest("n", answer="cpu"),
+            Slot("A"),
+        ),
         ("full, queue", queue, new, Wait(1)),
         ("behind those who wait", queued, new, Wait(3)),
-        ("own place in the queue", queued, Request("y"), Wait(2)),
+        ("own place in the queue", queued, SlotRequest("y"), Wait(2)),
         ("those who wait are served before", replace(roomy, waiting=("x", "y", "z")), new, Wait(4)),
         ("room for more than those who wait", roomy, new, Slot("B")),
         ("asked behind those who wait", replace(queued, when_full="ask"), new, Ask(3)),
-        ("no device", State(), new, Cpu(NONE_HERE)),
-        ("no places", State(places={"A": 0}), new, Cpu(NONE_HERE)),
+        ("no device", SlotsState(), new, Cpu(NONE_HERE)),
+        ("no places", SlotsState(capacity={"A": 0}), new, Cpu(NONE_HERE)),
         ("the healthy one", replace(TWO, unhealthy=frozenset("A")), new, Slot("B")),
         ("none healthy", replace(queue, unhealthy=frozenset("AB")), new, Cpu(NONE_WORKS)),
         (
@@ -84,18 +89,23 @@ def table() -> list[tuple[str, State, Request, placement.Decision]]:
         ),
         (
             "cap below what runs: nobody is added",
-            State(places={"A": 1}, taken={"a": "A", "b": "A", "c": "A"}),
+            SlotsState(capacity={"A": 1}, taken={"a": "A", "b": "A", "c": "A"}),
             new,
             Cpu(FULL),
         ),
         (
             "cap below what runs: nobody is thrown out",
-            State(places={"A": 1}, taken={"a": "A", "b": "A", "c": "A"}),
-            Request("c"),
+            SlotsState(capacity={"A": 1}, taken={"a": "A", "b": "A", "c": "A"}),
+            SlotRequest("c"),
             Slot("A"),
         ),
         ("staff", TWO, staff, Slot("A")),
-        ("staff, one place held", take(TWO, Request("i", True), "A"), staff, Cpu(STUDENTS_FIRST)),
+        (
+            "staff, one place held",
+            take(TWO, SlotRequest("i", True), "A"),
+            staff,
+            Cpu(STUDENTS_FIRST),
+        ),
         ("staff while a student waits", roomy, staff, Cpu(STUDENTS_FIRST)),
         ("staff and full", FULL_UP, staff, Cpu(FULL)),
         ("staff never waits", queue, staff, Cpu(FULL)),
@@ -112,11 +122,11 @@ def test_a_request_gets_what_the_table_says(state, request_, expected):
 
 
 def test_the_emptiest_device_first_spreads_a_class_evenly():
-    state = State(places={"A": 4, "B": 4, "C": 4})
+    state = SlotsState(capacity={"A": 4, "B": 4, "C": 4})
     for number in range(9):
-        decision = decide(state, Request(f"s{number}"))
+        decision = decide(state, SlotRequest(f"s{number}"))
         assert isinstance(decision, Slot)
-        state = take(state, Request(f"s{number}"), decision.device)
+        state = take(state, SlotRequest(f"s{number}"), decision.device)
     assert [state.load(device) for device in "ABC"] == [3, 3, 3]
 
 
@@ -132,7 +142,7 @@ def test_whose_gpu_failed_at_the_start_waits_first():
     assert state.waiting == ("z", "x", "y")
 
 
-def test_who_waits_holds_no_place_on_a_device_that_broke():
+def test_who_waits_holds_no_slot_on_a_device_that_broke():
     state = wait(placement.mark(replace(FULL_UP, when_full="queue"), frozenset("A")), "a")
     assert "a" not in state.taken
     state, served = serve(placement.mark(state, frozenset()))
@@ -141,11 +151,11 @@ def test_who_waits_holds_no_place_on_a_device_that_broke():
 
 
 def test_a_removed_device_keeps_who_runs_on_it_and_gets_nobody_more():
-    state = replace(rebuild(TWO, {"a": "A", "b": "B"}, frozenset()), places={"B": 2})
+    state = replace(rebuild(TWO, {"a": "A", "b": "B"}, frozenset()), capacity={"B": 2})
     assert state.taken == {"a": "A", "b": "B"}
-    assert decide(state, Request("c")) == Slot("B")
+    assert decide(state, SlotRequest("c")) == Slot("B")
     # Started again, who was on it moves.
-    assert decide(release(state, "a"), Request("a")) == Slot("B")
+    assert decide(release(state, "a"), SlotRequest("a")) == Slot("B")
 
 
 HOLDERS = [f"s{number}" for number in range(8)]
@@ -156,10 +166,10 @@ DEVICES = ["A", "B", "C", "gone", "cpu", "cpu: full"]
     running=st.dictionaries(st.sampled_from(HOLDERS), st.sampled_from(DEVICES)),
     order=st.randoms(use_true_random=False),
 )
-def test_a_rebuild_gives_the_same_places_in_any_order(running, order):
+def test_a_rebuild_gives_the_same_slot_in_any_order(running, order):
     shuffled = list(running.items())
     order.shuffle(shuffled)
-    start = State(places={"A": 2, "B": 2, "C": 1}, when_full="queue")
+    start = SlotsState(capacity={"A": 2, "B": 2, "C": 1}, when_full="queue")
     rebuilt = rebuild(start, dict(shuffled), frozenset({"s0"}))
     assert rebuilt == rebuild(start, running, frozenset({"s0"}))
     assert rebuilt.taken == {
@@ -167,9 +177,9 @@ def test_a_rebuild_gives_the_same_places_in_any_order(running, order):
     }
     # Whoever runs asks again and gets the same device, where it is still there.
     for holder, device in rebuilt.taken.items():
-        if device in start.places:
-            assert decide(rebuilt, Request(holder)) == Slot(device)
-    for request in (Request("s0", True), Request("new")):
+        if device in start.capacity:
+            assert decide(rebuilt, SlotRequest(holder)) == Slot(device)
+    for request in (SlotRequest("s0", True), SlotRequest("new")):
         assert decide(rebuilt, request) == decide(
             rebuild(start, running, frozenset({"s0"})), request
         )
@@ -180,10 +190,10 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.state = State(places={"A": 2, "B": 1}, when_full="queue", staff_places=1)
+        self.state = SlotsState(capacity={"A": 2, "B": 1}, when_full="queue", staff_slots=1)
         self.queue: list[str] = []  # in the order in which people came
 
-    def change(self, state: State) -> None:
+    def change(self, state: SlotsState) -> None:
         """Every change is followed by serving those who wait, as in `Slots`."""
         before = state
         self.state, served = serve(state)
@@ -191,13 +201,13 @@ class AnyOrder(RuleBasedStateMachine):
             assert holder == self.queue.pop(0), "served out of order"
             if isinstance(decision, Slot):
                 assert before.room(decision.device) > 0
-        for device in self.state.places:
+        for device in self.state.capacity:
             added = self.state.load(device) - before.load(device)
             assert added <= before.room(device), "over the cap"
 
     @rule(holder=st.sampled_from(HOLDERS), answer=st.sampled_from([None, "cpu", "wait"]))
     def ask_for_a_place(self, holder, answer):
-        request = Request(holder, answer=answer)
+        request = SlotRequest(holder, answer=answer)
         decision = decide(self.state, request)
         assert decision == decide(self.state, request)
         if isinstance(decision, Slot):
@@ -210,12 +220,12 @@ class AnyOrder(RuleBasedStateMachine):
         elif isinstance(decision, Wait):
             if holder not in self.queue:
                 self.queue.append(holder)
-            assert decision.place == self.queue.index(holder) + 1
+            assert decision.position == self.queue.index(holder) + 1
             self.change(wait(self.state, holder))
 
     @rule(holder=st.sampled_from(["teacher", "grader"]))
     def staff_asks(self, holder):
-        request = Request(holder, staff=True)
+        request = SlotRequest(holder, staff=True)
         decision = decide(self.state, request)
         assert not isinstance(decision, Wait | Ask)
         if isinstance(decision, Slot):
@@ -233,10 +243,10 @@ class AnyOrder(RuleBasedStateMachine):
     def devices_break_and_heal(self, devices):
         self.change(placement.mark(self.state, frozenset(devices)))
 
-    @rule(places=st.dictionaries(st.sampled_from("ABC"), st.integers(0, 3)))
-    def other_devices_and_caps(self, places):
+    @rule(positions=st.dictionaries(st.sampled_from("ABC"), st.integers(0, 3)))
+    def other_devices_and_caps(self, positions):
         running = dict(self.state.taken)
-        self.change(replace(self.state, places=places))
+        self.change(replace(self.state, capacity=positions))
         assert running.items() <= self.state.taken.items(), "somebody was thrown out"
 
     @precondition(lambda self: self.state.taken)
@@ -273,16 +283,16 @@ AnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=25, 
 test_what_must_hold_holds_in_any_order = AnyOrder.TestCase
 
 
-@pytest.mark.parametrize("places", [{"A": 1, "B": 1}, {"A": 2}, {"A": 1, "B": 3}])
-def test_every_waiting_student_is_served_after_as_many_releases_as_are_before(places):
+@pytest.mark.parametrize("positions", [{"A": 1, "B": 1}, {"A": 2}, {"A": 1, "B": 3}])
+def test_every_waiting_student_is_served_after_as_many_releases_as_are_before(positions):
     waiting = ("w1", "w2", "w3")
-    holders = list(itertools.chain(*([device] * most for device, most in places.items())))
+    holders = list(itertools.chain(*([device] * most for device, most in positions.items())))
     taken = {f"t{number}": device for number, device in enumerate(holders)}
-    state = State(places=places, when_full="queue", taken=taken, waiting=waiting)
+    state = SlotsState(capacity=positions, when_full="queue", taken=taken, waiting=waiting)
     served: list[str] = []
     for holder in itertools.chain(taken, waiting):
         # Newcomers do not get before those who wait.
-        assert isinstance(decide(state, Request(f"new{holder}")), Wait)
+        assert isinstance(decide(state, SlotRequest(f"new{holder}")), Wait)
         state, now = serve(release(state, holder))
         served += now
         if len(served) == len(waiting):

@@ -1,4 +1,4 @@
-"""The hub's list of GPU places: live, in step with the engine, and given back whatever happens."""
+"""The hub's list of GPU slots: live, in step with the engine, and given back whatever happens."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from hub.core.settings import Gpus
+from hub.core.settings import GpuSettings
 from hub.facts.gpu_devices import Device
 from hub.facts.gpu_environment import NONE_HERE
 from hub.jupyterhub.spawners.gpu import messages
-from hub.jupyterhub.spawners.gpu.claim import GpuPart
+from hub.jupyterhub.spawners.gpu.claim import GpuStart
 from hub.jupyterhub.spawners.gpu.messages import InQueue, OnGpu, WithoutGpu
 from hub.jupyterhub.spawners.gpu.placement import FULL, NONE_WORKS, Wait
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import GaveUp, Running, Slots, Times
+from hub.jupyterhub.spawners.gpu.slots import GaveUp, RunningContainer, Slots, Timeouts
 
 A, B = Device("GPU-aaaa", 40960, "A100"), Device("GPU-bbbb", 40960, "A100")
-SHORT = Times(heal=0.1, lease=0.2, away=0.05, reconcile=0.02)
+SHORT = Timeouts(heal=0.1, lease=0.2, away=0.05, reconcile=0.02)
 
 
 class Engine:
     """A stand-in for the list of our containers."""
 
-    def __init__(self, *containers: Running) -> None:
+    def __init__(self, *containers: RunningContainer) -> None:
         self.containers = list(containers)
         self.asked = 0
         self.while_asked: Callable[[], None] = lambda: None
 
-    async def running(self) -> list[Running]:
+    async def running(self) -> list[RunningContainer]:
         self.asked += 1
         answer = list(self.containers)
         await asyncio.sleep(0)
@@ -39,12 +39,12 @@ class Engine:
 
 
 def slots(engine: Engine, *devices: Device, per: int = 1, full: str = "queue", **more) -> Slots:
-    told = {
+    report = {
         "students_per_device": per,
         "when_full": full,
         "mib_per_student": more.pop("mib", "auto"),
     }
-    rules = Gpus.model_validate(told)
+    rules = GpuSettings.model_validate(report)
     more.setdefault("times", SHORT)
     return Slots(devices or (A, B), rules, engine.running, **more)
 
@@ -57,7 +57,7 @@ def uuid(placement: Placement) -> str | None:
     return placement.device.uuid if placement.device else None
 
 
-def test_reservations_that_come_together_never_share_a_place():
+def test_reservations_that_come_together_never_share_a_slot():
     async def test():
         gpus = slots(Engine(), A, B, per=3, full="cpu")
         got = await asyncio.gather(*(gpus.reserve(f"s{number}") for number in range(8)))
@@ -69,12 +69,12 @@ def test_reservations_that_come_together_never_share_a_place():
     run(test)
 
 
-def test_places_are_those_of_the_running_containers_before_the_first_reservation():
+def test_slot_are_those_of_the_running_containers_before_the_first_reservation():
     async def test():
         engine = Engine(
-            Running("bob", B.uuid, "c2"),
-            Running("eve", "cpu", "c3"),
-            Running("alice", A.uuid, "c1"),
+            RunningContainer("bob", B.uuid, "c2"),
+            RunningContainer("eve", "cpu", "c3"),
+            RunningContainer("alice", A.uuid, "c1"),
         )
         gpus = slots(engine, full="cpu")
         got = await asyncio.gather(gpus.reserve("carl"), gpus.reserve("alice"))
@@ -85,12 +85,12 @@ def test_places_are_those_of_the_running_containers_before_the_first_reservation
     run(test)
 
 
-def test_no_place_is_given_while_the_engine_does_not_answer():
+def test_no_slot_is_given_while_the_engine_does_not_answer():
     async def test():
-        async def away() -> list[Running]:
+        async def away() -> list[RunningContainer]:
             raise ConnectionRefusedError
 
-        gpus = Slots([A], Gpus(), away)
+        gpus = Slots([A], GpuSettings(), away)
         with pytest.raises(ConnectionRefusedError):
             await gpus.reserve("alice")
         assert not gpus.state.taken
@@ -98,7 +98,7 @@ def test_no_place_is_given_while_the_engine_does_not_answer():
     run(test)
 
 
-def test_who_waits_sees_the_place_live_and_is_served_in_order():
+def test_who_waits_sees_the_slot_live_and_is_served_in_order():
     async def test():
         gpus = slots(Engine(), A)
         await gpus.reserve("alice")
@@ -119,7 +119,7 @@ def test_who_waits_sees_the_place_live_and_is_served_in_order():
     run(test)
 
 
-def test_a_start_that_is_cancelled_just_as_it_is_served_gives_the_place_on():
+def test_a_start_that_is_cancelled_just_as_it_is_served_gives_the_slot_on():
     async def test():
         gpus = slots(Engine(), A)
         await gpus.reserve("alice")
@@ -179,13 +179,13 @@ def test_a_reservation_whose_container_never_came_expires():
     run(test)
 
 
-def test_a_container_that_is_gone_frees_its_place_and_an_unknown_one_takes_it():
+def test_a_container_that_is_gone_frees_its_slot_and_an_unknown_one_takes_it():
     async def test():
         engine = Engine()
         gpus = slots(engine, A)
         await gpus.reserve("alice")
         gpus.started("alice", "c1")
-        engine.containers = [Running("bob", A.uuid, "c2")]
+        engine.containers = [RunningContainer("bob", A.uuid, "c2")]
         await gpus.reconcile()
         assert gpus.state.taken == {"bob": A.uuid}
 
@@ -194,7 +194,7 @@ def test_a_container_that_is_gone_frees_its_place_and_an_unknown_one_takes_it():
 
 def test_what_happens_while_the_engine_is_asked_is_not_undone_by_its_older_answer():
     async def test():
-        engine = Engine(Running("alice", A.uuid, "c1"))
+        engine = Engine(RunningContainer("alice", A.uuid, "c1"))
         gpus = slots(engine)
         await gpus.ready()
 
@@ -226,7 +226,7 @@ def test_somebody_who_waits_is_served_though_an_old_container_of_theirs_is_liste
         await gpus.reserve("alice")
         bob = asyncio.create_task(gpus.reserve("bob"))
         await asyncio.sleep(0)
-        engine.containers = [Running("bob", A.uuid, "old")]
+        engine.containers = [RunningContainer("bob", A.uuid, "old")]
         await gpus.reconcile()
         gpus.release("alice")
         assert uuid(await bob) == A.uuid
@@ -236,8 +236,8 @@ def test_somebody_who_waits_is_served_though_an_old_container_of_theirs_is_liste
 
 def test_the_map_for_the_watcher_says_whose_each_container_is(tmp_path):
     async def test():
-        path = tmp_path / "places.json"
-        gpus = slots(Engine(Running("bob", B.uuid, "c2")), per=2, map_file=path)
+        path = tmp_path / "slots.json"
+        gpus = slots(Engine(RunningContainer("bob", B.uuid, "c2")), per=2, map_file=path)
         await gpus.reserve("alice")
         gpus.started("alice", "c1")
         assert json.loads(path.read_text()) == {
@@ -250,11 +250,11 @@ def test_the_map_for_the_watcher_says_whose_each_container_is(tmp_path):
     run(test)
 
 
-def test_memory_of_a_place_limits_how_many_share_a_device():
+def test_memory_of_a_slot_limits_how_many_share_a_device():
     async def test():
         small, tiny = Device("GPU-small", 10000), Device("GPU-tiny", 4000)
         gpus = slots(Engine(), A, small, tiny, per=4, mib=5000)
-        assert gpus.state.places == {A.uuid: 4, "GPU-small": 2, "GPU-tiny": 0}
+        assert gpus.state.capacity == {A.uuid: 4, "GPU-small": 2, "GPU-tiny": 0}
         assert (await gpus.reserve("alice")).mib == 5000
 
     run(test)
@@ -285,25 +285,25 @@ def test_a_gpu_that_fell_off_is_left_alone_for_a_while_and_the_next_one_is_taken
     async def test():
         gpus = slots(Engine(), A, B, per=2)
         starts = Starts(GPU_aaaa=UNKNOWN)
-        assert await GpuPart(gpus, "alice").start(None, starts) == "address"
+        assert await GpuStart(gpus, "alice").start(None, starts) == "address"
         assert starts.tried == [A.uuid, B.uuid]
         # The next person does not pay for it.
-        await GpuPart(gpus, "bob").start(None, starts)
+        await GpuStart(gpus, "bob").start(None, starts)
         assert starts.tried == [A.uuid, B.uuid, B.uuid]
         gpus.release("alice")
         await asyncio.sleep(0.2)
-        assert A.uuid in gpus.state.places
+        assert A.uuid in gpus.state.capacity
         gpus._settle()
         assert not gpus.state.unhealthy
 
     run(test)
 
 
-def test_without_a_driver_people_start_without_a_gpu_and_are_told_so():
+def test_without_a_driver_people_start_without_a_gpu_and_are_reported_so():
     async def test():
         gpus = slots(Engine(), A, B)
         starts = Starts(GPU_aaaa=NO_DRIVER, GPU_bbbb=NO_DRIVER)
-        part = GpuPart(gpus, "alice")
+        part = GpuStart(gpus, "alice")
         await part.start(None, starts)
         assert starts.tried == [A.uuid, None]
         assert gpus.view("alice") == WithoutGpu(NONE_WORKS)
@@ -317,24 +317,24 @@ def test_when_each_gpu_fails_in_turn_the_last_try_is_without():
     async def test():
         gpus = slots(Engine(), A, B)
         starts = Starts(GPU_aaaa=UNKNOWN, GPU_bbbb=UNKNOWN)
-        await GpuPart(gpus, "alice").start(None, starts)
+        await GpuStart(gpus, "alice").start(None, starts)
         assert starts.tried == [A.uuid, B.uuid, None]
 
     run(test)
 
 
-def test_a_failure_that_has_nothing_to_do_with_the_gpu_is_raised_and_gives_the_place_back():
+def test_a_failure_that_has_nothing_to_do_with_the_gpu_is_raised_and_gives_the_slot_back():
     async def test():
         gpus = slots(Engine(), A)
         with pytest.raises(RuntimeError, match="no space left"):
-            await GpuPart(gpus, "alice").start(None, Starts(GPU_aaaa="no space left on device"))
+            await GpuStart(gpus, "alice").start(None, Starts(GPU_aaaa="no space left on device"))
         assert not gpus.state.taken
         assert not gpus.state.unhealthy
 
     run(test)
 
 
-def test_a_start_that_is_cancelled_gives_the_place_back():
+def test_a_start_that_is_cancelled_gives_the_slot_back():
     async def test():
         gpus = slots(Engine(), A)
 
@@ -342,7 +342,7 @@ def test_a_start_that_is_cancelled_gives_the_place_back():
             await asyncio.sleep(60)
             raise AssertionError
 
-        start = asyncio.create_task(GpuPart(gpus, "alice").start(None, hangs))
+        start = asyncio.create_task(GpuStart(gpus, "alice").start(None, hangs))
         await asyncio.sleep(0.01)
         assert gpus.state.taken == {"alice": A.uuid}
         start.cancel()
@@ -363,7 +363,7 @@ def test_starts_are_not_one_after_the_other():
             return "c", None
 
         await asyncio.gather(
-            *(GpuPart(gpus, f"s{number}").start(None, start) for number in range(3))
+            *(GpuStart(gpus, f"s{number}").start(None, start) for number in range(3))
         )
 
     run(test)
@@ -372,7 +372,7 @@ def test_starts_are_not_one_after_the_other():
 def test_who_is_asked_gets_what_they_answer():
     async def test():
         gpus = slots(Engine(), A, full="ask")
-        alice, bob = GpuPart(gpus, "alice"), GpuPart(gpus, "bob")
+        alice, bob = GpuStart(gpus, "alice"), GpuStart(gpus, "bob")
         assert await alice.form() == ""
         await alice.start(None, Starts())
         form = await bob.form()
@@ -380,11 +380,11 @@ def test_who_is_asked_gets_what_they_answer():
         assert "Wait for a GPU (place 1)" in form
         options = messages.read_form({"gpu": ["cpu"]})
         starts = Starts()
-        await bob.start(GpuPart.answer(options), starts)
+        await bob.start(GpuStart.answer(options), starts)
         assert starts.tried == [None]
         bob.stopped()
         waits = asyncio.create_task(
-            bob.start(GpuPart.answer(messages.read_form({"gpu": ["wait"]})), starts)
+            bob.start(GpuStart.answer(messages.read_form({"gpu": ["wait"]})), starts)
         )
         await asyncio.sleep(0)
         assert "you are number 1 of 1 in the queue (you are next)" in (bob.message() or "")
@@ -407,15 +407,15 @@ def test_nobody_there_to_be_asked_starts_without():
 def test_anything_else_than_an_answer_is_none():
     assert messages.read_form({}) == {}
     assert messages.read_form({"gpu": ["<script>"]}) == {}
-    assert GpuPart.answer({"gpu": ["wait"]}) is None
+    assert GpuStart.answer({"gpu": ["wait"]}) is None
 
 
 def test_a_server_without_gpus_says_nothing_of_them():
     async def test():
-        async def never() -> list[Running]:
+        async def never() -> list[RunningContainer]:
             raise AssertionError("the engine need not be asked")
 
-        part = GpuPart(Slots([], Gpus(), never), "alice")
+        part = GpuStart(Slots([], GpuSettings(), never), "alice")
         starts = Starts()
         await part.start(None, starts)
         assert starts.tried == [None]
@@ -427,7 +427,7 @@ def test_a_server_without_gpus_says_nothing_of_them():
     run(test)
 
 
-def test_the_graders_server_never_takes_the_last_place_of_the_students():
+def test_the_graders_server_never_takes_the_last_slot_of_the_students():
     async def test():
         gpus = slots(Engine(), A, staff=lambda name: name.startswith("grader"))
         assert (await gpus.reserve("grader-mechinterp")).device is None

@@ -19,7 +19,7 @@ from hub.services.gpuwatch import __main__ as watch
 from hub.services.gpuwatch import processes
 from hub.services.gpuwatch.processes import container_of
 from hub.services.gpuwatch.usage import Process, Use, read_use
-from hub.services.gpuwatch.verdict import NEARLY_FULL, Place, over_budget
+from hub.services.gpuwatch.verdict import NEARLY_FULL, HeldSlot, over_budget
 from hub.singleuser.gpu import startup
 from tests.gpu.samples import LISTING, XML
 
@@ -60,10 +60,10 @@ def verdict(used: int, use_of_one: list[int], use_of_two: list[int], mib: int = 
         for container, start, group in groups
         for number, mib in enumerate(group)
     ]
-    places = {ONE: Place("alice", "G", mib), TWO: Place("bob", "G", mib)}
+    positions = {ONE: HeldSlot("alice", "G", mib), TWO: HeldSlot("bob", "G", mib)}
     owners = {process.pid: container for process, container in own}
     use = Use("G", used, 20000, tuple(process for process, _ in own))
-    return over_budget(use, owners, places)
+    return over_budget(use, owners, positions)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def verdict(used: int, use_of_one: list[int], use_of_two: list[int], mib: int = 
 def test_only_on_a_full_device_whoever_is_over_is_named_and_the_worst_first(
     used, one, two, expected
 ):
-    assert [(over.place.user, over.largest.pid) for over in verdict(used, one, two)] == expected
+    assert [(over.slot.user, over.largest.pid) for over in verdict(used, one, two)] == expected
 
 
 @given(
@@ -92,18 +92,18 @@ def test_only_on_a_full_device_whoever_is_over_is_named_and_the_worst_first(
 def test_who_is_within_the_budget_is_never_stopped(used, one, two, mib):
     found = verdict(used, one, two, mib)
     for over in found:
-        assert over.used > over.place.mib > 0
+        assert over.used > over.slot.mib > 0
         assert used >= NEARLY_FULL * 20000
-    over_by = [over.used - over.place.mib for over in found]
+    over_by = [over.used - over.slot.mib for over in found]
     assert over_by == sorted(over_by, reverse=True)
 
 
 def test_processes_of_no_container_of_ours_are_left_alone():
     use = Use("G", 20000, 20000, (Process(1, 15000), Process(2, 4000)))
-    places = {ONE: Place("alice", "G", 1000)}
-    assert over_budget(use, {1: TWO}, places) == ()
-    assert over_budget(use, {}, places) == ()
-    without_budget = {TWO: Place("alice", "G", 0)}
+    positions = {ONE: HeldSlot("alice", "G", 1000)}
+    assert over_budget(use, {1: TWO}, positions) == ()
+    assert over_budget(use, {}, positions) == ()
+    without_budget = {TWO: HeldSlot("alice", "G", 0)}
     assert over_budget(use, {1: TWO}, without_budget) == ()
 
 
@@ -142,7 +142,7 @@ def child(code: str) -> subprocess.Popen:
         ),
     ],
 )
-def test_a_process_is_told_and_then_killed(everything_is_of, code, words, number):
+def test_a_process_is_reported_and_then_killed(everything_is_of, code, words, number):
     everything_is_of(ONE)
     process = child(code)
     assert processes.stop(process.pid, ONE, grace=0.5) == words
@@ -169,44 +169,44 @@ def test_a_round_names_and_stops_the_worst_once(tmp_path, monkeypatch, everythin
     (tmp_path / "nvidia-smi").chmod(0o755)
     (tmp_path / "listing").write_text(LISTING)
     (tmp_path / "xml").write_text(xml)
-    places = tmp_path / "places.json"
+    positions = tmp_path / "slots.json"
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    looking = watch.Watch(places)
-    assert list(looking.round()) == []  # the hub has not written a map yet
+    looking = watch.GpuWatch(positions)
+    assert list(looking.check()) == []  # the hub has not written a map yet
     entry = f'{{"user": "alice", "device": "{GPU}", "mib": 20000}}'
-    places.write_text(f'{{"{ONE}": {entry}}}')
-    said = list(looking.round())
-    assert said == [
-        "alice uses 23000 MiB of GPU memory, 3000 MiB more than the 20000 MiB of the place on "
+    positions.write_text(f'{{"{ONE}": {entry}}}')
+    output = list(looking.check())
+    assert output == [
+        "alice uses 23000 MiB of GPU memory, 3000 MiB more than the 20000 MiB of the slot on "
         f"{GPU}",
         f"{GPU} is full (24000 of 24564 MiB): stopped alice's process {process.pid} (14000 MiB): "
         "it ended",
     ]
     assert process.wait(10) == -signal.SIGUSR1
     (tmp_path / "xml").write_text(XML.replace("14000 MiB", "1 MiB"))
-    assert list(looking.round()) == []
+    assert list(looking.check()) == []
 
 
 def test_a_watcher_that_cannot_see_says_so_once_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    looking = watch.Watch(tmp_path / "places.json")
-    assert "cannot watch: nvidia-smi" in "".join(looking.round())
-    assert list(looking.round()) == []
+    looking = watch.GpuWatch(tmp_path / "slots.json")
+    assert "cannot watch: nvidia-smi" in "".join(looking.check())
+    assert list(looking.check()) == []
     (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho Failed to initialize NVML; exit 9\n")
     (tmp_path / "nvidia-smi").chmod(0o755)
-    assert list(looking.round()) == ["cannot watch: nvidia-smi: Failed to initialize NVML"]
+    assert list(looking.check()) == ["cannot watch: nvidia-smi: Failed to initialize NVML"]
     empty = "#!/bin/sh\necho '<nvidia_smi_log></nvidia_smi_log>'\n"
     (tmp_path / "nvidia-smi").write_text(empty)
-    assert list(looking.round()) == ["watching again"]
-    (tmp_path / "places.json").write_text("[1, 2")
-    assert "places.json" in "".join(looking.round())
+    assert list(looking.check()) == ["watching again"]
+    (tmp_path / "slots.json").write_text("[1, 2")
+    assert "slots.json" in "".join(looking.check())
 
 
 @pytest.mark.kernel
 def test_a_stopped_kernel_says_why_in_its_cell(tmp_path):
-    place = tmp_path / "profile_default" / "startup"
-    place.mkdir(parents=True)
-    shutil.copy(startup.__file__, place / "10-logitlab-gpu.py")
+    folder = tmp_path / "profile_default" / "startup"
+    folder.mkdir(parents=True)
+    shutil.copy(startup.__file__, folder / "10-logitlab-gpu.py")
     manager = KernelManager(kernel_name="python3")
     variables = {"IPYTHONDIR": str(tmp_path), "PYTHONPATH": os.getcwd(), "LOGITLAB_GPU_MIB": "777"}
     manager.start_kernel(env={**os.environ, **variables})
@@ -215,15 +215,15 @@ def test_a_stopped_kernel_says_why_in_its_cell(tmp_path):
     try:
         client.wait_for_ready(timeout=60)
         client.execute("import os, time; print(os.getpid()); time.sleep(60)")
-        said, deadline = "", time.monotonic() + 60
-        told = False
-        while "that you do not need" not in said and time.monotonic() < deadline:
+        output, deadline = "", time.monotonic() + 60
+        report = False
+        while "that you do not need" not in output and time.monotonic() < deadline:
             message = client.get_iopub_msg(timeout=30)
-            said += message["content"].get("text", "")
-            if not told and said.strip().isdigit():
-                os.kill(int(said), signal.SIGUSR1)
-                told = True
-        assert "more GPU memory than your place has (777 MiB)" in said
+            output += message["content"].get("text", "")
+            if not report and output.strip().isdigit():
+                os.kill(int(output), signal.SIGUSR1)
+                report = True
+        assert "more GPU memory than your place has (777 MiB)" in output
         while manager.is_alive() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not manager.is_alive()

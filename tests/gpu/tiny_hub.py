@@ -7,23 +7,23 @@ from typing import Any
 
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 
-from hub.core.settings import Gpus
+from hub.core.settings import GpuSettings
 from hub.facts.gpu_devices import Device
-from hub.jupyterhub.spawners.gpu.claim import GpuPart
+from hub.jupyterhub.spawners.gpu.claim import GpuStart
 from hub.jupyterhub.spawners.gpu.messages import read_form
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import Running, Slots, Times
+from hub.jupyterhub.spawners.gpu.slots import RunningContainer, Slots, Timeouts
 
 
-async def nothing_runs() -> list[Running]:
+async def nothing_runs() -> list[RunningContainer]:
     return []
 
 
 SLOTS = Slots(
     [Device("GPU-aaaa", 40960, "A100")],
-    Gpus(students_per_device=1, when_full="ask"),
+    GpuSettings(students_per_device=1, when_full="ask"),
     nothing_runs,
-    times=Times(away=1),
+    times=Timeouts(away=1),
 )
 
 
@@ -37,8 +37,8 @@ class GpuSpawner(SimpleLocalProcessSpawner):
         return {**super().get_env(), **self.given}
 
     @property
-    def gpu(self) -> GpuPart:
-        return GpuPart(SLOTS, self.user.name)
+    def gpu(self) -> GpuStart:
+        return GpuStart(SLOTS, self.user.name)
 
     async def options_form(self, spawner: Any) -> str:
         return await self.gpu.form()
@@ -51,7 +51,7 @@ class GpuSpawner(SimpleLocalProcessSpawner):
             self.given = placement.environment
             return self.user.name, await super(GpuSpawner, self).start()
 
-        return await self.gpu.start(GpuPart.answer(self.user_options), start)
+        return await self.gpu.start(GpuStart.answer(self.user_options), start)
 
     async def stop(self, now: bool = False) -> None:
         await super().stop(now)

@@ -13,7 +13,7 @@ from traitlets.config import Config
 from hub.core.settings import Settings
 from hub.grading.pipeline.batch import BatchError, autograde
 from hub.grading.pipeline.configuration import update_grading
-from hub.grading.pipeline.execute import Limits
+from hub.grading.pipeline.execute import ExecutionLimits
 from hub.grading.pipeline.executed import ExecutedFolder, Job
 from tests.grading.tiny_course import (
     ASSIGNMENT,
@@ -75,7 +75,7 @@ def test_the_formgraders_button_goes_the_same_way_and_late_costs_what_is_set(
         assert (bob.score, bob.late_submission_penalty) == (5, 1)
 
 
-def test_an_assignment_that_is_not_registered_is_refused_in_words(course: Path) -> None:
+def test_an_assignment_that_is_not_registered_is_refused_with_a_message(course: Path) -> None:
     with pytest.raises(BatchError, match="generate_assignment ps9"):
         list(autograde(course, "ps9", config=course_config(course)))
 
@@ -101,12 +101,12 @@ def test_what_was_executed_is_used_once_and_only_for_the_same_work(tmp_path: Pat
     data.write_text("1")
     job = Job(source_notebook(), files={"data.txt": data}, owner="alice")
     key = job.key()
-    folder.put(key, Job(source_notebook(), limits=Limits(total_seconds=0)).run())
+    folder.put(key, Job(source_notebook(), limits=ExecutionLimits(total_seconds=0)).run())
     assert folder.take(key) is not None
     assert folder.take(key) is None
     others = [
         Job(source_notebook(), files={"data.txt": data}, owner="bob"),
-        Job(source_notebook(), files={"data.txt": data}, owner="alice", limits=Limits(1)),
+        Job(source_notebook(), files={"data.txt": data}, owner="alice", limits=ExecutionLimits(1)),
         Job(source_notebook(), owner="alice"),
     ]
     assert len({key, *(other.key() for other in others)}) == 4
@@ -115,13 +115,13 @@ def test_what_was_executed_is_used_once_and_only_for_the_same_work(tmp_path: Pat
 
 
 def test_the_settings_reach_every_part_of_grading() -> None:
-    given = {"tests": "together", "cell_seconds": 7, "notebook_seconds": 70, "memory_mib": 300}
+    given = {"tests": "in_kernel", "cell_seconds": 7, "notebook_seconds": 70, "memory_mib": 300}
     chosen = Settings.model_validate(
         {
             "course": {"id": "x"},
             "grading": {**given, "output_mib": 2},
             "late": {"policy": "zero"},
-            "assignments": {"a": {"tests": "apart"}, "b": {}},
+            "assignments": {"a": {"tests": "isolated"}, "b": {}},
         }
     )
     config = Config()
@@ -130,8 +130,8 @@ def test_the_settings_reach_every_part_of_grading() -> None:
     update_grading(config, chosen)
     assert config == once
     assert config.ExecuteSubmission == {
-        "tests": "together",
-        "tests_of": {"a": "apart", "b": "together"},
+        "tests": "in_kernel",
+        "tests_of": {"a": "isolated", "b": "in_kernel"},
         "cell_seconds": 7.0,
         "total_seconds": 70.0,
         "memory_mib": 300,

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from hub.grading.sandbox.clock import CodeClock, Deadline, charged, process_tree
-from hub.grading.sandbox.gate import Gate
+from hub.grading.sandbox.gate import ExecutionLimiter
 from tests.load.machine import load
 
 
@@ -72,7 +72,7 @@ def test_a_deadline_moves_while_the_machine_is_busy():
 
 
 def test_an_execution_that_sleeps_lends_its_place():
-    gate, began = Gate(1, room=lambda: True), threading.Event()
+    gate, began = ExecutionLimiter(1, room=lambda: True), threading.Event()
 
     def second() -> None:
         with gate.turn():
@@ -86,7 +86,7 @@ def test_an_execution_that_sleeps_lends_its_place():
 
 
 def test_no_place_is_lent_where_memory_is_short():
-    gate, began = Gate(1, room=lambda: False), threading.Event()
+    gate, began = ExecutionLimiter(1, room=lambda: False), threading.Event()
 
     def second() -> None:
         with gate.turn():

@@ -11,7 +11,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from hub.grading.pipeline.execute import ApartError, Execution, Limits, Tests, execute
+from hub.grading.pipeline.execute import Execution, ExecutionLimits, IsolationError, Tests, execute
 from tests.grading.tiny_course import ONLY_HIDDEN_FAILS, cell_named, source_notebook
 from tests.isolation import notebooks as apart_notebooks
 
@@ -61,7 +61,9 @@ def _mixed(tmp_path_factory: pytest.TempPathFactory) -> Execution:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JUPYTERHUB_API_TOKEN", "secret-token")
         patch.setenv("COURSE_MODELS", "/models")
-        return execute(notebook(*MIXED.values()), files=files, limits=Limits(cell_seconds=2))
+        return execute(
+            notebook(*MIXED.values()), files=files, limits=ExecutionLimits(cell_seconds=2)
+        )
 
 
 def cell(execution: Execution, name: str) -> NotebookNode:
@@ -88,7 +90,7 @@ def test_cells_run_beside_their_files_and_nothing_else(mixed: Execution) -> None
     assert text(cell(mixed, "folder")) == "False given data ['data.txt']\n"
 
 
-def test_a_slow_cell_is_stopped_in_words_and_the_next_ones_go_on(mixed: Execution) -> None:
+def test_a_slow_cell_is_stopped_with_a_message_and_the_next_ones_go_on(mixed: Execution) -> None:
     assert "was stopped after 2 s, its time limit" in text(cell(mixed, "slow"))
     assert text(cell(mixed, "after slow")) == "{'text/plain': '5'}"
     assert any("was stopped after 2 s" in problem for problem in mixed.problems)
@@ -134,7 +136,9 @@ def test_text_and_metadata_stay_the_given_ones() -> None:
 
 def test_a_cell_that_cannot_be_interrupted_is_ended_and_the_rest_runs_without_it() -> None:
     stubborn = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
-    execution = execute(notebook("print('kept')", stubborn, "1"), limits=Limits(cell_seconds=1))
+    execution = execute(
+        notebook("print('kept')", stubborn, "1"), limits=ExecutionLimits(cell_seconds=1)
+    )
     assert text(execution.notebook.cells[0]) == "kept\n"
     assert "did not stop when it was interrupted" in text(execution.notebook.cells[1])
     assert text(execution.notebook.cells[2]) == "{'text/plain': '1'}"
@@ -153,7 +157,7 @@ def test_killing_the_process_above_keeps_what_ran_and_leaves_nothing() -> None:
 
 
 def test_memory_and_the_time_of_the_whole_notebook_are_limited() -> None:
-    limits = Limits(memory_mib=512, total_seconds=3)
+    limits = ExecutionLimits(memory_mib=512, total_seconds=3)
     execution = execute(
         notebook("x = bytearray(800 * 1024 * 1024)", "while True: pass", "1"), limits=limits
     )
@@ -167,7 +171,7 @@ def test_too_many_processes_end_the_notebook() -> None:
     many = "import subprocess, time\n" + (
         "for _ in range(30): subprocess.Popen(['sleep', '60'])\ntime.sleep(30)"
     )
-    execution = execute(notebook("print('kept')", many), limits=Limits(processes=12))
+    execution = execute(notebook("print('kept')", many), limits=ExecutionLimits(processes=12))
     assert text(execution.notebook.cells[0]) == "kept\n"
     assert any("more than 12 processes" in problem for problem in execution.problems)
     assert execution.seconds < 20
@@ -181,14 +185,14 @@ def test_an_error_that_is_kept_from_being_shown_still_counts() -> None:
 
 def test_tests_apart_need_the_source() -> None:
     with pytest.raises(ValueError, match="source"):
-        execute(notebook("1"), tests="apart")
+        execute(notebook("1"), tests="isolated")
 
 
 def test_both_modes_say_the_same_about_the_same_answers() -> None:
     source = source_notebook()
     tried = source_notebook()
     cell_named(tried, "double").source = ONLY_HIDDEN_FAILS
-    for tests in ("together", "apart"):
+    for tests in ("in_kernel", "isolated"):
         executed = execute(tried, source=source, tests=tests).notebook
         failed = [c.metadata.nbgrader.grade_id for c in executed.cells if c.get("outputs")]
         assert failed == ["double_test_2"], tests
@@ -197,11 +201,11 @@ def test_both_modes_say_the_same_about_the_same_answers() -> None:
 def test_a_notebook_that_does_not_fit_its_source_is_refused_not_scored() -> None:
     tried = source_notebook()
     cell_named(tried, "double_test").source = "assert True"
-    with pytest.raises(ApartError, match="double_test"):
-        execute(tried, source=source_notebook(), tests="apart")
+    with pytest.raises(IsolationError, match="double_test"):
+        execute(tried, source=source_notebook(), tests="isolated")
 
 
-@pytest.mark.parametrize("tests", ["apart", "together"])
+@pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
 def test_a_test_can_measure_what_a_call_takes(tests: Tests) -> None:
     source = apart_notebooks.notebook(
         ("released", "from course.calls import cost"),

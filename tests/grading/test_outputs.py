@@ -16,7 +16,7 @@ from hub.grading.sandbox.outputs import (
     MAX_ERROR_CHARACTERS,
     MAX_OUTPUTS_OF_A_CELL,
     OVER_LIMITS,
-    Recorder,
+    OutputRecorder,
     checked_outputs,
 )
 
@@ -34,7 +34,7 @@ ERROR = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["t"]
 
 
 def test_output_beyond_the_limit_is_cut_with_a_note_and_errors_are_kept() -> None:
-    recorder = Recorder(limit=10)
+    recorder = OutputRecorder(limit=10)
     recorder.receive("stream", {"name": "stdout", "text": "a" * 30})
     recorder.receive("display_data", {"data": {"text/plain": "b" * 30}})
     recorder.receive("error", {"ename": "E", "evalue": "v", "traceback": ["t"]})
@@ -48,7 +48,7 @@ def test_output_beyond_the_limit_is_cut_with_a_note_and_errors_are_kept() -> Non
 
 
 def test_the_limit_is_the_whole_notebooks() -> None:
-    recorder = Recorder(limit=10)
+    recorder = OutputRecorder(limit=10)
     recorder.receive("stream", {"name": "stdout", "text": "a" * 8})
     recorder.start_cell()
     recorder.receive("stream", {"name": "stdout", "text": "b" * 8})
@@ -57,7 +57,7 @@ def test_the_limit_is_the_whole_notebooks() -> None:
 
 
 def test_an_update_of_a_display_changes_it() -> None:
-    recorder = Recorder(limit=1000)
+    recorder = OutputRecorder(limit=1000)
     shown = {"data": {"text/plain": "0 %"}, "transient": {"display_id": "d"}}
     recorder.receive("display_data", shown)
     recorder.receive("update_display_data", {**shown, "data": {"text/plain": "100 %"}})
@@ -65,7 +65,7 @@ def test_an_update_of_a_display_changes_it() -> None:
 
 
 def test_clear_output_waits_for_what_comes_next() -> None:
-    recorder = Recorder(limit=1000)
+    recorder = OutputRecorder(limit=1000)
     recorder.receive("stream", {"name": "stdout", "text": "old"})
     recorder.receive("clear_output", {"wait": True})
     assert recorder.outputs[0]["text"] == "old"
@@ -152,7 +152,7 @@ def test_much_output_is_checked_in_little_time_and_cut(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tiny outputs", "numbers", "lists", "kinds", "depth", "text"])
-def test_what_is_left_out_is_said(kind: str) -> None:
+def test_what_is_left_out_is_reported(kind: str) -> None:
     assert OVER_LIMITS in checked_outputs(MUCH[kind])[-1]["text"]
 
 

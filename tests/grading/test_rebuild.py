@@ -91,7 +91,7 @@ def test_metadata_and_tags_of_the_student_are_not_taken(released: NotebookNode) 
     assert "kernelspec" not in rebuilt.metadata
 
 
-def test_an_edited_test_cell_is_put_back_and_told(released: NotebookNode) -> None:
+def test_an_edited_test_cell_is_put_back_and_reported(released: NotebookNode) -> None:
     submitted = answered(released)
     submitted.cells[3].source = "pass"
     rebuilt, problems = rebuild(as_bytes(submitted), released)
@@ -103,7 +103,7 @@ def test_an_edited_test_cell_is_put_back_and_told(released: NotebookNode) -> Non
     ]
 
 
-def test_missing_cells_are_put_back_and_told(released: NotebookNode) -> None:
+def test_missing_cells_are_put_back_and_reported(released: NotebookNode) -> None:
     submitted = answered(released)
     del submitted.cells[2:4]
     rebuilt, problems = rebuild(as_bytes(submitted), released)
@@ -199,7 +199,7 @@ def test_an_older_and_a_newer_notebook_format_are_read(released: NotebookNode) -
         (b'{"a": ' + b"9" * 10_000 + b"}", "number is too long"),
     ],
 )
-def test_what_cannot_be_read_is_replaced_by_the_release_and_told(
+def test_what_cannot_be_read_is_replaced_by_the_release_and_reported(
     released: NotebookNode, submitted: bytes, words: str
 ) -> None:
     rebuilt, problems = rebuild(submitted, released)
@@ -222,7 +222,7 @@ def lines_of(notebook: NotebookNode) -> list[str]:
         (b"", b"\0" * 4096, None),
     ],
 )
-def test_a_whole_notebook_with_stray_bytes_around_it_is_read_and_it_is_said(
+def test_a_whole_notebook_with_stray_bytes_around_it_is_read_and_it_is_reported(
     released: NotebookNode, before: bytes, after: bytes, words: str | None
 ) -> None:
     rebuilt, problems = rebuild(before + as_bytes(answered(released)) + after, released)
@@ -234,15 +234,15 @@ def test_of_a_git_conflict_the_side_that_is_a_whole_notebook_is_read(
     released: NotebookNode,
 ) -> None:
     lines = lines_of(answered(released))
-    place = next(n for n, line in enumerate(lines) if "return 1" in line)
-    wrong = lines[place].replace("return 1", "return 2")
-    for upper, lower in ((lines[place], wrong), ('"broken', lines[place])):
+    folder = next(n for n, line in enumerate(lines) if "return 1" in line)
+    wrong = lines[folder].replace("return 1", "return 2")
+    for upper, lower in ((lines[folder], wrong), ('"broken', lines[folder])):
         conflict = ["<<<<<<< HEAD", upper, "||||||| base", "=======", lower, ">>>>>>> b/anna"]
-        text = "\n".join([*lines[:place], *conflict, *lines[place + 1 :]])
-        rebuilt, (told,) = rebuild(text.encode(), released)
+        text = "\n".join([*lines[:folder], *conflict, *lines[folder + 1 :]])
+        rebuilt, (report,) = rebuild(text.encode(), released)
         assert rebuilt.cells[2].source == ANSWER
-        assert f"(`<<<<<<< HEAD` in line {place + 1}, `>>>>>>> b/anna` in line" in told
-        assert ("upper side" if upper != '"broken' else "lower side") in told
+        assert f"(`<<<<<<< HEAD` in line {folder + 1}, `>>>>>>> b/anna` in line" in report
+        assert ("upper side" if upper != '"broken' else "lower side") in report
 
 
 def test_markers_that_were_left_over_are_left_out(released: NotebookNode) -> None:
@@ -252,14 +252,14 @@ def test_markers_that_were_left_over_are_left_out(released: NotebookNode) -> Non
     assert rebuilt.cells[2].source == ANSWER
 
 
-def test_a_marker_inside_an_answer_is_said(released: NotebookNode) -> None:
+def test_a_marker_inside_an_answer_is_reported(released: NotebookNode) -> None:
     submitted = answered(released)
     submitted.cells[2].source = f"<<<<<<< local\n{ANSWER}"
     _, problems = rebuild(as_bytes(submitted), released)
     assert problems == ["Cell 3 holds a marker of a git conflict: `<<<<<<< local`."]
 
 
-def test_bytes_that_are_no_characters_are_read_and_said(released: NotebookNode) -> None:
+def test_bytes_that_are_no_characters_are_read_and_reported(released: NotebookNode) -> None:
     submitted = as_bytes(answered(released)).replace(b"Your answer", b"F\xfcr")
     rebuilt, problems = rebuild(submitted, released)
     assert rebuilt.cells[4].source == "F\ufffdr"

@@ -68,10 +68,10 @@ HOSTILE = {
 def test_whatever_is_in_a_file_little_comes_out_of_it(kind: str, mib: int) -> None:
     submitted = HOSTILE[kind](mib)
     started = time.process_time()
-    rebuilt, told = rebuild(submitted, make_released())
+    rebuilt, report = rebuild(submitted, make_released())
     assert time.process_time() - started < 10
-    assert len(told) <= 61
-    assert sum(map(len, told)) < 31_000
+    assert len(report) <= 61
+    assert sum(map(len, report)) < 31_000
     assert len(nbformat.writes(rebuilt)) < 25 * MIB
     assert len(rebuilt.cells) <= 2_010
     nbformat.validate(rebuilt)
@@ -100,20 +100,20 @@ def test_reading_takes_no_more_memory_than_its_limit(kind: str) -> None:
     assert "unreadable" in json.loads(done.stdout) or json.loads(done.stdout)["cells"]
 
 
-def test_a_file_that_takes_too_much_memory_is_told_and_does_not_take_it_here() -> None:
+def test_a_file_that_takes_too_much_memory_is_reported_and_does_not_take_it_here() -> None:
     submitted = HOSTILE["small dictionaries"](60)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _, (told,) = rebuild(submitted, make_released())
-    assert told.startswith("The submitted file takes more than 1024 MiB to read.")
+    _, (report,) = rebuild(submitted, make_released())
+    assert report.startswith("The submitted file takes more than 1024 MiB to read.")
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 20 * 1024  # KiB; the file was parsed elsewhere
 
 
-def test_a_file_that_takes_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     endless = "import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 5))\nwhile True: pass"
     monkeypatch.setattr(reading, "_COMMAND", endless)
-    _, (told,) = rebuild(of_size(3, b"{}"), make_released())
-    assert "takes more than 30 s to read" in told
+    _, (report,) = rebuild(of_size(3, b"{}"), make_released())
+    assert "takes more than 30 s to read" in report
 
 
 def test_a_machine_that_cannot_parse_is_not_the_files_fault(
@@ -125,8 +125,8 @@ def test_a_machine_that_cannot_parse_is_not_the_files_fault(
 
 
 def test_a_file_larger_than_the_limit_is_not_parsed() -> None:
-    _, (told,) = rebuild(b" " * (parsing.MAX_FILE_MIB * MIB + 1), make_released())
-    assert "larger than 256 MiB" in told
+    _, (report,) = rebuild(b" " * (parsing.MAX_FILE_MIB * MIB + 1), make_released())
+    assert "larger than 256 MiB" in report
 
 
 def test_a_large_notebook_is_read_as_a_small_one_is() -> None:
@@ -137,9 +137,9 @@ def test_a_large_notebook_is_read_as_a_small_one_is() -> None:
         {"output_type": "stream", "name": "stdout", "text": "ü" * 3 * MIB}
     ]
     submitted.cells[4].attachments = {"a.png": {"image/png": "aGk="}}
-    large, told = rebuild(as_bytes(submitted), released)
+    large, report = rebuild(as_bytes(submitted), released)
     assert large.cells[4].pop("attachments") == {"a.png": {"image/png": "aGk="}}
-    assert (large, told) == small
+    assert (large, report) == small
     assert large.cells[2].source == ANSWER
 
 
@@ -147,11 +147,11 @@ def _told(document: dict[str, Any], released: NotebookNode) -> list[str]:
     return rebuild(json.dumps(document).encode(), released)[1]
 
 
-def test_of_many_sentences_of_one_kind_the_first_are_told_and_the_rest_counted() -> None:
-    told = _told({"nbformat": 4, "cells": [{"source": ""}] * 1_000}, make_released())
-    kinds = [sentence for sentence in told if "had an unknown type" in sentence]
+def test_of_many_sentences_of_one_kind_the_first_are_reported_and_the_rest_counted() -> None:
+    report = _told({"nbformat": 4, "cells": [{"source": ""}] * 1_000}, make_released())
+    kinds = [sentence for sentence in report if "had an unknown type" in sentence]
     assert len(kinds) == 20
-    assert "And 980 more like this." in told
+    assert "And 980 more like this." in report
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_of_many_sentences_of_one_kind_the_first_are_told_and_the_rest_counted()
 def test_a_name_in_a_sentence_is_short_plain_and_stays_between_its_backticks(name: str) -> None:
     cell = {"cell_type": "code", "source": "", "metadata": {"nbgrader": {"grade_id": name}}}
     document = {"nbformat": 4, "cells": [cell]}
-    (told,) = [one for one in _told(document, make_released()) if "not part of" in one]
-    assert told.count("`") == 2
-    assert len(told) < 120
-    assert told.isprintable()
+    (report,) = [one for one in _told(document, make_released()) if "not part of" in one]
+    assert report.count("`") == 2
+    assert len(report) < 120
+    assert report.isprintable()

@@ -87,9 +87,9 @@ def texts(notebook: NotebookNode) -> dict[str, str]:
 
 
 def rebuilt_from(submitted: NotebookNode) -> tuple[NotebookNode, str]:
-    rebuilt, told = rebuild(as_bytes(submitted), make_released())
+    rebuilt, report = rebuild(as_bytes(submitted), make_released())
     check_given_cells(rebuilt)
-    return rebuilt, "\n".join(told)
+    return rebuilt, "\n".join(report)
 
 
 def check_given_cells(rebuilt: NotebookNode) -> None:
@@ -155,15 +155,15 @@ def test_answers_are_found_when_metadata_or_ids_or_both_are_gone(
     assert waits_for_a_person(rebuilt, "why") and waits_for_a_person(rebuilt, "plot")
 
 
-def test_it_is_said_by_what_cells_without_names_were_known() -> None:
+def test_it_is_reported_by_what_cells_without_names_were_known() -> None:
     submitted = answered()
     without_metadata(submitted)
-    _, told = rebuilt_from(submitted)
-    assert "lost their names and were known by their ids: `released-1`, `f_test`" in told
+    _, report = rebuilt_from(submitted)
+    assert "lost their names and were known by their ids: `released-1`, `f_test`" in report
     without_ids(submitted)
-    _, told = rebuilt_from(submitted)
-    assert "known by their text: `released-1`" in told
-    assert "known by the place where they stood: `axes`, `why`, `plot`" in told
+    _, report = rebuilt_from(submitted)
+    assert "known by their text: `released-1`" in report
+    assert "known by the place where they stood: `axes`, `why`, `plot`" in report
 
 
 def test_the_grade_id_goes_before_the_cell_id() -> None:
@@ -193,12 +193,12 @@ def test_untouched_stubs_without_names_are_no_answers() -> None:
     assert not waits_for_a_person(rebuilt, "why")
 
 
-def test_where_an_answer_is_missing_an_empty_cell_is_put_back_and_it_is_said() -> None:
+def test_where_an_answer_is_missing_an_empty_cell_is_put_back_and_it_is_reported() -> None:
     submitted = answered()
     submitted.cells.remove(named(submitted, "g"))
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert texts(rebuilt)["g"] == ""
-    assert "The answer cell `g` was missing; an empty one was put in its place." in told
+    assert "The answer cell `g` was missing; an empty one was put in its place." in report
     assert run(rebuilt) == ["f_test", "axes_test"]
 
 
@@ -206,9 +206,9 @@ def test_an_answer_merged_into_another_ones_cell_counts() -> None:
     submitted = answered()
     named(submitted, "f").source += "\n\n" + ANSWERS["g"]
     submitted.cells.remove(named(submitted, "g"))
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert run(rebuilt) == ALL
-    assert "What you define of `g` in another cell counts" in told
+    assert "What you define of `g` in another cell counts" in report
 
 
 def test_answers_merged_into_the_cell_of_the_last_one_count_where_that_was_moved_up() -> None:
@@ -227,10 +227,10 @@ def test_an_untouched_stub_does_not_overwrite_the_answer_above_it() -> None:
     submitted = answered()
     named(submitted, "f").source += "\n\n" + ANSWERS["g"]
     named(submitted, "g").source = named(make_released(), "g").source
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert run(rebuilt) == ALL
-    assert "The answer cell `g` was left as it was given" in told
-    assert "`def f():`" in told
+    assert "The answer cell `g` was left as it was given" in report
+    assert "`def f():`" in report
 
 
 def test_all_answers_in_one_cell_without_any_names_count() -> None:
@@ -257,10 +257,10 @@ def test_a_stub_stays_where_the_students_definition_comes_after_it() -> None:
     stub = named(make_released(), "g").source
     named(submitted, "g").source = stub
     submitted.cells.insert(7, new_code_cell(ANSWERS["g"]))
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert texts(rebuilt)["g"] == stub
     assert run(rebuilt) == ALL
-    assert "left as it was given" not in told
+    assert "left as it was given" not in report
 
 
 def test_an_answer_to_one_exercise_is_none_to_a_later_one_that_asks_for_the_same_name() -> None:
@@ -282,13 +282,13 @@ def test_a_given_definition_is_nobodys_answer() -> None:
 
 def test_of_several_copies_the_last_before_its_test_counts() -> None:
     submitted = answered()
-    for place, text in ((0, "def f():\n    return 'first'"), (9, "def f():\n    return 'late'")):
+    for folder, text in ((0, "def f():\n    return 'first'"), (9, "def f():\n    return 'late'")):
         other = copy.deepcopy(named(submitted, "f"))
         other.source = text
-        submitted.cells.insert(place, other)
-    rebuilt, told = rebuilt_from(submitted)
+        submitted.cells.insert(folder, other)
+    rebuilt, report = rebuilt_from(submitted)
     assert texts(rebuilt)["f"] == ANSWERS["f"]
-    assert "There were 3 cells named `f`; the last one before its test" in told
+    assert "There were 3 cells named `f`; the last one before its test" in report
     own = [cell.source for cell in rebuilt.cells if not name_of(cell)]
     assert "def f():\n    return 'first'" in own and "def f():\n    return 'late'" in own
 
@@ -332,9 +332,9 @@ def exchange(submitted: NotebookNode, *names: str) -> None:
 def test_answers_that_carry_each_others_names_go_by_what_they_define(names: list[str]) -> None:
     submitted = answered()
     exchange(submitted, *names)
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert {name: texts(rebuilt)[name] for name in ANSWERS} == ANSWERS
-    assert "had each other's names; each counts for the exercise that it answers" in told
+    assert "had each other's names; each counts for the exercise that it answers" in report
 
 
 def test_an_exchanged_stub_is_the_stub_of_its_own_exercise() -> None:
@@ -348,9 +348,9 @@ def test_an_exchanged_stub_is_the_stub_of_its_own_exercise() -> None:
 def test_an_answer_that_defines_anothers_too_keeps_its_name() -> None:
     submitted = answered()
     named(submitted, "f").source += f"\n\n{ANSWERS['g']}"
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert run(rebuilt) == ALL
-    assert told == ""
+    assert report == ""
 
 
 @pytest.mark.parametrize(
@@ -372,12 +372,12 @@ def test_the_code_of_a_text_cell_is_what_stands_between_its_fences(text: str, co
 def test_an_essay_that_is_not_found_for_sure_waits_for_a_person() -> None:
     submitted = answered()
     without_both(submitted)
-    place = next(n for n, cell in enumerate(submitted.cells) if cell.source == ANSWERS["why"])
-    submitted.cells.insert(place, new_markdown_cell("Or because it is not."))
-    rebuilt, told = rebuilt_from(submitted)
+    folder = next(n for n, cell in enumerate(submitted.cells) if cell.source == ANSWERS["why"])
+    submitted.cells.insert(folder, new_markdown_cell("Or because it is not."))
+    rebuilt, report = rebuilt_from(submitted)
     assert waits_for_a_person(rebuilt, "why")
     words = "these other cells may be the answer: `Or because it is not.`, `Because the residual"
-    assert words in told
+    assert words in report
     assert words in named(rebuilt, "why").source
     own = [cell.source for cell in rebuilt.cells if not name_of(cell)]
     assert ANSWERS["why"] in own
@@ -389,26 +389,26 @@ def test_an_essay_in_a_cell_of_its_own_beside_the_untouched_one_waits_for_a_pers
     own = new_markdown_cell(essay.source)
     essay.source = "YOUR ANSWER HERE"
     submitted.cells.insert(submitted.cells.index(essay) + 1, own)
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert waits_for_a_person(rebuilt, "why")
-    assert "`why` was left as it was given, but these other cells may be" in told
+    assert "`why` was left as it was given, but these other cells may be" in report
     assert own.source in [cell.source for cell in rebuilt.cells]
 
 
 def test_an_essay_whose_cell_was_deleted_waits_for_a_person() -> None:
     submitted = answered()
     submitted.cells.remove(named(submitted, "why"))
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert waits_for_a_person(rebuilt, "why")
-    assert "The answer cell `why` was not found. A person decides about it." in told
+    assert "The answer cell `why` was not found. A person decides about it." in report
 
 
 def test_an_untouched_essay_waits_for_nobody() -> None:
     submitted = answered()
     named(submitted, "why").source = "YOUR ANSWER HERE"
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert not waits_for_a_person(rebuilt, "why")
-    assert told == ""
+    assert report == ""
 
 
 # What somebody can do to the names, ids and texts of cells, and to their order.

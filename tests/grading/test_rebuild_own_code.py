@@ -41,9 +41,9 @@ def test_a_helper_in_a_copy_of_a_locked_cell_is_the_students_own(name: str) -> N
     submitted = answered()
     named(submitted, "g").source = WITH_HELPER
     copy_with(submitted, name, HELPER, before="g")
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert run(rebuilt) == ALL
-    assert f"`{name}` does not have its released text; it counts as a cell of your own" in told
+    assert f"`{name}` does not have its released text; it counts as a cell of your own" in report
 
 
 @pytest.mark.parametrize("name", ["released-1", "f_test"])
@@ -64,9 +64,9 @@ def test_an_essay_with_the_metadata_of_a_test_is_still_the_essay(with_id: bool) 
     essay.metadata = copy.deepcopy(named(submitted, "g_test").metadata)
     if not with_id:
         essay.id = "new"
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert texts(rebuilt)["why"] == ANSWERS["why"]
-    assert "it counts as the answer `why`" in told
+    assert "it counts as the answer `why`" in report
 
 
 @pytest.mark.parametrize("name", ["released-1", "g_test"])
@@ -74,14 +74,14 @@ def test_an_answer_in_a_copy_of_a_locked_cell_counts(name: str) -> None:
     submitted = answered()
     copy_with(submitted, name, ANSWERS["g"], before="g")
     submitted.cells.remove(named(submitted, "g"))
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert texts(rebuilt)["g"] == ANSWERS["g"]
     assert run(rebuilt) == ALL
-    assert "it counts as the answer `g`" in told
+    assert "it counts as the answer `g`" in report
 
 
 @pytest.mark.parametrize("names", [("g", "g_test"), ("g", "released-1"), ("g", "f_test")])
-def test_answers_and_locked_cells_with_each_others_metadata_are_told_apart(
+def test_answers_and_locked_cells_with_each_others_metadata_are_reported_isolated(
     names: tuple[str, str],
 ) -> None:
     submitted = answered()
@@ -91,7 +91,7 @@ def test_answers_and_locked_cells_with_each_others_metadata_are_told_apart(
     assert run(rebuilt) == ALL
 
 
-def test_cells_that_all_have_one_tests_metadata_are_told_apart() -> None:
+def test_cells_that_all_have_one_tests_metadata_are_reported_isolated() -> None:
     submitted = answered()
     for cell in submitted.cells:
         cell.metadata = copy.deepcopy(named(submitted, "f_test").metadata)
@@ -130,9 +130,9 @@ def test_a_stub_gives_way_to_any_kind_of_binding_above_it(definition: str) -> No
     submitted = answered()
     named(submitted, "f").source += f"\n\n{definition}"
     named(submitted, "g").source = STUBS["g"]
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert run(rebuilt) == ALL
-    assert "The answer cell `g` was left as it was given" in told
+    assert "The answer cell `g` was left as it was given" in report
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,9 @@ def test_answers_at_the_end_count_where_the_stubs_were_left() -> None:
     for name in ("f", "g"):
         named(submitted, name).source = STUBS[name]
         submitted.cells.append(new_code_cell(ANSWERS[name]))
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert run(rebuilt) == ALL
-    assert "after its test (`def g(x):`) defines the same: that one was copied into it" in told
+    assert "after its test (`def g(x):`) defines the same: that one was copied into it" in report
 
 
 def test_an_answer_in_a_later_answers_cell_counts_where_its_stub_was_left() -> None:
@@ -190,16 +190,16 @@ def test_line_ends_of_another_system_change_nothing() -> None:
     submitted = answered()
     for cell in submitted.cells:
         cell.source = cell.source.replace("\n", "\r\n") + "\r\n"
-    rebuilt, told = rebuilt_from(submitted)
+    rebuilt, report = rebuilt_from(submitted)
     assert run(rebuilt) == ALL
-    assert told == ""
+    assert report == ""
 
 
 def test_a_notebook_wrapped_by_the_contents_api_is_read() -> None:
     wrapped = {"type": "notebook", "format": "json", "content": answered()}
-    rebuilt, told = rebuild(as_bytes(wrapped), make_released())
+    rebuilt, report = rebuild(as_bytes(wrapped), make_released())
     assert run(rebuilt) == ALL
-    assert told == []
+    assert report == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What an instructor is told where tests cannot run apart, and that nobody is scored then."""
+"""What an instructor is told where tests cannot run isolated, and that nobody is scored then."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nbgrader.apps import NbGraderAPI
 from hub.cli import main
 from hub.core.course_folder import new_course
 from hub.grading.pipeline.batch import BatchError, autograde
-from hub.grading.pipeline.execute import Execution, Limits
+from hub.grading.pipeline.execute import Execution, ExecutionLimits
 from hub.grading.pipeline.executed import Job
 from hub.grading.pipeline.reference import Reference, ReferenceFails
 from tests.grading.tiny_course import (
@@ -35,7 +35,7 @@ from tests.grading.tiny_course import (
 
 pytestmark = pytest.mark.kernel
 
-WAY_OUT = "`tests: together` for this assignment in course.yaml"
+WAY_OUT = "`tests: in_kernel` for this assignment in course.yaml"
 FAKES = "so student code can fake its score"
 
 
@@ -80,40 +80,40 @@ NOT_FITTING = {
 }
 
 
-@pytest.mark.parametrize(("test", "told"), NOT_FITTING.values(), ids=NOT_FITTING)
+@pytest.mark.parametrize(("test", "expected"), NOT_FITTING.values(), ids=NOT_FITTING)
 def test_a_test_that_cannot_run_apart_is_named_with_the_way_out_and_nobody_is_scored(
-    tmp_path: Path, test: str, told: str
+    tmp_path: Path, test: str, expected: str
 ) -> None:
     reference = (
         "def double(x):\n    ### BEGIN SOLUTION\n"
         "    return 2 * (x if isinstance(x, int) else str(x))\n    ### END SOLUTION"
     )
     root = made(tmp_path, source(double_test=test, double=reference))
-    with pytest.raises(BatchError, match=told) as error:
+    with pytest.raises(BatchError, match=expected) as error:
         graded(root)
     assert WAY_OUT in str(error.value) and FAKES.removeprefix("so ") in str(error.value)
     assert score(root) is None
 
 
-def test_an_assignment_can_keep_its_tests_in_the_students_interpreter_and_that_is_said(
+def test_an_assignment_can_keep_its_tests_in_the_students_interpreter_and_that_is_reported(
     tmp_path: Path,
 ) -> None:
     root = made(tmp_path, source(double_test="assert open('data.txt').read() and double(3) == 6"))
-    lines = graded(root, assignments={ASSIGNMENT: {"tests": "together"}})
+    lines = graded(root, assignments={ASSIGNMENT: {"tests": "in_kernel"}})
     assert lines[0] == (
-        "ps1: its tests run in the student's interpreter (`tests: together`), "
+        "ps1: its tests run in the student's interpreter (`tests: in_kernel`), "
         "so student code can fake its score"
     )
     assert score(root) == 5
 
 
-def test_nothing_is_said_of_faking_where_tests_run_apart(tmp_path: Path) -> None:
+def test_nothing_is_reported_of_faking_where_tests_run_isolated(tmp_path: Path) -> None:
     root = made(tmp_path, source_notebook())
     assert FAKES not in "\n".join(graded(root))
     assert score(root) == 5
 
 
-@pytest.mark.parametrize("grading", [{}, {"tests": "together"}], ids=["apart", "together"])
+@pytest.mark.parametrize("grading", [{}, {"tests": "in_kernel"}], ids=["isolated", "in_kernel"])
 def test_the_formgraders_button_says_it_too(tmp_path: Path, grading: dict) -> None:
     root = made(tmp_path, source(double_test="assert double(nobody) == 6"))
     config = course_config(root, settings(grading={"cell_seconds": 30, **grading}))
@@ -122,7 +122,9 @@ def test_the_formgraders_button_says_it_too(tmp_path: Path, grading: dict) -> No
     assert (FAKES in log) is bool(grading)
 
 
-def test_a_missing_instructors_notebook_is_told_with_what_brings_it_back(tmp_path: Path) -> None:
+def test_a_missing_instructors_notebook_is_reported_with_what_brings_it_back(
+    tmp_path: Path,
+) -> None:
     root = made(tmp_path, source_notebook())
     (root / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb").unlink()
     with pytest.raises(
@@ -131,18 +133,18 @@ def test_a_missing_instructors_notebook_is_told_with_what_brings_it_back(tmp_pat
         graded(root)
     assert WAY_OUT in str(error.value)
     assert score(root) is None
-    graded(root, grading={"tests": "together"})
+    graded(root, grading={"tests": "in_kernel"})
     assert score(root) == 5
 
 
-def test_a_damaged_instructors_notebook_is_told(tmp_path: Path) -> None:
+def test_a_damaged_instructors_notebook_is_reported(tmp_path: Path) -> None:
     root = made(tmp_path, source_notebook())
     (root / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb").write_text("{")
     with pytest.raises(BatchError, match=r"tiny.ipynb cannot be read"):
         graded(root)
 
 
-def test_a_source_that_was_changed_after_its_release_is_told(tmp_path: Path) -> None:
+def test_a_source_that_was_changed_after_its_release_is_reported(tmp_path: Path) -> None:
     root = made(tmp_path, source_notebook())
     notebook = source(double_test="assert double(SIZE) == 6 and True")
     nbformat.write(notebook, root / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
@@ -151,7 +153,7 @@ def test_a_source_that_was_changed_after_its_release_is_told(tmp_path: Path) -> 
     assert score(root) is None
 
 
-@pytest.mark.parametrize("tests", ["apart", "together"])
+@pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
 def test_where_the_reference_fails_nobody_is_scored_until_its_cause_is_gone(
     tmp_path: Path, tests: str
 ) -> None:
@@ -197,17 +199,19 @@ def test_a_reference_is_executed_with_and_without_answers_once_a_version_if_it_p
 
     def checked(notebook: NotebookNode) -> None:
         nbformat.write(notebook, path)
-        Reference(ASSIGNMENT, path, {}, Limits(), tmp_path / "passed", "apart").yardstick()
+        Reference(
+            ASSIGNMENT, path, {}, ExecutionLimits(), tmp_path / "passed", "isolated"
+        ).yardstick()
 
     for _ in range(2):
         checked(source_notebook())
-    assert runs == ["apart"] * 2
+    assert runs == ["isolated"] * 2
     checked(source(square="def square(x):\n    return x**2"))
-    assert runs == ["apart"] * 4
+    assert runs == ["isolated"] * 4
     for _ in range(2):
         with pytest.raises(ReferenceFails, match="the reference itself fails square_test"):
             checked(source(square_test="assert square(3) == 9  # fails"))
-    assert runs == [*["apart"] * 4, *["apart", "apart", "together"] * 2]
+    assert runs == [*["isolated"] * 4, *["isolated", "isolated", "in_kernel"] * 2]
 
 
 def test_what_a_student_returns_or_hands_in_holds_up_nobody(tmp_path: Path) -> None:
@@ -220,7 +224,7 @@ def test_what_a_student_returns_or_hands_in_holds_up_nobody(tmp_path: Path) -> N
     assert [line.split()[1] for line in lines[-3:]] == ["2/9", "5/9", "5/9"]
 
 
-def test_a_release_warns_of_tests_that_cannot_run_apart(tmp_path: Path) -> None:
+def test_a_release_warns_of_tests_that_cannot_run_isolated(tmp_path: Path) -> None:
     list(new_course(tmp_path))
     folder = tmp_path / "source" / ASSIGNMENT
     folder.mkdir()
@@ -237,5 +241,5 @@ def test_a_release_warns_of_tests_that_cannot_run_apart(tmp_path: Path) -> None:
     text.write_text(written.replace("assert double(SIZE) == 6", "assert double(SIZE) == unbound"))
     assert re.search(r"warning: .*double_test uses unbound, which nothing binds", released())
     course = tmp_path / "course.yaml"
-    course.write_text(course.read_text().replace("tests: apart", "tests: together"))
+    course.write_text(course.read_text().replace("tests: isolated", "tests: in_kernel"))
     assert "uses unbound" not in released()

@@ -29,7 +29,7 @@ from tests.grading.tiny_course import (
 pytestmark = pytest.mark.kernel
 
 WAITS = "(an answer waits for a person)"
-TOGETHER = settings(grading={"tests": "together"})
+TOGETHER = settings(grading={"tests": "in_kernel"})
 
 
 def gradebook(course: Path) -> Gradebook:
@@ -91,9 +91,9 @@ def graded(course: Path) -> Path:
 
 def test_an_answer_graded_by_hand_waits_for_nobody_when_nothing_changed(graded: Path) -> None:
     for _ in range(2):
-        told = graded_again(graded)
-        assert "8.5/9" in told
-        assert WAITS not in told
+        report = graded_again(graded)
+        assert "8.5/9" in report
+        assert WAITS not in report
     result = NbGraderAPI(config=course_config(graded, TOGETHER)).autograde(ASSIGNMENT, "alice")
     assert result["success"], result
     grade = grade_of(graded)
@@ -125,9 +125,9 @@ def test_feedback_says_of_an_answer_that_nobody_read_that_it_is_not_graded_yet(
 
 def test_another_exercise_handed_in_again_leaves_the_essay_graded(graded: Path) -> None:
     hand_in(graded, 2, double=ONLY_HIDDEN_FAILS, why="Because. \r\n")
-    told = graded_again(graded, force=False)
-    assert "6.5/9" in told
-    assert WAITS not in told
+    report = graded_again(graded, force=False)
+    assert "6.5/9" in report
+    assert WAITS not in report
 
 
 def test_a_changed_essay_waits_until_the_graded_one_is_back(graded: Path) -> None:
@@ -160,9 +160,9 @@ def test_an_essay_waits_when_its_released_question_changed(graded: Path, what: s
 
 def test_a_score_put_in_the_place_of_a_tests_stands_until_the_answer_changes(graded: Path) -> None:
     grade_by_hand(graded, 1.5, question="square_test")
-    told = graded_again(graded)
-    assert "8/9" in told
-    assert WAITS not in told
+    report = graded_again(graded)
+    assert "8/9" in report
+    assert WAITS not in report
     hand_in(graded, 2, square="def square(x):\n    return x * x")
     assert WAITS in graded_again(graded, force=False)
     assert grade_of(graded, "square_test").needs_manual_grade

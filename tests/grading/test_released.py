@@ -36,22 +36,22 @@ def correct(course: Path, cell: str, old: str, new: str) -> None:
     nbformat.write(source, course / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
 
 
-def told(course: Path, tests: str) -> str:
+def report(course: Path, tests: str) -> str:
     config = course_config(course, settings(grading={"tests": tests}))
     return "\n".join(autograde(course, ASSIGNMENT, config=config))
 
 
-@pytest.mark.parametrize("tests", ["together", "apart"])
+@pytest.mark.parametrize("tests", ["in_kernel", "isolated"])
 def test_a_test_that_was_corrected_and_not_released_is_named_with_what_to_do(
     course: Path, tests: str
 ) -> None:
-    assert CHANGED not in told(course, tests)
+    assert CHANGED not in report(course, tests)
     correct(course, "square_test", "square(-2)", "square(-3)")  # in its hidden part
-    assert f"{CHANGED}: test cell `square_test` has changed" in told(course, tests)
-    assert f"`logitlab generate {ASSIGNMENT}`" in told(course, tests)
+    assert f"{CHANGED}: test cell `square_test` has changed" in report(course, tests)
+    assert f"`logitlab generate {ASSIGNMENT}`" in report(course, tests)
     config = course_config(course)
     assert NbGraderAPI(config=config).generate_assignment(ASSIGNMENT)["success"]
-    assert CHANGED not in told(course, tests)
+    assert CHANGED not in report(course, tests)
 
 
 @pytest.mark.parametrize(
@@ -66,21 +66,21 @@ def test_given_text_counts_and_a_reference_solution_does_not(
     course: Path, cell: str, old: str, new: str, named: str | None
 ) -> None:
     correct(course, cell, old, new)
-    said = told(course, "together")
-    assert named in said if named else CHANGED not in said
+    output = report(course, "in_kernel")
+    assert named in output if named else CHANGED not in output
 
 
 def test_points_changed_in_the_source_are_a_difference(course: Path) -> None:
     source = source_notebook()
     cell_named(source, "double_test").metadata.nbgrader.points = 3
     nbformat.write(source, course / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
-    assert "test cell `double_test` has changed" in told(course, "together")
+    assert "test cell `double_test` has changed" in report(course, "in_kernel")
 
 
 def test_the_formgraders_button_says_it_in_its_log(course: Path) -> None:
     correct(course, "square_test", "square(-2)", "square(-3)")
     submit(course, "alice", answered(course))
-    config = course_config(course, settings(grading={"tests": "together"}))
+    config = course_config(course, settings(grading={"tests": "in_kernel"}))
     result = NbGraderAPI(config=config).autograde(ASSIGNMENT, "alice")
     assert CHANGED in result["log"]
 

@@ -177,7 +177,7 @@ HIDDEN = (
 MARKS = {"nbgrader": {"grade": True, "solution": False, "locked": True, "grade_id": "t"}}
 
 
-def test_hidden_lines_are_told_apart_from_visible_ones() -> None:
+def test_hidden_lines_are_distinguished_from_visible_ones() -> None:
     visible, hidden = split_hidden(HIDDEN)
     assert "4711" not in visible
     assert "assert f(1) == 1" in visible

@@ -78,13 +78,13 @@ def _root(made: Path, tmp_path: Path) -> Iterator[Path]:
 
 LOGITLAB = (sys.executable, "-c", "from hub.cli import main; main()")
 
-BOTH = pytest.mark.parametrize("tests", ["apart", "together"])
+BOTH = pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
 
 
 @BOTH
-@pytest.mark.parametrize(("slip", "told"), SLIPS.values(), ids=SLIPS)
+@pytest.mark.parametrize(("slip", "expected"), SLIPS.values(), ids=SLIPS)
 def test_a_cell_that_takes_the_process_along_costs_nothing_after_it(
-    root: Path, slip: str, told: str, tests: str
+    root: Path, slip: str, expected: str, tests: str
 ) -> None:
     submit(root, "alice", answered(root, own={"f1_test": slip}))
     grade(root, cell_seconds=2, tests=tests)
@@ -92,7 +92,7 @@ def test_a_cell_that_takes_the_process_along_costs_nothing_after_it(
     words = report(root)
     # The interrupt can come where the loop does not swallow it: then that was enough.
     stopped = "was stopped after 2 s, its time limit" in words
-    assert stopped or (told in words and "without it" in words)
+    assert stopped or (expected in words and "without it" in words)
     assert "signal" not in words
 
 
@@ -239,10 +239,10 @@ def test_what_could_not_be_graded_keeps_its_points_and_is_graded_by_the_next_run
     flag.touch()
     with pytest.raises(BatchError) as error:
         grade(root, tests=tests)
-    told = str(error.value)
-    assert "2 submissions could not be graded" in told and "alice:" in told and "bob:" in told
-    assert "`given-2`, which is given, failed (AssertionError: no disk)" in told
-    assert "tried again by the next run" in told
+    report = str(error.value)
+    assert "2 submissions could not be graded" in report and "alice:" in report and "bob:" in report
+    assert "`given-2`, which is given, failed (AssertionError: no disk)" in report
+    assert "the next run retries it" in report
     assert (points(root), points(root, "bob")) == (2, None)
     flag.unlink()
     assert "2 of 2 submissions graded" in " ".join(grade(root, tests=tests))
@@ -250,7 +250,7 @@ def test_what_could_not_be_graded_keeps_its_points_and_is_graded_by_the_next_run
     assert grade(root, tests=tests) == ["ps1: nothing new to grade"]
 
 
-def test_after_three_more_tries_a_person_is_told_and_may_try_again(
+def test_after_three_more_tries_a_person_is_reported_and_may_try_again(
     flagged: Path, flag: Path
 ) -> None:
     root = flagged
@@ -261,10 +261,10 @@ def test_after_three_more_tries_a_person_is_told_and_may_try_again(
     for _ in range(2):
         with pytest.raises(BatchError):
             grade(root)
-    with pytest.raises(BatchError, match=r"waits for a person: .*--student alice --force"):
+    with pytest.raises(BatchError, match=r"needs manual attention: .*--student alice --force"):
         assert grade(root) == []  # not even tried
     flag.unlink()
-    with pytest.raises(BatchError, match="waits for a person"):
+    with pytest.raises(BatchError, match="needs manual attention"):
         grade(root)
     grade(root, "alice", force=True)
     assert points(root) == 3 and grade(root) == ["ps1: nothing new to grade"]
@@ -283,7 +283,9 @@ def test_the_command_says_so_with_its_exit_status(flagged: Path, flag: Path) -> 
     assert "alice" in done.stderr and "`given-2`" in done.stderr
 
 
-def test_a_database_that_is_away_is_told_in_words_and_nothing_is_half_scored(root: Path) -> None:
+def test_a_database_that_is_away_is_reported_with_a_message_and_nothing_is_half_scored(
+    root: Path,
+) -> None:
     for student in ("alice", "bob"):
         submit(root, student, answered(root))
     grade(root, "alice")
@@ -319,8 +321,8 @@ def test_loops_that_use_up_the_time_of_the_notebook_cost_no_exercise(
     root: Path, tests: str
 ) -> None:
     notebook = answered(root, own={"f1_test": "while True: pass"})
-    place = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith("while"))
-    notebook.cells[place:place] = [
+    folder = next(i for i, cell in enumerate(notebook.cells) if cell.source.startswith("while"))
+    notebook.cells[folder:folder] = [
         new_code_cell("while True: pass", id=f"loop-{number}") for number in range(5)
     ]
     submit(root, "alice", notebook)
@@ -352,7 +354,7 @@ def test_an_answer_that_is_right_the_second_time_only_gains_nothing_from_another
 
 
 @BOTH
-def test_a_given_cell_that_fails_for_everybody_is_told_and_costs_nothing(
+def test_a_given_cell_that_fails_for_everybody_is_reported_and_costs_nothing(
     tmp_path: Path, tests: str
 ) -> None:
     root = tmp_path / "course"

@@ -44,10 +44,10 @@ def _answer(text: str) -> Edit:
 
 def _copied(offset: int) -> Edit:
     def edit(cells: list[NotebookNode], case: str) -> None:
-        place = _at(cells, case)
-        stub = copy.deepcopy(cells[place])
+        folder = _at(cells, case)
+        stub = copy.deepcopy(cells[folder])
         stub.source = "# YOUR CODE HERE\nraise NotImplementedError()"
-        cells.insert(place + offset, stub)
+        cells.insert(folder + offset, stub)
 
     return edit
 
@@ -80,9 +80,9 @@ def _duplicate_ids(cells: list[NotebookNode], case: str) -> None:
 
 
 def _metadata_gone(cells: list[NotebookNode], case: str) -> None:
-    places = [_at(cells, case), _at(cells, f"{case}_test")]
-    for place in places:
-        cells[place].metadata = NotebookNode()
+    positions = [_at(cells, case), _at(cells, f"{case}_test")]
+    for offset in positions:
+        cells[offset].metadata = NotebookNode()
 
 
 def _metadata_damaged(cells: list[NotebookNode], case: str) -> None:
@@ -90,9 +90,9 @@ def _metadata_damaged(cells: list[NotebookNode], case: str) -> None:
 
 
 def _became_text(cells: list[NotebookNode], case: str) -> None:
-    place = _at(cells, case)
-    old = cells[place]
-    cells[place] = new_markdown_cell(old.source, metadata=old.metadata)
+    offset = _at(cells, case)
+    old = cells[offset]
+    cells[offset] = new_markdown_cell(old.source, metadata=old.metadata)
 
 
 # The edit, and whether the test then passes; None: as grading says, whatever that is.
@@ -178,23 +178,23 @@ class Student:
         )
         assert answer["success"]
         failed = "\n".join(cell["source"] for cell in answer["value"].get("failed", []))
-        return Outcome(_not_in(failed), failed, "\n".join(answer["value"].get("told", [])))
+        return Outcome(_not_in(failed), failed, "\n".join(answer["value"].get("report", [])))
 
     def terminal(self) -> Outcome:
-        said = self.run(str(SCRIPTS / "nbgrader"), "validate", f"{ASSIGNMENT}/{NOTEBOOK}.ipynb")
-        verdict, _, told = said.partition("About this notebook:")
-        return Outcome(_not_in(verdict), verdict, told)
+        output = self.run(str(SCRIPTS / "nbgrader"), "validate", f"{ASSIGNMENT}/{NOTEBOOK}.ipynb")
+        verdict, _, report = output.partition("About this notebook:")
+        return Outcome(_not_in(verdict), verdict, report)
 
     def graded(self) -> Outcome:
         folder = self.course / "submitted" / "alice" / ASSIGNMENT
         folder.mkdir(parents=True)
         (folder / self.notebook.name).write_bytes(self.notebook.read_bytes())
         (folder / "timestamp.txt").write_text("2027-01-01 10:00:00 UTC")
-        told = self.run(*_logitlab("autograde", ASSIGNMENT, "--course", str(self.course)))
+        report = self.run(*_logitlab("autograde", ASSIGNMENT, "--course", str(self.course)))
         with Gradebook(f"sqlite:///{self.course / 'gradebook.db'}", "mechinterp") as book:
             grades = book.find_submission(ASSIGNMENT, "alice").notebooks[0].grades
             passed = {grade.name.removesuffix("_test") for grade in grades if grade.score == 1}
-        return Outcome(passed, "", told)
+        return Outcome(passed, "", report)
 
 
 def _logitlab(*words: str) -> list[str]:
@@ -217,7 +217,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     student = Student(root, home, environment)
     student.run(*_logitlab("course", "new", str(root)))
     settings = root / "course.yaml"
-    text = settings.read_text().replace("tests: apart ", "tests: together ")
+    text = settings.read_text().replace("tests: isolated ", "tests: in_kernel ")
     settings.write_text(text.replace("cell_seconds: 60", "cell_seconds: 3"))
     (root / "source" / ASSIGNMENT).mkdir()
     nbformat.write(_source(), root / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
@@ -255,7 +255,7 @@ def test_validate_in_the_browser_and_in_a_terminal_says_what_grading_says(
     assert expected in (None, verdicts["grading"])
 
 
-def test_what_was_repaired_is_told_in_the_words_of_the_feedback(
+def test_what_was_repaired_is_reported_in_the_words_of_the_feedback(
     outcomes: dict[str, Outcome],
 ) -> None:
     for way, outcome in outcomes.items():
@@ -263,7 +263,7 @@ def test_what_was_repaired_is_told_in_the_words_of_the_feedback(
         assert "`test_changed_test` was not as it is released now; it was replaced" in outcome.told
 
 
-def test_without_the_exchange_a_notebook_is_checked_against_itself_and_that_is_said(
+def test_without_the_exchange_a_notebook_is_checked_against_itself_and_that_is_reported(
     student: Student, tmp_path: Path
 ) -> None:
     away = (student.home / ".config" / "nbgrader_config.py").read_text()

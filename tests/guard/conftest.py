@@ -11,8 +11,8 @@ from tests.guard.engine import Guarded, guarded
 
 @pytest.fixture(scope="session")
 def shared_guard() -> Iterator[Guarded]:
-    with guarded() as place:
-        yield place
+    with guarded() as folder:
+        yield folder
 
 
 @pytest.fixture

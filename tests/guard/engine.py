@@ -68,7 +68,7 @@ def ask(
         return answer.status, text.decode("utf-8", "replace")
 
 
-def said(path: Path, request: bytes, seconds: float = 3) -> bytes:
+def output(path: Path, request: bytes, seconds: float = 3) -> bytes:
     """Everything that the socket at `path` answers to the bytes `request`."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(seconds)
@@ -99,8 +99,8 @@ def tiny_image(engine: APIClient, name: str) -> None:
     files |= {f"bin/{program}": SERVER.encode() for program in ("jupyterhub-singleuser", "python")}
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        for place in ("bin", "home/student", "srv/config", "srv/models", "srv/course", "tmp"):
-            folder = tarfile.TarInfo(place)
+        for target in ("bin", "home/student", "srv/config", "srv/models", "srv/course", "tmp"):
+            folder = tarfile.TarInfo(target)
             folder.type, folder.mode = tarfile.DIRTYPE, 0o777
             archive.addfile(folder)
         for path, data in files.items():
@@ -180,18 +180,18 @@ def guarded() -> Iterator[Guarded]:
             },
             stderr=lines,
         )
-    place = Guarded(policy, folder / "docker.sock", log, engine)
+    path = Guarded(policy, folder / "docker.sock", log, engine)
     try:
         deadline = time.monotonic() + 30
-        while not place.socket.exists():
+        while not path.socket.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the guard does not start: {log.read_text()}")
             time.sleep(0.05)
-        yield place
+        yield path
     finally:
         process.terminate()
         process.wait(20)
-        place.clear()
+        path.clear()
         engine.remove_network(policy.network)
         for volume in engine.volumes()["Volumes"] or []:
             if volume["Name"].startswith((project, "xx")):  # xx: a volume of nobody's

@@ -9,7 +9,7 @@ from docker.types import ContainerConfig, DeviceRequest, HostConfig
 
 from hub.core.settings import Settings
 from hub.facts.deployment import Deployment
-from hub.jupyterhub.configuration.jupyterlab import Part
+from hub.jupyterhub.configuration.jupyterlab import Role
 from hub.jupyterhub.spawners.options import Options, options
 from hub.services.guard.policy import Policy
 
@@ -21,23 +21,23 @@ GPU = "GPU-8f7c1a52-0000-4000-8000-aaaaaaaaaaaa"
 OTHER_GPU = "GPU-8f7c1a52-0000-4000-8000-bbbbbbbbbbbb"
 POLICY = Policy(project="lab", tag="1", gpus=(GPU, OTHER_GPU))
 UID = 20001
-COMMANDS: dict[Part, list[str]] = {
+COMMANDS: dict[Role, list[str]] = {
     "student": ["jupyterhub-singleuser"],
     "instructor": ["jupyterhub-singleuser"],
     "grader": ["python", "-m", "hub.containers", "formgrader"],
 }
 
 
-def person(user: str, part: Part = "student", policy: Policy = POLICY) -> Options:
-    place = Deployment(policy.project, policy.tag, "http://localhost", models_volume=True)
-    return options(user, part, UID, SETTINGS, place)
+def person(user: str, part: Role = "student", policy: Policy = POLICY) -> Options:
+    folder = Deployment(policy.project, policy.tag, "http://localhost", models_volume=True)
+    return options(user, part, UID, SETTINGS, folder)
 
 
-def created(user: str, part: Part = "student", policy: Policy = POLICY) -> dict[str, Any]:
+def created(user: str, part: Role = "student", policy: Policy = POLICY) -> dict[str, Any]:
     """The body of DockerSpawner's create request for `user`."""
     made = person(user, part, policy)
-    binds = {volume: {"bind": place, "mode": "rw"} for volume, place in made.volumes.items()}
-    binds |= {v: {"bind": place, "mode": "ro"} for v, place in made.read_only_volumes.items()}
+    binds = {volume: {"bind": folder, "mode": "rw"} for volume, folder in made.volumes.items()}
+    binds |= {v: {"bind": folder, "mode": "ro"} for v, folder in made.read_only_volumes.items()}
     host = HostConfig(
         version=VERSION,
         binds=binds,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hub.services.guard import answers
 from hub.services.guard.calls import ROUTES, call, list_query
-from hub.services.guard.errors import Refused
+from hub.services.guard.errors import RequestRefused
 from hub.services.guard.policy import PolicyError, policy_from
 from tests.guard.samples import GPU, POLICY
 
@@ -37,7 +37,7 @@ def test_what_dockerspawner_asks_for_is_a_call(method, target, action):
 @pytest.mark.parametrize(("method", "target", "action"), DOCKERSPAWNERS)
 def test_the_same_with_another_method_is_none(method, target, action):
     for other in ("PUT", "PATCH", "OPTIONS", "CONNECT", "TRACE", method.lower()):
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             call(other, target, POLICY)
 
 
@@ -45,7 +45,7 @@ def test_the_same_with_another_method_is_none(method, target, action):
     "version", ["/v1.40", "/v1.24", "/v1.9", "/v2.41", "/v1.041", "/v1", "/v1.41/v1.41", "/v"]
 )
 def test_another_version_of_the_api_is_none(version):
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         call("GET", version + "/containers/lab-user-alice/json", POLICY)
 
 
@@ -62,13 +62,13 @@ def test_another_version_of_the_api_is_none(version):
     ],
 )
 def test_a_parameter_or_image_that_is_not_needed_is_refused(target):
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         call("GET", target, POLICY)
 
 
 def test_a_container_is_not_created_without_a_name():
     for query in ("", "?name=", "?name=a&name=b", "?Name=a", "?name=a%2Fb", "?name=a&platform=x"):
-        with pytest.raises(Refused):
+        with pytest.raises(RequestRefused):
             call("POST", "/v1.41/containers/create" + query, POLICY)
 
 
@@ -76,7 +76,7 @@ def test_a_container_is_not_created_without_a_name():
 def test_a_made_up_target_names_at_most_a_call_in_plain_words(target):
     try:
         found = call("GET", target, POLICY)
-    except Refused:
+    except RequestRefused:
         return
     assert found.route in ROUTES and "/" not in found.name and "%" not in found.name
 
@@ -93,7 +93,7 @@ def test_a_list_is_always_of_this_deployment():
     ['{"name":["db"]}', "[]", "{", '{"label":"x"}', '{"label":[1]}', '{"label":["com.docker"]}'],
 )
 def test_other_filters_of_a_list_are_refused(filters):
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         list_query({"filters": filters}, POLICY)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from hub.services.guard.body import parse
 from hub.services.guard.create import check_create
-from hub.services.guard.errors import Refused
+from hub.services.guard.errors import RequestRefused
 from hub.services.guard.policy import Policy
 from tests.attacks.test_guard import ATTACKS
 from tests.guard.samples import GPU, OTHER_GPU, POLICY, created, person, with_gpu
@@ -50,7 +51,7 @@ def checked(body, user="alice", part="student", policy=POLICY):
 
 
 def refused(body, reason, user="alice", part="student", policy=POLICY):
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(RequestRefused, match=reason):
         checked(body, user, part, policy)
 
 
@@ -75,13 +76,13 @@ def test_what_was_accepted_is_accepted_again(user, part):
 @settings(max_examples=100)
 def test_no_key_that_is_not_known_passes_anywhere(data):
     body = created("alice")
-    place = data.draw(st.sampled_from(["", "HostConfig", "Labels"]))
-    tree = body[place] if place else body
+    folder = data.draw(st.sampled_from(["", "HostConfig", "Labels"]))
+    tree = body[folder] if folder else body
     # The engine reads keys in any case.
     key = data.draw(st.text(max_size=12) | st.sampled_from(sorted(tree)).map(str.swapcase))
-    assume(key not in tree and key not in UNUSED[place])
+    assume(key not in tree and key not in UNUSED[folder])
     tree[key] = data.draw(st.sampled_from([None, True, 1, "", "host", [], {}, ["/:/host"]]))
-    refused(body, "Labels: found" if place == "Labels" else "is not accepted")
+    refused(body, "Labels: found" if folder == "Labels" else "is not accepted")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +102,8 @@ def test_a_known_key_may_be_given_with_nothing_and_is_left_out(place, key):
 @settings(max_examples=100)
 def test_every_value_is_looked_at(data):
     body = created("alice")
-    place = data.draw(st.sampled_from(["", "HostConfig"]))
-    tree = body[place] if place else body
+    folder = data.draw(st.sampled_from(["", "HostConfig"]))
+    tree = body[folder] if folder else body
     key = data.draw(st.sampled_from(sorted(set(tree) - {"HostConfig", "Hostname"})))
     old = tree[key]
     tree[key] = data.draw(
@@ -117,7 +118,7 @@ def test_no_attack_passes(attack):
     """Those of tests/attacks/test_guard.py, which shows on an engine what each would do."""
     body = created("alice")
     attack.change(body, POLICY.project)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         checked(body)
 
 
@@ -182,7 +183,7 @@ def test_the_reason_names_the_key_and_what_is_accepted():
 def test_the_reason_never_tells_a_variables_value():
     body = created("alice")
     body["Env"].append("NVIDIA_SECRET=hunter2")
-    with pytest.raises(Refused) as reason:
+    with pytest.raises(RequestRefused) as reason:
         checked(body)
     assert "NVIDIA_SECRET" in str(reason.value) and "hunter2" not in str(reason.value)
 
@@ -196,14 +197,14 @@ def test_a_person_gets_no_graders_container_and_the_grader_no_persons_uid():
 
 def test_a_container_has_its_owners_name_and_no_other():
     for name in ("lab-user-bob", "lab-user-alice-2", "lab-db-1", "alice", ""):
-        with pytest.raises(Refused, match="name"):
+        with pytest.raises(RequestRefused, match="name"):
             check_create(name, created("alice"), POLICY)
 
 
 def test_two_volumes_do_not_share_a_place():
     body = created("alice")
     body["HostConfig"]["Binds"].append("lab_config_instructor:/srv/config:ro")
-    refused(body, "one volume at a place")
+    refused(body, "one volume per path")
 
 
 def test_a_number_is_no_truth_value():
@@ -241,18 +242,18 @@ def test_each_image_runs_its_own_program():
     ],
 )
 def test_a_body_that_two_readers_could_read_differently_is_refused(text):
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         parse(text.encode("utf-8"))
 
 
 def test_bytes_that_are_not_text_are_refused():
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         parse(b'{"a":"\xff"}')
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='{}[]",:aA1\\', max_size=60).map(str.encode))
 def test_any_bytes_are_an_object_or_refused(content):
-    with contextlib.suppress(Refused):
+    with contextlib.suppress(RequestRefused):
         assert isinstance(parse(content), dict)
 
 
@@ -431,7 +432,8 @@ def test_the_environment_has_at_most_256_variables_of_16_kib():
     assert checked(body)["Env"] == body["Env"]
     body["Env"] = ["A=" + "x" * (16 * 1024 - 1)]
     refused(body, "Env: texts of at most 16384 characters")
-    for wrong in (None, {}, "A=1", [1], [None]):
+    values: tuple[Any, ...] = (None, {}, "A=1", [1], [None])
+    for wrong in values:
         body["Env"] = wrong
         refused(body, "^Env: ")
 
@@ -466,7 +468,8 @@ def test_labels_name_project_user_and_gpu_and_nothing_else():
         body = created("alice")
         body["Labels"]["logitlab.user"] = user
         refused(body, "Labels.logitlab.user: found")
-    for labels in (None, [], {}, {"logitlab.user": "alice"}):
+    several: tuple[Any, ...] = (None, [], {}, {"logitlab.user": "alice"})
+    for labels in several:
         refused(created("alice") | {"Labels": labels}, "^Labels: found")
     body = created("alice")
     body["Labels"]["logitlab.project"] = "other"

@@ -106,7 +106,7 @@ def test_a_gpu_that_the_engine_does_not_have_is_reported_in_the_engines_words(gu
     asyncio.run(life())
 
 
-def test_a_missing_image_is_told_from_a_refused_one(guard):
+def test_a_missing_image_is_distinguished_from_a_refused_one(guard):
     guard.engine.remove_image(guard.policy.grader_image)
     try:
         with pytest.raises(ImageNotFound):

@@ -51,7 +51,7 @@ def test_nobody_can_be_called_like_anothers_slug(user):
     assert slug(slug(user)) != slug(user) or slug(user) == user
 
 
-def test_awkward_names_are_all_told_apart():
+def test_awkward_names_are_all_reported_isolated():
     distinct = set(AWKWARD)
     assert len({slug(user) for user in distinct}) == len(distinct)
 

@@ -74,7 +74,7 @@ INSPECT = f"/v1.41/containers/{NAME}/json"
 CREATE = f"/v1.41/containers/create?name={NAME}"
 
 
-def test_an_engine_that_is_gone_is_told_from_a_container_that_is_gone(tmp_path):
+def test_an_engine_that_is_gone_is_distinguished_from_a_container_that_is_gone(tmp_path):
     async def story():
         async with Asking(tmp_path) as ask:
             # DockerSpawner takes 404 and 500 for a container that is gone, and forgets it.
@@ -193,10 +193,10 @@ def test_an_engine_that_is_slow_is_not_gone(tmp_path, monkeypatch):
 
 def test_help_names_every_variable_and_a_missing_one_is_named():
     guard = [sys.executable, "-m", "hub.services.guard"]
-    told = subprocess.run(
+    report = subprocess.run(
         [*guard, "--help"], capture_output=True, text=True, timeout=60, check=True
     )
     for name in ("LOGITLAB_PROJECT", "LOGITLAB_GPUS", "GUARD_MAX_MEMORY_MIB", "--engine"):
-        assert name in told.stdout
-    told = subprocess.run(guard, env={}, capture_output=True, text=True, timeout=60, check=False)
-    assert told.returncode == 2 and "LOGITLAB_PROJECT" in told.stderr
+        assert name in report.stdout
+    report = subprocess.run(guard, env={}, capture_output=True, text=True, timeout=60, check=False)
+    assert report.returncode == 2 and "LOGITLAB_PROJECT" in report.stderr

@@ -58,7 +58,7 @@ def test_a_python_that_does_not_run_is_not_found(tmp_path):
     assert checks.probe(tmp_path / "nowhere") is None
 
 
-def test_too_little_disk_is_told_in_figures_before_anything_is_written(tmp_path):
+def test_too_little_disk_is_reported_in_figures_before_anything_is_written(tmp_path):
     with pytest.raises(InstallError) as error:
         checks.check_disk(412, 1300, tmp_path)
     assert "412 MB free" in str(error.value)
@@ -80,7 +80,7 @@ def test_an_empty_missing_or_half_made_environment_may_be_filled(tmp_path):
     checks.check_venv_folder(tmp_path)
 
 
-def test_a_missing_home_folder_is_told(tmp_path):
+def test_a_missing_home_folder_is_reported(tmp_path):
     checks.check_home({"HOME": str(tmp_path)})
     with pytest.raises(InstallError, match="set HOME"):
         checks.check_home({"HOME": str(tmp_path / "nobody")})

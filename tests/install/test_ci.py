@@ -92,7 +92,7 @@ def test_long_lists_are_sampled_by_the_commit_and_what_it_changed_is_checked_in_
     sampling = f"--sample 1/8 --seed {commit} --whole start"
     assert f"of long lists: {sampling}; the rest in .ci/full" in lines
     assert (
-        line(lines, "logitlab prove") == f"logitlab prove --mutants 20 {sampling} --tests together"
+        line(lines, "logitlab prove") == f"logitlab prove --mutants 20 {sampling} --tests in_kernel"
     )
     assert sampling in line(lines, "make --no-print-directory test PYTEST_ARGS=")
 

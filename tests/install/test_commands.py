@@ -64,15 +64,15 @@ def installer(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     from hub.host.install import state
 
-    place = state.Place(tmp_path / "venv")
+    folder = state.InstallTarget(tmp_path / "venv")
     for step in ("venv", "uv", "server", "project"):
-        state.mark_started(step, place)
-        state.mark_done(step, place)
+        state.mark_started(step, folder)
+        state.mark_done(step, folder)
     started = []
 
     def start(script):
         process = subprocess.Popen(
-            [sys.executable, "-c", INSTALLER, str(place.venv), script],
+            [sys.executable, "-c", INSTALLER, str(folder.venv), script],
             cwd=state.ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -100,7 +100,7 @@ def test_a_second_installation_waits_for_the_first_and_then_has_nothing_to_do(in
     wait_for(begun)
     second = installer(f"touch {tmp_path / 'twice'}")
     assert second.stdout.readline() == (
-        "Another installation is at work here: waiting until it ends.\n"
+        "Another installation is running here; waiting for it to finish.\n"
     )
     go.touch()
     assert first.wait(20) == 0
@@ -118,7 +118,7 @@ def test_an_interrupted_installation_ends_its_command_and_says_how_to_go_on(
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "the same command goes on from here" in errors
+    assert "Run the same command again to continue" in errors
     assert "Traceback" not in errors
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)

@@ -7,21 +7,21 @@ import pytest
 
 from hub.host.install import __main__, state, steps
 from hub.host.install.errors import InstallError
-from hub.host.install.state import TARGETS, Place
+from hub.host.install.state import TARGETS, InstallTarget
 
 ALL = TARGETS["all"]
 
 
 @pytest.fixture
-def place(tmp_path):
+def folder(tmp_path):
     """An environment whose every step is marked as done."""
-    place = Place(tmp_path / "venv")
-    (place.venv / "bin").mkdir(parents=True)
-    place.python.touch()
+    folder = InstallTarget(tmp_path / "venv")
+    (folder.venv / "bin").mkdir(parents=True)
+    folder.python.touch()
     for step in ALL:
-        state.mark_started(step, place)
-        state.mark_done(step, place)
-    return place
+        state.mark_started(step, folder)
+        state.mark_done(step, folder)
+    return folder
 
 
 class Performed:
@@ -31,7 +31,7 @@ class Performed:
         self.steps: list[tuple[str, bool]] = []
         self.failing = ""
 
-    def perform(self, name, place, again, keep_open):
+    def perform(self, name, folder, again, keep_open):
         self.steps.append((name, again))
         if name == self.failing:
             raise InstallError("no network\nsee above")
@@ -45,18 +45,18 @@ def performed(monkeypatch):
     return performed
 
 
-def test_nothing_is_left_to_do_after_every_step_is_marked(place):
-    assert state.outstanding(ALL, place) == ()
-    assert state.notebook_ready(place.venv)
+def test_nothing_is_left_to_do_after_every_step_is_marked(folder):
+    assert state.outstanding(ALL, folder) == ()
+    assert state.notebook_ready(folder.venv)
 
 
-def test_a_second_run_does_nothing(place, performed, capsys):
-    assert __main__.main(["all", "--venv", str(place.venv)]) == 0
+def test_a_second_run_does_nothing(folder, performed, capsys):
+    assert __main__.main(["all", "--venv", str(folder.venv)]) == 0
     assert performed.steps == []
     assert capsys.readouterr().out == ""
 
 
-def test_a_changed_lock_runs_its_step_again_and_no_other(place, tmp_path, monkeypatch):
+def test_a_changed_lock_runs_its_step_again_and_no_other(folder, tmp_path, monkeypatch):
     changed = tmp_path / "repository"
     (changed / "requirements").mkdir(parents=True)
     for file in (state.ROOT / "requirements").iterdir():
@@ -65,65 +65,67 @@ def test_a_changed_lock_runs_its_step_again_and_no_other(place, tmp_path, monkey
     (changed / "pyproject.toml").write_bytes((state.ROOT / "pyproject.toml").read_bytes())
     monkeypatch.setattr(state, "ROOT", changed)
     # The checkout has moved too, so the project, which is installed by reference, is done again.
-    assert state.outstanding(ALL, place) == ("project", "notebook")
+    assert state.outstanding(ALL, folder) == ("project", "notebook")
 
 
-def test_an_environment_that_moved_is_made_anew(place):
-    moved = place.venv.rename(place.venv.with_name("elsewhere"))
-    assert state.outstanding(ALL, Place(moved)) == ALL
+def test_an_environment_that_moved_is_made_anew(folder):
+    moved = folder.venv.rename(folder.venv.with_name("elsewhere"))
+    assert state.outstanding(ALL, InstallTarget(moved)) == ALL
     assert not state.notebook_ready(moved)
 
 
-def test_an_environment_whose_python_was_removed_is_made_anew(place):
-    place.python.unlink()
-    place.python.symlink_to("/usr/bin/python3.11-that-was-upgraded")
-    assert state.outstanding(ALL, place) == ALL
+def test_an_environment_whose_python_was_removed_is_made_anew(folder):
+    folder.python.unlink()
+    folder.python.symlink_to("/usr/bin/python3.11-that-was-upgraded")
+    assert state.outstanding(ALL, folder) == ALL
 
 
-def test_any_build_of_the_pinned_torch_counts_unless_one_is_insisted_on(place):
-    cuda = Place(place.venv, "cu130")
+def test_any_build_of_the_pinned_torch_counts_unless_one_is_insisted_on(folder):
+    cuda = InstallTarget(folder.venv, "cu130")
     assert state.outstanding(("torch",), cuda) == ("torch",)
     state.mark_done("torch", cuda)
     assert state.outstanding(("torch",), cuda) == ()
-    assert state.outstanding(("torch",), place) == ()
+    assert state.outstanding(("torch",), folder) == ()
 
 
-def test_a_step_that_fails_is_not_marked_and_the_next_run_goes_on_from_it(place, performed, capsys):
+def test_a_step_that_fails_is_not_marked_and_the_next_run_goes_on_from_it(
+    folder, performed, capsys
+):
     for step in ("proxy", "dev"):
-        (place.records / f"{step}.done").unlink()
+        (folder.records / f"{step}.done").unlink()
     performed.failing = "dev"
-    assert __main__.main(["all", "--venv", str(place.venv)]) == 1
+    assert __main__.main(["all", "--venv", str(folder.venv)]) == 1
     assert "no network" in capsys.readouterr().err
-    assert state.outstanding(ALL, place) == ("dev",)
+    assert state.outstanding(ALL, folder) == ("dev",)
     performed.failing = ""
-    assert __main__.main(["all", "--venv", str(place.venv)]) == 0
+    assert __main__.main(["all", "--venv", str(folder.venv)]) == 0
     assert performed.steps == [("proxy", False), ("dev", False), ("dev", True)]
-    assert state.outstanding(ALL, place) == ()
+    assert state.outstanding(ALL, folder) == ()
 
 
-def test_the_spawn_page_sees_how_far_the_notebook_libraries_are(place, performed):
-    (place.records / "notebook.done").unlink()
-    assert not state.notebook_ready(place.venv)
-    assert state.notebook_progress(place.venv) == ""
-    assert __main__.main(["notebook", "--venv", str(place.venv)]) == 0
-    assert state.notebook_progress(place.venv) == "did notebook"
-    assert state.notebook_ready(place.venv)
+def test_the_spawn_page_sees_how_far_the_notebook_libraries_are(folder, performed):
+    (folder.records / "notebook.done").unlink()
+    assert not state.notebook_ready(folder.venv)
+    assert state.notebook_progress(folder.venv) == ""
+    assert __main__.main(["notebook", "--venv", str(folder.venv)]) == 0
+    assert state.notebook_progress(folder.venv) == "did notebook"
+    assert state.notebook_ready(folder.venv)
 
 
-def test_the_spawn_page_sees_that_the_installation_stopped(place, performed):
+def test_the_spawn_page_sees_that_the_installation_stopped(folder, performed):
     performed.failing = "dev"
     for step in ("notebook", "dev"):
-        (place.records / f"{step}.done").unlink()
-    assert __main__.main(["all", "--venv", str(place.venv)]) == 1
-    assert state.notebook_progress(place.venv) == "stopped: no network"
+        (folder.records / f"{step}.done").unlink()
+    assert __main__.main(["all", "--venv", str(folder.venv)]) == 1
+    assert state.notebook_progress(folder.venv) == "stopped: no network"
 
 
-def test_a_machine_that_is_too_full_is_told_before_anything_happens(
-    place, performed, monkeypatch, capsys
+def test_a_machine_that_is_too_full_is_reported_before_anything_happens(
+    folder, performed, monkeypatch, capsys
 ):
-    (place.records / "server.done").unlink()
-    monkeypatch.setattr(steps, "_free_mb", lambda place: 100)
-    assert __main__.main(["server", "--venv", str(place.venv)]) == 1
+    (folder.records / "server.done").unlink()
+    monkeypatch.setattr(steps, "_free_mb", lambda folder: 100)
+    assert __main__.main(["server", "--venv", str(folder.venv)]) == 1
     assert "100 MB free" in capsys.readouterr().err
     assert performed.steps == []
 

@@ -4,7 +4,7 @@ import pytest
 
 from hub.host.install import state, torch_build
 from hub.host.install.errors import InstallError
-from hub.host.install.state import Place
+from hub.host.install.state import InstallTarget
 
 PINNED = state.pinned_torch()
 
@@ -29,13 +29,13 @@ def test_a_deployment_can_insist_on_a_build():
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
     """An environment whose uv and pip only write down that they were called."""
-    place = Place(tmp_path / "venv")
-    (place.venv / "bin").mkdir(parents=True)
-    place.records.mkdir()
+    folder = InstallTarget(tmp_path / "venv")
+    (folder.venv / "bin").mkdir(parents=True)
+    folder.records.mkdir()
     for name in ("uv", "python"):
-        executable = place.venv / "bin" / name
+        executable = folder.venv / "bin" / name
         executable.write_text(
             f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\ntest ! -e {tmp_path}/{name}-fails\n'
         )
@@ -49,49 +49,49 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(torch_build, "importable", importable)
     monkeypatch.setattr(torch_build, "has_nvidia", lambda: False)
     monkeypatch.setattr(torch_build.platform, "system", lambda: "Linux")
-    return place
+    return folder
 
 
 def calls(tmp_path):
     return (tmp_path / "calls").read_text().splitlines()
 
 
-def install(place, free_mb=50_000, again=False):
-    return list(torch_build.install(place, free_mb, again, None))
+def install(folder, free_mb=50_000, again=False):
+    return list(torch_build.install(folder, free_mb, again, None))
 
 
-def test_where_the_index_of_cpu_builds_answers_the_small_build_is_installed(place, tmp_path):
-    lines = install(place)
+def test_where_the_index_of_cpu_builds_answers_the_small_build_is_installed(folder, tmp_path):
+    lines = install(folder)
     asked, installed = calls(tmp_path)
     assert "--torch-backend cpu" in asked
     assert asked == f"{installed} --dry-run"
     assert "the CPU build, about 200 MB; 50.0 GB free" in lines[0]
 
 
-def test_where_it_does_not_answer_pip_is_asked_after_saying_what_it_may_cost(place, tmp_path):
+def test_where_it_does_not_answer_pip_is_asked_after_saying_what_it_may_cost(folder, tmp_path):
     (tmp_path / "uv-fails").touch()
-    lines = install(place)
+    lines = install(folder)
     assert calls(tmp_path)[-1].startswith(f"python -m pip install torch=={PINNED}")
     assert "does not answer" in lines[0]
     assert "2.7 GB" in lines[1]
-    assert not (place.records / "scratch").exists()
+    assert not (folder.records / "scratch").exists()
 
 
-def test_the_large_build_is_refused_where_it_does_not_fit(place, tmp_path):
+def test_the_large_build_is_refused_where_it_does_not_fit(folder, tmp_path):
     (tmp_path / "uv-fails").touch()
     with pytest.raises(InstallError, match="TORCH_BACKEND=cpu"):
-        install(place, free_mb=5000)
+        install(folder, free_mb=5000)
     assert len(calls(tmp_path)) == 1
 
 
-def test_a_torch_that_an_interruption_left_in_pieces_is_reinstalled(place, tmp_path):
+def test_a_torch_that_an_interruption_left_in_pieces_is_reinstalled(folder, tmp_path):
     (tmp_path / "uv-fails").touch()
-    install(place, again=True)
+    install(folder, again=True)
     assert "--force-reinstall" in calls(tmp_path)[-1]
 
 
-def test_a_build_that_is_insisted_on_is_not_replaced_by_another(place, tmp_path):
+def test_a_build_that_is_insisted_on_is_not_replaced_by_another(folder, tmp_path):
     (tmp_path / "uv-fails").touch()
     with pytest.raises(InstallError, match="uv failed"):
-        install(Place(place.venv, "cu130"))
+        install(InstallTarget(folder.venv, "cu130"))
     assert all(call.startswith("uv") for call in calls(tmp_path))

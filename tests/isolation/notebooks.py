@@ -1,4 +1,4 @@
-"""Small notebooks for the tests of tests apart: an instructor's, and submissions of it."""
+"""Small notebooks for the tests of tests isolated: an instructor's, and submissions of it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from hub.facts.cell_roles import role
-from hub.grading.isolation.session import cells_apart
+from hub.grading.isolation.session import isolated_cells
 from hub.grading.sandbox.outputs import error_output
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +47,7 @@ def answered(source: NotebookNode, *answers: str) -> NotebookNode:
     return book
 
 
-def apart(
+def run_isolated(
     source: NotebookNode,
     submission: NotebookNode | None = None,
     seconds: float = 20,
@@ -55,7 +55,7 @@ def apart(
 ) -> NotebookNode:
     """`submission`, or else the reference itself, run apart once, without replays."""
     executed = copy.deepcopy(source if submission is None else submission)
-    ran = cells_apart(executed, source, cell_seconds=seconds, total_seconds=total)
+    ran = isolated_cells(executed, source, cell_seconds=seconds, total_seconds=total)
     done = {cell.index: cell for cell in ran if cell.index >= 0}
     for index, cell in enumerate(executed.cells):
         if cell.cell_type == "code" and index in done:
@@ -88,7 +88,7 @@ def outputs(executed: NotebookNode, k: int) -> str:
     return repr(executed.cells[k - 1].outputs)
 
 
-def together(book: NotebookNode, folder: Path) -> NotebookNode:
+def run_in_kernel(book: NotebookNode, folder: Path) -> NotebookNode:
     """A notebook executed in one process, in `folder`."""
     executed = copy.deepcopy(book)
     done = subprocess.run(

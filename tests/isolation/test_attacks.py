@@ -1,8 +1,15 @@
-"""What wins in the student's interpreter earns nothing when the tests run apart."""
+"""What wins in the student's interpreter earns nothing when the tests run isolated."""
 
 import pytest
 
-from tests.isolation.notebooks import answered, apart, failed, failures, notebook, together
+from tests.isolation.notebooks import (
+    answered,
+    failed,
+    failures,
+    notebook,
+    run_in_kernel,
+    run_isolated,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -83,10 +90,10 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-def test_an_attack_wins_in_one_process_and_earns_nothing_apart(attack, folder):
+def test_an_attack_wins_in_one_process_and_earns_nothing_isolated(attack, folder):
     cheat = answered(SOURCE, attack)
-    assert failed(together(cheat, folder)) == []
-    assert failed(apart(SOURCE, cheat)) == ["test-2"]
+    assert failed(run_in_kernel(cheat, folder)) == []
+    assert failed(run_isolated(SOURCE, cheat)) == ["test-2"]
 
 
 def test_an_opaque_result_with_methods_of_its_own_earns_nothing():
@@ -95,7 +102,7 @@ def test_an_opaque_result_with_methods_of_its_own_earns_nothing():
         ("test", "assert f(4).equal(4)"),
     )
     sly = "class Box:\n    def equal(self, other): return True\ndef f(x):\n    return Box()"
-    assert failed(apart(source, answered(source, sly))) == ["test-2"]
+    assert failed(run_isolated(source, answered(source, sly))) == ["test-2"]
 
 
 def test_an_answer_about_hooks_that_is_no_list_of_names_ends_the_student():
@@ -105,8 +112,8 @@ def test_an_answer_about_hooks_that_is_no_list_of_names_ends_the_student():
         ("test", "assert f(1) == 1 and not remove_hooks('net')"),
     )
     liar = "from course import calls\ncalls.InProcess.remove_hooks = lambda self, model: [0]\n"
-    told = failures(apart(source, answered(source, liar + source.cells[1].source)))
-    assert [words.partition(":")[0] for words in told] == ["StudentProcessDied"]
+    report = failures(run_isolated(source, answered(source, liar + source.cells[1].source)))
+    assert [words.partition(":")[0] for words in report] == ["StudentProcessDied"]
 
 
 def test_stop_iteration_does_not_end_a_tests_loop():
@@ -115,7 +122,7 @@ def test_stop_iteration_does_not_end_a_tests_loop():
         ("test", "for got in map(f, [1, 2]):\n    assert got in (1, 2)"),
     )
     cheat = "def f(x):\n    raise StopIteration"
-    assert failed(apart(source, answered(source, cheat))) == ["test-2"]
+    assert failed(run_isolated(source, answered(source, cheat))) == ["test-2"]
 
 
 # Looks for the hidden test's text everywhere in the process. The pattern does not match itself.
@@ -157,8 +164,8 @@ def test_the_hidden_test_is_nowhere_in_the_students_process(folder):
         ("test", "assert search() is False, 'HIDDEN-4711'"),
     )
     nosy = answered(source, SEARCH)
-    assert failed(together(nosy, folder)) == ["test-2"]
-    assert failed(apart(source, nosy, seconds=60)) == []
+    assert failed(run_in_kernel(nosy, folder)) == ["test-2"]
+    assert failed(run_isolated(source, nosy, seconds=60)) == []
 
 
 def test_the_students_process_holds_no_descriptor_of_the_trusted_one():
@@ -172,7 +179,7 @@ def test_the_students_process_holds_no_descriptor_of_the_trusted_one():
         "    return sum(os.readlink(p).startswith(('socket', 'pipe')) for p in links\n"
         "               if os.path.exists(p) or os.path.islink(p))"
     )
-    assert failed(apart(source, answered(source, count))) == []
+    assert failed(run_isolated(source, answered(source, count))) == []
 
 
 def test_a_frame_written_by_the_student_ends_the_student():
@@ -186,7 +193,7 @@ def test_a_frame_written_by_the_student_ends_the_student():
         "            pass\n"
         "    return 12"
     )
-    assert failed(apart(SOURCE, answered(SOURCE, forge))) == ["test-2"]
+    assert failed(run_isolated(SOURCE, answered(SOURCE, forge))) == ["test-2"]
 
 
 def test_modules_that_the_student_writes_are_not_imported_by_the_trusted_process():
@@ -195,14 +202,17 @@ def test_modules_that_the_student_writes_are_not_imported_by_the_trusted_process
         ("test", "import colorsys\nassert hasattr(colorsys, 'rgb_to_hsv') and f(1) == 1"),
     )
     plant = "open('colorsys.py', 'w').write('raise SystemExit')\ndef f(x):\n    return x"
-    assert failed(apart(source, answered(source, plant))) == []
+    assert failed(run_isolated(source, answered(source, plant))) == []
 
 
-def test_the_trusted_process_is_closed_to_the_students_user():
+def test_the_judge_process_is_closed_to_the_students_user():
     asked = (
         "import ctypes\nassert ctypes.CDLL(None).prctl(3, 0, 0, 0, 0) == f(0)"  # PR_GET_DUMPABLE
     )
-    assert failed(apart(notebook(("solution", "def f(x):\n    return x"), ("test", asked)))) == []
+    assert (
+        failed(run_isolated(notebook(("solution", "def f(x):\n    return x"), ("test", asked))))
+        == []
+    )
 
 
 def test_a_seed_that_a_given_cell_sets_does_not_tell_the_random_numbers_of_a_test():
@@ -211,4 +221,4 @@ def test_a_seed_that_a_given_cell_sets_does_not_tell_the_random_numbers_of_a_tes
         ("solution", "def f(x):\n    return random.random()"),
         ("test", "want = random.random()\nassert f(1) == want"),
     )
-    assert failed(apart(source)) == ["test-3"]
+    assert failed(run_isolated(source)) == ["test-3"]

@@ -29,7 +29,7 @@ def test_given_cells_that_use_a_students_name_hand_it_on():
         )
     )
     assert manifest.students == {"f", "shown", "y"}
-    assert [manifest.runs_apart(manifest.cell(f"released-{k}")) for k in (2, 3, 4)] == [
+    assert [manifest.runs_isolated(manifest.cell(f"released-{k}")) for k in (2, 3, 4)] == [
         False,
         False,
         True,
@@ -38,7 +38,7 @@ def test_given_cells_that_use_a_students_name_hand_it_on():
 
 def test_a_cell_with_a_magic_is_the_students():
     manifest = read(notebook(("released", "%time x = 1"), ("released", "!ls")))
-    assert not any(manifest.runs_apart(facts) for facts in manifest.cells)
+    assert not any(manifest.runs_isolated(facts) for facts in manifest.cells)
 
 
 def test_a_test_sees_the_names_that_earlier_tests_use():
@@ -54,7 +54,7 @@ def test_a_test_sees_the_names_that_earlier_tests_use():
     assert manifest.wanted("test-4") == {"f", "g"}
 
 
-def test_classes_are_told_from_other_names():
+def test_classes_are_distinguished_from_other_names():
     manifest = read(notebook(("solution", "class A:\n    x = 1\n    y = x\nB = type('B', (), {})")))
     assert manifest.student_classes == {"A"}
     assert manifest.students == {"A", "B"}
@@ -69,7 +69,7 @@ def test_a_module_that_solution_and_given_cell_both_import_stays_given():
         )
     )
     assert manifest.students == {"f"}
-    assert manifest.runs_apart(manifest.cell("released-1"))
+    assert manifest.runs_isolated(manifest.cell("released-1"))
 
 
 @pytest.mark.parametrize(
@@ -89,6 +89,6 @@ def test_a_module_that_solution_and_given_cell_both_import_stays_given():
         ([("released", "def broken(:")], "released-1 is no Python"),
     ],
 )
-def test_an_author_is_told_which_rule_a_cell_breaks(cells, complaint):
+def test_an_author_is_reported_which_rule_a_cell_breaks(cells, complaint):
     with pytest.raises(ManifestError, match=complaint):
         read(notebook(*cells))

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
-from tests.isolation.notebooks import answered, apart, failed, failures, notebook, together
+from tests.isolation.notebooks import (
+    answered,
+    failed,
+    failures,
+    notebook,
+    run_in_kernel,
+    run_isolated,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -60,8 +67,8 @@ WRONG = answered(
 @pytest.mark.slow
 def test_models_and_hooks_mean_the_same_on_both_sides(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert failures(apart(SOURCE, seconds=120)) == []
-    assert failed(apart(SOURCE, WRONG, seconds=120)) == ["test-3", "test-5", "test-7"]
+    assert failures(run_isolated(SOURCE, seconds=120)) == []
+    assert failed(run_isolated(SOURCE, WRONG, seconds=120)) == ["test-3", "test-5", "test-7"]
 
 
 TEST = """
@@ -84,8 +91,8 @@ THREE_EXERCISES = notebook(
     ("test", TEST.replace("FUNCTION", "third")),
 )
 RUNS: dict[str, Callable[[NotebookNode, Path], NotebookNode]] = {
-    "together": together,
-    "apart": lambda submission, folder: apart(THREE_EXERCISES, submission, seconds=120),
+    "in_kernel": run_in_kernel,
+    "isolated": lambda submission, folder: run_isolated(THREE_EXERCISES, submission, seconds=120),
 }
 
 
@@ -150,20 +157,20 @@ PAIR += [("solution", spoils("pass", "g")), ("test", EXPECTED.replace("FUNCTION"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["apart", "together"])
+@pytest.mark.parametrize("mode", ["isolated", "in_kernel"])
 def test_what_an_answer_does_to_the_shared_model_costs_no_other_exercise(
     mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    begins = "remove_hooks(net)" if mode == "together" else "pass"  # apart, a test need not ask
+    begins = "remove_hooks(net)" if mode == "in_kernel" else "pass"  # apart, a test need not ask
     pair = [(kind, text.replace("remove_hooks(net)", begins)) for kind, text in PAIR]
     source = notebook(("released", GIVEN), *pair * len(SPOILT))
     right = [text for edit in SPOILT.values() for text in (spoils(edit), PAIR[2][1])]
     submission = answered(source, *right)
-    if mode == "together":
-        assert failures(together(submission, tmp_path)) == []
+    if mode == "in_kernel":
+        assert failures(run_in_kernel(submission, tmp_path)) == []
     else:
-        assert failures(apart(source, submission, seconds=120)) == []
+        assert failures(run_isolated(source, submission, seconds=120)) == []
 
 
 @pytest.mark.slow
@@ -176,7 +183,10 @@ def test_a_permanent_hook_that_an_answer_leaves_is_found_by_its_own_test(
         "net.hook_dict[Z].add_hook(lambda z, hook: None, is_permanent=True)\n    with torch",
     )
     submission = answered(THREE_EXERCISES, leaves, SECOND, THIRD)
-    for executed in (together(submission, tmp_path), apart(THREE_EXERCISES, submission, 120)):
+    for executed in (
+        run_in_kernel(submission, tmp_path),
+        run_isolated(THREE_EXERCISES, submission, 120),
+    ):
         assert failed(executed) == ["test-3"]
         assert "hooks are still on the model" in failures(executed)[0]
 
@@ -198,7 +208,7 @@ def test_what_a_call_of_a_test_does_to_a_given_model_is_undone_and_the_students_
         ("solution", "def trained(x):\n    return float(small.weight.sum())"),
         ("test", "assert trained(1) == 4"),
     )
-    assert failures(apart(source, seconds=60)) == []
+    assert failures(run_isolated(source, seconds=60)) == []
 
 
 @pytest.mark.slow
@@ -215,4 +225,4 @@ def test_a_students_cells_find_the_model_as_loaded_after_a_test_and_as_edited_be
         ("solution", "later = total()"),
         ("test", "assert later == total()"),
     )
-    assert failures(apart(source, seconds=120)) == []
+    assert failures(run_isolated(source, seconds=120)) == []

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
-from tests.isolation.notebooks import answered, apart, failed, failures, notebook, together
+from tests.isolation.notebooks import (
+    answered,
+    failed,
+    failures,
+    notebook,
+    run_in_kernel,
+    run_isolated,
+)
 from tests.isolation.odd_values import ODD, SETUP, function
 
 AFTER = [("solution", "def g(x):\n    return 3 * x"), ("test", "assert g(4) == 12")]
@@ -19,25 +26,28 @@ def exercises(test: str, count: int) -> NotebookNode:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """For each odd value, what is said of its own test and of the one after it."""
     source = exercises("assert f(1) == 1", len(ODD))
     answers = [text for row in ODD.values() for text in (function(row), AFTER[0][1])]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("odd"))
-        executed = apart(source, answered(source, *answers), seconds=30, total=600)
+        executed = run_isolated(source, answered(source, *answers), seconds=30, total=600)
     tests = [cell for cell in executed.cells if cell.metadata.get("nbgrader", {}).get("grade")]
-    said = [" ".join(o.evalue for o in cell.outputs if "evalue" in o) for cell in tests]
+    output = [" ".join(o.evalue for o in cell.outputs if "evalue" in o) for cell in tests]
     lost = [bool(cell.outputs) for cell in tests]
     return {
-        name: [said[2 * k] if lost[2 * k] else "passed", said[2 * k + 1] if lost[2 * k + 1] else ""]
+        name: [
+            output[2 * k] if lost[2 * k] else "passed",
+            output[2 * k + 1] if lost[2 * k + 1] else "",
+        ]
         for k, name in enumerate(ODD)
     }
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_an_odd_value_costs_its_own_exercise_only(told: dict[str, list[str]], name: str) -> None:
-    own, after = told[name]
+def test_an_odd_value_costs_its_own_exercise_only(report: dict[str, list[str]], name: str) -> None:
+    own, after = report[name]
     assert own != "passed"
     assert after == ""
     assert len(own) <= 800
@@ -54,17 +64,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_sentence_says_what_was_returned_and_what_a_test_takes(
-    told: dict[str, list[str]],
+    report: dict[str, list[str]],
 ) -> None:
-    assert told["a set of objects"][0] == (
+    assert report["a set of objects"][0] == (
         "your code returned a set that holds an object of class 'object', which cannot be "
         "compared outside your notebook; a test takes numbers, texts, lists, tuples, sets and "
         "dicts of them, dense tensors and arrays"
     )
-    assert "on the device 'meta', which has no numbers" in told["a tensor on meta"][0]
-    assert "only inside torch.vmap" in told["a tensor kept from vmap"][0]
-    assert "contains itself" in told["a list that holds itself"][0]
-    assert "gave an object of class 'Colour'" in told["an enum member"][0]
+    assert "on the device 'meta', which has no numbers" in report["a tensor on meta"][0]
+    assert "only inside torch.vmap" in report["a tensor kept from vmap"][0]
+    assert "contains itself" in report["a list that holds itself"][0]
+    assert "gave an object of class 'Colour'" in report["an enum member"][0]
 
 
 VARIABLES = [
@@ -87,7 +97,7 @@ def test_odd_variables_cost_their_own_exercises_only(folder: Path) -> None:
         *AFTER,
     )
     odd = [function(ODD[name]) + f"v{k} = f(1)" for k, name in enumerate(VARIABLES)]
-    executed = apart(source, answered(source, *odd, AFTER[0][1]))
+    executed = run_isolated(source, answered(source, *odd, AFTER[0][1]))
     assert len(failures(executed)) == len(VARIABLES)
 
 
@@ -103,7 +113,7 @@ def test_variables_that_are_too_large_together_cost_the_largest(folder: Path) ->
             )
         ]
     )
-    assert failed(apart(source)) == ["test-6"]
+    assert failed(run_isolated(source)) == ["test-6"]
 
 
 def test_an_odd_argument_of_a_call_back_costs_its_own_exercise_only(folder: Path) -> None:
@@ -118,11 +128,11 @@ def test_an_odd_argument_of_a_call_back_costs_its_own_exercise_only(folder: Path
             AFTER[0][1],
         )
     ]
-    executed = apart(source, answered(source, *answers))
+    executed = run_isolated(source, answered(source, *answers))
     assert failed(executed) == [f"test-{4 * k + 3}" for k in range(len(names))]
 
 
-def test_what_never_ends_while_it_is_told_is_interrupted(folder: Path) -> None:
+def test_what_never_ends_while_it_is_reported_is_interrupted(folder: Path) -> None:
     endless = {
         "an exception": "class Bad(Exception):\n    def __str__(self):\n        while True: pass\n"
         "def f(x):\n    raise Bad",
@@ -132,7 +142,7 @@ def test_what_never_ends_while_it_is_told_is_interrupted(folder: Path) -> None:
     }
     source = exercises("assert f(1) == 1", len(endless))
     answers = [text for bad in endless.values() for text in (bad, AFTER[0][1])]
-    executed = apart(source, answered(source, *answers), seconds=3)
+    executed = run_isolated(source, answered(source, *answers), seconds=3)
     assert failed(executed) == ["test-3", "test-7"]
 
 
@@ -183,23 +193,27 @@ def with_numbers(pairs: Iterable[tuple[str, str]]) -> NotebookNode:
     return answered(NUMBERS_SOURCE, *texts)
 
 
-@pytest.mark.parametrize("mode", ["apart", "together"])
+@pytest.mark.parametrize("mode", ["isolated", "in_kernel"])
 def test_right_answers_of_every_honest_number_type_keep_their_points(
     mode: str, folder: Path
 ) -> None:
     right = with_numbers(NUMBERS.values())
-    executed = together(right, folder) if mode == "together" else apart(NUMBERS_SOURCE, right)
+    executed = (
+        run_in_kernel(right, folder) if mode == "in_kernel" else run_isolated(NUMBERS_SOURCE, right)
+    )
     assert failures(executed) == []
 
 
-@pytest.mark.parametrize("mode", ["apart", "together"])
+@pytest.mark.parametrize("mode", ["isolated", "in_kernel"])
 def test_wrong_answers_of_every_number_type_earn_nothing(mode: str, folder: Path) -> None:
     wrong = with_numbers((half, whole) for whole, half in NUMBERS.values())
-    executed = together(wrong, folder) if mode == "together" else apart(NUMBERS_SOURCE, wrong)
+    executed = (
+        run_in_kernel(wrong, folder) if mode == "in_kernel" else run_isolated(NUMBERS_SOURCE, wrong)
+    )
     assert len(failed(executed)) == len(NUMBERS)
 
 
-@pytest.mark.parametrize("mode", ["apart", "together"])
+@pytest.mark.parametrize("mode", ["isolated", "in_kernel"])
 def test_what_sympy_finds_unequal_to_a_float_is_plainly_equal(mode: str, folder: Path) -> None:
     source = notebook(
         ("released", NUMBERS_GIVEN),
@@ -208,7 +222,9 @@ def test_what_sympy_finds_unequal_to_a_float_is_plainly_equal(mode: str, folder:
     )
     for value in ("sympy.Rational(1, 2)", "sympy.Float('0.5', 50)", "sympy.S.Half"):
         right = answered(source, f"def f(x): return {value}")
-        executed = together(right, folder) if mode == "together" else apart(source, right)
+        executed = (
+            run_in_kernel(right, folder) if mode == "in_kernel" else run_isolated(source, right)
+        )
         assert failures(executed) == []
 
 
@@ -219,4 +235,4 @@ def test_numbers_cross_where_a_test_does_arithmetic_with_them(folder: Path) -> N
     )
     for kind in ("from decimal import Decimal as N", "from fractions import Fraction as N"):
         submission = answered(source, f"{kind}\ndef f(x):\n    return N(x) / 3")
-        assert failures(apart(source, submission)) == []
+        assert failures(run_isolated(source, submission)) == []

@@ -1,4 +1,4 @@
-"""Whole notebooks executed apart: what is shown, what fails, and what goes on."""
+"""Whole notebooks executed with isolated tests: what is shown, what fails, and what goes on."""
 
 import time
 from pathlib import Path
@@ -8,10 +8,10 @@ import psutil
 import pytest
 
 from hub.grading.isolation import ManifestError, MismatchError
-from hub.grading.isolation.session import cells_apart
+from hub.grading.isolation.session import isolated_cells
 from hub.grading.pipeline.execute import execute
 from hub.grading.sandbox.trouble import Trouble
-from tests.isolation.notebooks import answered, apart, failed, failures, notebook, outputs
+from tests.isolation.notebooks import answered, failed, failures, notebook, outputs, run_isolated
 
 pytestmark = pytest.mark.kernel
 
@@ -30,25 +30,27 @@ def _folder(tmp_path, monkeypatch):
 
 
 def test_a_right_answer_passes_and_its_tests_show_nothing():
-    executed = apart(ADD)
+    executed = run_isolated(ADD)
     assert failures(executed) == []
     assert "given" in outputs(executed, 1)
     assert executed.cells[2].outputs == []
 
 
 def test_a_wrong_answer_fails_its_own_test_only():
-    executed = apart(ADD, answered(ADD, "def f(x):\n    return x", "def g(x):\n    return 2 * x"))
+    executed = run_isolated(
+        ADD, answered(ADD, "def f(x):\n    return x", "def g(x):\n    return 2 * x")
+    )
     assert failed(executed) == ["test-3"]
     assert "assert f(1) == 4" in outputs(executed, 3)
 
 
 def test_a_missing_name_fails_with_a_name_error():
-    executed = apart(ADD, answered(ADD, "", "def g(x):\n    return 2 * x"))
+    executed = run_isolated(ADD, answered(ADD, "", "def g(x):\n    return 2 * x"))
     assert failures(executed) == ["NameError: name 'f' is not defined"]
 
 
 def test_the_students_cells_behave_as_in_a_notebook():
-    executed = apart(
+    executed = run_isolated(
         ADD,
         notebook(
             ("student", "%%bash\necho from bash"),
@@ -70,7 +72,9 @@ def test_the_students_cells_behave_as_in_a_notebook():
 
 def test_what_the_students_code_prints_during_a_test_is_not_shown():
     noisy = "import os\ndef f(x):\n    print('NOISE')\n    os.write(1, b'NOISE')\n    return x + N"
-    executed = apart(ADD, answered(ADD, noisy, "print('NOT NOISE')\ndef g(x):\n    return 2 * x"))
+    executed = run_isolated(
+        ADD, answered(ADD, noisy, "print('NOT NOISE')\ndef g(x):\n    return 2 * x")
+    )
     assert failures(executed) == []
     shown = "".join(outputs(executed, k) for k in range(1, 6))
     assert "NOT NOISE" in shown and shown.count("NOISE") == 1
@@ -82,8 +86,8 @@ def test_a_given_cell_that_uses_a_students_name_runs_with_the_student_only():
         ("released", "value = f(1)\nvalue"),
         ("test", "assert value == 2"),
     )
-    assert failures(apart(source)) == []
-    cheat = apart(source, answered(source, "def f(x):\n    return 7"))
+    assert failures(run_isolated(source)) == []
+    cheat = run_isolated(source, answered(source, "def f(x):\n    return 7"))
     assert failed(cheat) == ["test-3"] and "7" in outputs(cheat, 2)
 
 
@@ -93,7 +97,7 @@ def test_given_cells_that_draw_show_their_pictures_once_and_harm_no_test():
         ("solution", "def f(): return go.Figure()"),
         ("test", "assert isinstance(f(), go.Figure)"),
     )
-    executed = apart(source)
+    executed = run_isolated(source)
     assert failures(executed) == []
     assert [o.output_type for o in executed.cells[0].outputs] == ["display_data"] * 2
 
@@ -104,7 +108,7 @@ def test_a_failed_test_says_which_given_cell_had_failed_before():
         ("solution", "def f(): return 1"),
         ("test", "assert f() == given"),
     )
-    assert "the given cell released-1 had failed" in outputs(apart(source), 3)
+    assert "the given cell released-1 had failed" in outputs(run_isolated(source), 3)
 
 
 def test_a_later_test_can_use_what_an_earlier_test_defined():
@@ -114,11 +118,13 @@ def test_a_later_test_can_use_what_an_earlier_test_defined():
         ("student", "pass"),
         ("test", "assert twice(2) == 4"),
     )
-    assert failures(apart(source)) == []
+    assert failures(run_isolated(source)) == []
 
 
 def test_when_the_students_process_ends_its_cells_say_so_and_the_tests_fail():
-    executed = apart(ADD, answered(ADD, "import os; os._exit(3)", "def g(x):\n    return 2 * x"))
+    executed = run_isolated(
+        ADD, answered(ADD, "import os; os._exit(3)", "def g(x):\n    return 2 * x")
+    )
     assert failed(executed) == ["test-3", "test-5"]
     assert "exit status 3" in outputs(executed, 2)
 
@@ -126,15 +132,17 @@ def test_when_the_students_process_ends_its_cells_say_so_and_the_tests_fail():
 def problems(source, *answers, seconds=20.0, total=60.0):
     """What went wrong beside ordinary errors: with cells, by their place, and what ended all."""
     ran = list(
-        cells_apart(answered(source, *answers), source, cell_seconds=seconds, total_seconds=total)
+        isolated_cells(
+            answered(source, *answers), source, cell_seconds=seconds, total_seconds=total
+        )
     )
     return {r.index: r.problem for r in ran if r.problem}, [
-        r.trouble.words for r in ran if r.trouble and r.trouble.kind == "time"
+        r.trouble.message for r in ran if r.trouble and r.trouble.kind == "time"
     ]
 
 
 def troubles(source, *answers, seconds=20.0):
-    ran = cells_apart(answered(source, *answers), source, cell_seconds=seconds, total_seconds=60)
+    ran = isolated_cells(answered(source, *answers), source, cell_seconds=seconds, total_seconds=60)
     return [r.trouble for r in ran if r.trouble]
 
 
@@ -150,17 +158,17 @@ time.sleep(1)
 os._exit(3)"""
 
 
-def test_how_the_students_process_ended_is_told_also_where_its_socket_went_first():
-    told = troubles(ADD, CLOSE_AND_LEAVE, RIGHT[1])
-    assert [(trouble.kind, trouble.cell) for trouble in told] == [("ended", 1)]
-    assert "exit status 3" in told[0].words
+def test_how_the_students_process_ended_is_reported_also_where_its_socket_went_first():
+    report = troubles(ADD, CLOSE_AND_LEAVE, RIGHT[1])
+    assert [(trouble.kind, trouble.cell) for trouble in report] == [("ended", 1)]
+    assert "exit status 3" in report[0].message
 
 
 def test_a_good_notebook_has_no_problems():
     assert problems(ADD, *RIGHT) == ({}, [])
 
 
-def test_the_end_of_the_students_process_is_told_once_with_the_cell_it_came_in():
+def test_the_end_of_the_students_process_is_reported_once_with_the_cell_it_came_in():
     cells, notebook_as_a_whole = problems(ADD, "import os; os._exit(3)", RIGHT[1])
     assert (cells, notebook_as_a_whole) == ({}, [])
     assert troubles(ADD, "import os; os._exit(3)", RIGHT[1]) == [
@@ -168,7 +176,7 @@ def test_the_end_of_the_students_process_is_told_once_with_the_cell_it_came_in()
     ]
 
 
-def test_what_was_stopped_or_cut_is_told_with_the_cell():
+def test_what_was_stopped_or_cut_is_reported_with_the_cell():
     endless = "def f(x):\n    while True: pass"
     cells, _ = problems(ADD, endless, "while True: print('a' * 99_999)", seconds=2)
     assert cells[2] == cells[3] == "was stopped after 2 s, its time limit"
@@ -180,13 +188,13 @@ def test_what_was_stopped_or_cut_is_told_with_the_cell():
     }
 
 
-def test_the_end_of_the_notebooks_time_is_told_once_and_as_no_limit_of_the_cell():
+def test_the_end_of_the_notebooks_time_is_reported_once_and_as_no_limit_of_the_cell():
     cells, ended = problems(ADD, "import time; time.sleep(30)", RIGHT[1], total=1.0)
     assert cells == {}
     assert ended == ["the time for the whole notebook, 1 s, was over"]
 
 
-def test_the_end_of_the_trusted_process_is_told_once():
+def test_the_end_of_the_judge_process_is_reported_once():
     source = notebook(
         ("solution", "def f(x):\n    return x"),
         *[("test", "import os\nos._exit(0)")] * 2,
@@ -203,11 +211,11 @@ def test_a_dead_student_cannot_pass_a_test_that_swallows_everything():
         ("test", "pass"),
     )
     answer = "def f(x):\n    import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)"
-    assert failed(apart(source, answered(source, answer))) == ["test-2", "test-3"]
+    assert failed(run_isolated(source, answered(source, answer))) == ["test-2", "test-3"]
 
 
 def test_an_endless_cell_is_interrupted_and_the_rest_still_counts():
-    executed = apart(
+    executed = run_isolated(
         ADD, answered(ADD, "while True: pass", "def g(x):\n    return 2 * x"), seconds=2
     )
     assert failed(executed) == ["test-3"]
@@ -217,14 +225,14 @@ def test_an_endless_cell_is_interrupted_and_the_rest_still_counts():
 
 def test_an_endless_function_fails_its_test_and_the_rest_still_counts():
     endless = "def f(x):\n    while True: pass"
-    executed = apart(ADD, answered(ADD, endless, "def g(x):\n    return 2 * x"), seconds=2)
+    executed = run_isolated(ADD, answered(ADD, endless, "def g(x):\n    return 2 * x"), seconds=2)
     assert failures(executed) == ["TooSlow: your code did not finish in the time that a cell has"]
 
 
 def test_a_loop_that_ignores_the_interrupt_is_killed():
     deaf = "import signal\ndef f(x):\n    signal.signal(2, signal.SIG_IGN)\n    while True: pass"
     started = time.monotonic()
-    executed = apart(ADD, answered(ADD, deaf, "def g(x):\n    return 2 * x"), seconds=2)
+    executed = run_isolated(ADD, answered(ADD, deaf, "def g(x):\n    return 2 * x"), seconds=2)
     assert failed(executed) == ["test-3", "test-5"]
     assert time.monotonic() - started < 20
 
@@ -235,16 +243,16 @@ def test_a_test_that_hangs_by_itself_fails_and_the_next_one_counts():
         ("test", "f(1)\nwhile True:\n    pass"),
         ("test", "assert f(1) == 1"),
     )
-    assert failed(apart(source, seconds=2)) == ["test-2"]
+    assert failed(run_isolated(source, seconds=2)) == ["test-2"]
 
 
-def test_when_the_trusted_process_ends_every_test_fails():
+def test_when_the_judge_process_ends_every_test_fails():
     source = notebook(
         ("solution", "def f(x):\n    return x"),
         ("test", "import os\nos._exit(0)"),
         ("test", "assert f(1) == 1"),
     )
-    executed = apart(source)
+    executed = run_isolated(source)
     assert failed(executed) == ["test-2", "test-3"]
 
 
@@ -253,12 +261,12 @@ def test_a_changed_test_is_refused():
         *[("student", "pass")] * 2, ("test", "assert True"), *[("student", "pass")] * 2
     )
     with pytest.raises(MismatchError, match="test-3"):
-        apart(ADD, submission)
+        run_isolated(ADD, submission)
 
 
 def test_an_instructors_notebook_that_breaks_the_rules_is_refused():
     with pytest.raises(ManifestError, match=r"test-2 binds f, which is the student's"):
-        apart(notebook(("solution", "def f(x): return x"), ("test", "f = abs\nassert f(1)")))
+        run_isolated(notebook(("solution", "def f(x): return x"), ("test", "f = abs\nassert f(1)")))
 
 
 def test_both_processes_know_what_they_run_for_and_no_secret(monkeypatch):
@@ -273,7 +281,7 @@ def test_both_processes_know_what_they_run_for_and_no_secret(monkeypatch):
         ("test", "assert mine == ['mark', 'autograde', 'plotly_mimetype', None]"),
         ("test", "assert seen() == ['mark', 'autograde', 'json', None]"),
     )
-    assert failures(apart(source)) == []
+    assert failures(run_isolated(source)) == []
 
 
 def test_both_processes_end_when_their_parent_is_killed():
@@ -284,7 +292,7 @@ def test_both_processes_end_when_their_parent_is_killed():
         # From a test, as student code may signal nobody where the kernel can forbid it.
         ("test", "import os, time\nassert f() == 1\nos.kill(os.getppid(), 9)\ntime.sleep(60)"),
     )
-    execution = execute(source, source=source, tests="apart")
+    execution = execute(source, source=source, tests="isolated")
     assert execution.problems
     assert execution.notebook.cells[0].execution_count == 1  # what had run is kept
     both = note.read_text().split()

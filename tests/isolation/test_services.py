@@ -2,7 +2,14 @@
 
 import pytest
 
-from tests.isolation.notebooks import answered, apart, failed, failures, notebook, together
+from tests.isolation.notebooks import (
+    answered,
+    failed,
+    failures,
+    notebook,
+    run_in_kernel,
+    run_isolated,
+)
 
 pytestmark = pytest.mark.kernel
 
@@ -219,17 +226,17 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_the_reference_passes_every_service_apart(folder):
-    assert failures(apart(SOURCE)) == []
+def test_the_reference_passes_every_service_isolated(folder):
+    assert failures(run_isolated(SOURCE)) == []
 
 
 def test_the_reference_passes_every_service_in_one_process(folder):
-    assert failures(together(SOURCE, folder)) == []
+    assert failures(run_in_kernel(SOURCE, folder)) == []
 
 
-def test_every_wrong_answer_fails_apart(folder):
-    assert failed(apart(SOURCE, WRONG)) == TESTS
+def test_every_wrong_answer_fails_isolated(folder):
+    assert failed(run_isolated(SOURCE, WRONG)) == TESTS
 
 
 def test_every_wrong_answer_fails_in_one_process(folder):
-    assert failed(together(WRONG, folder)) == TESTS
+    assert failed(run_in_kernel(WRONG, folder)) == TESTS

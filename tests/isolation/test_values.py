@@ -297,7 +297,7 @@ OPAQUE = ["x", "S", 0, "opaque", "object"]
     ],
     ids=repr,
 )
-def test_a_value_that_cannot_be_had_here_is_told_from_what_is_none(tree):
+def test_a_value_that_cannot_be_had_here_is_distinguished_from_what_is_none(tree):
     with pytest.raises(OddValue):
         Decoder([], handle).decode(tree)
 

@@ -9,7 +9,7 @@ import time
 import msgpack
 import pytest
 
-from hub.grading.isolation.wire import MAGIC, Channel, Closed, Malformed, TimedOut, TooLarge
+from hub.grading.isolation.wire import MAGIC, Channel, Closed, FrameTooLarge, Malformed, TimedOut
 from hub.grading.sandbox.clock import CodeClock, Deadline, process_tree
 
 
@@ -110,7 +110,7 @@ def test_a_reader_that_does_not_read_stops_the_sender_at_the_deadline(ends):
 
 def test_what_is_too_large_is_not_sent_at_all(ends):
     channel, other = ends
-    with pytest.raises(TooLarge):
+    with pytest.raises(FrameTooLarge):
         channel.send("x" * 5_000_000)
     assert not channel.cut
     channel.send("small", deadline=soon())

@@ -1,7 +1,7 @@
 """Does the machine ever cost a point? Classes graded under load, with processes killed meanwhile.
 
     python -m tests.load                   the small notebook: 1,000 submissions at loads 1, 10, 30
-    python -m tests.load --submissions 60  the same, smaller
+    python -m tests.load --submissions 60 equivalent, smaller
     python -m tests.load --executor        through an executor (root), which is killed too
     python -m tests.load --only sleepers   one scenario: class, sleepers, breakers, shipped
 

@@ -135,8 +135,8 @@ def _tokenizer_of_another_model(folder):
     ("spoil", "said"),
     [
         (_cut, "its header promises"),
-        (_no_header, "cut short, or no safetensors"),
-        (_lfs_pointer, "cut short, or no safetensors"),
+        (_no_header, "truncated, or not a safetensors"),
+        (_lfs_pointer, "truncated, or not a safetensors"),
         (_other_shape, "the config says"),
         (_more_layers, "lacks h.1.ln_1.weight and 11 more"),
         (_other_kind, "model_type 'llama', not 'gpt2'"),
@@ -161,7 +161,7 @@ def test_shipped_checkpoints_are_in_order():
 
 @pytest.mark.parametrize("name", ["", "../gpt2", "a/b", ".hidden"])
 def test_a_name_that_is_a_path_is_refused(source, there, name):
-    with pytest.raises(ModelsError, match="is no name for a model"):
+    with pytest.raises(ModelsError, match="is not a valid model name"):
         list(add(name, source))
 
 

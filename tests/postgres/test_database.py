@@ -12,7 +12,7 @@ from sqlalchemy import Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 
-from hub.core.database import patience
+from hub.core.database import connect_retry
 from hub.upstream import nbgrader
 from hub.upstream.nbgrader import revive_sessions
 from tests.needs import need
@@ -42,7 +42,7 @@ def test_a_connection_waits_for_a_database_that_is_started_again(server):
     try:
         with pytest.raises(OperationalError):
             answers(engine)
-        with patience(30):
+        with connect_retry(30):
             assert answers(engine)
     finally:
         back.join()
@@ -52,7 +52,7 @@ def test_an_outage_is_waited_for_once(server):
     engine = create_engine(server.new_database(), poolclass=NullPool)
     server.kill()
     waited = []
-    with patience(0.5):
+    with connect_retry(0.5):
         try:
             for _ in range(2):
                 began = time.monotonic()

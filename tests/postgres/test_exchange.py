@@ -73,7 +73,7 @@ def test_what_was_acknowledged_survives_kills_of_the_server(tmp_path, own_server
     store.close()
 
 
-def test_a_server_that_is_away_is_said_in_words_and_comes_back(tmp_path, own_server):
+def test_a_server_that_is_away_is_reported_and_comes_back(tmp_path, own_server):
     url = own_server.new_schema()
     store = Store(tmp_path / "store", limits=LIMITS, database=url)
     release(store)

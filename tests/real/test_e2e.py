@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from tests.e2e.day import ASSIGNMENT, HIDDEN_FAILURE, Day, play
-from tests.e2e.embedded import Running, exported_grades
+from tests.e2e.embedded import RunningServer, exported_grades
 
 pytestmark = [
     pytest.mark.hub,
@@ -18,7 +18,7 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def day(server: Running, artifacts) -> Day:
+def day(server: RunningServer, artifacts) -> Day:
     pictures = artifacts / "day"
     shutil.rmtree(pictures, ignore_errors=True)
     played = Day(server.url, server.passwords, pictures, lambda: exported_grades(server.course))

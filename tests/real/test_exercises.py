@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e import answers
 from tests.e2e.browser import StudentDesk, launched
-from tests.e2e.embedded import LOGITLAB, Running, exported_grades, served
+from tests.e2e.embedded import LOGITLAB, RunningServer, exported_grades, served
 from tests.e2e.hub_client import Person, write_answers
 
 # Assignment -> its notebook, an exercise, and the points of its tests.
@@ -35,14 +35,14 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """One of its own: the day of the course, too, begins with everything yet to be fetched."""
     with served(tmp_path_factory.mktemp("exercises") / "course") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def desk(server: Running, artifacts: Path) -> Iterator[StudentDesk]:
+def desk(server: RunningServer, artifacts: Path) -> Iterator[StudentDesk]:
     with launched() as browser:
         at_work = StudentDesk(browser, server.url, "alice", artifacts / "exercises")
         at_work.log_in(server.passwords["alice"])
@@ -52,13 +52,13 @@ def desk(server: Running, artifacts: Path) -> Iterator[StudentDesk]:
 
 
 @pytest.fixture(scope="module")
-def alice(server: Running, desk: StudentDesk) -> Iterator[Person]:
+def alice(server: RunningServer, desk: StudentDesk) -> Iterator[Person]:
     person = Person(server.url, "alice", server.passwords["alice"])
     yield person
     person.close()
 
 
-def grade(server: Running, assignment: str) -> None:
+def grade(server: RunningServer, assignment: str) -> None:
     """The formgrader's button *Collect*, and the command that grades what it brought."""
     teacher = Person(server.url, "instructor", server.passwords["instructor"])
     teacher.start_server(GRADER)

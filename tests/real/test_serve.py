@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from hub.serve import free_port
-from tests.e2e.embedded import LOGITLAB, Running, start, stop
+from tests.e2e.embedded import LOGITLAB, RunningServer, start, stop
 from tests.e2e.hub_client import Person
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
@@ -22,7 +22,7 @@ GRADER = "grader-mechinterp"
 
 
 @pytest.fixture(scope="module")
-def alice(server: Running):
+def alice(server: RunningServer):
     person = Person(server.url, "alice", server.passwords["alice"])
     person.start_server()
     yield person
@@ -30,7 +30,7 @@ def alice(server: Running):
 
 
 @pytest.fixture(scope="module")
-def instructor(server: Running):
+def instructor(server: RunningServer):
     person = Person(server.url, "instructor", server.passwords["instructor"])
     person.start_server(GRADER)
     yield person
@@ -38,11 +38,11 @@ def instructor(server: Running):
 
 
 def test_the_start_prints_the_address_the_accounts_and_whom_it_is_for(server):
-    said = "\n".join(server.said)
-    assert server.url in said
+    output = "\n".join(server.said)
+    assert server.url in output
     for name, password in server.passwords.items():
-        assert name in said and password in said
-    assert "people who trust each other" in said
+        assert name in output and password in output
+    assert "people who trust each other" in output
 
 
 def test_everything_listens_on_localhost_only(server, alice):
@@ -70,11 +70,11 @@ def test_the_graders_account_cannot_log_in(server):
 
 
 def test_the_pages_say_their_version_to_those_who_are_logged_in(server, alice):
-    said = f"LogitLab {version('logitlab')}"
+    output = f"LogitLab {version('logitlab')}"
     for page in ("home", "token", "no-such-page"):
-        assert said in alice.http.get(f"/hub/{page}").text, page
+        assert output in alice.http.get(f"/hub/{page}").text, page
     login = httpx.get(f"{server.url}/hub/login")
-    assert login.status_code == 200 and said not in login.text
+    assert login.status_code == 200 and output not in login.text
 
 
 def test_an_instructor_opens_the_formgrader_and_sees_the_assignments(instructor):
@@ -132,8 +132,8 @@ def test_stopping_stops_every_process_and_the_next_start_continues(tmp_path):
     mine = psutil.Process(running.process.pid)
     processes = mine.children(recursive=True)
     assert len(processes) >= 5
-    said = stop(running)
-    assert "Everything is kept" in said
+    output = stop(running)
+    assert "All data is kept" in output
     _, alive = psutil.wait_procs(processes, timeout=5)
     assert not alive
     alice.close()
@@ -163,7 +163,7 @@ def refused(course: Path, **environment: str) -> str:
 
 
 def test_a_second_server_on_the_same_course_is_refused(server):
-    assert "already runs" in refused(server.course, LOGITLAB_PORT=str(free_port()))
+    assert "is already running" in refused(server.course, LOGITLAB_PORT=str(free_port()))
 
 
 def test_a_taken_port_is_named_with_what_to_do(server, tmp_path):

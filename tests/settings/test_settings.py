@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from hub.core.course_folder import EXAMPLE, CourseFolderError, new_course, open_course
-from hub.core.settings import Settings, SettingsError, load_settings
+from hub.core.settings import Settings, SettingsError, load_settings, old_spellings
 from hub.exchange.__main__ import main as exchange_service
 from hub.exchange.hand_out import exchange_limits
-from hub.exchange.limits import Limits
+from hub.exchange.limits import ExchangeLimits
 from hub.grading.pipeline.autograde import ExecuteSubmission
 from hub.host.install.state import ROOT
 from hub.jupyterhub.configuration.jupyterlab import grader_config
@@ -39,7 +39,7 @@ def test_the_documented_example_is_valid_and_shows_the_defaults():
 def test_limits_without_a_course_are_the_defaults_of_its_settings(tmp_path):
     list(new_course(tmp_path / "course"))
     folder = open_course(tmp_path / "course")
-    assert Limits() == exchange_limits(folder)
+    assert ExchangeLimits() == exchange_limits(folder)
     config = grader_config(folder)
     for grading in (ExecuteSubmission, CourseValidator):
         plain, configured = grading(), grading(config=config)
@@ -48,13 +48,13 @@ def test_limits_without_a_course_are_the_defaults_of_its_settings(tmp_path):
 
 
 def test_the_exchanges_page_tells_the_default_limits():
-    told = (ROOT / "docs" / "exchange.md").read_text(encoding="utf-8")
+    report = (ROOT / "docs" / "exchange.md").read_text(encoding="utf-8")
     for option in exchange_service.params:
         for flag in option.opts:
             if flag == "--files":
-                assert f"| {option.default} | `{flag}` |" in told
+                assert f"| {option.default} | `{flag}` |" in report
             elif flag.endswith("-mib"):
-                assert f"| {option.default} MiB | `{flag}` |" in told
+                assert f"| {option.default} MiB | `{flag}` |" in report
 
 
 def test_the_example_names_every_key():
@@ -82,7 +82,7 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_accepted_ones(tmp_path)
         ("course:\n  id: m\npeople:\n  students: [a/b]\n", 4, "user names are"),
         ("course:\n  id: m\nassignments:\n  x:\n    deu: 1\n", 5, "accepted: due, tests"),
         ("course:\n  id: m\nassignments:\n  x: {}\n  week 1: {}\n", 5, "for example 'week-1'"),
-        ("course:\n  id: m\nassignments:\n  x:\n    tests: up\n", 5, "'apart' or 'together'"),
+        ("course:\n  id: m\nassignments:\n  x:\n    tests: up\n", 5, "'isolated' or 'in_kernel'"),
         ("course:\n  id: m\nexchange:\n  file_mib: 900\n", 3, "file_mib <= submission_mib"),
         ("course:\n  id: m\ncontainers:\n  idle_minutes: 60\n", 3, "kernel_idle_minutes < idle"),
         ("course:\n  title: x\n", 1, "required"),
@@ -96,6 +96,30 @@ def test_a_wrong_value_is_refused_with_its_line_and_what_is_accepted(
     message = refusal(tmp_path, text)
     assert f"line {line}:" in message
     assert accepted in message
+
+
+def test_spellings_of_earlier_versions_are_understood_and_reported_with_their_lines(tmp_path):
+    path = tmp_path / "course.yaml"
+    path.write_text(
+        "course:\n  id: m\ngrading:\n  tests: together\nassignments:\n  a:\n    tests: apart\n"
+        "gpus:\n  staff_places: 3\n"
+    )
+    settings = load_settings(path)
+    assert settings.tests_of("a") == "isolated"
+    assert settings.tests_of("b") == "in_kernel"
+    assert settings.gpus.staff_slots == 3
+    assert [line.partition(": ")[2] for line in old_spellings(path)] == [
+        "grading.tests: together is now called in_kernel; the old name still works",
+        "assignments.a.tests: apart is now called isolated; the old name still works",
+        "gpus.staff_places: staff_places is now called staff_slots; the old name still works",
+    ]
+    assert [line.split("line ")[1][0] for line in old_spellings(path)] == ["4", "7", "9"]
+
+
+def test_what_is_spelled_as_today_is_not_reported(tmp_path):
+    path = tmp_path / "course.yaml"
+    path.write_text("course:\n  id: m\ngrading:\n  tests: isolated\ngpus:\n  staff_slots: 3\n")
+    assert old_spellings(path) == []
 
 
 def test_nobody_is_both_instructor_and_student(tmp_path):
@@ -125,18 +149,18 @@ def test_due_dates_are_read_in_the_courses_time_zone():
     assert settings.due_utc("another") is None
 
 
-def test_tests_run_apart_unless_the_course_or_the_assignment_says_otherwise():
+def test_tests_run_isolated_unless_the_course_or_the_assignment_says_otherwise():
     plain: dict[str, Any] = {
         "course": {"id": "m"},
-        "assignments": {"a": {"tests": "together"}, "b": {}},
+        "assignments": {"a": {"tests": "in_kernel"}, "b": {}},
     }
     settings = Settings.model_validate(plain)
-    assert [settings.tests_of(name) for name in "abc"] == ["together", "apart", "apart"]
-    settings = Settings.model_validate(plain | {"grading": {"tests": "together"}})
-    assert [settings.tests_of(name) for name in "abc"] == ["together"] * 3
-    plain["assignments"]["a"]["tests"] = "apart"
-    settings = Settings.model_validate(plain | {"grading": {"tests": "together"}})
-    assert [settings.tests_of(name) for name in "abc"] == ["apart", "together", "together"]
+    assert [settings.tests_of(name) for name in "abc"] == ["in_kernel", "isolated", "isolated"]
+    settings = Settings.model_validate(plain | {"grading": {"tests": "in_kernel"}})
+    assert [settings.tests_of(name) for name in "abc"] == ["in_kernel"] * 3
+    plain["assignments"]["a"]["tests"] = "isolated"
+    settings = Settings.model_validate(plain | {"grading": {"tests": "in_kernel"}})
+    assert [settings.tests_of(name) for name in "abc"] == ["isolated", "in_kernel", "in_kernel"]
 
 
 def test_making_a_course_folder_twice_keeps_what_was_written(tmp_path):

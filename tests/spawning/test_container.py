@@ -14,7 +14,7 @@ from dockerspawner import DockerSpawner
 from jupyterhub.objects import Hub
 from sqlalchemy.exc import OperationalError
 
-from hub.core.settings import Gpus
+from hub.core.settings import GpuSettings
 from hub.facts.deployment import Deployment
 from hub.facts.gpu_devices import Device
 from hub.jupyterhub.spawners import container
@@ -98,11 +98,11 @@ def made(tmp_path, monkeypatch, engine):
 
     def one(name="alice", gpus=(), **traits) -> ContainerSpawner:
         if not slots:
-            rules = Gpus.model_validate({"students_per_device": 1, "when_full": "cpu"})
+            rules = GpuSettings.model_validate({"students_per_device": 1, "when_full": "cpu"})
             slots.append(Slots(gpus, rules, nobody))
         monkeypatch.setattr(container, "_slots", slots[0])
         spawner = ContainerSpawner(user=user(name), hub=Hub(), course_root=str(tmp_path), **traits)
-        spawner.__dict__["place"] = Deployment("lab", "1", "http://localhost")
+        spawner.__dict__["deployment"] = Deployment("lab", "1", "http://localhost")
         spawner.db = SimpleNamespace(execute=lambda what: None, rollback=lambda: None)
         monkeypatch.setattr(
             ContainerSpawner, "server", SimpleNamespace(base_url=f"/user/{name}/", proto="http")
@@ -170,7 +170,7 @@ def test_a_start_that_fails_gives_gpu_and_turn_back(made, engine):
     run(spawner.start())
 
 
-def test_a_missing_image_is_told_with_what_to_do(made, engine):
+def test_a_missing_image_is_reported_with_what_to_do(made, engine):
     engine.fails = [docker.errors.ImageNotFound("no such image")]
     with pytest.raises(CannotStart, match=r"student:1 is not on this machine.*make images"):
         run(made().start())
@@ -182,7 +182,7 @@ def test_what_an_earlier_start_left_is_removed_first(made, engine):
     assert engine.removed == ["stopped", "removed"]
 
 
-def test_a_server_that_stops_while_it_starts_is_told_at_once(made, engine, monkeypatch):
+def test_a_server_that_stops_while_it_starts_is_reported_at_once(made, engine, monkeypatch):
     async def never(url, timeout):
         await asyncio.Event().wait()
 
@@ -202,7 +202,7 @@ def test_no_server_starts_without_a_firewall_that_stands(made, engine, tmp_path,
     if starts:
         run(spawner.start())
     else:
-        with pytest.raises(CannotStart, match=r"firewall.*does not stand"):
+        with pytest.raises(CannotStart, match=r"firewall.*is not active"):
             run(spawner.start())
     assert bool(engine.began) == starts
 
@@ -270,9 +270,9 @@ def test_who_waits_sees_the_place_in_the_queue(made):
         async with queue.turn("a"), queue.turn("b"):
             third = asyncio.create_task(hold(queue))
             await asyncio.wait({third}, timeout=0.05)
-            told = spawner._now()
+            report = spawner._now()
             third.cancel()
-        return told, spawner._now()
+        return report, spawner._now()
 
     async def hold(queue):
         async with queue.turn("alice"):

@@ -109,13 +109,13 @@ def test_a_start_waits_for_the_notebook_libraries_and_says_what_is_installed(fol
     async def page():
         return [event async for event in one.progress()]
 
-    told = asyncio.run(page())
-    assert [event["message"] for event in told] == [
+    report = asyncio.run(page())
+    assert [event["message"] for event in report] == [
         "Installing the notebook libraries: torch",
         "Installing the notebook libraries: jupyterlab",
         "Starting your JupyterLab",
     ]
-    assert [event["progress"] for event in told] == [10, 10, 50]
+    assert [event["progress"] for event in report] == [10, 10, 50]
 
 
 def test_no_server_starts_before_the_libraries_are_there(folder, monkeypatch):

@@ -16,8 +16,8 @@ SETTINGS = Settings.model_validate(
 PLACE = Deployment(project="lab", tag="1", url="http://localhost:8000")
 
 
-def made(user, part="student", place=PLACE):
-    return options(user, part, 20000, SETTINGS, place)
+def made(user, part="student", folder=PLACE):
+    return options(user, part, 20000, SETTINGS, folder)
 
 
 def test_a_student_has_no_right_over_the_machine():
@@ -32,7 +32,7 @@ def test_a_student_has_no_right_over_the_machine():
 def test_nobody_outside_is_asked_for_a_students_names_where_there_is_no_internet():
     assert made("alice").host["dns"] == ["127.0.0.1"]
     online = replace(PLACE, internet=True)
-    assert made("alice", place=online).host["dns"] == []
+    assert made("alice", folder=online).host["dns"] == []
 
 
 def test_swap_is_not_a_way_around_the_memory_limit():
@@ -62,7 +62,7 @@ def test_a_server_talks_to_the_proxy_and_to_nobody_else():
 
 def test_models_come_from_the_image_or_from_a_volume_that_cannot_be_written():
     assert "COURSE_MODELS" not in made("alice").environment
-    place = Deployment(project="lab", tag="1", url="http://x", models_volume=True)
-    with_volume = made("alice", place=place)
+    folder = Deployment(project="lab", tag="1", url="http://x", models_volume=True)
+    with_volume = made("alice", folder=folder)
     assert with_volume.read_only_volumes["lab_models"] == "/srv/models"
     assert with_volume.environment["COURSE_MODELS"].startswith("/srv/models")

@@ -49,10 +49,10 @@ def test_the_place_in_the_queue_counts_down():
 
         tasks = [asyncio.create_task(hold(name)) for name in ("a", "b", "c")]
         await asyncio.sleep(0)
-        seen.append([queue.place(name) for name in ("a", "b", "c")])
+        seen.append([queue.position(name) for name in ("a", "b", "c")])
         tasks[0].cancel()
         await asyncio.sleep(0.01)
-        seen.append([queue.place(name) for name in ("a", "b", "c")])
+        seen.append([queue.position(name) for name in ("a", "b", "c")])
         release.set()
         await asyncio.gather(*tasks, return_exceptions=True)
         return seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hub.core.roster.student import Student
-from hub.core.settings import People, Settings
+from hub.core.settings import PeopleSettings, Settings
 
 
 def with_roster(settings: Settings, roster: Sequence[Student]) -> Settings:
@@ -17,7 +17,7 @@ def with_roster(settings: Settings, roster: Sequence[Student]) -> Settings:
     people = settings.people
     named = {*people.admins, *people.instructors, *people.students, settings.course.grader}
     students = [*people.students, *(one.username for one in roster if one.username not in named)]
-    merged = People(admins=people.admins, instructors=people.instructors, students=students)
+    merged = PeopleSettings(admins=people.admins, instructors=people.instructors, students=students)
     return settings.model_copy(update={"people": merged})
 
 

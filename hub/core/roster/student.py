@@ -60,6 +60,6 @@ def _check(field: str, text: str, longest: int) -> None:
     if len(text) > longest:
         raise ValueError(f"{field}: longer than {longest} characters")
     if any(unicodedata.category(char) == "Cc" or char in BIDI for char in text):
-        raise ValueError(f"{field} {text!r}: a character that is none for reading")
+        raise ValueError(f"{field} {text!r}: an unprintable character")
     if is_formula(text):
         raise ValueError(f"{field} {text!r}: begins with {text[0]!r}, as a spreadsheet's formula")

@@ -17,7 +17,7 @@ from traitlets import Bool, Unicode, default
 from hub.exchange.access import Caller
 from hub.exchange.client.transport import HttpTransport, InProcessTransport, Record, Transport
 from hub.exchange.errors import NotAllowed, Refusal
-from hub.exchange.limits import Limits
+from hub.exchange.limits import ExchangeLimits
 from hub.exchange.store import Store
 
 STATE_FOLDER = Path(".logitlab", "exchange")  # below the home folder
@@ -86,7 +86,7 @@ class Exchange(ABCExchange):
             self.fail("No course id specified. Re-run with --course flag.")
         return self.coursedir.course_id
 
-    def limits(self) -> Limits:
+    def limits(self) -> ExchangeLimits:
         """What the server takes in this course. Raises NotAllowed outside one's courses."""
         courses = {record["course"]: record for record in self.transport.courses()}
         if self.course() not in courses:
@@ -95,7 +95,7 @@ class Exchange(ABCExchange):
                 f"You are not in the course {self.course()!r}.",
                 f"Your courses: {yours}. Ask the instructor to add you.",
             )
-        return Limits(**courses[self.course()]["limits"])
+        return ExchangeLimits(**courses[self.course()]["limits"])
 
     def assignment_path(self, course: str, assignment: str) -> Path:
         """Where a student's copy of an assignment is, or would be."""

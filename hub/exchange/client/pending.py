@@ -16,7 +16,7 @@ from pathlib import Path
 from hub.exchange import archive
 from hub.exchange.client.transport import Record, Transport, sha256_of
 from hub.exchange.errors import InvalidArchive, Refusal, TooManyUploads
-from hub.exchange.limits import Limits, size_text
+from hub.exchange.limits import ExchangeLimits, size_text
 from hub.facts.files import replacing
 
 RECEIPTS_FILE = "submission-receipts.txt"
@@ -45,13 +45,15 @@ class Outbox:
     def _folder(self, course: str, assignment: str) -> Path:
         return self._state / "pending" / course / assignment
 
-    def waiting(self, course: str, assignment: str) -> list[Pending]:
+    def unsent(self, course: str, assignment: str) -> list[Pending]:
         """What an interrupted submit left, oldest first."""
         folder = self._folder(course, assignment)
         found = sorted(folder.glob("*.tar"), key=lambda path: path.stat().st_mtime_ns)
         return [Pending(path, course, assignment) for path in found]
 
-    def pack(self, course: str, assignment: str, files: dict[str, Path], limits: Limits) -> Pending:
+    def pack(
+        self, course: str, assignment: str, files: dict[str, Path], limits: ExchangeLimits
+    ) -> Pending:
         """Pack `files` (path in the archive: file) under a new key, whole and on the disk."""
         folder = self._folder(course, assignment)
         folder.mkdir(parents=True, exist_ok=True)

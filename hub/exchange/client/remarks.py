@@ -13,7 +13,7 @@ from pathlib import Path
 from hub.facts.limits import MIB
 from hub.grading.pipeline.parsing import MAX_FILE_MIB, Unreadable
 from hub.grading.pipeline.reading import ReadingError, read
-from hub.grading.pipeline.sentences import Sentences, quoted
+from hub.grading.pipeline.sentences import Report, quoted
 
 REMARKS_FILE = "remarks.json"
 
@@ -24,15 +24,15 @@ def remarks(files: Mapping[str, Path], released: Collection[str]) -> list[str]:
     files: what is submitted, by relative name.
     released: the names of the released notebooks, with their suffix.
     """
-    told = Sentences()
+    sentences = Report()
     others = [name for name in files if name.endswith(".ipynb") and name not in released]
     for name in sorted(released):
         if name in files:
             for sentence in _problems(files[name]):
-                told.tell(name, f"{quoted(name)}: {sentence}")
+                sentences.add(name, f"{quoted(name)}: {sentence}")
         else:
-            told.tell(name, _missing(name, others))
-    return told.listed()
+            sentences.add(name, _missing(name, others))
+    return sentences.listed()
 
 
 def _problems(path: Path) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _problems(path: Path) -> Iterator[str]:
     except ReadingError:
         return  # no verdict: grading will read it elsewhere
     else:
-        yield from (sentence for _, sentence in parsed.told)
+        yield from (sentence for _, sentence in parsed.report)
 
 
 def _missing(name: str, others: Collection[str]) -> str:
@@ -60,18 +60,18 @@ def _missing(name: str, others: Collection[str]) -> str:
     return sentence
 
 
-def leave(state: Path, told: Collection[str]) -> None:
+def leave_remarks(state: Path, remarks: Collection[str]) -> None:
     """Leave the remarks on a submission for the page that shows them."""
     state.mkdir(parents=True, exist_ok=True)
-    (state / REMARKS_FILE).write_text(json.dumps(list(told)))
+    (state / REMARKS_FILE).write_text(json.dumps(list(remarks)))
 
 
-def take(state: Path) -> list[str] | None:
+def take_remarks(state: Path) -> list[str] | None:
     """The remarks on the last submission, which are gone afterwards; None if none were left."""
     path = state / REMARKS_FILE
     try:
-        told = json.loads(path.read_text())
+        remarks = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return None
     path.unlink(missing_ok=True)
-    return [str(sentence) for sentence in told] if isinstance(told, list) else None
+    return [str(sentence) for sentence in remarks] if isinstance(remarks, list) else None

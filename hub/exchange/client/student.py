@@ -14,10 +14,10 @@ from nbgrader.exchange.abc import ExchangeSubmit as ABCExchangeSubmit
 from hub.exchange import archive, names
 from hub.exchange.client.base import Exchange
 from hub.exchange.client.pending import RECEIPTS_FILE, Outbox, receipt_line
-from hub.exchange.client.remarks import leave, remarks, take
+from hub.exchange.client.remarks import leave_remarks, remarks, take_remarks
 from hub.exchange.client.transport import Record, sha256_of
 from hub.exchange.errors import NotFound, Refusal, ServiceAway
-from hub.exchange.limits import Limits
+from hub.exchange.limits import ExchangeLimits
 
 
 class ExchangeFetchAssignment(Exchange, ABCExchangeFetchAssignment):
@@ -74,22 +74,24 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
             self.fail(f"You can submit for yourself only, not for {named}.")
         self.server_limits = self.limits()
         self.outbox = Outbox(Path(self.state_dir), Path.home() / RECEIPTS_FILE)
-        take(Path(self.state_dir))  # those of an earlier submission, if nobody asked for them
+        take_remarks(
+            Path(self.state_dir)
+        )  # those of an earlier submission, if nobody asked for them
 
     def copy_files(self) -> None:
         course, assignment = self.course(), self.coursedir.assignment_id
-        earlier = self._send_waiting(course, assignment)
+        earlier = self._send_unsent(course, assignment)
         files = names.composed(archive.files_in(self.src_path, self.ignored()))
-        told = remarks(files, self._released_notebooks(course, assignment, files))
+        sentences = remarks(files, self._released_notebooks(course, assignment, files))
         pending = self.outbox.pack(course, assignment, files, self.server_limits)
         with open(pending.path, "rb") as file:
             if sha256_of(file) in earlier:
                 pending.path.unlink()
-                self._remark(told)
+                self._remark(sentences)
                 return
         try:
             self._show(self.outbox.send(pending, self.transport))
-            self._remark(told)
+            self._remark(sentences)
         except ServiceAway as away:
             raise ServiceAway(
                 away.message,
@@ -97,10 +99,10 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
                 "minute.",
             ) from None
 
-    def _send_waiting(self, course: str, assignment: str) -> set[str]:
+    def _send_unsent(self, course: str, assignment: str) -> set[str]:
         """Finish what was interrupted before; returns the SHA-256 of what went in."""
         sent = set()
-        for pending in self.outbox.waiting(course, assignment):
+        for pending in self.outbox.unsent(course, assignment):
             self.log.info("Finishing a submission that was interrupted before")
             try:
                 receipt = self.outbox.send(pending, self.transport)
@@ -119,11 +121,11 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
         if receipt["late"]:
             self.log.warning("This submission is late: it was due %s", receipt["due"])
 
-    def _remark(self, told: list[str]) -> None:
+    def _remark(self, remarks: list[str]) -> None:
         """Say what is odd about what was submitted, here and in JupyterLab."""
-        for sentence in told:
+        for sentence in remarks:
             self.log.warning("%s", sentence)
-        leave(Path(self.state_dir), told)
+        leave_remarks(Path(self.state_dir), remarks)
 
     def _released_notebooks(self, course: str, assignment: str, files: dict[str, Path]) -> set[str]:
         """The names of the notebooks that were released. Fails where `strict` wants them all."""
@@ -166,7 +168,7 @@ class ExchangeFetchFeedback(Exchange, ABCExchangeFetchFeedback):
                     *(submission["assignment"], self.timestamp_text(submission)),
                 )
 
-    def _fetch(self, submission: Record, limits: Limits) -> None:
+    def _fetch(self, submission: Record, limits: ExchangeLimits) -> None:
         folder = self.assignment_path(submission["course"], submission["assignment"])
         folder = folder / "feedback" / self.timestamp_text(submission)
         folder.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ def take(connection: Connection, revision: str) -> str:
     try:
         if connection.dialect.name == "sqlite":
             return str(_file(_path(connection), revision))
-        return _schema_words(_schema(connection, revision))
+        return _schema_text(_schema(connection, revision))
     except (OSError, sqlite3.Error, DBAPIError) as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
@@ -52,7 +52,7 @@ def newest(connection: Connection, revisions: Collection[str]) -> str | None:
     if connection.dialect.name == "sqlite":
         found = [str(path) for path in _files(_path(connection), revisions)]
     else:
-        found = [_schema_words(name) for name in _schemas(connection, revisions)]
+        found = [_schema_text(name) for name in _schemas(connection, revisions)]
     return found[-1] if found else None
 
 
@@ -110,7 +110,7 @@ def _files(path: Path, revisions: Collection[str]) -> list[Path]:
 # PostgreSQL
 
 
-def _schema_words(name: str) -> str:
+def _schema_text(name: str) -> str:
     return f"schema {name} of the same database"
 
 
@@ -118,7 +118,7 @@ def _schema(connection: Connection, revision: str) -> str:
     tables = MetaData()
     tables.reflect(connection)
     for earlier in _schemas(connection, {revision})[-1:]:
-        if _same(connection, tables.sorted_tables, earlier):
+        if _is_identical(connection, tables.sorted_tables, earlier):
             return earlier
     own, now = _own_schema(connection), datetime.now(UTC)
     there = inspect(connection).get_schema_names()
@@ -127,12 +127,12 @@ def _schema(connection: Connection, revision: str) -> str:
     # In a savepoint: a copy that fails half-way leaves the rest of the transaction usable.
     with connection.begin_nested():
         connection.execute(CreateSchema(name))
-        copies = MetaData()
+        copy_tables = MetaData()
         for table in tables.sorted_tables:
-            table.to_metadata(copies, schema=name)
-        copies.create_all(connection)
+            table.to_metadata(copy_tables, schema=name)
+        copy_tables.create_all(connection)
         for table in tables.sorted_tables:
-            _fill(connection, copies.tables[f"{name}.{table.name}"], table)
+            _fill(connection, copy_tables.tables[f"{name}.{table.name}"], table)
     return name
 
 
@@ -161,14 +161,14 @@ def _own_schema(connection: Connection) -> str:
     return str(connection.scalar(text("SELECT current_schema()")))
 
 
-def _same(connection: Connection, tables: list[Table], schema: str) -> bool:
+def _is_identical(connection: Connection, tables: list[Table], schema: str) -> bool:
     """Whether the tables of `schema` have the very rows of `tables`."""
     if set(inspect(connection).get_table_names(schema=schema)) != {one.name for one in tables}:
         return False
     for table in tables:
         # As text: JSON has no comparison.
         ours, theirs = (
-            f'SELECT one::text FROM {place}"{table.name}" AS one' for place in ("", f"{schema}.")
+            f'SELECT one::text FROM {prefix}"{table.name}" AS one' for prefix in ("", f"{schema}.")
         )
         differs = f"({ours} EXCEPT ALL {theirs}) UNION ALL ({theirs} EXCEPT ALL {ours}) LIMIT 1"
         if connection.exec_driver_sql(differs).first() is not None:

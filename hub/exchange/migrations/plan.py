@@ -12,7 +12,7 @@ BASELINE_TABLES = frozenset({"releases", "submissions", "feedback"})
 
 
 @dataclass(frozen=True)
-class Plan:
+class UpgradePlan:
     """How a database gets to the revision `head`.
 
     found: the revision its tables are at; None where there are none yet.
@@ -31,7 +31,7 @@ class Plan:
         return self.found is not None and (not self.written or self.found != self.head)
 
 
-def plan(tables: Collection[str], revision: str | None, known: Sequence[str]) -> Plan:
+def plan(tables: Collection[str], revision: str | None, known: Sequence[str]) -> UpgradePlan:
     """What to do with a database that has `tables` and says that it is at `revision`.
 
     known: this LogitLab's revisions, the oldest first.
@@ -41,13 +41,13 @@ def plan(tables: Collection[str], revision: str | None, known: Sequence[str]) ->
     baseline, head = known[0], known[-1]
     ours = BASELINE_TABLES & set(tables)
     if revision in known:
-        return Plan(revision, head)
+        return UpgradePlan(revision, head)
     if revision is None and not ours:
-        return Plan(None, head)
+        return UpgradePlan(None, head)
     if revision is None and ours == BASELINE_TABLES:
-        return Plan(baseline, head, written=False)
+        return UpgradePlan(baseline, head, written=False)
     if revision is not None and ours:
-        return Plan(revision, head, newer=True)
+        return UpgradePlan(revision, head, newer=True)
     raise SchemaError(
         "The exchange's database has tables of something else, or only some of its own "
         f"({', '.join(sorted(tables))}). Nothing was changed.",
@@ -55,7 +55,7 @@ def plan(tables: Collection[str], revision: str | None, known: Sequence[str]) ->
     )
 
 
-def refusal(newer: Plan, copy: str | None) -> SchemaError:
+def refusal(newer: UpgradePlan, copy: str | None) -> SchemaError:
     """Why a database of a newer LogitLab is left alone; `copy` is one that would do, if any."""
     way_back = (
         f"the copy made before the upgrade ({copy}), which lacks what was submitted since"

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.exchange.errors import SchemaError
 from hub.exchange.migrations import copies
-from hub.exchange.migrations.plan import Plan, plan, refusal
+from hub.exchange.migrations.plan import UpgradePlan, plan, refusal
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _one_at_a_time = threading.Lock()  # Alembic keeps what it works on in global va
 class Upgrade:
     """What was done, as a line to show; empty where nothing was to do. Or why it failed."""
 
-    said: str = ""
+    message: str = ""
     failure: SchemaError | None = None
 
 
@@ -63,9 +63,9 @@ def upgrade(connection: Connection) -> Upgrade:
             raise
         log.exception("the upgrade from %s to %s failed", todo.found, todo.head)
         return Upgrade(failure=_failed(todo, copy, error))
-    said = f"exchange's database: brought to revision {todo.head}; a copy of it as it was: {copy}"
-    log.info(said)
-    return Upgrade(said)
+    output = f"exchange's database: brought to revision {todo.head}; a copy of it as it was: {copy}"
+    log.info(output)
+    return Upgrade(output)
 
 
 def configuration(connection: Connection) -> Config:
@@ -86,14 +86,14 @@ def revisions(config: Config) -> list[str]:
     return [script.revision for script in scripts][::-1]
 
 
-def _migrate(config: Config, todo: Plan) -> None:
+def _migrate(config: Config, todo: UpgradePlan) -> None:
     with _one_at_a_time:
         if todo.found is not None and not todo.written:
             command.stamp(config, todo.found)
         command.upgrade(config, todo.head)
 
 
-def _failed(todo: Plan, copy: str, error: Exception) -> SchemaError:
+def _failed(todo: UpgradePlan, copy: str, error: Exception) -> SchemaError:
     return SchemaError(
         f"The exchange's database could not be brought from revision {todo.found} to {todo.head} "
         f"({copies.reason(error)}). It is as it was before; a copy is {copy}.",

@@ -1,27 +1,31 @@
-"""Tests apart from the student's process.
+"""Isolated tests: the student process and the judge process.
 
-The student's cells run in an untrusted process S, the test cells in a trusted process T, the
-given cells in both. T reaches the student's work only by messages that carry plain data:
+The student's cells run in the untrusted student process, the test cells in the judge process, the
+given cells in both. The judge process reaches the student's work only by messages that carry plain
+data:
 
-    session.py       starts S and T, sends them the cells, assembles the executed notebook
+    session.py       starts both, sends them the cells, assembles the executed notebook
     manifest.py      what the instructor's notebook says: which names are the student's
-    trusted.py       T: runs given cells and test cells       student.py  S: runs the student's
-    conversation.py  T's side of the talk with S              shell.py    its IPython shell
-    handles.py       what stands for a student's object in T
-    services.py      `course.calls` in T                given_models.py  what tests do is undone
+    trusted.py       the judge process: runs given cells and test cells
+    student.py       the student process: runs the student's cells; shell.py is its IPython shell
+    conversation.py  the judge process's side of the talk with the student process
+    handles.py       what the judge process holds for a student's object
+    services.py      `course.calls` in the judge process
+    given_models.py  undoes what tests do to models
     values.py, arrays.py, wire.py, errors.py   what crosses, and how: the same on both sides
 
-T and S share no memory, hidden tests never enter S, T compiles no student text and believes
-nothing that S says: lengths, sizes, types and the order of messages are checked.
+The two share no memory, hidden tests never enter the student process, the judge process compiles
+no student text and believes nothing that the student process says: lengths, sizes, types and the
+order of messages are checked.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hub.grading.isolation.manifest import ManifestError
-    from hub.grading.isolation.session import MismatchError, cells_apart
+    from hub.grading.isolation.session import MismatchError, isolated_cells
 
-__all__ = ["ManifestError", "MismatchError", "cells_apart"]
+__all__ = ["ManifestError", "MismatchError", "isolated_cells"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,10 @@
-"""T's side of the talk with S: requests, nested strictly, under one deadline for each cell.
+"""The judge process's side of the talk with the student process: requests, nested strictly, under
+one deadline for each cell.
 
-Nothing that S says is believed. An answer to another question than the last one, a value that is
-none, or a message out of turn, and S is killed. A value that is merely odd fails the test that
-asked for it. S may only call, or advance, what T lent with a request of the same cell.
+Nothing that the student process says is believed. An answer to another question than the last one,
+a value that is none, or a message out of turn, and the student process is killed. A value that is
+merely odd fails the test that asked for it. The student process may only call, or advance, what the
+judge process lent with a request of the same cell.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ from hub.grading.isolation.errors import (
 )
 from hub.grading.isolation.handles import KINDS, Handle
 from hub.grading.isolation.values import Decoder, Encoder
-from hub.grading.isolation.wire import Channel, Closed, Malformed, TimedOut, TooLarge
+from hub.grading.isolation.wire import Channel, Closed, FrameTooLarge, Malformed, TimedOut
 from hub.grading.sandbox.clock import Deadline
-from hub.grading.sandbox.users import StudentProcess
+from hub.grading.sandbox.users import SignalTarget
 
 NESTING_LIMIT = 30
 GRACE = 2.0  # seconds between the interrupt and the kill
@@ -44,20 +46,22 @@ SLOW = "your code did not finish in the time that a cell has"
 class Conversation:
     """Requests to the student's process, and its call-backs."""
 
-    def __init__(self, channel: Channel, process: StudentProcess) -> None:
-        """`process` is S."""
+    def __init__(self, channel: Channel, process: SignalTarget) -> None:
+        """`process` is the student process."""
         self.alive = True
         self.killed = ""
-        """Why S was killed by us: DEAF, as it did not listen at the end of a cell's time, or what
-        it did against the rules; empty if it was not."""
+        """Why the student process was killed by us: DEAF, as it did not listen at the end of a
+        cell's time, or what it did against the rules; empty if it was not."""
         self.deadline: Deadline | None = None
         self.failure: BoundaryError | None = None
         """What went wrong at the boundary in this cell, even if the test swallowed it."""
         self.late_answer: Any = None
-        """What S answered to a request that was interrupted at the deadline."""
+        """What the student process answered to a request that was interrupted at the deadline."""
         self._channel = channel
         self._process = process
-        self._waiting: list[int] = []  # numbers of the requests that S has not answered, nested
+        self._waiting: list[
+            int
+        ] = []  # numbers of the requests that the student process has not answered, nested
         self._asked = 0
         self._lent: list[Any] = []
         self._given: dict[str, Any] = {}
@@ -78,7 +82,8 @@ class Conversation:
             self._names[id(value)] = name, value
 
     def call(self, f: Handle, args: tuple, kwargs: dict) -> Any:
-        """Call a function of the student's, with T's choice of recording gradients."""
+        """Call a function of the student's, with the judge process's choice of recording
+        gradients."""
         return self.request("call", (f, args, kwargs, grad_enabled()))
 
     def service(self, name: str, *args: Any) -> Any:
@@ -86,7 +91,7 @@ class Conversation:
         return self.request("service", (name, args, grad_enabled()))
 
     def request(self, kind: str, payload: tuple) -> Any:
-        """Ask S for one thing and wait for its answer.
+        """Ask the student process for one thing and wait for its answer.
 
         Raises:
             BoundaryError: there is no usable answer.
@@ -105,7 +110,7 @@ class Conversation:
         self._asked += 1
         try:
             self._send(kind, self._asked, payload)
-        except (Unsendable, TooLarge) as error:
+        except (Unsendable, FrameTooLarge) as error:
             self._fail(NotPlainData(f"the test would have sent {error}"))
         self._waiting.append(self._asked)
         return self._asked
@@ -131,18 +136,19 @@ class Conversation:
             )
 
     def distrust(self, why: str) -> NoReturn:
-        """S broke the rules: kill it and fail the cell."""
+        """The student process broke the rules: kill it and fail the cell."""
         self.kill(why)
         self._fail(StudentProcessDied(f"{DIED}: {why}"))
 
     def _gone(self) -> NoReturn:
-        """S is about to end by itself: it is not killed, so that its exit status tells how."""
+        """The student process is about to end by itself: it is not killed, so that its exit
+        status tells how."""
         self.alive = False
         self._waiting.clear()
         self._fail(StudentProcessDied(DIED))
 
     def kill(self, why: str) -> None:
-        """End S, and note why; see `killed`."""
+        """End the student process, and note why; see `killed`."""
         self.alive = False
         self.killed = self.killed or why
         self._waiting.clear()
@@ -150,7 +156,7 @@ class Conversation:
             self._process.kill()
 
     def end_cell(self) -> None:
-        """Leave S in a state in which it can be asked again, or kill it."""
+        """Leave the student process in a state in which it can be asked again, or kill it."""
         if self.alive and (self._waiting or self._channel.cut):
             self.kill(DEAF)
 
@@ -191,9 +197,9 @@ class Conversation:
             return ("unsendable" if kind == "return" else kind), number, error
 
     def _interrupt(self) -> None:
-        """Interrupt what S does, and kill it unless it answers soon.
+        """Interrupt what the student process does, and kill it unless it answers soon.
 
-        Only where one request is open: deeper, S may be waiting for us.
+        Only where one request is open: deeper, the student process may be waiting for us.
         """
         if self.deadline is not None and len(self._waiting) == 1:
             patience = Deadline.after(GRACE, self.deadline.clock)
@@ -226,7 +232,7 @@ class Conversation:
         else:
             try:
                 self._send("return", number, result)
-            except (Unsendable, TooLarge) as error:
+            except (Unsendable, FrameTooLarge) as error:
                 self.failure = NotPlainData(f"the test would have sent {error}")
                 self._send("raise", number, described(RuntimeError("the test failed"), ""))
 
@@ -257,7 +263,7 @@ class Conversation:
         self.distrust("it raised what is no exception")
 
     def _shared(self, value: Any) -> list | None:
-        """How a value crosses that S has too."""
+        """How a value crosses that the student process has too."""
         if isinstance(value, Handle):
             return ["x", "S", value._number]
         models = sys.modules.get("course.models")
@@ -312,6 +318,6 @@ def ended(*_: Any, **__: Any) -> NoReturn:
 
 
 def grad_enabled() -> bool:
-    """Whether T records gradients."""
+    """Whether the judge process records gradients."""
     torch = sys.modules.get("torch")
     return torch is None or torch.is_grad_enabled()

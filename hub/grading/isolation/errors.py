@@ -81,9 +81,9 @@ def described(error: BaseException, cell_prefix: str) -> tuple[list[str], str, s
     except BaseException:  # a student's own __str__ may do anything
         message = ""
     frames = ((f.f_code, line) for f, line in traceback.walk_tb(error.__traceback__))
-    told = (f"line {n}, in {c.co_name[:100]}" for c, n in frames if cell_prefix in c.co_filename)
-    places = "; ".join(deque(told, maxlen=5))
-    return names, message[:MESSAGE_LIMIT], places[:MESSAGE_LIMIT]
+    found = (f"line {n}, in {c.co_name[:100]}" for c, n in frames if cell_prefix in c.co_filename)
+    lines = "; ".join(deque(found, maxlen=5))
+    return names, message[:MESSAGE_LIMIT], lines[:MESSAGE_LIMIT]
 
 
 def rebuilt(names: Sequence[str], message: str, where: str = "") -> Exception:

@@ -1,4 +1,4 @@
-"""What stands in T for an object that lives in the student's process.
+"""What stands in the judge process for an object that lives in the student's process.
 
 A handle can be called or advanced, if the object can, and handed back to the student's code. It
 judges nothing: comparing it, asking for its truth, its hash or its number, and reading attributes

@@ -18,14 +18,14 @@ from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from hub.facts.cell_roles import Role, marks, role
+from hub.facts.cell_roles import CellRole, marks, role
 
 # What a notebook has without binding it.
 _AMBIENT = frozenset(dir(builtins)) | {"display", "get_ipython"}
 
 
 class ManifestError(ValueError):
-    """The instructor's notebook breaks the rules that let its tests run apart."""
+    """The instructor's notebook breaks the rules that let its tests run isolated."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CellFacts:
 
     name: str
     """Its grade_id, or its place for a cell without one."""
-    role: Role
+    role: CellRole
     text: str
     loads: frozenset[str]
     stores: frozenset[str]
@@ -57,8 +57,8 @@ class Manifest:
         """The facts of the cell named `name`; KeyError if the notebook has none."""
         return {facts.name: facts for facts in self.cells}[name]
 
-    def runs_apart(self, facts: CellFacts) -> bool:
-        """Whether a given cell runs in the trusted process too."""
+    def runs_isolated(self, facts: CellFacts) -> bool:
+        """Whether a given cell runs in the judge process too."""
         return not facts.magic and not facts.loads & self.students
 
     def wanted(self, test: str) -> frozenset[str]:
@@ -97,8 +97,8 @@ def read(source: Mapping[str, Any]) -> Manifest:
 def given_alone(source: Mapping[str, Any]) -> frozenset[str]:
     """Names of the given cells of the instructor's notebook that use nothing of the student's.
 
-    Also of a notebook that breaks the rules for tests apart. A given cell that is no Python counts
-    as one that does.
+    Also of a notebook that breaks the rules for isolated tests. A given cell that is no Python
+    counts as one that does.
     """
     facts = []
     for number, cell in enumerate(source["cells"], 1):
@@ -106,7 +106,7 @@ def given_alone(source: Mapping[str, Any]) -> frozenset[str]:
             facts.append(_facts(cell, number))
     manifest = Manifest(tuple(facts), _students(facts))
     return frozenset(
-        fact.name for fact in facts if fact.role == "released" and manifest.runs_apart(fact)
+        fact.name for fact in facts if fact.role == "released" and manifest.runs_isolated(fact)
     )
 
 
@@ -176,7 +176,7 @@ def _statements(tree: ast.Module) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _students(cells: Sequence[CellFacts]) -> frozenset[str]:
-    """Names bound by cells of the student, and by given cells that cannot run apart from them.
+    """Names bound by cells of the student, and by given cells that cannot run isolated from them.
 
     A module that a given cell or a test imports stays theirs, whoever imports it besides.
     """
@@ -200,7 +200,7 @@ def _students(cells: Sequence[CellFacts]) -> frozenset[str]:
 def _problems(manifest: Manifest) -> Iterator[str]:
     """Broken rules, in words for the instructor."""
     cells, students = manifest.cells, manifest.students
-    given = [f for f in cells if f.role == "released" and manifest.runs_apart(f)]
+    given = [f for f in cells if f.role == "released" and manifest.runs_isolated(f)]
     both = _union(f.stores for f in given)
     student_imports = _union(f.imports for f in cells if f.role != "test") & students
     tested = _union(f.stores for f in cells if f.role == "test") - both - students

@@ -1,4 +1,4 @@
-"""`course.calls` in T: what depends on the student's process is done there."""
+"""`course.calls` in the judge process: what depends on the student's process is done there."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class AcrossProcesses:
     def cost(self, f: Callable, args: tuple, kwargs: dict) -> Cost:
         if not isinstance(f, Handle):
             return self._here.cost(f, args, kwargs)
-        # Its own memory's high-water mark only S may set back, where T has another user.
+        # Its own memory's high-water mark only the student process may set back, where the judge
+        # process has another user.
         self._conversation.request("reset_peak", ())
         before = Usage.start(self._pid, reset_peak=False)
         result, ops, largest = self._several(3, "counted", f, args, kwargs)

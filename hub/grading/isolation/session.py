@@ -1,4 +1,5 @@
-"""The parent: starts S and T, sends the cells through T in order, assembles the notebook."""
+"""The parent: starts the student process and the judge process, sends the cells through the
+judge process in order, assembles the notebook."""
 
 from __future__ import annotations
 
@@ -26,26 +27,28 @@ from hub.grading.isolation.manifest import Manifest, ManifestError, read
 from hub.grading.isolation.values import BadValue, Decoder, Encoder
 from hub.grading.isolation.wire import Channel, Closed, Malformed, TimedOut
 from hub.grading.sandbox.clock import CodeClock, Deadline, process_tree
-from hub.grading.sandbox.limits import Yardstick
+from hub.grading.sandbox.limits import ReferenceTimes
 from hub.grading.sandbox.outputs import checked_outputs, first_error, remarked
 from hub.grading.sandbox.processes import MARKER, has_ended
 from hub.grading.sandbox.trouble import NO_ANSWER, Trouble, not_interrupted, out_of_time
 from hub.grading.sandbox.users import Users, drop_rights, make_expendable
 
-__all__ = ["ManifestError", "MismatchError", "cells_apart"]
+__all__ = ["ManifestError", "MismatchError", "isolated_cells"]
 
-PATIENCE = 10.0
-"""Seconds after a cell's deadline that T has to answer; it watches its own deadlines."""
+ANSWER_SECONDS = 10.0
+"""Seconds after a cell's deadline that the judge process has to answer; it watches its own
+deadlines."""
 
 END_SECONDS = 5.0
-"""Time for S to end once it has closed its socket, of its own clock."""
+"""Time for the student process to end once it has closed its socket, of its own clock."""
 
 END_TICK_SECONDS = 0.02
 
 START_SECONDS = 120.0
-"""Time for S and T to start, of their own clock. A disk that was not asked before is slow."""
+"""Time for the student process and the judge process to start, of their own clock. A disk that
+was not asked before is slow."""
 
-NO_YARDSTICK = Yardstick()
+NO_YARDSTICK = ReferenceTimes()
 
 # What the processes inherit of the environment: nothing that names the server or holds a secret.
 ENVIRONMENT = (
@@ -63,7 +66,7 @@ class MismatchError(ValueError):
 
 
 @dataclass(frozen=True)
-class Ran:
+class CellRun:
     """One code cell that has run.
 
     index: its place among all cells of the notebook.
@@ -84,7 +87,7 @@ class Ran:
     trouble: Trouble | None = None
 
 
-def cells_apart(
+def isolated_cells(
     notebook: NotebookNode,
     source: NotebookNode,
     *,
@@ -92,8 +95,8 @@ def cells_apart(
     total_seconds: float,
     given_seconds: Callable[[str], float] = NO_YARDSTICK.budget,
     left_out: Collection[int] = (),
-    places: Places | None = None,
-) -> Iterator[Ran]:
+    setup: ProcessSetup | None = None,
+) -> Iterator[CellRun]:
     """Execute a notebook with the student's cells and the test cells in two processes.
 
     Yields each code cell when it has run, up to the first trouble that ends all. What has the index
@@ -108,18 +111,18 @@ def cells_apart(
     given_seconds: the time of a given cell that uses nothing of the student's, by its name; it is
         not part of `total_seconds`.
     left_out: places of cells that are not run.
-    places: where the processes run; the student's in the current folder if None.
+    setup: where the processes run; the student's in the current folder if None.
 
     Raises:
-        ManifestError: `source` breaks the rules that let its tests run apart.
+        ManifestError: `source` breaks the rules that let its tests run isolated.
         MismatchError: a given cell or test of `notebook` is not the one in `source`.
     """
     manifest = read(source)
     cells = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     for _, cell in cells:
         check(cell, manifest)
-    with nullcontext(places) if places else here() as where, processes(where) as pair:
-        yield Ran(-1, 0, [], trouble=(trouble := pair.start()))
+    with nullcontext(setup) if setup else here() as where, processes(where) as pair:
+        yield CellRun(-1, 0, [], trouble=(trouble := pair.start()))
         if trouble is not None:
             return
         left = total_seconds
@@ -130,7 +133,7 @@ def cells_apart(
             seconds = given_seconds(cell.metadata.nbgrader.grade_id) if given else cell_seconds
             over = Trouble("time", index, out_of_time(total_seconds))
             if not given and left <= 0 and cell.source.strip():
-                yield Ran(-1, 0, [], trouble=over)
+                yield CellRun(-1, 0, [], trouble=over)
                 return
             ran = pair.run(index, cell, count, manifest, seconds if given else min(seconds, left))
             if not given and ran.slow and left < seconds and ran.trouble is None:
@@ -143,7 +146,7 @@ def cells_apart(
 
 def purely_given(cell: NotebookNode, manifest: Manifest) -> bool:
     """Whether a code cell is a given one that uses nothing of the student's."""
-    return role(cell) == "released" and manifest.runs_apart(
+    return role(cell) == "released" and manifest.runs_isolated(
         manifest.cell(cell.metadata.nbgrader.grade_id)
     )
 
@@ -162,11 +165,11 @@ def check(cell: NotebookNode, manifest: Manifest) -> None:
 
 
 @dataclass
-class Pair:
-    """S and T, running."""
+class ProcessPair:
+    """The student process and the judge process, running."""
 
     student: subprocess.Popen
-    trusted: subprocess.Popen
+    judge: subprocess.Popen
     channel: Channel
     clock: CodeClock
 
@@ -179,16 +182,16 @@ class Pair:
 
     def run(
         self, index: int, cell: NotebookNode, count: int, manifest: Manifest, seconds: float
-    ) -> Ran:
+    ) -> CellRun:
         """Run one cell, which may use `seconds`."""
         if not cell.source.strip():
-            return Ran(index, count, [])
+            return CellRun(index, count, [])
         kind, payload = request(cell, count, manifest, seconds)
         answer = self._ask(kind, payload, seconds)
         if answer is None:
             gone = Trouble("grading", index, "a process of the grading ended")
-            stopped = [error("CellStopped", gone.words)]
-            return Ran(index, count, stopped, seconds, trouble=gone)
+            stopped = [error("CellStopped", gone.message)]
+            return CellRun(index, count, stopped, seconds, trouble=gone)
         outputs = self._outputs(kind, answer)
         problem = remarked(outputs)
         trouble: Trouble | None = None
@@ -202,11 +205,11 @@ class Pair:
             problem, end = None, self._end_of_student(index, answer["killed"], seconds)
             trouble = end
             if kind != "test" or not outputs:  # what ended here has passed no test
-                outputs.append(error("CellStopped", end.words))
+                outputs.append(error("CellStopped", end.message))
         elif purely_given(cell, manifest) and (failed := answer["given"] or first_error(outputs)):
             trouble = Trouble("given", index, failed)
         slow = answer["slow"]
-        return Ran(index, count, outputs, answer["seconds"], problem, slow, trouble)
+        return CellRun(index, count, outputs, answer["seconds"], problem, slow, trouble)
 
     def _outputs(self, kind: str, answer: dict[str, Any]) -> list[dict[str, Any]]:
         if kind == "test":
@@ -217,8 +220,8 @@ class Pair:
         return [error("BadOutput", "the outputs of this cell could not be taken")] if ran else []
 
     def _ask(self, kind: str, payload: tuple, seconds: float) -> dict[str, Any] | None:
-        """T's answer, or None if it gives none."""
-        deadline = Deadline.after(seconds + PATIENCE, self.clock)
+        """The judge process's answer, or None if it gives none."""
+        deadline = Deadline.after(seconds + ANSWER_SECONDS, self.clock)
         with suppress(Closed, TimedOut, Malformed, BadValue):
             encoder = Encoder()
             tree = encoder.encode(payload)
@@ -236,14 +239,14 @@ class Pair:
         ended = None
         while (ended := has_ended(self.student)) is None and deadline.remaining() > 0:
             time.sleep(END_TICK_SECONDS)
-        kind, words = ended or NO_ANSWER
-        return Trouble(kind, index, words)
+        kind, message = ended or NO_ANSWER
+        return Trouble(kind, index, message)
 
 
 def request(
     cell: NotebookNode, number: int, manifest: Manifest, seconds: float
 ) -> tuple[str, tuple]:
-    """What T is asked to do with a cell: a method's name and its arguments."""
+    """What the judge process is asked to do with a cell: a method's name and its arguments."""
     if role(cell) in ("solution", "student"):
         return "student", (cell.source, number, seconds)
     facts = manifest.cell(cell.metadata.nbgrader.grade_id)
@@ -251,7 +254,7 @@ def request(
         wanted = sorted(manifest.wanted(facts.name))
         classes = sorted(manifest.student_classes)
         return "test", (facts.name, facts.text, wanted, classes, seconds)
-    if manifest.runs_apart(facts):
+    if manifest.runs_isolated(facts):
         return "given", (facts.name, facts.text, sorted(facts.stores), number, seconds)
     return "student", (facts.text, number, seconds)
 
@@ -274,53 +277,54 @@ def parsed(encoded: bytes) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where S and T run, and as whom.
+class ProcessSetup:
+    """Where the student process and the judge process run, and as whom.
 
-    student: S's folder.
-    trusted: T's folder, an empty one.
-    environment: what S finds in its environment besides what it inherits.
+    student: the student process's folder.
+    judge: the judge process's folder, an empty one.
+    environment: what the student process finds in its environment besides what it inherits.
     users: of the two processes; ours if None. This process, which must be root then, becomes the
         user of the trusted one.
-    options: keywords of Popen that keep S to what is its own.
+    options: keywords of Popen that keep the student process to what is its own.
     """
 
     student: Path
-    trusted: Path
+    judge: Path
     environment: Mapping[str, str]
     users: Users | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
-def here() -> Iterator[Places]:
-    """S in the current folder, T in a temporary one."""
+def here() -> Iterator[ProcessSetup]:
+    """The student process in the current folder, the judge process in a temporary one."""
     with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
         settings, empty = Path(scratch, "ipython"), Path(scratch, "trusted")
         settings.mkdir()
         empty.mkdir()
-        yield Places(Path.cwd(), empty, {"IPYTHONDIR": str(settings)})
+        yield ProcessSetup(Path.cwd(), empty, {"IPYTHONDIR": str(settings)})
 
 
 @contextmanager
-def processes(places: Places) -> Iterator[Pair]:
-    """S and T, ended with all that they started when the block ends."""
-    users = places.users
+def processes(setup: ProcessSetup) -> Iterator[ProcessPair]:
+    """The student process and the judge process, ended with all that they started when the block
+    ends."""
+    users = setup.users
     to_student, to_trusted = socket.socketpair()
     parent_end, trusted_end = socket.socketpair()
     student = start(
         "student",
         [to_trusted.fileno()],
-        places.student,
-        places.environment,
-        **places.options,
+        setup.student,
+        setup.environment,
+        **setup.options,
     )
     make_expendable(student.pid)
     process = users.control if users else os.pidfd_open(student.pid)
     trusted = start(
         "trusted",
         [trusted_end.fileno(), to_student.fileno(), process],
-        places.trusted,
+        setup.judge,
         {"MPLBACKEND": "agg", "PLOTLY_RENDERER": "json"},
         [student.pid, int(users is not None)],
         **(users.as_tests() if users else {}),
@@ -330,7 +334,7 @@ def processes(places: Places) -> Iterator[Pair]:
     drop_rights(users)
     try:
         clock = CodeClock(process_tree(student.pid, trusted.pid))
-        yield Pair(student, trusted, Channel(parent_end), clock)
+        yield ProcessPair(student, trusted, Channel(parent_end), clock)
     finally:
         parent_end.close()
         os.close(process)

@@ -1,7 +1,7 @@
 """A notebook kernel's shell without a kernel: cells run in this process, outputs are collected.
 
 ipykernel's own shell is used, so that magics, displays, Plotly's choice of renderer and tracebacks
-are those of a notebook. Where it would send messages to a front end it finds a `Recorder`.
+are those of a notebook. Where it would send messages to a front end it finds a `RecordingSession`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,14 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from jupyter_client.session import Session
 from traitlets.config import Config
 
-from hub.grading import interpreter
-from hub.grading.sandbox import commands
+from hub.grading.sandbox import commands, interpreter
 from hub.grading.sandbox.outputs import PRINT_CUT, error_output
 
 STREAM_LIMIT = 1_000_000
 """Characters of printed text kept for one cell."""
 
 
-class Recorder(Session):
+class RecordingSession(Session):
     """Outputs of the cell that runs, as nbformat outputs: a session that sends nothing."""
 
     def __init__(self) -> None:
@@ -104,7 +103,7 @@ class Stream(io.TextIOBase):
 
     encoding = "utf-8"
 
-    def __init__(self, name: Literal["stdout", "stderr"], recorder: Recorder) -> None:
+    def __init__(self, name: Literal["stdout", "stderr"], recorder: RecordingSession) -> None:
         self.name = name
         self._recorder = recorder
 
@@ -150,7 +149,7 @@ class NotebookShell:
     """Runs a notebook's cells in this process."""
 
     def __init__(self) -> None:
-        self.recorder = Recorder()
+        self.recorder = RecordingSession()
         config = Config()
         config.HistoryManager.enabled = False
         self.shell = ZMQInteractiveShell.instance(config=config)

@@ -1,8 +1,9 @@
-"""S: the process with the student's cells. Nothing here is trusted by anybody.
+"""The student process, with the student's cells. Nobody trusts it.
 
 Started as `python -m hub.grading.isolation.student DESCRIPTOR`, the descriptor being one end of a
-socket whose other end T holds. S answers requests, one at a time; while student code runs it may
-ask T to call a function or to advance an iterator that T lent with a request.
+socket whose other end the judge process holds. The student process answers requests, one at a time;
+while student code runs it may ask the judge process to call a function or to advance an iterator
+that the judge process lent with a request.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from hub.grading.isolation.wire import (
     HEAD_LIMIT,
     Channel,
     Closed,
-    TooLarge,
+    FrameTooLarge,
 )
 from hub.grading.sandbox.outputs import LEFT_OUT
 
@@ -62,7 +63,7 @@ OPERATORS: dict[str, Callable] = {
 class Lent:
     """A function of a test cell, as student code sees it: it can be called, and no more."""
 
-    def __init__(self, student: Student, number: int) -> None:
+    def __init__(self, student: StudentProcess, number: int) -> None:
         self._student, self._number = student, number
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -86,7 +87,7 @@ class LentIterator(Lent):
 
 
 class HookPoint:
-    """What a student's hook function sees of a hook point of T's model."""
+    """What a student's hook function sees of a hook point of the judge process's model."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -97,13 +98,13 @@ class HookPoint:
         return int(self.name.split(".")[1])
 
 
-class Student:
-    """Carries out T's requests on the student's notebook."""
+class StudentProcess:
+    """Carries out the judge process's requests on the student's notebook."""
 
     def __init__(self, channel: Channel) -> None:
         self.shell = NotebookShell()
         self._channel = channel
-        self._objects: list[Any] = []  # what T holds handles of, by number
+        self._objects: list[Any] = []  # what the judge process holds handles of, by number
         self._numbers: dict[int, int] = {}
         self._given: dict[str, Any] = {}  # objects of given cells, as released
         self._names: dict[int, tuple[str, Any]] = {}  # by id, with the object to keep it alive
@@ -113,12 +114,13 @@ class Student:
         self._process = os.getpid()
 
     def serve(self) -> None:
-        """Answer T until it goes."""
+        """Answer the judge process until it goes."""
         while True:
             self._answer(*self._channel.receive())
 
     def ask(self, kind: str, payload: Any) -> Any:
-        """Ask T to `call` or to advance (`next`) what it lent, and wait for its answer."""
+        """Ask the judge process to `call` or to advance (`next`) what it lent, and wait for its
+        answer."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("a function of the test cannot be called from a thread")
         self._asked += 1
@@ -140,7 +142,8 @@ class Student:
         return content
 
     def _answer(self, head: list, blobs: list[bytearray]) -> None:
-        """Carry out a request of T's, and answer it whatever the student's code and objects do."""
+        """Carry out a request of the judge process's, and answer it whatever the student's code
+        and objects do."""
         kind, number, tree = head
         if kind == "cell" or kind == "look_up":
             self.shell.kept.put_back()  # what was taken away since the last cell ended
@@ -153,12 +156,12 @@ class Student:
         except BaseException:  # an interrupt that came just before or after the code it is for
             ignore_interrupts()
             answer = "raise", *plainly(INTERRUPTED)
-        told, tree, blobs = answer
+        reply, tree, blobs = answer
         try:
-            self._channel.send([told, number, tree], blobs)
-        except TooLarge as error:  # nothing was sent
-            words, _ = plainly(f"more than can cross: {error}")
-            self._channel.send(["unsendable", number, words])
+            self._channel.send([reply, number, tree], blobs)
+        except FrameTooLarge as error:  # nothing was sent
+            message, _ = plainly(f"more than can cross: {error}")
+            self._channel.send(["unsendable", number, message])
 
     def _carried_out(self, kind: str, tree: Any, blobs: list[bytearray]) -> tuple[str, Any, list]:
         """What to answer a request: the kind of answer, and its tree and blobs."""
@@ -232,7 +235,7 @@ class Student:
         calls.Usage.reset_peak(os.getpid())
 
     def do_theirs(self, cls: type) -> Any:
-        """A class of a given cell, to be held by T instead of going by its name."""
+        """A class of a given cell, to be held by the judge process instead of going by its name."""
         return _Held(cls, "callable")
 
     def do_hook(self, f: Callable, value: Any, hook_name: str, fixed: dict) -> Any:
@@ -264,7 +267,7 @@ class Student:
         return Encoder(self._shared, self._held)
 
     def _shared(self, value: Any) -> list | None:
-        """How a value crosses that T has too, or gave."""
+        """How a value crosses that the judge process has too, or gave."""
         if type(value) is _Held:
             return self._held(value.value, value.kind)
         if type(value) in (Lent, LentIterator):
@@ -306,7 +309,7 @@ class Student:
 
 
 class _Held:
-    """Marks an object that T is to hold as a handle of the given kind."""
+    """Marks an object that the judge process is to hold as a handle of the given kind."""
 
     def __init__(self, value: Any, kind: str) -> None:
         self.value, self.kind = value, kind
@@ -364,7 +367,8 @@ def why_not(value: Any, error: BaseException) -> str:
 
 
 def accept_interrupts() -> None:
-    """From now on SIGINT, with which T interrupts what runs too long, raises KeyboardInterrupt."""
+    """From now on SIGINT, with which the judge process interrupts what runs too long, raises
+    KeyboardInterrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -374,9 +378,9 @@ def ignore_interrupts() -> None:
 
 
 def main() -> None:
-    """Serve T at the descriptor that the command line names."""
+    """Serve the judge process at the descriptor that the command line names."""
     ignore_interrupts()
-    student = Student(Channel(socket.socket(fileno=int(sys.argv[1]))))
+    student = StudentProcess(Channel(socket.socket(fileno=int(sys.argv[1]))))
     with suppress(Closed):
         student.serve()
 

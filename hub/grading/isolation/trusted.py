@@ -1,8 +1,9 @@
-"""T: the trusted process. It runs given cells and test cells, and passes the student's cells on.
+"""The judge process. It runs given cells and test cells, and passes the student's cells on.
 
 Started as `python -m hub.grading.isolation.trusted PARENT STUDENT PROCESS PID OTHER`: the
-descriptors of its sockets to the parent and to S, and of S as a process; S's id; and 1 if S has
-another user (then PROCESS is where S's signals are asked for), else 0. It compiles only text of the
+descriptors of its sockets to the parent and to the student process, and of the student process as a
+process; the student process's id; and 1 if the student process has another user (then PROCESS is
+where the student process's signals are asked for), else 0. It compiles only text of the
 instructor's notebook. What it answers to the parent is a dict for each cell:
 
     outputs   the student's process's outputs of the cell, as JSON; None if it gave none
@@ -36,7 +37,7 @@ from hub.grading.isolation.services import AcrossProcesses
 from hub.grading.isolation.values import Decoder, Encoder
 from hub.grading.isolation.wire import Channel, Closed
 from hub.grading.sandbox.clock import TICK_SECONDS, CodeClock, Deadline, process_tree
-from hub.grading.sandbox.users import OthersProcess, OwnProcess, StudentProcess
+from hub.grading.sandbox.users import OthersProcess, OwnProcess, SignalTarget
 
 ALARM_DELAY = 3.0
 """Seconds after a cell's deadline when a test that hangs by itself is stopped."""
@@ -50,13 +51,13 @@ PR_SET_DUMPABLE = 4  # prctl(2)
 ORDINARY = calls.InProcess()
 
 
-class Trusted:
+class JudgeProcess:
     """Carries out the parent's requests, one cell at a time."""
 
     def __init__(
         self, conversation: Conversation, services: AcrossProcesses, clock: CodeClock
     ) -> None:
-        """`clock` runs while S's processes or this one do."""
+        """`clock` runs while the student process's processes or this one do."""
         self._conversation = conversation
         self._clock = clock
         self._deadline = Deadline(clock, 0.0)
@@ -69,14 +70,15 @@ class Trusted:
         self._failed_given: list[tuple[str, str]] = []  # names of cells, and their errors
 
     def do_start(self, seconds: float) -> dict[str, Any]:
-        """Wait until S answers."""
+        """Wait until the student process answers."""
         self._start_cell(seconds)
         with suppress(BoundaryError):
             self._conversation.request("look_up", ([],))
         return self._answer()
 
     def do_student(self, text: str, number: int, seconds: float) -> dict[str, Any]:
-        """Have S run a cell of the student's, or a given cell that uses the student's names."""
+        """Have the student process run a cell of the student's, or a given cell that uses the
+        student's names."""
         return self._in_student(text, number, [], seconds)
 
     def do_given(
@@ -115,7 +117,7 @@ class Trusted:
         answer["slow"] = isinstance(error, TooSlow)
         if error is not None:
             for failed, why in self._failed_given:
-                error.add_note(f"the given cell {failed} had failed in the trusted process: {why}")
+                error.add_note(f"the given cell {failed} had failed in the judge process: {why}")
             error.add_note(f"random numbers of this run: seed {seed}")
             answer["error"] = rendered(error)
         return answer
@@ -123,11 +125,12 @@ class Trusted:
     def _in_student(
         self, text: str, number: int, stores: list[str], seconds: float, also: str | None = None
     ) -> dict[str, Any]:
-        """Have S run a cell, and meanwhile run it here under the name `also`, if that is given."""
+        """Have the student process run a cell, and meanwhile run it here under the name `also`,
+        if that is given."""
         conversation = self._conversation
         self._start_cell(seconds)
         begun, outputs, slow = None, None, False
-        with suppress(BoundaryError):  # a dead S is told by `alive`
+        with suppress(BoundaryError):  # a dead student process is told by `alive`
             begun = conversation.begin("cell", (text, number, stores))
         if also is not None:
             self._execute_given(also, text)
@@ -230,10 +233,10 @@ def main() -> None:
     parent, student, process, pid, other = map(int, sys.argv[1:])
     closed_to_others()
     channel = Channel(socket.socket(fileno=parent))
-    signals: StudentProcess = OthersProcess(process) if other else OwnProcess(process)
+    signals: SignalTarget = OthersProcess(process) if other else OwnProcess(process)
     conversation = Conversation(Channel(socket.socket(fileno=student)), signals)
     clock = CodeClock(process_tree(pid, os.getpid()))
-    trusted = Trusted(conversation, AcrossProcesses(conversation, pid), clock)
+    trusted = JudgeProcess(conversation, AcrossProcesses(conversation, pid), clock)
     while True:
         try:
             (kind, tree), blobs = channel.receive()

@@ -38,7 +38,7 @@ class Malformed(Exception):
     """The other process sent something that is no frame of ours."""
 
 
-class TooLarge(Exception):
+class FrameTooLarge(Exception):
     """A frame to be sent is over a limit; nothing was sent."""
 
 
@@ -57,16 +57,16 @@ class Channel:
         """Send one frame.
 
         Raises:
-            TooLarge: it is over a limit; nothing was sent.
+            FrameTooLarge: it is over a limit; nothing was sent.
             TimedOut, Closed: it was not sent, or in part: the channel is of no more use.
         """
         packed = msgpack.packb(head)
         views = [memoryview(blob).cast("B") if len(blob) else memoryview(b"") for blob in blobs]
         lengths = [view.nbytes for view in views]
         if len(packed) > HEAD_LIMIT:
-            raise TooLarge(f"it takes {len(packed):,} bytes of at most {HEAD_LIMIT:,}")
+            raise FrameTooLarge(f"it takes {len(packed):,} bytes of at most {HEAD_LIMIT:,}")
         if sum(lengths) > BLOB_LIMIT or len(lengths) > BLOB_COUNT_LIMIT:
-            raise TooLarge(f"its arrays take {sum(lengths):,} bytes of at most {BLOB_LIMIT:,}")
+            raise FrameTooLarge(f"its arrays take {sum(lengths):,} bytes of at most {BLOB_LIMIT:,}")
         prefix = _PREFIX.pack(MAGIC, len(packed), len(lengths))
         table = struct.pack(f"<{len(lengths)}Q", *lengths)
         self.cut = True

@@ -21,7 +21,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict, Enum, Float, Integer, Unicode
 
-from hub.grading.pipeline.execute import Limits, Tests, files_below
+from hub.grading.pipeline.execute import ExecutionLimits, Tests, files_below
 from hub.grading.pipeline.executed import ExecutedFolder, Job
 from hub.grading.pipeline.manual import fingerprints, questions
 from hub.grading.pipeline.rebuild import rebuild
@@ -31,7 +31,7 @@ from hub.grading.pipeline.renamed import taken_from
 from hub.grading.pipeline.verdict import judge
 
 OURS = "logitlab"  # key of our own data in a notebook's metadata and in nbconvert's resources
-DEFAULTS = Limits()
+DEFAULTS = ExecutionLimits()
 NOT_FOR_CELLS = ("timestamp.txt", "submission_secret.txt", "feedback.html")
 
 Resources = dict[str, Any]
@@ -148,13 +148,13 @@ class ExecuteSubmission(NbGraderPreprocessor):
     """Executes a notebook in a process tree of its own, or takes what the batch has executed."""
 
     tests = Enum(
-        ("apart", "together"),
-        default_value="apart",
-        help="Where test cells run: apart from the student's interpreter, or in it, together with "
-        "the student's code, which can then fake its score.",
+        ("isolated", "in_kernel"),
+        default_value="isolated",
+        help="Where test cells run: isolated in a process of their own, or in_kernel, in the "
+        "student's kernel, where student code can fake its score.",
     ).tag(config=True)
     tests_of = Dict(
-        value_trait=Enum(("apart", "together")),
+        value_trait=Enum(("isolated", "in_kernel")),
         key_trait=Unicode(),
         help="The same for single assignments, by name.",
     ).tag(config=True)
@@ -175,8 +175,8 @@ class ExecuteSubmission(NbGraderPreprocessor):
     )
 
     @property
-    def limits(self) -> Limits:
-        return Limits(
+    def limits(self) -> ExecutionLimits:
+        return ExecutionLimits(
             cell_seconds=self.cell_seconds,
             total_seconds=self.total_seconds,
             memory_mib=self.memory_mib,
@@ -214,7 +214,9 @@ class ExecuteSubmission(NbGraderPreprocessor):
         yardstick = reference.yardstick()
         return Job(
             notebook=nb,
-            source=reference.fitting(nb) if reference.tests == "apart" else reference.unchecked(),
+            source=reference.fitting(nb)
+            if reference.tests == "isolated"
+            else reference.unchecked(),
             files=resources[OURS]["files"],
             given_files=released_files(self.coursedir, assignment),
             limits=self.limits,
@@ -227,13 +229,13 @@ class ExecuteSubmission(NbGraderPreprocessor):
         assignment, _, _ = _names(resources)
         for change in not_released(self.coursedir, assignment):
             self.log.warning(change)
-        if self.where(assignment) == "together":
+        if self.where(assignment) == "in_kernel":
             self.log.warning(can_fake(assignment))
         job = self.job(nb, resources)
         execution = executed_folder(Path(self.coursedir.root)).take(job.key()) or job.run()
-        told = nb.metadata.get(OURS, {}).get("problems", [])
+        problems = nb.metadata.get(OURS, {}).get("problems", [])
         executed = execution.notebook
-        executed.metadata[OURS] = {"problems": [*told, *execution.problems]}
+        executed.metadata[OURS] = {"problems": [*problems, *execution.problems]}
         return executed, resources
 
 

@@ -19,16 +19,16 @@ from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from traitlets.config import Config, PyFileConfigLoader
 
-from hub.core.database import patience
+from hub.core.database import connect_retry
 from hub.facts.errors import UserError
 from hub.grading.pipeline.autograde import OURS, ExecuteSubmission, course_path, executed_folder
-from hub.grading.pipeline.execute import ApartError, CannotGrade
+from hub.grading.pipeline.execute import CannotGrade, IsolationError
 from hub.grading.pipeline.executed import Job
 from hub.grading.pipeline.reference import ReferenceFails, can_fake
 from hub.grading.pipeline.released import not_released
 from hub.grading.pipeline.renamed import Undecided, take_renamed
 from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder
-from hub.grading.sandbox.gate import Gate, memory_to_spare
+from hub.grading.sandbox.gate import ExecutionLimiter, memory_to_spare
 from hub.grading.sandbox.remote import EXECUTOR, ExecutorAway
 
 # A batch may take hours; a database that is started again in the middle is waited for.
@@ -51,7 +51,7 @@ class BatchError(UserError):
 
 @dataclass
 class Graded:
-    """What came of one student's submission.
+    """The outcome of grading one submission.
 
     ungraded: why it could not be graded, if not by the student's fault.
     """
@@ -102,7 +102,7 @@ def autograde(
             submissions could not be graded: the message names them.
     """
     api = NbGraderAPI(config=course_config(root) if config is None else config)
-    with patience(DATABASE_SECONDS), in_words(assignment):
+    with connect_retry(DATABASE_SECONDS), readable(assignment):
         _check_registered(api.coursedir, assignment)
         yield from not_released(api.coursedir, assignment)
         batch = Batch(api, assignment, workers, force)
@@ -112,16 +112,16 @@ def autograde(
         else:
             yield from batch.check_tests()
             yield from batch.grade(chosen)
-        if waiting := batch.told(students):
+        if waiting := batch.message(students):
             raise BatchError(waiting)
 
 
 @contextmanager
-def in_words(assignment: str) -> Iterator[None]:
+def readable(assignment: str) -> Iterator[None]:
     """Say what is to be done about what stops a whole batch. Raises BatchError."""
     try:
         yield
-    except (ApartError, CannotGrade, ExecutorAway) as error:
+    except (IsolationError, CannotGrade, ExecutorAway) as error:
         raise BatchError(str(error)) from error
     except (DatabaseAway, DBAPIError, InvalidRequestError) as error:
         raise BatchError(
@@ -172,7 +172,7 @@ class Batch:
         self._ungraded = UngradedFolder(root / "server" / "ungraded" / assignment)
         # Where there is an executor it is the executor that lets them wait.
         there = workers is None and os.environ.get(EXECUTOR)
-        self._gate = Gate(
+        self._gate = ExecutionLimiter(
             MOST_AT_ONCE if there else workers or os.cpu_count() or 1, memory_to_spare
         )
         self._failed: dict[str, str] = {}  # students whose execution could not be, and why
@@ -198,10 +198,11 @@ class Batch:
     def check_tests(self) -> Iterator[str]:
         """Execute the references, and say what to know about where the tests run.
 
-        Raises ApartError, ReferenceFails, CannotGrade or ExecutorAway: nobody can be graded then.
+        Raises IsolationError, ReferenceFails, CannotGrade or ExecutorAway: nobody can be graded
+        then.
         """
         step = _steps(self._api)[-1]
-        if step.where(self._assignment) == "together":
+        if step.where(self._assignment) == "in_kernel":
             yield can_fake(self._assignment)
         for name in _notebooks(self._api.coursedir, self._assignment):
             yield f"checking the reference of {name}"
@@ -231,7 +232,7 @@ class Batch:
             yield f"scored  {_line(graded[-1])}"
         yield from _summary(self._assignment, sorted(graded, key=lambda one: one.student))
 
-    def told(self, students: Sequence[str] | None) -> str | None:
+    def message(self, students: Sequence[str] | None) -> str | None:
         """Whose work could not be graded and what happens to it; None if there is nobody.
 
         students: only these; everybody if None.
@@ -240,11 +241,11 @@ class Batch:
         for student, found in self._ungraded.all():
             wanted = students is None or student in students
             if wanted and found.submission == self._submitted_at(student):
-                then = "it is tried again by the next run"
+                then = "the next run retries it"
                 if found.waits_for_a_person:
                     then = (
-                        f"tried {found.tries} times, it waits for a person: "
-                        f"`logitlab autograde {self._assignment} --student {student} --force`"
+                        f"tried {found.tries} times; needs manual attention: `logitlab autograde "
+                        f"{self._assignment} --student {student} --force`"
                     )
                 lines.append(f"  {student}: {found.why} ({then})")
         if not lines:
@@ -252,7 +253,7 @@ class Batch:
         return "\n".join(
             [
                 f"{self._assignment}: {len(lines)} submission{'s' * (len(lines) != 1)} could not "
-                "be graded, through no fault of the student's; earlier points stay:",
+                "be graded, through no fault of the student; earlier points are kept:",
                 *lines,
             ]
         )
@@ -265,7 +266,7 @@ class Batch:
                 try:
                     for job in _jobs(self._api, self._assignment, student):
                         running[pool.submit(self._execute, job)] = student
-                except (ApartError, ReferenceFails, DBAPIError):
+                except (IsolationError, ReferenceFails, DBAPIError):
                     raise  # not this student's matter
                 except (CannotGrade, ExecutorAway) as error:
                     self._failed[student] = str(error)
@@ -371,8 +372,8 @@ def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
     for name in names:
         path = course_path(api.coursedir, "autograded", assignment, name, student)
         if path.is_file():
-            told = nbformat.read(path, as_version=4).metadata.get(OURS, {}).get("problems", [])
-            graded.problems += told
+            problems = nbformat.read(path, as_version=4).metadata.get(OURS, {}).get("problems", [])
+            graded.problems += problems
         else:
             graded.problems.append(f"{name}.ipynb was not in the submission.")
     return graded

@@ -21,23 +21,31 @@ from hub.facts.cell_roles import role
 from hub.facts.execution import Tests
 from hub.grading.pipeline import replay
 from hub.grading.pipeline.merge import grade_id, merge, why_not
-from hub.grading.pipeline.replay import Attempt, Ran, next_step
+from hub.grading.pipeline.replay import Attempt, AttemptResult, next_step
 from hub.grading.pipeline.results import Results, read_results
-from hub.grading.sandbox.limits import Limits, Yardstick
+from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
 from hub.grading.sandbox.remote import EXECUTOR, ExecutorAway, run_there
-from hub.grading.sandbox.run import Answer, Busy, run_here
+from hub.grading.sandbox.run import Busy, RunOutcome, run_here
 from hub.grading.sandbox.trouble import CannotGrade, Trouble
 
-__all__ = ["ApartError", "CannotGrade", "Execution", "ExecutorAway", "Limits", "Tests", "execute"]
+__all__ = [
+    "CannotGrade",
+    "Execution",
+    "ExecutionLimits",
+    "ExecutorAway",
+    "IsolationError",
+    "Tests",
+    "execute",
+]
 
 
-class ApartError(ValueError):
-    """The instructor's notebook does not allow tests apart; the message says which cell."""
+class IsolationError(ValueError):
+    """The instructor's notebook does not allow isolated tests; the message says which cell."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """What came of executing a notebook.
+    """The outcome of executing a notebook.
 
     notebook: a copy of the notebook that was given, with outputs.
     problems: what went wrong beside ordinary errors, one sentence each, for the owner.
@@ -59,9 +67,9 @@ def execute(
     source: NotebookNode | None = None,
     files: Mapping[str, Path] | None = None,
     given_files: Mapping[str, Path] | None = None,
-    limits: Limits = Limits(),  # noqa: B008 (frozen)
-    tests: Tests = "together",
-    yardstick: Yardstick | None = None,
+    limits: ExecutionLimits = ExecutionLimits(),  # noqa: B008 (frozen)
+    tests: Tests = "in_kernel",
+    yardstick: ReferenceTimes | None = None,
     models: Path | None = None,
     busy: Busy = lambda busy: None,
 ) -> Execution:
@@ -71,11 +79,11 @@ def execute(
     most three times, as `hub.grading.pipeline.replay` says.
 
     notebook: with its tests restored; its sources and metadata come back unchanged.
-    source: the instructor's notebook with the reference solutions; needed for tests="apart".
+    source: the instructor's notebook with the reference solutions; needed for tests="isolated".
     files: the student's, copied into the scratch folder in which the cells run, by relative name;
         what is not a regular file is left out.
     given_files: the same for what is given; they win.
-    tests: "together" runs test cells in the student's interpreter, "apart" in a second process.
+    tests: "in_kernel" runs test cells in the student's interpreter, "isolated" in a second process.
     yardstick: what the given cells did in runs of the reference. Without it a given cell that fails
         is an error like any other.
     models: a folder of checkpoints that is tried before all others; not with an executor.
@@ -85,18 +93,18 @@ def execute(
     does not raise for anything that student code does.
 
     Raises:
-        ValueError: tests="apart" without `source`, or `models` where there is an executor.
-        ApartError: `source` breaks the rules for tests apart, or `notebook` does not fit it.
+        ValueError: tests="isolated" without `source`, or `models` where there is an executor.
+        IsolationError: `source` breaks the rules for isolated tests, or `notebook` does not fit it.
         CannotGrade: what is given fails by itself, or a process of the grading does.
         ExecutorAway: there is an executor and it did not answer, or broke off again and again.
     """
-    if tests == "apart" and source is None:
-        raise ValueError('tests="apart" needs the source notebook')
+    if tests == "isolated" and source is None:
+        raise ValueError('tests="isolated" needs the source notebook')
     seconds = 0.0
     cells = cells_of(notebook, source)
     runs: list[Results] = []
-    history: list[Ran] = []
-    step: Attempt | replay.CannotGrade | replay.Finished = Attempt()
+    history: list[AttemptResult] = []
+    step: Attempt | replay.GivenCellFailed | replay.Finished = Attempt()
     while isinstance(step, Attempt):
         request = {
             "notebook": without_outputs(notebook),
@@ -105,19 +113,19 @@ def execute(
             "tests": tests,
             "given": sorted(cells.given),
             "left_out": sorted(step.left_out),
-            "yardstick": (yardstick or Yardstick()).as_data(),
+            "yardstick": (yardstick or ReferenceTimes()).as_data(),
         }
         theirs = (files or {}) if step.files else {}
         answer = _run(request, {**theirs, **(given_files or {})}, limits, models, busy)
         seconds += answer.seconds
         results = read_results(answer, notebook, step)
         if results.refused is not None:
-            raise ApartError(results.refused)
+            raise IsolationError(results.refused)
         runs.append(results)
         trouble = _first_trouble(results, notebook, yardstick)
-        history.append(Ran(step, trouble, _slowest(results, cells)))
+        history.append(AttemptResult(step, trouble, _slowest(results, cells)))
         step = next_step(history, cells)
-    if isinstance(step, replay.CannotGrade):
+    if isinstance(step, replay.GivenCellFailed):
         raise CannotGrade(why_not(notebook, step.trouble))
     executed, problems = merge(from_dict(without_outputs(notebook)), runs, history, step)
     return Execution(executed, problems, seconds, *_given_facts(executed, runs[0], cells))
@@ -126,10 +134,10 @@ def execute(
 def _run(
     request: dict[str, Any],
     files: Mapping[str, Path],
-    limits: Limits,
+    limits: ExecutionLimits,
     models: Path | None,
     busy: Busy,
-) -> Answer:
+) -> RunOutcome:
     executor = os.environ.get(EXECUTOR)
     if not executor:
         return run_here(request, files, limits, models, busy)
@@ -145,20 +153,20 @@ def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cell
     """
     from hub.grading.isolation.manifest import given_alone
 
-    places: dict[str, set[int]] = {"released": set(), "solution": set(), "student": set()}
-    for place, cell in enumerate(notebook.cells):
+    positions: dict[str, set[int]] = {"released": set(), "solution": set(), "student": set()}
+    for position, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and cell.source.strip():
-            places.setdefault(role(cell), set()).add(place)
+            positions.setdefault(role(cell), set()).add(position)
     alone = given_alone(source) if source is not None else frozenset()
     return replay.Cells(
-        answers=frozenset(places["solution"]),
-        own=frozenset(places["student"]),
-        given=frozenset(p for p in places["released"] if grade_id(notebook.cells[p]) in alone),
+        answers=frozenset(positions["solution"]),
+        own=frozenset(positions["student"]),
+        given=frozenset(p for p in positions["released"] if grade_id(notebook.cells[p]) in alone),
     )
 
 
 def _first_trouble(
-    results: Results, notebook: NotebookNode, yardstick: Yardstick | None
+    results: Results, notebook: NotebookNode, yardstick: ReferenceTimes | None
 ) -> Trouble | None:
     """The first trouble of a run that is none of the reference's too."""
     for trouble in results.troubles:
@@ -172,8 +180,12 @@ def _first_trouble(
 
 def _slowest(results: Results, cells: replay.Cells) -> frozenset[int]:
     """The cells that took most of the student's time: those that were stopped, else the longest."""
-    used = {place: seconds for place, seconds in results.used.items() if place not in cells.given}
-    longest = max(used, key=lambda place: used[place], default=None)
+    used = {
+        position: seconds
+        for position, seconds in results.used.items()
+        if position not in cells.given
+    }
+    longest = max(used, key=lambda position: used[position], default=None)
     return frozenset(results.slow - cells.given or ({longest} if longest is not None else ()))
 
 
@@ -182,12 +194,14 @@ def _given_facts(
 ) -> tuple[dict[str, float], frozenset[str]]:
     """Of the given cells: the seconds each has used, and which of them failed."""
     used = {
-        grade_id(notebook.cells[place]): seconds
-        for place, seconds in results.used.items()
-        if place in cells.given
+        grade_id(notebook.cells[position]): seconds
+        for position, seconds in results.used.items()
+        if position in cells.given
     }
     failed = (trouble.cell for trouble in results.troubles if trouble.kind == "given")
-    return used, frozenset(grade_id(notebook.cells[place]) for place in failed if place is not None)
+    return used, frozenset(
+        grade_id(notebook.cells[position]) for position in failed if position is not None
+    )
 
 
 def without_outputs(notebook: NotebookNode) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from typing import Any
 from nbformat import NotebookNode, from_dict
 
 from hub.facts import files
-from hub.grading.pipeline.execute import Execution, Limits, Tests, execute, without_outputs
-from hub.grading.sandbox.limits import Yardstick
+from hub.grading.pipeline.execute import Execution, ExecutionLimits, Tests, execute, without_outputs
+from hub.grading.sandbox.limits import ReferenceTimes
 from hub.grading.sandbox.run import Busy
 
 
@@ -29,10 +29,10 @@ class Job:
     source: NotebookNode | None = None
     files: Mapping[str, Path] = field(default_factory=dict)
     given_files: Mapping[str, Path] = field(default_factory=dict)
-    limits: Limits = Limits()  # noqa: RUF009 (frozen)
-    tests: Tests = "together"
+    limits: ExecutionLimits = ExecutionLimits()  # noqa: RUF009 (frozen)
+    tests: Tests = "in_kernel"
     owner: str = ""  # whose submission it is: equal notebooks of two students both run
-    yardstick: Yardstick | None = None
+    yardstick: ReferenceTimes | None = None
 
     def run(self, busy: Busy = lambda busy: None) -> Execution:
         return execute(
@@ -99,8 +99,8 @@ class ExecutedFolder:
         except FileNotFoundError:
             return None
         self._path(key).unlink(missing_ok=True)
-        told = document["metadata"].pop("execution")
-        return Execution(from_dict(document), told["problems"], told["seconds"])
+        problems = document["metadata"].pop("execution")
+        return Execution(from_dict(document), problems["problems"], problems["seconds"])
 
     def discard(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)

@@ -29,7 +29,7 @@ COLUMNS = (
     "waits_for_manual_grade",
 )
 
-Row = dict[str, Any]
+GradeRow = dict[str, Any]
 
 
 def export_csv(
@@ -66,7 +66,7 @@ class GradesCsv(ExportPlugin):
         self.log.info("Grades written to %s", path)
 
 
-def grade_rows(gradebook: Gradebook, course_id: str) -> Iterator[Row]:
+def grade_rows(gradebook: Gradebook, course_id: str) -> Iterator[GradeRow]:
     """The rows, with times as UTC datetimes without zone, as nbgrader keeps them."""
     students = sorted(gradebook.students, key=lambda student: student.id)
     for assignment in sorted(gradebook.assignments, key=lambda assignment: assignment.name):
@@ -84,7 +84,7 @@ def grade_rows(gradebook: Gradebook, course_id: str) -> Iterator[Row]:
             }
 
 
-def _result(gradebook: Gradebook, assignment: str, student: str) -> Row:
+def _result(gradebook: Gradebook, assignment: str, student: str) -> GradeRow:
     try:
         submission = gradebook.find_submission(assignment, student)
     except MissingEntry:
@@ -100,7 +100,7 @@ def _result(gradebook: Gradebook, assignment: str, student: str) -> Row:
     }
 
 
-def write_csv(rows: Iterator[Row], path: Path) -> None:
+def write_csv(rows: Iterator[GradeRow], path: Path) -> None:
     """Write rows with the keys of COLUMNS; a key that a row lacks stays empty."""
     with path.open("w", newline="", encoding="utf-8") as file:
         for values in (COLUMNS, *([row.get(column) for column in COLUMNS] for row in rows)):

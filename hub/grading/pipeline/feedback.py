@@ -25,7 +25,7 @@ class FeedbackExporter(HTMLExporter):
     """A student's feedback page; template and preprocessors are set in `configuration`."""
 
 
-class _Step(Preprocessor):
+class _FeedbackStep(Preprocessor):
     enabled = Bool(True, help="Whether to use this step.").tag(config=True)
 
 
@@ -53,21 +53,21 @@ class Grades(GetGrades):
         return cell, resources
 
 
-class HideTests(_Step):
+class HideTests(_FeedbackStep):
     """Takes hidden tests and their traces out of a notebook that is shown to a student."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         return hide_tests(nb), resources
 
 
-class Sanitise(_Step):
+class Sanitise(_FeedbackStep):
     """Makes a notebook safe to show; for feedback and for the formgrader's pages."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         return sanitise(nb), resources
 
 
-class SafeNames(_Step):
+class SafeNames(_FeedbackStep):
     """Makes the names that the formgrader's page of a submission shows text, wherever it puts them:
     nbgrader's template has them in HTML, in attributes and in strings of a script, unescaped."""
 
@@ -85,14 +85,14 @@ def _escaped(name: str) -> str:
     return html.escape(line).replace("\\", "&#92;")
 
 
-class Summarise(_Step):
+class Summarise(_FeedbackStep):
     """Puts the points of each question and the report in words where the template finds them."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
-        told = [cell.metadata.get(OURS, {}).get("report", []) for cell in nb.cells]
+        reports = [cell.metadata.get(OURS, {}).get("report", []) for cell in nb.cells]
         nb.cells = [cell for cell in nb.cells if "report" not in cell.metadata.get(OURS, {})]
         resources[OURS] = {
-            "report": [safe_markdown(sentence) for report in told for sentence in report],
+            "report": [safe_markdown(sentence) for report in reports for sentence in report],
             "questions": questions(nb),
         }
         for cell in nb.cells:

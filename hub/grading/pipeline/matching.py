@@ -18,9 +18,16 @@ from typing import Literal
 from nbformat import NotebookNode
 
 from hub.grading.pipeline.parsing import Cell
-from hub.grading.pipeline.slots import Slot, bound_names, lines_of, only_owners, slots_of, unfenced
+from hub.grading.pipeline.slots import (
+    ReleasedCell,
+    bound_names,
+    lines_of,
+    only_owners,
+    released_cells,
+    unfenced,
+)
 
-How = Literal["name", "id", "text", "place"]
+How = Literal["name", "id", "text", "position"]
 
 
 @dataclass
@@ -42,7 +49,7 @@ class Match:
         left untouched.
     """
 
-    slots: list[Slot]
+    released: list[ReleasedCell]
     chosen: dict[str, int] = field(default_factory=dict)
     how: dict[str, How] = field(default_factory=dict)
     found: dict[str, int] = field(default_factory=dict)
@@ -53,9 +60,9 @@ class Match:
     exchanged: list[list[str]] = field(default_factory=list)
     maybe: dict[str, list[int]] = field(default_factory=dict)
 
-    def slot_of(self) -> dict[int, Slot]:
+    def by_index(self) -> dict[int, ReleasedCell]:
         """The slot that each chosen cell stands for."""
-        slots = {slot.name: slot for slot in self.slots}
+        slots = {slot.name: slot for slot in self.released}
         return {index: slots[name] for name, index in self.chosen.items()}
 
 
@@ -68,12 +75,12 @@ class _Matching:
     def __init__(self, cells: Sequence[Cell], released: NotebookNode) -> None:
         self.cells = cells
         self.given_texts = {cell.source.strip() for cell in released.cells}
-        self.words = [
-            (place, cell.source.strip())
-            for place, cell in enumerate(released.cells)
+        self.texts = [
+            (position, cell.source.strip())
+            for position, cell in enumerate(released.cells)
             if not cell.metadata.get("nbgrader", {}).get("grade_id")
         ]
-        self.slots = slots_of(released)
+        self.slots = released_cells(released)
         self.by_name = {slot.name: slot for slot in self.slots}
         self.result = Match(self.slots)
         self.free: dict[int, str] = {}  # cells that no rule has used, with their text
@@ -89,7 +96,7 @@ class _Matching:
         self._by_name_and_id()
         self._given_by_text()
         self._answers_by_text()
-        self._answers_by_place()
+        self._answers_by_position()
         self._give_back_exchanged()
         self._leave_out_stubs()
         self._find_overtaken()
@@ -141,7 +148,7 @@ class _Matching:
             if index not in used and index not in chosen:
                 self.free[index] = cell.text.strip()
 
-    def _says_what(self, slot: Slot, cell: Cell) -> bool:
+    def _says_what(self, slot: ReleasedCell, cell: Cell) -> bool:
         """Whether a cell with the name or id of a slot can be that slot's by what it says."""
         text = cell.text.strip()
         if slot.is_open:
@@ -149,16 +156,16 @@ class _Matching:
         return not text or slot.is_given(text) or self._adds(slot, cell)
 
     @staticmethod
-    def _adds(slot: Slot, cell: Cell) -> bool:
+    def _adds(slot: ReleasedCell, cell: Cell) -> bool:
         """Whether a cell has the text of a given cell or test, and more."""
         return bool(slot.text) and slot.text in cell.text and not slot.is_given(cell.text)
 
-    def _replace(self, slot: Slot, index: int) -> None:
+    def _replace(self, slot: ReleasedCell, index: int) -> None:
         self.result.replaced[index] = slot.name
         if lines_of(slot.text) & lines_of(self.cells[index].text):
             self.edited.add(index)
 
-    def _choose(self, slot: Slot, how: How, indices: list[int]) -> None:
+    def _choose(self, slot: ReleasedCell, how: How, indices: list[int]) -> None:
         """Take one of the cells that stand for a slot; of answers the last before their test."""
         texts = {index: self._text(slot, index) for index in indices}
         if slot.is_open:
@@ -176,13 +183,15 @@ class _Matching:
         self.result.how[slot.name] = how
         self.result.found[slot.name] = len(indices)
 
-    def _test_of(self, answer: Slot) -> float:
+    def _test_of(self, answer: ReleasedCell) -> float:
         """Where the test of an answer stands among the submitted cells.
 
         Where the test is gone it is the given cell or test that comes next.
         """
         if not answer.by_hand:
-            after = [slot for slot in self.slots if slot.place > answer.place and not slot.is_open]
+            after = [
+                slot for slot in self.slots if slot.position > answer.position and not slot.is_open
+            ]
             tests = [number for number, slot in enumerate(after) if slot.is_test]
             replaced = {name: index for index, name in self.result.replaced.items()}
             for slot in after[tests[0] :] if tests else []:
@@ -194,11 +203,11 @@ class _Matching:
     # By text.
 
     def _given_by_text(self) -> None:
-        places: dict[str, list[int]] = defaultdict(list)
+        positions: dict[str, list[int]] = defaultdict(list)
         for index, text in self.free.items():
-            places[text].append(index)
+            positions[text].append(index)
         for text, slots in _grouped(self._missing(is_open=False)):
-            for slot, index in zip(slots, places.get(text, []), strict=False):
+            for slot, index in zip(slots, positions.get(text, []), strict=False):
                 self._take(slot, "text", index)
 
     def _answers_by_text(self) -> None:
@@ -233,12 +242,12 @@ class _Matching:
         names = bound_names(cell.text if cell.kind == "code" else unfenced(cell.text))
         return {self.owner_of_name.get(name, "") for name in names} & self.answers
 
-    def _text(self, slot: Slot, index: int) -> str:
+    def _text(self, slot: ReleasedCell, index: int) -> str:
         return slot.text_of(self.cells[index].kind, self.cells[index].text)
 
     # By place.
 
-    def _answers_by_place(self) -> None:
+    def _answers_by_position(self) -> None:
         for (start, end), slots in self._gaps().items():
             inside = [index for index in self.free if start < index < end]
             worked = [index for index in inside if self._is_own(index)]
@@ -246,11 +255,11 @@ class _Matching:
                 of_kind = [slot for slot in slots if slot.kind == kind]
                 cells = [index for index in worked if self.cells[index].kind == kind]
                 if len(of_kind) == len(cells) == 1 and self._could_be(of_kind[0], cells[0]):
-                    self._take(of_kind[0], "place", cells[0])
+                    self._take(of_kind[0], "position", cells[0])
                 elif len(slots) == 1 and of_kind and not worked:
                     stub = [index for index in inside if self.free[index] == slots[0].text]
                     if len(stub) == 1:
-                        self._take(slots[0], "place", stub[0])
+                        self._take(slots[0], "position", stub[0])
             for slot in slots:
                 if slot.by_hand and slot.name not in self.result.chosen:
                     self.result.maybe[slot.name] = [i for i in worked if i in self.free]
@@ -260,18 +269,18 @@ class _Matching:
         text = self.free.get(index, "")
         return text not in {*self.given_texts, ""} and index not in self.edited
 
-    def _could_be(self, slot: Slot, index: int) -> bool:
+    def _could_be(self, slot: ReleasedCell, index: int) -> bool:
         """A cell that defines none of what a stub defines is something else of the student's."""
         defines = self.cells[index].kind == "code" and bound_names(slot.text)
         return not defines and not self._claims(index)
 
-    def _gaps(self) -> dict[tuple[float, float], list[Slot]]:
+    def _gaps(self) -> dict[tuple[float, float], list[ReleasedCell]]:
         """The answers that are still missing, by the submitted cells between which they belong."""
         anchors = sorted(self._anchors())
-        gaps: dict[tuple[float, float], list[Slot]] = defaultdict(list)
+        gaps: dict[tuple[float, float], list[ReleasedCell]] = defaultdict(list)
         for slot in self._missing(is_open=True):
-            before = [index for place, index in anchors if place < slot.place]
-            after = [index for place, index in anchors if place > slot.place]
+            before = [index for position, index in anchors if position < slot.position]
+            after = [index for position, index in anchors if position > slot.position]
             gap = (before[-1] if before else -1.0, after[0] if after else float("inf"))
             gaps[gap].append(slot)
         return gaps
@@ -279,14 +288,14 @@ class _Matching:
     def _anchors(self) -> Iterator[tuple[int, int]]:
         """Places of released cells, and the submitted cells that stand for them."""
         for name, index in self.result.chosen.items():
-            yield self.by_name[name].place, index
-        places: dict[str, list[int]] = defaultdict(list)
+            yield self.by_name[name].position, index
+        positions: dict[str, list[int]] = defaultdict(list)
         for index, cell in enumerate(self.cells):
-            places[cell.text.strip()].append(index)
-        released = Counter(text for _, text in self.words)
-        for place, text in self.words:
-            if text and released[text] == len(places.get(text, [])) == 1:
-                yield place, places[text][0]
+            positions[cell.text.strip()].append(index)
+        released = Counter(text for _, text in self.texts)
+        for position, text in self.texts:
+            if text and released[text] == len(positions.get(text, [])) == 1:
+                yield position, positions[text][0]
 
     # By what they define, where that contradicts their names.
 
@@ -321,7 +330,7 @@ class _Matching:
             and cell.kind == self.by_name[other].kind
         )
 
-    def _chosen_answers(self) -> list[Slot]:
+    def _chosen_answers(self) -> list[ReleasedCell]:
         return [slot for slot in self.slots if slot.is_open and slot.name in self.result.chosen]
 
     # What is left.
@@ -344,7 +353,7 @@ class _Matching:
 
         And those that the student has answered after their test, where it would come too late.
         """
-        slot_of = self.result.slot_of()
+        slot_of = self.result.by_index()
         defined: dict[str, list[int]] = defaultdict(list)
         for index, cell in enumerate(self.cells):
             slot = slot_of.get(index)
@@ -367,13 +376,13 @@ class _Matching:
             if not slot.untouched(self._text(slot, index)):
                 continue
             end = self._test_of(slot)
-            places = [[i for i in defined.get(bound, []) if i < end] for bound in names]
+            positions = [[i for i in defined.get(bound, []) if i < end] for bound in names]
             after = [{i for i in defined.get(bound, []) if i > end} for bound in names]
             late = set.intersection(*after)
-            if all(found and found[-1] < index for found in places):
+            if all(found and found[-1] < index for found in positions):
                 if slot.is_given(self._text(slot, index)):
-                    self.result.overtaken[name] = max(found[-1] for found in places)
-            elif not all(places) and late:
+                    self.result.overtaken[name] = max(found[-1] for found in positions)
+            elif not all(positions) and late:
                 self.result.late[name] = max(late)
 
     def _find_untouched_by_hand(self) -> None:
@@ -390,20 +399,20 @@ class _Matching:
             if maybe:
                 self.result.maybe[slot.name] = maybe
 
-    def _missing(self, is_open: bool) -> Iterator[Slot]:
+    def _missing(self, is_open: bool) -> Iterator[ReleasedCell]:
         for slot in self.slots:
             if slot.is_open == is_open and slot.name not in self.result.chosen:
                 yield slot
 
-    def _take(self, slot: Slot, how: How, index: int) -> None:
+    def _take(self, slot: ReleasedCell, how: How, index: int) -> None:
         self.result.chosen[slot.name] = index
         self.result.how[slot.name] = how
         self.result.found[slot.name] = 1
         del self.free[index]
 
 
-def _grouped(slots: Iterable[Slot]) -> list[tuple[str, list[Slot]]]:
-    groups: dict[str, list[Slot]] = defaultdict(list)
+def _grouped(slots: Iterable[ReleasedCell]) -> list[tuple[str, list[ReleasedCell]]]:
+    groups: dict[str, list[ReleasedCell]] = defaultdict(list)
     for slot in slots:
         groups[slot.text].append(slot)
     return list(groups.items())

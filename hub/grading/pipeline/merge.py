@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from nbformat import NotebookNode, from_dict
 
-from hub.grading.pipeline.replay import Attempt, Finished, Ran
+from hub.grading.pipeline.replay import Attempt, AttemptResult, Finished
 from hub.grading.pipeline.results import Results
 from hub.grading.sandbox.outputs import Output, error_output, first_error
 from hub.grading.sandbox.trouble import Trouble
 
 
 def merge(
-    notebook: NotebookNode, runs: Sequence[Results], history: Sequence[Ran], end: Finished
+    notebook: NotebookNode, runs: Sequence[Results], history: Sequence[AttemptResult], end: Finished
 ) -> tuple[NotebookNode, list[str]]:
     """`notebook`, without outputs, with the best of all runs: what passed in one has passed.
 
@@ -22,7 +22,7 @@ def merge(
     """
     executed = copy.deepcopy(notebook)
     unrun: list[int] = []
-    blamed = {place: trouble for places, trouble in end.blamed for place in places}
+    blamed = {position: trouble for positions, trouble in end.blamed for position in positions}
     for index, cell in enumerate(executed.cells):
         if cell.cell_type != "code":
             continue
@@ -34,20 +34,20 @@ def merge(
             cell.outputs = [from_dict(error_output("NotRun", f"This cell was not run. {reason}."))]
             if index not in blamed:
                 unrun.append(index)
-    told = (
-        words if about is None else f"{cell_name(executed, about)} {words}."
+    report = (
+        message if about is None else f"{cell_name(executed, about)} {message}."
         for results in runs
-        for about, words in results.problems
+        for about, message in results.problems
     )
-    problems = list(dict.fromkeys(told))
-    problems += [_blame(executed, places, trouble) for places, trouble in end.blamed]
+    problems = list(dict.fromkeys(report))
+    problems += [_blame(executed, positions, trouble) for positions, trouble in end.blamed]
     if unrun:
         problems.append(_explain_unrun(executed, unrun, runs, end))
     return executed, problems
 
 
 def _best(
-    index: int, cell: NotebookNode, runs: Sequence[Results], history: Sequence[Ran]
+    index: int, cell: NotebookNode, runs: Sequence[Results], history: Sequence[AttemptResult]
 ) -> tuple[list[Output], int | None] | None:
     """What a cell gave: a test in the first run that it passed, else in the first that ran it.
 
@@ -71,26 +71,27 @@ def _reason(
 ) -> str:
     """Why a cell has not run, as a sentence."""
     if index in blamed:
-        return f"It was left out, because {blamed[index].words}"
+        return f"It was left out, because {blamed[index].message}"
     if end.left is not None:
-        return upper_first(end.left.words)
+        return upper_first(end.left.message)
     return "The notebook ended early"
 
 
-def _blame(notebook: NotebookNode, places: frozenset[int], trouble: Trouble) -> str:
+def _blame(notebook: NotebookNode, positions: frozenset[int], trouble: Trouble) -> str:
     """What was left out and why, for the owner."""
-    names = [lower_first(cell_name(notebook, place)) for place in sorted(places)[:3]]
-    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+    names = [lower_first(cell_name(notebook, position)) for position in sorted(positions)[:3]]
+    more = f" and {len(positions) - 3} more" if len(positions) > 3 else ""
     who = f"{', '.join(names)}{more}" if names else "the files that you handed in"
-    were, it = ("was", "it") if len(places) == 1 else ("were", "them")
-    if trouble.cell is None or trouble.cell in places:
+    were, it = ("was", "it") if len(positions) == 1 else ("were", "them")
+    if trouble.cell is None or trouble.cell in positions:
         return (
-            f"{upper_first(who)} {were} left out, because {trouble.words}; the rest was graded "
+            f"{upper_first(who)} {were} left out, because {trouble.message}; the rest was graded "
             f"without {it}."
         )
     given = lower_first(cell_name(notebook, trouble.cell))
     return (
-        f"Because of {who}, {given} did not run ({trouble.words}); what comes after it was graded "
+        f"Because of {who}, {given} did not run ({trouble.message}); what comes after it was "
+        "graded "
         "as if that were not there."
     )
 
@@ -107,10 +108,10 @@ def _explain_unrun(
 
 def why_not(notebook: NotebookNode, trouble: Trouble) -> str:
     if trouble.cell is None:
-        return f"{trouble.words}, before any cell ran"
+        return f"{trouble.message}, before any cell ran"
     if trouble.kind == "given":
-        return f"{cell_name(notebook, trouble.cell)}, which is given, failed ({trouble.words})"
-    return f"while {lower_first(cell_name(notebook, trouble.cell))} ran, {trouble.words}"
+        return f"{cell_name(notebook, trouble.cell)}, which is given, failed ({trouble.message})"
+    return f"while {lower_first(cell_name(notebook, trouble.cell))} ran, {trouble.message}"
 
 
 def cell_name(notebook: NotebookNode, index: int) -> str:

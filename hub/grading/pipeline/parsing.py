@@ -51,19 +51,19 @@ class Parsed:
     """A student's cells, in order, and what was wrong with the file: a kind and a sentence each."""
 
     cells: list[Cell]
-    told: list[tuple[str, str]]
+    report: list[tuple[str, str]]
 
 
 def parse(submitted: bytes) -> Parsed:
     """The cells of a submitted file. Raises Unreadable, and nothing else but MemoryError."""
-    told: list[tuple[str, str]] = []
-    document = _document(_decoded(submitted, told), told)
+    report: list[tuple[str, str]] = []
+    document = _document(_decoded(submitted, report), report)
     content = document.get("content")
     if document.get("type") == "notebook" and isinstance(content, dict):
         document = content  # saved from Jupyter's contents API, which wraps the notebook
-    cells = list(_read_cells(document, told))
-    told += _version_problems(document)
-    return Parsed(cells, told)
+    cells = list(_read_cells(document, report))
+    report += _version_problems(document)
+    return Parsed(cells, report)
 
 
 def plain(text: str) -> str:
@@ -71,7 +71,7 @@ def plain(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _decoded(submitted: bytes, told: list[tuple[str, str]]) -> str:
+def _decoded(submitted: bytes, report: list[tuple[str, str]]) -> str:
     encoding = json.detect_encoding(submitted)  # of UTF-8, -16 and -32, marked or not
     try:
         text = submitted.decode(encoding)
@@ -79,7 +79,7 @@ def _decoded(submitted: bytes, told: list[tuple[str, str]]) -> str:
         text = submitted.decode(encoding, "replace")
         # What is cut off in the middle of a character says so as JSON.
         if error.end < len(submitted):
-            told.append(
+            report.append(
                 (
                     "encoding",
                     f"Some characters of the file are damaged or not Unicode (the first is byte "
@@ -91,20 +91,20 @@ def _decoded(submitted: bytes, told: list[tuple[str, str]]) -> str:
     return text
 
 
-def _document(text: str, told: list[tuple[str, str]]) -> dict[str, Any]:
+def _document(text: str, report: list[tuple[str, str]]) -> dict[str, Any]:
     """The JSON object in `text`, also where something stands around it or git has marked it."""
     try:
-        return _object(text, told)
+        return _object(text, report)
     except Unreadable:
         sides = list(_sides_of_conflicts(text)) if "<<<<<<< " in text else []
-        for words, side in sides:
+        for reason, side in sides:
             aside: list[tuple[str, str]] = []
             try:
                 document = _object(side, aside)
             except Unreadable:
                 continue
-            told.append(("conflict", f"{_conflicts(text)} {words}"))
-            told += aside
+            report.append(("conflict", f"{_conflicts(text)} {reason}"))
+            report += aside
             return document
         if sides:
             raise Unreadable(
@@ -113,7 +113,7 @@ def _document(text: str, told: list[tuple[str, str]]) -> dict[str, Any]:
         raise
 
 
-def _object(text: str, told: list[tuple[str, str]]) -> dict[str, Any]:
+def _object(text: str, report: list[tuple[str, str]]) -> dict[str, Any]:
     start = text.find("{")
     try:
         document, end = json.JSONDecoder(strict=False).raw_decode(text, max(start, 0))
@@ -131,7 +131,7 @@ def _object(text: str, told: list[tuple[str, str]]) -> dict[str, Any]:
     for where, stray in (("before", text[:start]), ("after", text[end:])):
         count = len(stray.strip("\0 \t\r\n\ufeff"))
         if count:
-            told.append(
+            report.append(
                 (
                     "stray",
                     f"{count:,} stray character{'s stand' if count > 1 else ' stands'} {where} the "
@@ -145,7 +145,7 @@ def _sides_of_conflicts(text: str) -> Iterator[tuple[str, str]]:
     """The versions that a file with git's conflict markers can stand for, likeliest first."""
     lines = text.splitlines(keepends=True)
     marks = [_mark(line) for line in lines]
-    for words, wanted in (
+    for reason, wanted in (
         ("The upper side of each (yours, when you merged) was read.", "<"),
         ("The lower side of each was read, as the upper is not a whole notebook.", ">"),
         ("The markers were left out.", "<>"),
@@ -156,7 +156,7 @@ def _sides_of_conflicts(text: str) -> Iterator[tuple[str, str]]:
                 side = {"<": "<", "|": "|", "=": ">", ">": ""}[mark]
             elif not side or side in wanted:
                 kept.append(line)
-        yield words, "".join(kept)
+        yield reason, "".join(kept)
 
 
 def _mark(line: str) -> str:
@@ -170,19 +170,21 @@ def _mark(line: str) -> str:
 
 
 def _conflicts(text: str) -> str:
-    places = [
+    positions = [
         (number, line)
         for number, line in enumerate(text.splitlines(), 1)
         if _mark(line) in ("<", ">")
     ]
     shown = ", ".join(
-        f"{quoted(line)} in line {number:,}" for number, line in places[:MAX_CONFLICTS_TOLD]
+        f"{quoted(line)} in line {number:,}" for number, line in positions[:MAX_CONFLICTS_TOLD]
     )
-    more = f" and {len(places) - MAX_CONFLICTS_TOLD:,} more" * (len(places) > MAX_CONFLICTS_TOLD)
+    more = f" and {len(positions) - MAX_CONFLICTS_TOLD:,} more" * (
+        len(positions) > MAX_CONFLICTS_TOLD
+    )
     return f"The file holds markers of a git conflict ({shown}{more})."
 
 
-def _read_cells(document: dict[str, Any], told: list[tuple[str, str]]) -> Iterator[Cell]:
+def _read_cells(document: dict[str, Any], report: list[tuple[str, str]]) -> Iterator[Cell]:
     raw = document.get("cells")
     if raw is None and isinstance(document.get("worksheets"), list):
         # nbformat 3 kept its cells in worksheets.
@@ -195,7 +197,7 @@ def _read_cells(document: dict[str, Any], told: list[tuple[str, str]]) -> Iterat
     if not isinstance(raw, list):
         raise Unreadable("The submitted file has no list of cells.")
     if len(raw) > MAX_CELLS:
-        told.append(
+        report.append(
             (
                 "cells",
                 f"The notebook has {len(raw):,} cells; those after the first {MAX_CELLS:,} were "
@@ -205,12 +207,12 @@ def _read_cells(document: dict[str, Any], told: list[tuple[str, str]]) -> Iterat
     room = _Room()
     for number, cell in enumerate(raw[:MAX_CELLS], 1):
         if isinstance(cell, dict):
-            yield _read_cell(cell, number, room, told)
+            yield _read_cell(cell, number, room, report)
         else:
-            told.append(
+            report.append(
                 ("not a cell", f"Cell {number} of the file was not a cell; it was left out.")
             )
-    told += room.told
+    report += room.report
 
 
 class _Room:
@@ -251,24 +253,26 @@ class _Room:
         return fits
 
     @property
-    def told(self) -> list[tuple[str, str]]:
+    def report(self) -> list[tuple[str, str]]:
         return sorted(self._cut)
 
 
-def _read_cell(raw: dict[str, Any], number: int, room: _Room, told: list[tuple[str, str]]) -> Cell:
+def _read_cell(
+    raw: dict[str, Any], number: int, room: _Room, report: list[tuple[str, str]]
+) -> Cell:
     kind = raw.get("cell_type")
     kind = "markdown" if kind == "heading" else kind
     if kind not in ("code", "markdown", "raw"):
-        told.append(("kind", f"Cell {number} had an unknown type and was read as plain text."))
+        report.append(("kind", f"Cell {number} had an unknown type and was read as plain text."))
         kind = "raw"
     text = _joined(raw["input"] if "source" not in raw and "input" in raw else raw.get("source"))
     if text is None:
-        told.append(
+        report.append(
             ("text", f"The text of cell {number} could not be read, so it counts as empty.")
         )
         text = ""
     if len(text) > MAX_CELL_CHARACTERS:
-        told.append(
+        report.append(
             (
                 "long",
                 f"Cell {number} was longer than {MAX_CELL_CHARACTERS:,} characters and was cut.",
@@ -278,7 +282,7 @@ def _read_cell(raw: dict[str, Any], number: int, room: _Room, told: list[tuple[s
     text = text.replace("\r\n", "\n").replace("\r", "\n")  # an editor's choice, not the student's
     marked = next((line for line in text.splitlines() if _mark(line) in ("<", ">")), None)
     if marked is not None and kind == "code":
-        told.append(
+        report.append(
             ("conflict", f"Cell {number} holds a marker of a git conflict: {quoted(marked)}.")
         )
     attachments = _attachments(raw.get("attachments"), room) if kind == "markdown" else None

@@ -50,10 +50,10 @@ def read(submitted: bytes) -> Parsed:
     with tempfile.TemporaryFile() as file:
         file.write(submitted)
         file.seek(0)
-        return _parsed_apart(file)
+        return _parsed_in_subprocess(file)
 
 
-def _parsed_apart(file: IO[bytes]) -> Parsed:
+def _parsed_in_subprocess(file: IO[bytes]) -> Parsed:
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _COMMAND, str(_PRODUCT)],
         stdin=file,
@@ -70,7 +70,7 @@ def _parsed_apart(file: IO[bytes]) -> Parsed:
         raise Unreadable(answer["unreadable"])
     return Parsed(
         [Cell(*values) for values in answer["cells"]],
-        [(kind, sentence) for kind, sentence in answer["told"]],
+        [(kind, sentence) for kind, sentence in answer["report"]],
     )
 
 
@@ -98,4 +98,4 @@ def _outcome() -> dict[str, Any]:
         (cell.kind, cell.text, cell.grade_id, cell.cell_id, cell.attachments)
         for cell in parsed.cells
     ]
-    return {"cells": cells, "told": parsed.told}
+    return {"cells": cells, "report": parsed.report}

@@ -17,8 +17,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 from hub.grading.pipeline.matching import Match, match
 from hub.grading.pipeline.parsing import Cell, Unreadable
 from hub.grading.pipeline.reading import read
-from hub.grading.pipeline.sentences import Sentences, quoted
-from hub.grading.pipeline.slots import Slot, bound_names, slots_of
+from hub.grading.pipeline.sentences import Report, quoted
+from hub.grading.pipeline.slots import ReleasedCell, bound_names, released_cells
 
 MAX_OWN_CELLS = 2_000
 MAX_NAMED = 10  # cells named in one sentence
@@ -42,65 +42,65 @@ def rebuild(submitted: bytes, released: NotebookNode) -> tuple[NotebookNode, lis
         return copy.deepcopy(released), [
             f"{error} Nothing in it could be graded: please submit it again."
         ]
-    told = Sentences()
-    for kind, sentence in parsed.told:
-        told.tell(kind, sentence)
+    report = Report()
+    for kind, sentence in parsed.report:
+        report.add(kind, sentence)
     found = match(parsed.cells, released)
-    _tell_matching(parsed.cells, found, told)
-    notebook = _assembled(parsed.cells, found, released, told)
-    return notebook, told.listed()
+    _report_matching(parsed.cells, found, report)
+    notebook = _assembled(parsed.cells, found, released, report)
+    return notebook, report.listed()
 
 
-def _tell_matching(cells: Sequence[Cell], found: Match, told: Sentences) -> None:
-    slots = {slot.name: slot for slot in found.slots}
+def _report_matching(cells: Sequence[Cell], found: Match, report: Report) -> None:
+    slots = {slot.name: slot for slot in found.released}
     for name, count in found.found.items():
         if count > 1:
             slot = slots[name]
             which = "the last one before its test that was worked on counts as the answer."
-            told.tell(
+            report.add(
                 "copies",
                 f"There were {count} cells named `{name}`; "
                 + (which if slot.is_open else f"the copies of the {slot.what} were left out."),
             )
-    _tell_replaced(found, told)
+    _tell_replaced(found, report)
     strange = (cell.grade_id for cell in cells if cell.grade_id and cell.grade_id not in slots)
     for name in dict.fromkeys(strange):
-        told.tell(
+        report.add(
             "strange",
             f"The cell named {quoted(name)} is not part of this assignment; it counts as your own.",
         )
-    _tell_how(found, told)
+    _report_how(found, report)
     for names in found.exchanged:
-        told.tell(
+        report.add(
             "exchanged",
             f"The cells {_listed(f'`{name}`' for name in names)} had each other's names; each "
             "counts for the exercise that it answers.",
         )
-    places = [found.chosen[slot.name] for slot in found.slots if slot.name in found.chosen]
-    if places != sorted(places):
-        told.tell("order", "Cells had changed places; the given order was put back.")
+    positions = [found.chosen[slot.name] for slot in found.released if slot.name in found.chosen]
+    if positions != sorted(positions):
+        report.add("order", "Cells had changed places; the given order was put back.")
 
 
-def _tell_replaced(found: Match, told: Sentences) -> None:
+def _tell_replaced(found: Match, report: Report) -> None:
     """Say what counts of cells that have a given cell's or a test's name, but not its text."""
-    slots = {slot.name: slot for slot in found.slots}
-    slot_of = found.slot_of()
+    slots = {slot.name: slot for slot in found.released}
+    slot_of = found.by_index()
     for index, name in found.replaced.items():
         answer = slot_of.get(index)
         what = f"the answer `{answer.name}`" if answer else "a cell of your own"
-        told.tell(
+        report.add(
             "replaced",
             f"A cell with the name of the {slots[name].what} `{name}` does not have its released "
             f"text; it counts as {what}. The released one was put back.",
         )
 
 
-def _tell_how(found: Match, told: Sentences) -> None:
+def _report_how(found: Match, report: Report) -> None:
     """Say of the cells that had lost their names by what else they were known."""
-    for how, words in (
+    for how, sentence in (
         ("id", "by their ids"),
         ("text", "by their text"),
-        ("place", "by the place where they stood"),
+        ("position", "by the place where they stood"),
     ):
         names = [
             name
@@ -108,9 +108,9 @@ def _tell_how(found: Match, told: Sentences) -> None:
             if rule == how and found.chosen[name] not in found.replaced
         ]
         if names:
-            told.tell(
+            report.add(
                 "how",
-                f"These cells had lost their names and were known {words}: "
+                f"These cells had lost their names and were known {sentence}: "
                 + (f"{_listed(f'`{name}`' for name in names)}."),
             )
 
@@ -122,12 +122,12 @@ def _listed(items: Iterable[str]) -> str:
 
 
 def _assembled(
-    cells: Sequence[Cell], found: Match, released: NotebookNode, told: Sentences
+    cells: Sequence[Cell], found: Match, released: NotebookNode, report: Report
 ) -> NotebookNode:
     notebook = copy.deepcopy(released)
-    slots = {slot.name: slot for slot in slots_of(released)}
-    own = _own_cells(cells, found, told)
-    slot_of = found.slot_of()
+    slots = {slot.name: slot for slot in released_cells(released)}
+    own = _own_cells(cells, found, report)
+    slot_of = found.by_index()
     defined = frozenset[str]().union(
         *(bound_names(_code(cell, slot_of.get(i))) for i, cell in enumerate(cells))
     )
@@ -140,19 +140,19 @@ def _assembled(
             cell.outputs, cell.execution_count = [], None
         index = found.chosen.get(slot.name)
         if index is None:
-            _put_back(cell, slot, defined, found, told)
+            _put_back(cell, slot, defined, found, report)
             cell.source = _merged_below(slot, found, cells) or cell.source
         else:
-            _fill(cell, slot, cells[index], told)
+            _fill(cell, slot, cells[index], report)
         if slot.name in found.overtaken:
-            _give_way(cell, slot, cells[found.overtaken[slot.name]], told)
+            _give_way(cell, slot, cells[found.overtaken[slot.name]], report)
         if slot.name in found.late:
             late = found.late[slot.name]
-            _bring_forward(cell, slot, cells[late], slot_of.get(late), told)
+            _bring_forward(cell, slot, cells[late], slot_of.get(late), report)
         if slot.name in found.maybe:
             state = _state(cell, is_there=index is not None)
             maybe = [cells[i] for i in found.maybe[slot.name]]
-            _wait_for_a_person(cell, slot, state, maybe, told)
+            _wait_for_a_person(cell, slot, state, maybe, report)
         before, after = _around(slot, None if index is None else cells[index])
         assembled += [*before, cell, *after, *own.get(slot.name, [])]
     notebook.cells = assembled
@@ -163,7 +163,7 @@ def _assembled(
 
 
 def _put_back(
-    cell: NotebookNode, slot: Slot, defined: frozenset[str], found: Match, told: Sentences
+    cell: NotebookNode, slot: ReleasedCell, defined: frozenset[str], found: Match, report: Report
 ) -> None:
     """A cell that the submission lacks: empty where it is the student's to write.
 
@@ -172,7 +172,7 @@ def _put_back(
     sentence = f"The {slot.what} `{slot.name}` was missing; "
     if not slot.is_open:
         if slot.name not in found.replaced.values():
-            told.tell("missing", sentence + "it was put back.")
+            report.add("missing", sentence + "it was put back.")
         return
     cell.source = ""
     sentence += "an empty one was put in its place."
@@ -180,10 +180,10 @@ def _put_back(
     if names and names <= defined:
         sentence += f" What you define of {_listed(f'`{n}`' for n in sorted(names))} in another "
         sentence += "cell counts, where it stands before the test."
-    told.tell("missing", sentence)
+    report.add("missing", sentence)
 
 
-def _merged_below(slot: Slot, found: Match, cells: Sequence[Cell]) -> str:
+def _merged_below(slot: ReleasedCell, found: Match, cells: Sequence[Cell]) -> str:
     """The text of a later exercise's answer that defines what `slot` asks for; empty if none does.
 
     Its cell may have stood above this test: in its given place alone it would come too late.
@@ -191,25 +191,25 @@ def _merged_below(slot: Slot, found: Match, cells: Sequence[Cell]) -> str:
     names = bound_names(slot.text) if slot.is_open and slot.kind == "code" else frozenset()
     later = sorted(
         (i, other)
-        for i, other in found.slot_of().items()
-        if other.is_open and other.place > slot.place
+        for i, other in found.by_index().items()
+        if other.is_open and other.position > slot.position
     )
     texts = (_code(cells[i], other) for i, other in later)
     return next((text for text in texts if names and names <= bound_names(text)), "")
 
 
-def _code(cell: Cell, slot: Slot | None) -> str:
+def _code(cell: Cell, slot: ReleasedCell | None) -> str:
     """The code of a cell that stands for `slot`, or for none; empty where it is text."""
     if (cell if slot is None else slot).kind != "code":
         return ""
     return cell.text if slot is None else slot.text_of(cell.kind, cell.text)
 
 
-def _fill(cell: NotebookNode, slot: Slot, taken: Cell, told: Sentences) -> None:
+def _fill(cell: NotebookNode, slot: ReleasedCell, taken: Cell, report: Report) -> None:
     text = slot.text_of(taken.kind, taken.text)
     if taken.kind != cell.cell_type:
         without = ", without the fences around its code" if text != taken.text else ""
-        told.tell(
+        report.add(
             "kind",
             f"The {slot.what} `{slot.name}` had become a {taken.kind} cell; it was made a "
             f"{cell.cell_type} cell again{without}.",
@@ -219,16 +219,16 @@ def _fill(cell: NotebookNode, slot: Slot, taken: Cell, told: Sentences) -> None:
         if cell.cell_type == "markdown" and taken.attachments:
             cell.attachments = taken.attachments
     elif not slot.is_given(taken.text):
-        told.tell(
+        report.add(
             "changed",  # by its owner, or by a release since
             f"The {slot.what} `{slot.name}` was not as it is released now; it was replaced.",
         )
 
 
-def _give_way(cell: NotebookNode, slot: Slot, other: Cell, told: Sentences) -> None:
+def _give_way(cell: NotebookNode, slot: ReleasedCell, other: Cell, report: Report) -> None:
     """An untouched stub does not overwrite what the student has defined above it."""
     cell.source = ""
-    told.tell(
+    report.add(
         "overtaken",
         f"The answer cell `{slot.name}` was left as it was given, but an earlier cell of yours "
         f"({_first_line(other)}) defines the same: that one counts.",
@@ -236,11 +236,11 @@ def _give_way(cell: NotebookNode, slot: Slot, other: Cell, told: Sentences) -> N
 
 
 def _bring_forward(
-    cell: NotebookNode, slot: Slot, other: Cell, of: Slot | None, told: Sentences
+    cell: NotebookNode, slot: ReleasedCell, other: Cell, of: ReleasedCell | None, report: Report
 ) -> None:
     """What the student has defined after the test only counts for it too."""
     cell.source = _code(other, of)
-    told.tell(
+    report.add(
         "late",
         f"The answer cell `{slot.name}` was not worked on, but a cell of yours after its test "
         f"({_first_line(other)}) defines the same: that one was copied into it.",
@@ -248,18 +248,18 @@ def _bring_forward(
 
 
 def _wait_for_a_person(
-    cell: NotebookNode, slot: Slot, state: str, maybe: Sequence[Cell], told: Sentences
+    cell: NotebookNode, slot: ReleasedCell, state: str, maybe: Sequence[Cell], report: Report
 ) -> None:
     """Make the text of a question graded by hand differ from the given one, with words why.
 
     nbgrader gives 0 without a person where the text is the given one.
     """
     where = _listed(_first_line(other) for other in maybe)
-    words = f"The answer cell `{slot.name}` {state}" + (
+    sentence = f"The answer cell `{slot.name}` {state}" + (
         f", but these other cells may be the answer: {where}." if maybe else "."
     )
-    told.tell("by hand", f"{words} A person decides about it.")
-    note = f"[{words}]"
+    report.add("by hand", f"{sentence} A person decides about it.")
+    note = f"[{sentence}]"
     cell.source = "\n\n".join(
         part for part in (cell.source, f"# {note}" if slot.kind == "code" else note) if part
     )
@@ -276,7 +276,9 @@ def _first_line(cell: Cell) -> str:
     return quoted(next(lines, "an empty cell"))
 
 
-def _around(slot: Slot, taken: Cell | None) -> tuple[list[NotebookNode], list[NotebookNode]]:
+def _around(
+    slot: ReleasedCell, taken: Cell | None
+) -> tuple[list[NotebookNode], list[NotebookNode]]:
     """What was added above and below the text of a given cell or test, as cells of their own.
 
     So an answer counts whose cell was merged with its test.
@@ -287,17 +289,19 @@ def _around(slot: Slot, taken: Cell | None) -> tuple[list[NotebookNode], list[No
     if not text:
         return [], []
     made = [
-        [_new_cell(Cell(slot.kind, part.strip()), f"{where}-{slot.place}")] if part.strip() else []
+        [_new_cell(Cell(slot.kind, part.strip()), f"{where}-{slot.position}")]
+        if part.strip()
+        else []
         for where, part in (("above", above), ("below", below))
     ]
     return made[0], made[1]
 
 
 def _own_cells(
-    cells: Sequence[Cell], found: Match, told: Sentences
+    cells: Sequence[Cell], found: Match, report: Report
 ) -> dict[str | None, list[NotebookNode]]:
     """The student's own cells by the slot that they follow."""
-    slot_of = found.slot_of()
+    slot_of = found.by_index()
     own: dict[str | None, list[NotebookNode]] = {}
     anchor: str | None = None
     number = 0
@@ -309,7 +313,7 @@ def _own_cells(
             if number <= MAX_OWN_CELLS:
                 own.setdefault(anchor, []).append(_new_cell(cell, f"own-{number}"))
     if number > MAX_OWN_CELLS:
-        told.tell(
+        report.add(
             "own",
             f"The notebook had {number:,} cells of your own; those after the first "
             f"{MAX_OWN_CELLS:,} were left out.",

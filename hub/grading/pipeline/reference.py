@@ -20,12 +20,12 @@ from nbformat import NotebookNode
 
 from hub.facts import files
 from hub.facts.cell_roles import role
-from hub.grading.pipeline.execute import ApartError, CannotGrade, Limits, Tests
+from hub.grading.pipeline.execute import CannotGrade, ExecutionLimits, IsolationError, Tests
 from hub.grading.pipeline.executed import Job
-from hub.grading.sandbox.limits import Yardstick
+from hub.grading.sandbox.limits import ReferenceTimes
 
 WAY_OUT = (
-    "Or set `tests: together` for this assignment in course.yaml: its tests then run in the "
+    "Or set `tests: in_kernel` for this assignment in course.yaml: its tests then run in the "
     "student's interpreter, where student code can fake its score."
 )
 
@@ -40,7 +40,7 @@ class ReferenceFails(CannotGrade):
 def can_fake(assignment: str) -> str:
     """What is said wherever an assignment is graded with its tests in the student's interpreter."""
     return (
-        f"{assignment}: its tests run in the student's interpreter (`tests: together`), "
+        f"{assignment}: its tests run in the student's interpreter (`tests: in_kernel`), "
         "so student code can fake its score"
     )
 
@@ -60,26 +60,27 @@ class Reference:
     assignment: str
     path: Path
     files: Mapping[str, Path]
-    limits: Limits
+    limits: ExecutionLimits
     passed: Path
     tests: Tests
 
     def notebook(self) -> NotebookNode:
-        """The notebook, for tests apart. Raises ApartError where it cannot be used for them."""
+        """The notebook, for isolated tests. Raises IsolationError where it cannot be used for
+        them."""
         try:
             source = nbformat.read(self.path, as_version=4)
         except FileNotFoundError:
-            raise ApartError(
-                f"{self.assignment}: {self.path} is missing. Its tests run apart from the "
+            raise IsolationError(
+                f"{self.assignment}: {self.path} is missing. Its tests run isolated from the "
                 "student's interpreter, and that takes the instructor's notebook: bring it back "
                 f"(`logitlab notebook {self.assignment}` makes it from its text). {WAY_OUT}"
             ) from None
         except (OSError, ValueError) as error:
-            raise ApartError(
+            raise IsolationError(
                 f"{self.assignment}: {self.path} cannot be read ({error}). {WAY_OUT}"
             ) from error
         if broken := broken_rules(source):
-            raise ApartError(self._cannot_run_apart(broken))
+            raise IsolationError(self._cannot_isolate(broken))
         return source
 
     def unchecked(self) -> NotebookNode | None:
@@ -92,7 +93,7 @@ class Reference:
     def fitting(self, notebook: NotebookNode) -> NotebookNode:
         """The instructor's notebook, whose given cells and tests are those of `notebook`.
 
-        Raises ApartError where they are not, or as `notebook` of this class does.
+        Raises IsolationError where they are not, or as `notebook` of this class does.
         """
         from hub.grading.isolation.manifest import read
         from hub.grading.isolation.session import MismatchError, check
@@ -104,30 +105,30 @@ class Reference:
                 if cell.cell_type == "code":
                     check(cell, manifest)
         except MismatchError as error:
-            raise ApartError(
+            raise IsolationError(
                 f"{self.assignment}: {error}. {self.path.name} has changed since its release: "
                 f"`logitlab generate {self.assignment}`, or Generate in the formgrader, brings "
                 "both into step."
             ) from error
         return source
 
-    def yardstick(self) -> Yardstick | None:
+    def yardstick(self) -> ReferenceTimes | None:
         """What the given cells do; executes the reference, unless this version has passed before.
 
         None where tests run together and there is no such notebook.
 
         Raises:
             ReferenceFails: it fails a test of its own, twice.
-            ApartError: it loses a test only because it runs apart, and as `notebook` does.
+            IsolationError: it loses a test only because it runs isolated, and as `notebook` does.
             CannotGrade, ExecutorAway: as `execute` does.
         """
-        source = self.notebook() if self.tests == "apart" else self.unchecked()
+        source = self.notebook() if self.tests == "isolated" else self.unchecked()
         if source is None:
             return None
         job = self._job(source, self.tests)
         kept = self.passed / f"{job.key()}-{versions()}.json"
         try:
-            return Yardstick.from_data(json.loads(kept.read_text()))
+            return ReferenceTimes.from_data(json.loads(kept.read_text()))
         except (OSError, ValueError, KeyError, TypeError):
             pass  # not executed yet, or a file that somebody damaged
         found = self._measured(source, job)
@@ -135,7 +136,7 @@ class Reference:
         files.replace(kept, json.dumps(found.as_data()), durable=False)
         return found
 
-    def _measured(self, source: NotebookNode, job: Job) -> Yardstick:
+    def _measured(self, source: NotebookNode, job: Job) -> ReferenceTimes:
         execution = job.run()
         failed = _failed(execution.notebook)
         if failed:  # what the machine did once passes
@@ -146,23 +147,24 @@ class Reference:
             self._refuse(source, failed)
         bare = self._job(without_answers(source), self.tests, source).run()
         failing = execution.failing | bare.failing
-        return Yardstick(execution.used, failing, execution.failing)
+        return ReferenceTimes(execution.used, failing, execution.failing)
 
     def _refuse(self, source: NotebookNode, failed: Mapping[str, str]) -> None:
-        if self.tests == "apart":
-            together = _failed(self._job(source, "together").run().notebook)
+        if self.tests == "isolated":
+            together = _failed(self._job(source, "in_kernel").run().notebook)
             lost = [f"{name} ({why})" for name, why in failed.items() if name not in together]
             if lost:
-                raise ApartError(
-                    self._cannot_run_apart(
+                raise IsolationError(
+                    self._cannot_isolate(
                         f"the reference passes them in one interpreter and loses {'; '.join(lost)}"
                     )
                 )
-        told = "; ".join(f"{name} ({why})" for name, why in failed.items())
+        report = "; ".join(f"{name} ({why})" for name, why in failed.items())
         raise ReferenceFails(
-            f"{self.assignment}: the reference itself fails {told}. Nobody's work can be graded "
-            f"like that, and all points are as they were. Mend the test or the reference and "
-            f"`logitlab generate {self.assignment}`; if the machine is to blame, grade again later."
+            f"{self.assignment}: the reference itself fails {report}. Nobody's work can be graded "
+            "like that, and all points are as they were. Fix the test or the reference and "
+            f"`logitlab generate {self.assignment}`; if the machine is to blame, grade again "
+            "later."
         )
 
     def _job(self, notebook: NotebookNode, tests: Tests, source: NotebookNode | None = None) -> Job:
@@ -174,15 +176,16 @@ class Reference:
             tests=tests,
         )
 
-    def _cannot_run_apart(self, why: str) -> str:
+    def _cannot_isolate(self, why: str) -> str:
         return (
-            f"{self.assignment}: tests of {self.path.name} cannot run apart from the student's "
+            f"{self.assignment}: tests of {self.path.name} cannot run isolated from the student's "
             f"interpreter: {why}. Change that and generate it again. {WAY_OUT}"
         )
 
 
 def broken_rules(source: NotebookNode) -> str | None:
-    """Which cells of an instructor's notebook break which rules for tests apart; None if none."""
+    """Which cells of an instructor's notebook break which rules for isolated tests; None if
+    none."""
     from hub.grading.isolation.manifest import ManifestError, read
 
     try:

@@ -59,8 +59,8 @@ def take_renamed(coursedir: CourseDirectory, assignment: str, student: str) -> N
     others = _other_notebooks(folder, names)
     books = {name: nbformat.read(released / f"{name}.ipynb", as_version=4) for name in missing}
     found = _likenesses(books, others)
-    same = {file: hashlib.sha256(path.read_bytes()).hexdigest() for file, path in others.items()}
-    for name, file in decide(found, same).items():
+    digests = {file: hashlib.sha256(path.read_bytes()).hexdigest() for file, path in others.items()}
+    for name, file in decide(found, digests).items():
         link = folder / f"{name}.ipynb"
         link.unlink(missing_ok=True)  # one whose file is gone
         link.symlink_to(file)
@@ -76,11 +76,11 @@ def taken_from(submitted: Path) -> str | None:
     )
 
 
-def decide(found: Sequence[Likeness], same: Mapping[str, str]) -> dict[str, str]:
+def decide(found: Sequence[Likeness], digests: Mapping[str, str]) -> dict[str, str]:
     """Which file is taken for each missing notebook; never one file for two.
 
     found: every likeness that is more than nothing.
-    same: something that is equal for files with equal contents.
+    digests: something that is equal for files with equal contents.
 
     Raises Undecided where the most alike are equally alike.
     """
@@ -93,7 +93,7 @@ def decide(found: Sequence[Likeness], same: Mapping[str, str]) -> dict[str, str]
         if any(one.answers for one in files):
             # A copy of what was handed out is nobody's answer.
             files = [one for one in files if one.answers]
-        if len({same[one.file] for one in files}) > 1:
+        if len({digests[one.file] for one in files}) > 1:
             listed = ", ".join(quoted(one.file) for one in files)
             raise Undecided(
                 f"{best.notebook}.ipynb is missing, and several notebooks hold its cells: "
@@ -143,9 +143,9 @@ def _likeness(name: str, released: NotebookNode, file: str, cells: Sequence[Cell
     matched = match(cells, released)
     marked = [
         slot
-        for slot in matched.slots
+        for slot in matched.released
         # Given cells have the same names in every notebook.
-        if (slot.is_open or slot.is_test) and matched.how.get(slot.name, "place") != "place"
+        if (slot.is_open or slot.is_test) and matched.how.get(slot.name, "position") != "position"
     ]
     worked = [
         slot

@@ -37,7 +37,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Ran:
+class AttemptResult:
     """An attempt and the first trouble in it, if any.
 
     slowest: the cells that took most of the time, of those that are not given.
@@ -72,7 +72,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class CannotGrade:
+class GivenCellFailed:
     """What is given fails by itself at `trouble`: nothing can be said about the student's work."""
 
     trouble: Trouble
@@ -90,7 +90,9 @@ class Finished:
     left: Trouble | None = None
 
 
-def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | Finished:
+def next_step(
+    history: Sequence[AttemptResult], cells: Cells
+) -> Attempt | GivenCellFailed | Finished:
     """What to do after the runs of `history`, the first of which is the whole notebook."""
     last, trouble = history[-1], history[-1].trouble
     checked = [ran for ran in history if not ran.attempt.files]
@@ -109,12 +111,12 @@ def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | F
     if exhausted or trouble.cell is None:
         return Finished(blamed(history), trouble)
     if trouble.kind == "grading" and not _always_there(history):
-        return CannotGrade(trouble)
+        return GivenCellFailed(trouble)
     if trouble.kind == "time":  # the cell that there is no time for is not to blame
         if not last.slowest - last.attempt.left_out:
             return Finished(blamed(history), trouble)
         return Attempt(last.attempt.left_out | last.slowest)
-    earlier = frozenset(place for place in cells.own if place < trouble.cell)
+    earlier = frozenset(position for position in cells.own if position < trouble.cell)
     if (
         trouble.kind == "timer"
         and trouble.cell not in cells.own
@@ -124,7 +126,7 @@ def next_step(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | F
     return _without_the_guilty(history, trouble.cell, cells)
 
 
-def _without_the_guilty(history: Sequence[Ran], cell: int, cells: Cells) -> Attempt:
+def _without_the_guilty(history: Sequence[AttemptResult], cell: int, cells: Cells) -> Attempt:
     """What to leave out where the notebook broke off at `cell`.
 
     The cell itself. Where it goes on breaking off at others, a cell of the student's own may have
@@ -136,22 +138,24 @@ def _without_the_guilty(history: Sequence[Ran], cell: int, cells: Cells) -> Atte
         for ran in history
         if ran.trouble and ran.attempt.files and ran.trouble.kind != "time"
     }
-    at = frozenset(place for place in broke if place is not None) - cells.given
+    at = frozenset(position for position in broke if position is not None) - cells.given
     left_out = history[-1].attempt.left_out
-    own = frozenset(place for place in cells.own if place < cell)
+    own = frozenset(position for position in cells.own if position < cell)
     if _replays(history) == 1 and own - left_out:
         return Attempt(own | (left_out - (at - cells.own)))
     return Attempt(left_out | at)
 
 
-def _always_there(history: Sequence[Ran]) -> bool:
+def _always_there(history: Sequence[AttemptResult]) -> bool:
     """Whether the same attempt has broken off three times, at the same cell."""
     last = history[-1]
     at = [ran.trouble.cell for ran in history if ran.attempt == last.attempt and ran.trouble]
     return len(at) >= 3 and len(set(at)) == 1
 
 
-def _after_check(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade | Finished:
+def _after_check(
+    history: Sequence[AttemptResult], cells: Cells
+) -> Attempt | GivenCellFailed | Finished:
     """What to do when what is given has run by itself."""
     check, asked = history[-1], [ran for ran in history if ran.attempt.files][-1]
     assert asked.trouble is not None
@@ -159,7 +163,7 @@ def _after_check(history: Sequence[Ran], cells: Cells) -> Attempt | CannotGrade 
     passed = check.got_past(cell) if _is_given(asked.trouble, cells) else check.trouble is None
     if not passed:
         assert check.trouble is not None
-        return CannotGrade(check.trouble)
+        return GivenCellFailed(check.trouble)
     if cell is None and check.attempt.left_out > asked.attempt.left_out:
         return Attempt(asked.attempt.left_out, files=False)  # then it is the files
     if _replays(history) >= MOST_REPLAYS or cell is None:
@@ -186,10 +190,10 @@ def _suspects(trouble: Trouble, cells: Cells) -> frozenset[int]:
     """The student's cells that can have brought it about."""
     if trouble.cell is None or trouble.cell not in cells.given:
         return cells.students
-    return frozenset(place for place in cells.students if place < trouble.cell)
+    return frozenset(position for position in cells.students if position < trouble.cell)
 
 
-def _happened_before(history: Sequence[Ran]) -> bool:
+def _happened_before(history: Sequence[AttemptResult]) -> bool:
     """Whether an earlier run of the same attempt had the same kind of trouble."""
     last = history[-1]
     return any(
@@ -199,11 +203,11 @@ def _happened_before(history: Sequence[Ran]) -> bool:
     )
 
 
-def _replays(history: Sequence[Ran]) -> int:
+def _replays(history: Sequence[AttemptResult]) -> int:
     return sum(ran.attempt.files for ran in history) - 1
 
 
-def blamed(history: Sequence[Ran]) -> tuple[tuple[frozenset[int], Trouble], ...]:
+def blamed(history: Sequence[AttemptResult]) -> tuple[tuple[frozenset[int], Trouble], ...]:
     """What was left out in the end, and the trouble it had made."""
     found: list[tuple[frozenset[int], Trouble]] = []
     for number, ran in enumerate(history[1:], 1):

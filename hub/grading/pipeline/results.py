@@ -10,7 +10,7 @@ from nbformat import NotebookNode
 
 from hub.grading.pipeline.replay import Attempt
 from hub.grading.sandbox.outputs import Output, checked_outputs, clean_text
-from hub.grading.sandbox.run import Answer
+from hub.grading.sandbox.run import RunOutcome
 from hub.grading.sandbox.trouble import KINDS, Trouble
 
 MOST_PROBLEMS = 100
@@ -33,7 +33,7 @@ class Results:
     finished: bool = False
 
 
-def read_results(answer: Answer, notebook: NotebookNode, attempt: Attempt) -> Results:
+def read_results(answer: RunOutcome, notebook: NotebookNode, attempt: Attempt) -> Results:
     """Take from the worker's lines what can be the outcome of running `notebook`."""
     results = Results()
     for line in answer.lines.splitlines():
@@ -44,14 +44,14 @@ def read_results(answer: Answer, notebook: NotebookNode, attempt: Attempt) -> Re
         if isinstance(message, dict):
             _take(message, results, len(notebook.cells))
     fatal = next((trouble for trouble in results.troubles if trouble.kind != "given"), None)
-    kind, words = answer.stopped or ("grading", "the notebook ended early")
+    kind, reason = answer.stopped or ("grading", "the notebook ended early")
     if fatal is not None and kind == "limit":
         # Who ended all processes knows why; the worker has seen them end, one by one.
         results.troubles.remove(fatal)
-        results.troubles.append(Trouble(kind, fatal.cell, words))
+        results.troubles.append(Trouble(kind, fatal.cell, reason))
     elif fatal is None and not results.finished and results.refused is None:
         at = _running(results, notebook, attempt)
-        results.troubles.append(Trouble(kind, at, clean_text(words)[:500]))
+        results.troubles.append(Trouble(kind, at, clean_text(reason)[:500]))
     return results
 
 
@@ -71,12 +71,12 @@ def _take(message: dict[str, Any], results: Results, cells: int) -> None:
         if message.get("slow") is True and index is not None:
             results.slow.add(index)
     elif "trouble" in message and len(results.troubles) < cells + 1:
-        told = message["trouble"]
-        if isinstance(told, dict) and told.get("kind") in KINDS:
-            at = told.get("cell")
+        trouble = message["trouble"]
+        if isinstance(trouble, dict) and trouble.get("kind") in KINDS:
+            at = trouble.get("cell")
             at = at if isinstance(at, int) and 0 <= at < cells else None
-            words = clean_text(told.get("words"))[:500]
-            results.troubles.append(Trouble(told["kind"], at, words))
+            reason = clean_text(trouble.get("message"))[:500]
+            results.troubles.append(Trouble(trouble["kind"], at, reason))
     elif "refused" in message:
         results.refused = clean_text(message["refused"])[:500]
     elif "ready" in message:
@@ -91,12 +91,12 @@ def _running(results: Results, notebook: NotebookNode, attempt: Attempt) -> int 
         return None
     return next(
         (
-            place
-            for place, cell in enumerate(notebook.cells)
+            position
+            for position, cell in enumerate(notebook.cells)
             if cell.cell_type == "code"
             and cell.source.strip()
-            and place not in results.cells
-            and place not in attempt.left_out
+            and position not in results.cells
+            and position not in attempt.left_out
         ),
         len(notebook.cells) - 1,
     )

@@ -44,7 +44,7 @@ ACTIVE_TEX = re.compile(r"(?<!\\)\\+(href|style|class|cssId|require|html\w*|unic
 # What showing one notebook may cost, in seconds at the worst. Text of a certain kind takes the
 # parsers of Markdown and of HTML time with the square of its length, and a page is made while all
 # who grade wait for it.
-PATIENCE_SECONDS = 6.0
+RENDER_SECONDS = 6.0
 MARKDOWN_SECONDS = 1e-8  # a squared character
 HTML_SECONDS = 4e-8  # a squared tag
 CODE_SECONDS = 2e-5  # a character, where nothing is SLOW_CODE
@@ -83,12 +83,12 @@ def _is_relative(url: str) -> bool:
     return re.fullmatch(r"\w[\w./ -]*", url) is not None and ".." not in url
 
 
-class Patience:
+class RenderBudget:
     """What is left of the time for one notebook; counted by what is known of its text, so that the
     same notebook is always shown in the same way."""
 
     def __init__(self) -> None:
-        self._left = PATIENCE_SECONDS
+        self._left = RENDER_SECONDS
 
     def lasts(self, seconds: float) -> bool:
         """Whether there is time for something that takes so long at the worst; it is spent then."""
@@ -133,17 +133,17 @@ class _Renderer(IPythonRenderer):
 def safe_markdown(
     text: str,
     attachments: dict[str, dict[str, str]] | None = None,
-    patience: Patience | None = None,
+    budget: RenderBudget | None = None,
 ) -> str:
     """Markdown as one line of safe HTML, which any Markdown renderer passes through unchanged.
 
-    Where `patience` is at its end, the text itself is shown.
+    Where `budget` is at its end, the text itself is shown.
     """
     renderer = _Renderer(attachments or {})
-    patience = patience or Patience()
+    budget = budget or RenderBudget()
     if len(text) > MAX_MARKDOWN_CHARACTERS:
         rendered = f"<pre>{html.escape(text[:MAX_MARKDOWN_CHARACTERS])}</pre><p>(cut here)</p>"
-    elif not patience.lasts(MARKDOWN_SECONDS * len(text) ** 2):
+    elif not budget.lasts(MARKDOWN_SECONDS * len(text) ** 2):
         rendered = f"<pre>{html.escape(text)}</pre>"
     else:
         try:
@@ -165,15 +165,15 @@ def _one_line(cleaned: str) -> str:
 
 def sanitise(notebook: NotebookNode) -> NotebookNode:
     """Make `notebook` safe to render to HTML, in place, and return it."""
-    patience = Patience()
+    budget = RenderBudget()
     for cell in notebook.cells:
         cell.source = uncontrolled(cell.source)
         if cell.cell_type == "code":
-            if SLOW_CODE.search(cell.source) or not patience.lasts(CODE_SECONDS * len(cell.source)):
+            if SLOW_CODE.search(cell.source) or not budget.lasts(CODE_SECONDS * len(cell.source)):
                 cell.metadata.setdefault(OURS, {})[PLAIN] = True
-            cell.outputs = [safe_output(output, patience) for output in cell.outputs]
+            cell.outputs = [safe_output(output, budget) for output in cell.outputs]
         else:
-            _sanitise_text_cell(cell, patience)
+            _sanitise_text_cell(cell, budget)
     return notebook
 
 
@@ -188,28 +188,28 @@ def highlighted(source: str, metadata: Any = None) -> str:
 _HIGHLIGHT = Highlight2HTML(pygments_lexer="ipython3")
 
 
-def _sanitise_text_cell(cell: NotebookNode, patience: Patience) -> None:
+def _sanitise_text_cell(cell: NotebookNode, budget: RenderBudget) -> None:
     if cell.cell_type == "raw":
         # nbconvert copies raw cells into the page as they are.
         cell.source = _one_line(f"<pre>{html.escape(cell.source[:MAX_TEXT_CHARACTERS])}</pre>")
         cell.cell_type = "markdown"
         cell.metadata.pop("raw_mimetype", None)
     else:
-        cell.source = safe_markdown(cell.source, cell.pop("attachments", None), patience)
+        cell.source = safe_markdown(cell.source, cell.pop("attachments", None), budget)
 
 
-def safe_output(output: NotebookNode, patience: Patience | None = None) -> NotebookNode:
+def safe_output(output: NotebookNode, budget: RenderBudget | None = None) -> NotebookNode:
     """The output with what runs left out; pictures, tables and text stay."""
     if output.output_type == "stream":
         return from_dict({**output, "text": _shown(output.text)})
     if output.output_type == "error":
         return from_dict({**output, "traceback": [_shown(str(line)) for line in output.traceback]})
     return from_dict(
-        {**output, "data": _safe_bundle(output.data, patience or Patience()), "metadata": {}}
+        {**output, "data": _safe_bundle(output.data, budget or RenderBudget()), "metadata": {}}
     )
 
 
-def _safe_bundle(data: dict[str, Any], patience: Patience) -> dict[str, str]:
+def _safe_bundle(data: dict[str, Any], budget: RenderBudget) -> dict[str, str]:
     text = _shown(str(data.get("text/plain", "")))
     if figure := data.get("application/vnd.plotly.v1+json"):
         return {"text/html": describe_figure(figure), "text/plain": text}
@@ -222,11 +222,11 @@ def _safe_bundle(data: dict[str, Any], patience: Patience) -> dict[str, str]:
         encoded = base64.b64encode(drawing.encode()).decode()
         return {"text/html": f'<img src="data:image/svg+xml;base64,{encoded}">', "text/plain": text}
     if page := str(data.get("text/html", ""))[:MAX_HTML_CHARACTERS]:
-        if not patience.lasts(HTML_SECONDS * page.count("<") ** 2):
+        if not budget.lasts(HTML_SECONDS * page.count("<") ** 2):
             return {"text/plain": text or _shown(page)}
         return {"text/html": safe_html(page), "text/plain": text}
     if source := str(data.get("text/markdown", ""))[:MAX_MARKDOWN_CHARACTERS]:
-        return {"text/html": safe_markdown(source, patience=patience), "text/plain": text}
+        return {"text/html": safe_markdown(source, budget=budget), "text/plain": text}
     if text:
         return {"text/plain": text}
     kinds = ", ".join(sorted(data)) or "nothing"

@@ -16,27 +16,27 @@ MAX_CHARACTERS = 500  # of one sentence
 MAX_QUOTED = 40
 
 
-class Sentences:
-    """Sentences in the order in which they were told, and how many more there would have been."""
+class Report:
+    """Messages in the order in which they were added, and how many were left out."""
 
     def __init__(self) -> None:
-        self._told: list[tuple[str, str]] = []
+        self._sentences: list[tuple[str, str]] = []
         self._seen: Counter[str] = Counter()
 
-    def tell(self, kind: str, sentence: str) -> None:
+    def add(self, kind: str, sentence: str) -> None:
         """Add a sentence; `kind` is what the sentences share that are counted together."""
         self._seen[kind] += 1
         if self._seen[kind] <= MAX_OF_A_KIND:
-            self._told.append((kind, shortened(sentence, MAX_CHARACTERS)))
+            self._sentences.append((kind, shortened(sentence, MAX_CHARACTERS)))
 
     def listed(self) -> list[str]:
         """At most MAX_SENTENCES and one that says how many are left out."""
-        last = {kind: place for place, (kind, _) in enumerate(self._told)}
+        last = {kind: position for position, (kind, _) in enumerate(self._sentences)}
         lines: list[str] = []
-        for place, (kind, sentence) in enumerate(self._told):
+        for position, (kind, sentence) in enumerate(self._sentences):
             lines.append(sentence)
             more = self._seen[kind] - MAX_OF_A_KIND
-            if more > 0 and last[kind] == place:
+            if more > 0 and last[kind] == position:
                 lines.append(f"And {more:,} more like this.")
         if len(lines) > MAX_SENTENCES:
             left_out = len(lines) - MAX_SENTENCES

@@ -27,12 +27,12 @@ MIN_TELLING = 8  # characters that a line of a stub has at least, to tell one an
 
 
 @dataclass(frozen=True)
-class Slot:
+class ReleasedCell:
     """A named cell of the released notebook.
 
     name: its grade id.
     cell_id: its id in the notebook format.
-    place: its index among all released cells.
+    position: its index among all released cells.
     is_open: whether its text is the student's to write.
     by_hand: whether a person grades what is written there.
     is_test: whether its outcome is points.
@@ -42,7 +42,7 @@ class Slot:
 
     name: str
     cell_id: str | None
-    place: int
+    position: int
     is_open: bool
     by_hand: bool
     is_test: bool
@@ -72,18 +72,18 @@ class Slot:
         return unfenced(text) if self.kind == "code" != kind else text
 
 
-def slots_of(released: NotebookNode) -> list[Slot]:
+def released_cells(released: NotebookNode) -> list[ReleasedCell]:
     """The slots in the released order."""
     slots = []
-    for place, cell in enumerate(released.cells):
+    for position, cell in enumerate(released.cells):
         found = marks(cell)
         if not found.name:
             continue
         slots.append(
-            Slot(
+            ReleasedCell(
                 name=found.name,
                 cell_id=cell.get("id"),
-                place=place,
+                position=position,
                 is_open=found.is_open,
                 by_hand=found.grade and found.solution,
                 is_test=found.is_test,
@@ -128,10 +128,10 @@ def _bound_by(statement: str) -> set[str]:
         parts = (part.split() for part in match[1].strip("() \t").split(","))
         return {words[-1].partition(".")[0] for words in parts if words}
     names: set[str] = set()
-    place = 0
-    while match := _ASSIGNS.match(statement, place):  # once for each of a = b = ...
+    position = 0
+    while match := _ASSIGNS.match(statement, position):  # once for each of a = b = ...
         names |= set(re.findall(r"\w+", match[1]))
-        place = match.end()
+        position = match.end()
     return names
 
 

@@ -50,8 +50,8 @@ def _in_range(output: NotebookNode, points: float) -> NotebookNode:
     text = output.data.get("text/plain") or "(no text)"
     value = _number(text)
     if value is not None and not 0 <= value <= points:
-        words = f"The test cell returned {text}, which is no score between 0 and {points:g}."
-        return from_dict(error_output("ScoreOutOfRange", words))
+        message = f"The test cell returned {text}, which is no score between 0 and {points:g}."
+        return from_dict(error_output("ScoreOutOfRange", message))
     return from_dict({**output, "data": {**output.data, "text/plain": text}})
 
 

@@ -23,7 +23,7 @@ _CORES = len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True)
-class Times:
+class ThreadTimes:
     """Seconds that one thread has run and has been ready without running."""
 
     ran: float
@@ -70,7 +70,7 @@ class CodeClock:
         if wall > 0:
             ran = waited = 0.0
             for thread, times in threads.items():
-                before = self._threads.get(thread, Times(0.0, 0.0))
+                before = self._threads.get(thread, ThreadTimes(0.0, 0.0))
                 ran += max(0.0, times.ran - before.ran)
                 waited += max(0.0, times.waited - before.waited)
             self._used += charged(wall, ran, waited, self._cores)
@@ -129,7 +129,7 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _times(pids: Iterable[int]) -> dict[tuple[int, int], Times]:
+def _times(pids: Iterable[int]) -> dict[tuple[int, int], ThreadTimes]:
     found = {}
     for pid in pids:
         try:
@@ -141,5 +141,5 @@ def _times(pids: Iterable[int]) -> dict[tuple[int, int], Times]:
                 fields = Path(f"/proc/{pid}/task/{task}/schedstat").read_bytes().split()
             except OSError:
                 continue
-            found[pid, int(task)] = Times(int(fields[0]) / 1e9, int(fields[1]) / 1e9)
+            found[pid, int(task)] = ThreadTimes(int(fields[0]) / 1e9, int(fields[1]) / 1e9)
     return found

@@ -22,7 +22,7 @@ MOST_LENT = 32
 SPARE_MEMORY = 0.2  # of all memory, below which no place is lent
 
 
-class Gate:
+class ExecutionLimiter:
     """Lets executions begin while fewer than `workers` are busy.
 
     room: says whether there is memory for one more, while others sleep.

@@ -79,7 +79,7 @@ def not_protected(version: int) -> list[str]:
 _ENDING = "end the processes that grade"
 
 
-def said(version: int) -> str:
+def describe(version: int) -> str:
     """The same in a sentence, for whoever starts a server without containers or grades there."""
     if lacks := not_protected(version):
         return (

@@ -11,11 +11,11 @@ from hub.facts.limits import MIB
 
 
 @dataclass(frozen=True)
-class Limits:
+class ExecutionLimits:
     """Limits of one execution; each is enforced by the process that starts it or by the kernel.
 
     Seconds are those that code has used, see `hub.grading.sandbox.clock`. What is given has a time
-    of its own, see `Yardstick`.
+    of its own, see `ReferenceTimes`.
 
     cell_seconds: time of one cell. A cell that takes longer is interrupted.
     total_seconds: time of all cells of the student and all tests together.
@@ -46,7 +46,7 @@ GIVEN_FACTOR = 10.0
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class ReferenceTimes:
     """What the given cells of a notebook did in runs of the reference, by their names.
 
     seconds: that each has used.
@@ -79,7 +79,7 @@ class Yardstick:
         }
 
     @classmethod
-    def from_data(cls, data: Mapping[str, Any]) -> Yardstick:
+    def from_data(cls, data: Mapping[str, Any]) -> ReferenceTimes:
         return cls(
             dict(data["seconds"]),
             frozenset(data["failing"]),

@@ -1,7 +1,7 @@
 """Outputs of cells as plain data: assembled from a kernel's messages, and checked when read.
 
-Pure: nothing here knows a kernel or a process. `Recorder` runs on the untrusted side and keeps
-the outputs of a notebook within a number of bytes; `checked_outputs` runs on the trusted side
+Pure: nothing here knows a kernel or a process. `OutputRecorder` runs on the untrusted side and
+keeps the outputs of a notebook within a number of bytes; `checked_outputs` runs on the trusted side
 and takes from whatever came back only what nbformat allows.
 """
 
@@ -24,7 +24,7 @@ MAX_DEPTH = 50  # of JSON in an output; what copies it later calls itself a few 
 
 NUMBERS = {int, float, bool, type(None)}
 
-# What stands in a cell's output where tests run apart and it was too much.
+# What stands in a cell's output where tests run isolated and it was too much.
 PRINT_CUT = "[the rest of what this cell printed is cut]"
 LEFT_OUT = "[the output of this cell was too large and is left out]"
 # The same, wherever tests run, for what belongs to Python and was put back after the cell.
@@ -32,9 +32,9 @@ PUT_BACK = "[what this cell had taken away of Python itself was put back"
 OVER_LIMITS = "[the rest of this cell's output is left out: it is over the limits of a cell]"
 
 
-def error_output(name: str, words: str) -> Output:
-    """An error output that says `words`; nbgrader scores a test cell that has one with 0."""
-    return {"output_type": "error", "ename": name, "evalue": words, "traceback": [words]}
+def error_output(name: str, message: str) -> Output:
+    """An error output that says `message`; nbgrader scores a test cell that has one with 0."""
+    return {"output_type": "error", "ename": name, "evalue": message, "traceback": [message]}
 
 
 def first_error(outputs: list[Output]) -> str | None:
@@ -46,7 +46,7 @@ def first_error(outputs: list[Output]) -> str | None:
 def remarked(outputs: list[Output]) -> str | None:
     """What the process that ran a cell says about it in its output, to follow its name."""
     printed = "".join(o["text"] for o in outputs if isinstance(o.get("text"), str))
-    return next((words for note, words in _REMARKS.items() if note in printed), None)
+    return next((message for note, message in _REMARKS.items() if note in printed), None)
 
 
 _REMARKS = {
@@ -56,7 +56,7 @@ _REMARKS = {
 }
 
 
-class Recorder:
+class OutputRecorder:
     """Assembles outputs from iopub messages and keeps the whole notebook under `limit` bytes."""
 
     def __init__(self, limit: int) -> None:
@@ -91,8 +91,8 @@ class Recorder:
             for output in self.outputs
         )
 
-    def add_error(self, name: str, words: str) -> None:
-        self._append(error_output(name, words))
+    def add_error(self, name: str, message: str) -> None:
+        self._append(error_output(name, message))
 
     def _clear(self, wait: bool) -> None:
         self._clear_before_next = wait
@@ -187,8 +187,8 @@ def checked_outputs(raw: Any) -> list[Output]:
     return kept.outputs + ([_note(OVER_LIMITS)] if kept.cut else [])
 
 
-def _note(words: str) -> Output:
-    return {"output_type": "stream", "name": "stderr", "text": f"{words}\n"}
+def _note(message: str) -> Output:
+    return {"output_type": "stream", "name": "stderr", "text": f"{message}\n"}
 
 
 class _TooMuch(Exception):

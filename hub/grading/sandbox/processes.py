@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from hub.facts.limits import MIB
-from hub.grading.sandbox.limits import Limits
+from hub.grading.sandbox.limits import ExecutionLimits
 from hub.grading.sandbox.trouble import Kind, how_it_ended
 
 MARKER = "LOGITLAB_EXECUTION"
@@ -105,15 +105,15 @@ def _computing(pid: int) -> tuple[float, float, float]:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return math.inf, math.inf, 0.0
-    told = next(line for line in lines if line.startswith("Max cpu time")).split()
-    soft, hard = (float(told[at].replace("unlimited", "inf")) for at in (3, 4))
+    report = next(line for line in lines if line.startswith("Max cpu time")).split()
+    soft, hard = (float(report[at].replace("unlimited", "inf")) for at in (3, 4))
     return soft, hard, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class Watch:
+class LimitWatch:
     """Says when the processes of one execution together pass a limit."""
 
-    def __init__(self, limits: Limits, folder: Path) -> None:
+    def __init__(self, limits: ExecutionLimits, folder: Path) -> None:
         self._limits, self._folder = limits, folder
         self._next_count = 0.0
 

@@ -4,7 +4,7 @@ A frame is four bytes of length, big-endian, and msgpack: a list whose first ite
 
     client    hello NAME | status            then, when told to go: request BYTES*, (file NAME,
               data BYTES*)*, run
-    executor  place N*, go                    then: busy*, answer BYTES*,
+    executor  position N*, go                    then: busy*, answer BYTES*,
                                               done (KIND WORDS | nil) SECONDS
               or refused WORDS at any time, or status DICT
 
@@ -25,7 +25,7 @@ from typing import Any
 
 import msgpack
 
-from hub.grading.sandbox.run import Answer
+from hub.grading.sandbox.run import RunOutcome
 
 EXECUTOR = "LOGITLAB_EXECUTOR"
 """Environment variable: the executor's socket, where there is an executor."""
@@ -36,13 +36,13 @@ ANSWER_LIMIT = 512 * 1024 * 1024
 ALIVE_SECONDS = 10.0
 """How often the executor says something, at least."""
 
-PATIENCE_SECONDS = 60.0
+RETRY_SECONDS = 60.0
 """How long an executor that does not answer is waited for: it is started again meanwhile."""
 
 ATTEMPTS = 3
 """How often an execution is asked for that breaks off each time."""
 
-Told = Callable[[int], None]
+OnPosition = Callable[[int], None]
 
 
 class ExecutorAway(Exception):
@@ -72,7 +72,7 @@ class _Outage:
         with self._lock:
             now = time.monotonic()
             self._since = self._since or now
-            return now - self._since > PATIENCE_SECONDS
+            return now - self._since > RETRY_SECONDS
 
 
 _outage = _Outage()
@@ -83,11 +83,11 @@ def run_there(
     executor: Path,
     request: Mapping[str, Any],
     files: Mapping[str, Path],
-    told: Told = lambda place: None,
-) -> Answer:
+    on_position: OnPosition = lambda folder: None,
+) -> RunOutcome:
     """Have the executor run a request (see `worker`); returns what `run_here` would.
 
-    told: called with the place in the executor's queue, from 1, whenever it changes.
+    on_position: called with the place in the executor's queue, from 1, whenever it changes.
 
     Raises:
         ExecutorAway: it could not be reached for a minute, refused, or broke off three times.
@@ -95,7 +95,7 @@ def run_there(
     attempts = 0
     while True:
         try:
-            return _attempt(executor, request, files, told)
+            return _attempt(executor, request, files, on_position)
         except _Broken as broken:
             attempts += broken.begun
             if attempts >= ATTEMPTS:
@@ -134,16 +134,16 @@ def _connected(executor: Path) -> socket.socket:
 
 
 def _attempt(
-    executor: Path, request: Mapping[str, Any], files: Mapping[str, Path], told: Told
-) -> Answer:
+    executor: Path, request: Mapping[str, Any], files: Mapping[str, Path], on_position: OnPosition
+) -> RunOutcome:
     begun, parts = False, []
     with _connected(executor) as connection:
         try:
             _send(connection, ["hello", _name])
             for kind, *rest in frames(connection):
                 _outage.over()
-                if kind == "place":
-                    told(rest[0])
+                if kind == "position":
+                    on_position(rest[0])
                 elif kind == "go":
                     begun = True
                     for frame in _upload(request, files):
@@ -151,10 +151,10 @@ def _attempt(
                 elif kind == "answer":
                     parts.append(rest[0])
                     if len(parts) * CHUNK > ANSWER_LIMIT:
-                        raise ExecutorAway("The executor's answer has no end.")
+                        raise ExecutorAway("The executor's answer is too large.")
                 elif kind == "done":
                     stopped, seconds = rest
-                    return Answer(b"".join(parts), stopped and tuple(stopped), seconds)
+                    return RunOutcome(b"".join(parts), stopped and tuple(stopped), seconds)
                 elif kind == "refused":
                     raise ExecutorAway(f"The executor refused this notebook: {rest[0]}.")
         except OSError as error:
@@ -205,9 +205,9 @@ def unpacked(data: bytes) -> list[Any]:
     try:
         frame = msgpack.unpackb(data)
     except (ValueError, msgpack.UnpackException) as error:
-        raise ConnectionAbortedError("what arrived is no frame") from error
+        raise ConnectionAbortedError("received something that is not a frame") from error
     if not isinstance(frame, list) or not frame:
-        raise ConnectionAbortedError("what arrived is no frame")
+        raise ConnectionAbortedError("received something that is not a frame")
     return frame
 
 

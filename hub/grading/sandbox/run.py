@@ -23,8 +23,8 @@ from typing import Any
 from course.models import models_folders
 from hub.grading.sandbox.clock import CodeClock, process_tree
 from hub.grading.sandbox.landlock import PACKAGES, STUDENTS_FOLDERS
-from hub.grading.sandbox.limits import Limits, Yardstick
-from hub.grading.sandbox.processes import MARKER, Watch, descendants, end_tree, hide_memory
+from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
+from hub.grading.sandbox.processes import MARKER, LimitWatch, descendants, end_tree, hide_memory
 from hub.grading.sandbox.transport import Line
 from hub.grading.sandbox.trouble import Kind
 
@@ -43,8 +43,8 @@ TESTS_FOLDER = "tests"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came of a run.
+class RunOutcome:
+    """The outcome of a run.
 
     lines: what the worker wrote; `hub.grading.pipeline.execute` reads it.
     stopped: kind and words of the trouble for which the worker had to be ended, or ended; None if
@@ -60,10 +60,10 @@ class Answer:
 def run_here(
     request: Mapping[str, Any],
     files: Mapping[str, Path],
-    limits: Limits,
+    limits: ExecutionLimits,
     models: Path | None = None,
     busy: Busy = lambda busy: None,
-) -> Answer:
+) -> RunOutcome:
     """Run a request (see `worker`) as the user who calls, in a temporary folder.
 
     models: a folder of checkpoints that is tried before all others.
@@ -83,7 +83,7 @@ def run_here(
         if models is not None:
             folders = [models.resolve(), *models_folders()]
             environment["COURSE_MODELS"] = os.pathsep.join(map(str, folders))
-        most = answer_bytes(limits, len(request["notebook"]["cells"]))
+        most = result_bytes(limits, len(request["notebook"]["cells"]))
         with worker(json.dumps(request).encode(), Path(scratch), environment, most) as running:
             try:
                 running.wait(
@@ -115,7 +115,7 @@ def inside(scratch: Path | str, name: str) -> Path | None:
 
 def given_seconds(request: Mapping[str, Any]) -> float:
     """What all given cells of a request may use."""
-    return Yardstick.from_data(request["yardstick"]).all_given_seconds
+    return ReferenceTimes.from_data(request["yardstick"]).all_given_seconds
 
 
 class Activity:
@@ -123,10 +123,10 @@ class Activity:
 
     def __init__(self, clock: CodeClock, busy: Busy) -> None:
         self._clock, self._busy = clock, busy
-        self._told = True
+        self._reported = True
         self._since, self._before = time.monotonic(), clock.active
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Say whether they did in the last second, if that is news."""
         now = time.monotonic()
         wall = now - self._since
@@ -134,12 +134,12 @@ class Activity:
             return
         wanted = self._clock.active - self._before > IDLE_SHARE * wall
         self._since, self._before = now, self._clock.active
-        if wanted != self._told:
-            self._told = wanted
+        if wanted != self._reported:
+            self._reported = wanted
             self._busy(wanted)
 
 
-class Running:
+class RunningWorker:
     """A worker, the line to it, and the line on which its stderr comes."""
 
     def __init__(
@@ -152,7 +152,7 @@ class Running:
 
     def wait(
         self,
-        limits: Limits,
+        limits: ExecutionLimits,
         tree: Callable[[], list[int]],
         cancelled: Callable[[], bool] = lambda: False,
         *,
@@ -164,7 +164,7 @@ class Running:
         given_seconds: what all given cells together may use.
         busy: as in `run_here`.
         """
-        watch = Watch(limits, self._scratch)
+        watch = LimitWatch(limits, self._scratch)
         clock = CodeClock(process_tree(self.process.pid))
         activity = Activity(clock, busy)
         most = limits.total_seconds + given_seconds + GRACE_SECONDS
@@ -175,7 +175,7 @@ class Running:
             except subprocess.TimeoutExpired:
                 pass
             used = clock.used()
-            activity.tell()
+            activity.report()
             if cancelled():
                 self._stopped = "grading", "nobody waits for the outcome any more"
             elif used > most:
@@ -183,15 +183,15 @@ class Running:
             elif passed := watch.beyond(tree()):
                 self._stopped = "limit", passed
 
-    def answer(self) -> Answer:
+    def answer(self) -> RunOutcome:
         """What the worker, which has ended, wrote; also where it was killed."""
         self._results.close()
         self._log.close()
-        stopped = self._stopped or ("grading", _last_words(self._log.received()))
-        return Answer(self._results.received(), stopped, time.monotonic() - self._started)
+        stopped = self._stopped or ("grading", _last_output(self._log.received()))
+        return RunOutcome(self._results.received(), stopped, time.monotonic() - self._started)
 
 
-def answer_bytes(limits: Limits, cells: int) -> int:
+def result_bytes(limits: ExecutionLimits, cells: int) -> int:
     """Bytes that are kept of a worker's answer about a notebook of so many cells."""
     return 4 * limits.output_bytes + 100_000 * (cells + 10)
 
@@ -199,7 +199,7 @@ def answer_bytes(limits: Limits, cells: int) -> int:
 @contextmanager
 def worker(
     request: bytes, scratch: Path, environment: Mapping[str, str], most: int, **options: Any
-) -> Iterator[Running]:
+) -> Iterator[RunningWorker]:
     """A worker that is sent `request`, and of whose answer `most` bytes are kept.
 
     `options` go to Popen, `arguments` among them to the worker.
@@ -219,7 +219,7 @@ def worker(
         )
         results.start()
         log.start()
-        yield Running(process, scratch, results, log)
+        yield RunningWorker(process, scratch, results, log)
     finally:
         results.close()
         log.close()
@@ -251,11 +251,11 @@ def students_environment(scratch: Path) -> dict[str, str]:
 
 
 def own_environment(scratch: Path) -> dict[str, str]:
-    """Where it differs for the worker and the trusted process of tests apart."""
+    """Where it differs for the worker and the judge process of isolated tests."""
     own = str(scratch / TESTS_FOLDER)
     return {"HOME": own, "TMPDIR": own, "JUPYTER_RUNTIME_DIR": own}
 
 
-def _last_words(log: bytes) -> str:
+def _last_output(log: bytes) -> str:
     lines = log.decode("utf-8", "replace").strip().splitlines()
     return "the process that ran the notebook ended early" + (f" ({lines[-1]})" if lines else "")

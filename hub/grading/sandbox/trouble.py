@@ -34,12 +34,12 @@ class Trouble:
     """What went wrong at one cell. All kinds but `given` end the run there.
 
     cell: its place among all cells of the notebook; None before the first.
-    words: what happened, to follow "because " in a sentence for the student, without full stop.
+    message: what happened, to follow "because " in a sentence for the student, without full stop.
     """
 
     kind: Kind
     cell: int | None
-    words: str
+    message: str
 
 
 NO_ANSWER: tuple[Kind, str] = (

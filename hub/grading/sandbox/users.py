@@ -24,8 +24,8 @@ INTERRUPT, KILL = b"i", b"k"
 class Users:
     """Numeric user ids, each also the id of a group of its own.
 
-    student: runs the kernel, or the student's process of tests apart.
-    tests: runs the worker, and the trusted process of tests apart.
+    student: runs the kernel, or the student's process of isolated tests.
+    tests: runs the worker, and the judge process of isolated tests.
     control: descriptor to which one byte is written to have the student's processes signalled:
         the user `tests` may not do that itself.
     """
@@ -58,7 +58,7 @@ class Users:
         }
 
     @property
-    def signals(self) -> StudentProcess:
+    def signals(self) -> SignalTarget:
         return OthersProcess(self.control)
 
     def become_tests(self) -> None:
@@ -86,7 +86,7 @@ def make_expendable(pid: int) -> None:
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
 
-class StudentProcess(Protocol):
+class SignalTarget(Protocol):
     """How the process that runs student code is signalled."""
 
     def interrupt(self) -> None: ...

@@ -16,17 +16,17 @@ from hub.host.deploy.folder import DeployError
 # Command -> the module below hub.host.deploy that carries it out, and one line of help.
 COMMANDS = {
     "base": ("base", "make a Debian base image here, where none can be downloaded"),
-    "models": ("models", "put models into the deployment's folder, check those that are there"),
+    "models": ("models", "add models to the deployment's folder, or verify them"),
     "images": ("images", "build the images, resuming where a build stopped"),
-    "up": ("stack", "start what does not run, apply changed settings"),
-    "down": ("stack", "stop everything; all work is kept"),
-    "status": ("stack", "what runs, and at which address"),
-    "logs": ("stack", "what each part says"),
-    "doctor": ("doctor", "what on this host would stop a course server, and how to mend it"),
-    "backup": ("backup", "copy everything that cannot be made again, while the server runs"),
-    "restore": ("backup", "bring a backup back"),
-    "roster": ("people", "bring in the students of a CSV file"),
-    "links": ("people", "one-time links with which people set their passwords"),
+    "up": ("stack", "start all services, apply changed settings"),
+    "down": ("stack", "stop everything; all data is kept"),
+    "status": ("stack", "show services and the address"),
+    "logs": ("stack", "the log of each service"),
+    "doctor": ("doctor", "check this host for problems, with a fix for each"),
+    "backup": ("backup", "back up all data while the server runs"),
+    "restore": ("backup", "restore a backup"),
+    "roster": ("people", "import the students from a CSV file"),
+    "links": ("people", "one-time links to set a password"),
 }
 
 
@@ -35,10 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python3 -m hub.host.deploy")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, (place, help_line) in COMMANDS.items():
+    for name, (source, help_line) in COMMANDS.items():
         command = commands.add_parser(name, help=help_line, description=help_line)
         if given[:1] == [name]:
-            importlib.import_module(f"hub.host.deploy.{place}").add_arguments(name, command)
+            importlib.import_module(f"hub.host.deploy.{source}").add_arguments(name, command)
     options = parser.parse_args(given)
     module = importlib.import_module(f"hub.host.deploy.{COMMANDS[options.command][0]}")
     try:
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted: the same command goes on from here.", file=sys.stderr)
+        print("\nInterrupted. Run the same command again to continue.", file=sys.stderr)
         return 130
 
 

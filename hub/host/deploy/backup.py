@@ -97,9 +97,9 @@ def _piped_out(command: list[str], path: Path) -> None:
         shutil.copyfileobj(process.stdout, out, COPY_BYTES)
         process.wait()
         errors.seek(0)
-        said = errors.read().decode(errors="replace")
+        output = errors.read().decode(errors="replace")
     if process.returncode:
-        raise DeployError(f"`{' '.join(command)}` failed:\n{said[-2000:]}")
+        raise DeployError(f"`{' '.join(command)}` failed:\n{output[-2000:]}")
 
 
 def volumes(project: str) -> list[str]:
@@ -141,8 +141,8 @@ def _tar_container(stack: Stack, volume: str, mode: str) -> list[str]:
 def _deployment_out(stack: Stack, target: Path) -> None:
     with tarfile.open(target / DEPLOYMENT, "w:gz") as archive:
         for name in (".env", "course.yaml", "compose.override.yaml", "secrets", "jupyterhub.d"):
-            if (stack.place / name).exists():
-                archive.add(stack.place / name, name)
+            if (stack.folder / name).exists():
+                archive.add(stack.folder / name, name)
 
 
 def _sha256(path: Path) -> str:
@@ -175,7 +175,7 @@ def check(source: Path) -> dict:
         manifest = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DeployError(
-            f"{source} is not a backup ({MANIFEST} cannot be read). Say which: `make restore "
+            f"{source} is not a backup ({MANIFEST} cannot be read). Name it: `make restore "
             "FROM=docker/backups/2027-01-31T040000Z`."
         ) from error
     if manifest.get("format") != FORMAT:
@@ -187,18 +187,18 @@ def check(source: Path) -> dict:
     return manifest
 
 
-def restore(source: Path, place: Path) -> Iterator[str]:
-    """Make a deployment in `place` out of the backup `source`. Yields progress.
+def restore(source: Path, deployment: Path) -> Iterator[str]:
+    """Make a deployment in `deployment` out of the backup `source`. Yields progress.
 
     Refuses, before anything was changed, where the backup is damaged, images are missing, or a
     deployment is there that it would write over. Raises DeployError.
     """
     manifest = check(source)
     yield f"{source}: whole, made {manifest['made']}"
-    _check_nothing_is_there(manifest["project"], place)
+    _check_nothing_is_there(manifest["project"], deployment)
     _check_images(manifest["tag"])
-    yield from _deployment_in(source, place)
-    stack = Stack(place)
+    yield from _deployment_in(source, deployment)
+    stack = Stack(deployment)
     try:
         # setup makes the volumes and db its databases; nothing else starts.
         made = stack.compose("up", "-d", "db", capture_output=True, text=True)
@@ -208,25 +208,26 @@ def restore(source: Path, place: Path) -> Iterator[str]:
         yield from _volumes_in(stack, source, sorted(manifest["sha256"]))
     except DeployError as error:
         raise DeployError(
-            f"{error}\nWhat is here now is not whole. To try again: `make down`, remove the "
-            f"volumes {stack.project}_… (`docker volume rm`) and the folder {place / 'secrets'}."
+            f"{error}\nThe restored deployment is incomplete. To try again: `make down`, remove "
+            f"the volumes {stack.project}_… (`docker volume rm`) and the folder "
+            f"{deployment / 'secrets'}."
         ) from error
     yield "restored; `make up` starts it"
 
 
-def _check_nothing_is_there(project: str, place: Path) -> None:
-    if (place / "secrets").exists():
+def _check_nothing_is_there(project: str, deployment: Path) -> None:
+    if (deployment / "secrets").exists():
         raise DeployError(
-            f"{place} holds a deployment already. Name an empty folder with LOGITLAB_DEPLOYMENT, "
-            f"or, if that deployment is gone for good, remove {place / 'secrets'}."
+            f"{deployment} already holds a deployment. Set LOGITLAB_DEPLOYMENT to an empty folder "
+            f"or, if that deployment is gone for good, remove {deployment / 'secrets'}."
         )
     label = f"label=com.docker.compose.project={project}"
     there = volumes(project)
     there += _docker("ps", "-aq", f"--filter={label}").split()
     if there:
         raise DeployError(
-            f"{project} is here already ({', '.join(there[:3])} ...). Restore on another "
-            "machine, or remove it first: `make down`, then `docker volume rm` of its volumes."
+            f"{project} already exists ({', '.join(there[:3])} ...). Restore on another machine, "
+            "or remove it first: `make down`, then `docker volume rm` of its volumes."
         )
 
 
@@ -236,18 +237,18 @@ def _check_images(tag: str) -> None:
         raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
 
 
-def _deployment_in(source: Path, place: Path) -> Iterator[str]:
-    place.mkdir(parents=True, exist_ok=True)
-    for path in (place / ".env", place / "course.yaml"):
+def _deployment_in(source: Path, deployment: Path) -> Iterator[str]:
+    deployment.mkdir(parents=True, exist_ok=True)
+    for path in (deployment / ".env", deployment / "course.yaml"):
         if path.exists():
             aside = path.rename(path.with_name(f"{path.name}.before-restore"))
             yield f"{path} was here: kept as {aside.name}"
     with tarfile.open(source / DEPLOYMENT) as archive:
-        archive.extractall(place, filter="data")
-    (place / "secrets").chmod(0o700)
-    for path in (place / "secrets").iterdir():
+        archive.extractall(deployment, filter="data")
+    (deployment / "secrets").chmod(0o700)
+    for path in (deployment / "secrets").iterdir():
         path.chmod(0o444)
-    (place / "jupyterhub.d").mkdir(exist_ok=True)
+    (deployment / "jupyterhub.d").mkdir(exist_ok=True)
 
 
 def _databases_in(stack: Stack, source: Path) -> Iterator[str]:
@@ -284,8 +285,8 @@ def _piped_in(command: list[str], path: Path) -> None:
     with path.open("rb") as file:
         done = subprocess.run(command, stdin=file, capture_output=True, timeout=3600)
     if done.returncode:
-        said = done.stderr.decode(errors="replace")
-        raise DeployError(f"{path}: could not be restored:\n{said[-2000:]}")
+        output = done.stderr.decode(errors="replace")
+        raise DeployError(f"{path}: could not be restored:\n{output[-2000:]}")
 
 
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
@@ -302,7 +303,7 @@ def run(name: str, arguments: argparse.Namespace) -> int:
     """Run the subcommand `name`; returns the exit status. Raises DeployError."""
     if name == "backup":
         stack = opened()
-        lines = backup(stack, (arguments.to or stack.place / "backups").resolve())
+        lines = backup(stack, (arguments.to or stack.folder / "backups").resolve())
     else:
         lines = restore(arguments.source.resolve(), folder())
     for line in lines:

@@ -45,8 +45,8 @@ def base(client: str, mirror: str = "") -> Iterator[str]:
 def _checked(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        said = (done.stdout + done.stderr).strip()[-2000:]
-        raise DeployError(f"{command[0]} failed (exit {done.returncode}):\n{said}")
+        output = (done.stdout + done.stderr).strip()[-2000:]
+        raise DeployError(f"{command[0]} failed (exit {done.returncode}):\n{output}")
 
 
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:

@@ -36,8 +36,8 @@ def check(free_mb: int, needed: int, folder: str) -> None:
     if free_mb < needed:
         raise DeployError(
             f"{free_mb / 1000:.1f} GB free on the disk of {folder}, and building takes about "
-            f"{needed / 1000:.1f} GB. `docker system df` shows what Docker holds; `docker image "
-            "prune` and `docker builder prune` free what nothing uses."
+            f"{needed / 1000:.1f} GB. `docker system df` shows what Docker uses; `docker image "
+            "prune` and `docker builder prune` free unused space."
         )
 
 
@@ -50,15 +50,15 @@ def engine_folder(client: str) -> Path | None:
         timeout=60,
     )
     remote = os.environ.get("DOCKER_HOST", "unix:").split(":")[0] != "unix"
-    place = Path(done.stdout.strip())
-    return None if remote or done.returncode or not place.is_absolute() else place
+    folder = Path(done.stdout.strip())
+    return None if remote or done.returncode or not folder.is_absolute() else folder
 
 
-def free_mb(place: Path) -> int:
-    """MB free on the disk of `place`, or of the folder above it where that is closed to us."""
-    for folder in (place, *place.parents):
+def free_mb(path: Path) -> int:
+    """MB free on the disk of `path`, or of the folder above it where that is closed to us."""
+    for folder in (path, *path.parents):
         try:
             return shutil.disk_usage(folder).free // 1_000_000
         except (FileNotFoundError, PermissionError):
             continue
-    raise DeployError(f"The disk of {place} cannot be asked how much is free.")
+    raise DeployError(f"Cannot determine the free space of the disk of {path}.")

@@ -1,4 +1,4 @@
-"""`doctor`: what on this host would stop a course server, and how to mend it.
+"""`doctor`: check this host for problems, with a fix for each.
 
 Each check is a pure function from facts to findings; `facts` looks at the host.
 """
@@ -20,7 +20,14 @@ from hub.host.deploy import gpus
 from hub.host.deploy.engine import choose, clients
 from hub.host.deploy.folder import DeployError
 from hub.host.deploy.gpus import Check
-from hub.host.deploy.stack import Stack, check_course, compose_command, gpu_devices, opened, parts
+from hub.host.deploy.stack import (
+    Stack,
+    check_course,
+    compose_command,
+    gpu_devices,
+    opened,
+    services,
+)
 from hub.host.deploy.subnet import free_subnet, host_routes, overlapping
 
 Level = Literal["good", "advice", "stops"]
@@ -36,16 +43,14 @@ class Finding:
 
     level: Level
     what: str
-    mend: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
-        return f"{SIGNS[self.level]:<7} {self.what}" + (
-            f"\n        {self.mend}" if self.mend else ""
-        )
+        return f"{SIGNS[self.level]:<7} {self.what}" + (f"\n        {self.fix}" if self.fix else "")
 
 
 @dataclass(frozen=True)
-class Facts:
+class HostFacts:
     """What was seen of the host."""
 
     engine: dict[str, Any] = field(default_factory=dict)
@@ -68,7 +73,7 @@ class Facts:
     trial_image: str | None = None  # of students' servers, where it is here
 
 
-def engine(facts: Facts) -> Iterator[Finding]:
+def engine(facts: HostFacts) -> Iterator[Finding]:
     """Is there an engine that can do what is asked of it?"""
     if not facts.engine:
         yield Finding(
@@ -93,13 +98,13 @@ def engine(facts: Facts) -> Iterator[Finding]:
 
 def _numbers(version: str) -> tuple[int, ...]:
     found = []
-    for part in version.split(".")[:2]:
-        digits = "".join(c for c in part if c.isdigit())
+    for number in version.split(".")[:2]:
+        digits = "".join(c for c in number if c.isdigit())
         found.append(int(digits or 0))
     return tuple(found)
 
 
-def limits(facts: Facts) -> Iterator[Finding]:
+def limits(facts: HostFacts) -> Iterator[Finding]:
     """Does the kernel enforce the limits that keep one student from taking all?"""
     if not facts.engine:
         return
@@ -121,7 +126,7 @@ def limits(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def tools(facts: Facts) -> Iterator[Finding]:
+def tools(facts: HostFacts) -> Iterator[Finding]:
     """Compose and BuildKit."""
     if facts.compose:
         yield Finding("good", f"Compose: {facts.compose}")
@@ -137,7 +142,7 @@ def tools(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def network(facts: Facts) -> Iterator[Finding]:
+def network(facts: HostFacts) -> Iterator[Finding]:
     """Firewall, addresses and ports."""
     if not facts.bridge_filter:
         yield Finding(
@@ -161,7 +166,7 @@ def network(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def domain(facts: Facts) -> Iterator[Finding]:
+def domain(facts: HostFacts) -> Iterator[Finding]:
     """Will the certificate authority find this host?"""
     if not facts.domain:
         yield Finding("good", "no DOMAIN: plain HTTP on localhost, for a trial")
@@ -181,31 +186,31 @@ def domain(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def room(facts: Facts) -> Iterator[Finding]:
+def room(facts: HostFacts) -> Iterator[Finding]:
     """Disk and memory."""
     level: Level = "good" if facts.free_gib >= FREE_GIB else "stops"
     if facts.missing_images or level == "good":
-        mend = "" if level == "good" else f"Images and first homes want {FREE_GIB} GiB."
-        yield Finding(level, f"{facts.free_gib:.0f} GiB free for images and homes", mend)
+        fix = "" if level == "good" else f"Images and first homes want {FREE_GIB} GiB."
+        yield Finding(level, f"{facts.free_gib:.0f} GiB free for images and homes", fix)
     else:
         yield Finding("advice", f"{facts.free_gib:.0f} GiB free", "Homes grow: watch the disk.")
     students = int(max(0, facts.memory_gib - 3) / STUDENT_GIB)
     yield Finding("good", f"{facts.memory_gib:.0f} GiB of memory: about {students} active students")
 
 
-def course(facts: Facts) -> Iterator[Finding]:
+def course(facts: HostFacts) -> Iterator[Finding]:
     """Can course.yaml be used? The server's image says so, once it is there."""
     if facts.course_error:
         yield Finding("stops", facts.course_error, "Mend the line in course.yaml.")
 
 
-def images(facts: Facts) -> Iterator[Finding]:
+def images(facts: HostFacts) -> Iterator[Finding]:
     """Have the images been made?"""
     if facts.missing_images:
         yield Finding("advice", f"no {', '.join(facts.missing_images)} yet", "`make images`")
 
 
-CHECKS: list[Callable[[Facts], Iterator[Finding]]] = [
+CHECKS: list[Callable[[HostFacts], Iterator[Finding]]] = [
     engine,
     limits,
     tools,
@@ -217,7 +222,7 @@ CHECKS: list[Callable[[Facts], Iterator[Finding]]] = [
 ]
 
 
-def findings(facts: Facts) -> list[Finding]:
+def findings(facts: HostFacts) -> list[Finding]:
     """All checks but the GPUs', which are `hub.host.deploy.gpus`'s."""
     return [finding for check in CHECKS for finding in check(facts)]
 
@@ -226,17 +231,17 @@ def gpu_findings(checks: Iterable[Check]) -> Iterator[Finding]:
     """Students without a GPU can work, so that nothing about GPUs stops the server."""
     for check in checks:
         level: Level = "good" if check.ok else "advice"
-        yield Finding(level, f"{check.name}: {check.says}", "\n        ".join(check.mend))
+        yield Finding(level, f"{check.name}: {check.message}", "\n        ".join(check.fix))
 
 
-def facts(stack: Stack) -> Facts:
+def facts(stack: Stack) -> HostFacts:
     """Look at this host."""
     about = stack.docker("info", "--format", "{{json .}}")
     info = json.loads(about.stdout) if about.stdout.strip().startswith("{") else {}
     here = info if info.get("ServerVersion") else {}
     values = stack.variables
     root = Path(str(here.get("DockerRootDir") or "/var/lib"))
-    running = bool(here) and any(part.state == "running" for part in parts(stack))
+    running = bool(here) and any(service.state == "running" for service in services(stack))
     name = values["DOMAIN"]
     missing = tuple(stack.missing_images()) if here else ()
     server, student = (
@@ -244,7 +249,7 @@ def facts(stack: Stack) -> Facts:
     )
     readable = bool(here) and server not in missing
     course_error = check_course(stack) if readable else ""
-    return Facts(
+    return HostFacts(
         engine=here,
         engine_error=(about.stderr or str(info.get("ServerErrors", ""))).strip()[-300:],
         compose=_compose(),

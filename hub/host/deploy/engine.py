@@ -18,7 +18,7 @@ ANSWER_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Client:
+class DockerClient:
     """A `docker` on PATH. `version` is () if it does not run."""
 
     path: str
@@ -33,7 +33,7 @@ class Client:
         return self.version < FIRST_WITH_PLUGIN or self.buildx
 
 
-def choose(clients: Iterable[Client]) -> Client:
+def choose(clients: Iterable[DockerClient]) -> DockerClient:
     """The first of `clients` that builds. Raises DeployError if none does."""
     found = list(clients)
     for client in found:
@@ -53,7 +53,7 @@ def choose(clients: Iterable[Client]) -> Client:
     )
 
 
-def clients() -> Iterable[Client]:
+def clients() -> Iterable[DockerClient]:
     """Every `docker` on PATH, in order."""
     seen = set()
     for folder in os.get_exec_path():
@@ -63,7 +63,7 @@ def clients() -> Iterable[Client]:
             yield _asked(path)
 
 
-def _asked(path: str) -> Client:
+def _asked(path: str) -> DockerClient:
     def answer(*arguments: str) -> str:
         try:
             done = subprocess.run(
@@ -74,9 +74,9 @@ def _asked(path: str) -> Client:
         return done.stdout if done.returncode == 0 else ""
 
     # As in "Docker version 20.10.24+dfsg1, build 297e128"
-    words = answer("--version").replace(",", " ").split()
-    version = _version(words[2]) if len(words) > 2 else ()
-    return Client(path, version, bool(answer("buildx", "version")))
+    fields = answer("--version").replace(",", " ").split()
+    version = _version(fields[2]) if len(fields) > 2 else ()
+    return DockerClient(path, version, bool(answer("buildx", "version")))
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -103,6 +103,6 @@ def builder() -> str:
     if done.returncode:
         raise DeployError(
             f"The Docker engine does not answer {client.path}: {done.stderr.strip()}. Is it "
-            "started, and is your account in the group docker? `make doctor` looks."
+            "running, and is your account in the group docker? `make doctor` checks."
         )
     return client.path

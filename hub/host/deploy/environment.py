@@ -53,7 +53,7 @@ class Site:
 
 def pip_configuration(texts: Iterable[str]) -> dict[str, str]:
     """What pip's configuration files, the weightiest last, say in words of the environment."""
-    said: dict[str, str] = {}
+    found: dict[str, str] = {}
     for text in texts:
         parser = configparser.RawConfigParser()
         parser.read_string(text)
@@ -61,10 +61,10 @@ def pip_configuration(texts: Iterable[str]) -> dict[str, str]:
             if parser.has_section(section):
                 for key, value in parser.items(section):
                     name = "PIP_" + key.upper().replace("-", "_")
-                    said[name] = " ".join(value.split())
-    if "PIP_TIMEOUT" in said:
-        said["PIP_DEFAULT_TIMEOUT"] = said["PIP_TIMEOUT"]
-    return said
+                    found[name] = " ".join(value.split())
+    if "PIP_TIMEOUT" in found:
+        found["PIP_DEFAULT_TIMEOUT"] = found["PIP_TIMEOUT"]
+    return found
 
 
 def site(environ: Mapping[str, str], configuration: Mapping[str, str]) -> Site:

@@ -28,30 +28,30 @@ def folder() -> Path:
     return Path(os.environ.get("LOGITLAB_DEPLOYMENT") or CHECKOUT / "docker").resolve()
 
 
-def prepare(place: Path) -> Iterator[str]:
+def prepare(deployment: Path) -> Iterator[str]:
     """Make what is missing in the deployment's folder; what is there stays. Yields what it made.
 
     Raises DeployError where the folder cannot be written.
     """
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        deployment.mkdir(parents=True, exist_ok=True)
         for target, text in (
-            (place / ".env", example_env),
-            (place / "course.yaml", example_course),
+            (deployment / ".env", example_env),
+            (deployment / "course.yaml", example_course),
         ):
             if not target.exists():
                 target.write_text(text(), encoding="utf-8")
                 yield f"{target}: written with defaults; edit it and run this again to apply"
-        (place / "jupyterhub.d").mkdir(exist_ok=True)
-        make_models_folder(place)
-        yield from _make_secrets(place / "secrets")
+        (deployment / "jupyterhub.d").mkdir(exist_ok=True)
+        make_models_folder(deployment)
+        yield from _make_secrets(deployment / "secrets")
     except OSError as error:
         raise DeployError(f"{error.filename}: {error.strerror}: choose another folder") from error
 
 
-def make_models_folder(place: Path) -> Path:
+def make_models_folder(deployment: Path) -> Path:
     """`models/` of the deployment, which other accounts of this host and of containers read."""
-    models = place / "models"
+    models = deployment / "models"
     if not models.exists():
         models.mkdir(parents=True)
         models.chmod(0o755)
@@ -71,13 +71,13 @@ def example_course() -> str:
     return (CHECKOUT / "hub" / "core" / "course.example.yaml").read_text(encoding="utf-8")
 
 
-def _make_secrets(place: Path) -> Iterator[str]:
+def _make_secrets(deployment: Path) -> Iterator[str]:
     """A random secret a name. The folder is closed to others; the files are read by the
     containers that get them, whose users are not this host's."""
-    place.mkdir(mode=0o700, exist_ok=True)
-    place.chmod(0o700)
+    deployment.mkdir(mode=0o700, exist_ok=True)
+    deployment.chmod(0o700)
     for name, size in SECRETS.items():
-        path = place / name
+        path = deployment / name
         if path.exists():
             continue
         files.replace(path, secrets.token_hex(size) + "\n", mode=0o444)

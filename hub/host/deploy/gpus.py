@@ -26,16 +26,16 @@ REGISTER = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl
 
 @dataclass(frozen=True)
 class Check:
-    """One line of `doctor`: `says` what is, `mend` the commands that mend it."""
+    """One line of `doctor`: `message` what is, `fix` the commands that mend it."""
 
     name: str
     ok: bool
-    says: str
-    mend: tuple[str, ...] = ()
+    message: str
+    fix: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Facts:
+class GpuFacts:
     """What this host says of its GPUs."""
 
     cards: int = 0  # NVIDIA display controllers on the PCI bus
@@ -67,11 +67,11 @@ def doctor(setting: str | Sequence[str] = "auto", image: str | None = None) -> l
     return judge(gather(image), setting)
 
 
-def gather(image: str | None = None) -> Facts:
+def gather(image: str | None = None) -> GpuFacts:
     """Ask this host. Changes nothing; `image` starts and removes one container."""
     gpus, error = _gpus()
     info = _docker_info()
-    return Facts(
+    return GpuFacts(
         cards=_cards(),
         smi=shutil.which("nvidia-smi") is not None,
         smi_error=error,
@@ -85,15 +85,15 @@ def gather(image: str | None = None) -> Facts:
     )
 
 
-def judge(facts: Facts, setting: str | Sequence[str] = "auto") -> list[Check]:
+def judge(facts: GpuFacts, setting: str | Sequence[str] = "auto") -> list[Check]:
     """The checks, up to the first that makes the rest pointless."""
     if setting == "none":
         return [Check("GPUs", True, "course.yaml says gpus.devices: none")]
     named = not isinstance(setting, str)
     if not facts.cards and not facts.gpus:
-        says = "no NVIDIA GPU in this host: servers compute on the CPU"
-        mend = ("set gpus.devices: auto in course.yaml",) if named else ()
-        return [Check("GPUs", not named, says, mend)]
+        message = "no NVIDIA GPU in this host: servers compute on the CPU"
+        fix = ("set gpus.devices: auto in course.yaml",) if named else ()
+        return [Check("GPUs", not named, message, fix)]
     if not facts.gpus:
         return [_driver(facts)]
     devices = usable(facts.gpus)
@@ -103,14 +103,16 @@ def judge(facts: Facts, setting: str | Sequence[str] = "auto") -> list[Check]:
     ]
     absent = missing(devices, setting)
     if absent:
-        says = f"course.yaml names {', '.join(absent)}, which this host lacks"
+        message = f"course.yaml names {', '.join(absent)}, which this host lacks"
         here = ", ".join(each.uuid for each in devices) or "none"
-        checks.append(Check("GPUs named", False, says, (f"gpus.devices in course.yaml: {here}",)))
+        checks.append(
+            Check("GPUs named", False, message, (f"gpus.devices in course.yaml: {here}",))
+        )
     checks += _engine(facts)
     return checks
 
 
-def _driver(facts: Facts) -> Check:
+def _driver(facts: GpuFacts) -> Check:
     if not facts.smi:
         return Check(
             "NVIDIA driver",
@@ -123,11 +125,11 @@ def _driver(facts: Facts) -> Check:
             ),
         )
     if "version mismatch" in facts.smi_error:
-        says = "the driver was upgraded while the old one is loaded"
-        return Check("NVIDIA driver", False, says, ("sudo reboot",))
-    says = f"nvidia-smi finds no GPU: {facts.smi_error or 'it lists none'}"
+        message = "the driver was upgraded while the old one is loaded"
+        return Check("NVIDIA driver", False, message, ("sudo reboot",))
+    message = f"nvidia-smi finds no GPU: {facts.smi_error or 'it lists none'}"
     return Check(
-        "NVIDIA driver", False, says, ("sudo modprobe nvidia && nvidia-smi", "sudo reboot")
+        "NVIDIA driver", False, message, ("sudo modprobe nvidia && nvidia-smi", "sudo reboot")
     )
 
 
@@ -145,40 +147,38 @@ def _undivided(gpus: Sequence[Gpu]) -> list[Check]:
             ),
         )
         for index, gpu in enumerate(gpus)
-        if gpu.mig and not gpu.parts
+        if gpu.mig and not gpu.mig_devices
     ]
 
 
-def _engine(facts: Facts) -> list[Check]:
+def _engine(facts: GpuFacts) -> list[Check]:
     if not facts.hook:
-        says = f"the NVIDIA Container Toolkit is not installed ({HOOK} is not on PATH)"
+        message = f"the NVIDIA Container Toolkit is not installed ({HOOK} is not on PATH)"
         install = f"sudo apt-get install nvidia-container-toolkit    # repository: {TOOLKIT_PAGE}"
-        return [Check("NVIDIA toolkit", False, says, (install, REGISTER))]
+        return [Check("NVIDIA toolkit", False, message, (install, REGISTER))]
     checks = [Check("NVIDIA toolkit", True, "installed")]
     if "nvidia" not in facts.runtimes:
-        says = "the engine does not know the nvidia runtime"
-        checks.append(Check("NVIDIA runtime", False, says, (REGISTER,)))
+        message = "the engine does not know the nvidia runtime"
+        checks.append(Check("NVIDIA runtime", False, message, (REGISTER,)))
     if facts.default_runtime == "nvidia":
-        says = (
+        message = (
             "nvidia is the engine's default runtime: an image with NVIDIA_VISIBLE_DEVICES=all "
             "would see every GPU"
         )
-        mend = (
-            'remove "default-runtime" from /etc/docker/daemon.json, sudo systemctl restart docker'
-        )
-        checks.append(Check("NVIDIA runtime", False, says, (mend,)))
+        fix = 'remove "default-runtime" from /etc/docker/daemon.json, sudo systemctl restart docker'
+        checks.append(Check("NVIDIA runtime", False, message, (fix,)))
     if facts.cgroup_driver == "systemd" and not facts.char_links:
         # https://github.com/NVIDIA/nvidia-container-toolkit/issues/48
-        says = "running containers lose their GPUs at the next `systemctl daemon-reload`"
+        message = "running containers lose their GPUs at the next `systemctl daemon-reload`"
         links = "sudo nvidia-ctk system create-dev-char-symlinks --create-all    # at each boot"
         rule = (
             'ACTION=="add", DEVPATH=="/bus/pci/drivers/nvidia", RUN+="/usr/bin/nvidia-ctk system '
             'create-dev-char-symlinks --create-all"    # /lib/udev/rules.d/71-nvidia-dev-char.rules'
         )
-        checks.append(Check("GPUs stay", False, says, (links, rule)))
+        checks.append(Check("GPUs stay", False, message, (links, rule)))
     if facts.trial:
-        says = f"a trial container did not get its GPU: {facts.trial}"
-        checks.append(Check("GPU in a container", False, says, (REGISTER,)))
+        message = f"a trial container did not get its GPU: {facts.trial}"
+        checks.append(Check("GPU in a container", False, message, (REGISTER,)))
     elif facts.trial is not None:
         checks.append(Check("GPU in a container", True, "each answers"))
     return checks
@@ -201,12 +201,12 @@ def _docker_info() -> dict:
 
 def _trial(image: str, gpus: Sequence[Gpu]) -> str:
     for device in usable(gpus):
-        code, said = _output(
+        code, output = _output(
             *("docker", "run", "--rm", "--network=none", "--entrypoint=nvidia-smi"),
             *(f"--gpus=device={device.uuid}", image, "-L"),
         )
-        if code or device.uuid not in said:
-            return f"{device.uuid}: {said.strip()[-300:]}"
+        if code or device.uuid not in output:
+            return f"{device.uuid}: {output.strip()[-300:]}"
     return ""
 
 

@@ -38,7 +38,7 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")
 
 
 @dataclass(frozen=True)
-class Plan:
+class BuildPlan:
     """What to build: the settings that reach the Dockerfile, and which images."""
 
     base: str
@@ -51,7 +51,7 @@ class Plan:
         return f"logitlab/{image}:{self.tag}"
 
 
-def plan(given: Mapping[str, str], only: Sequence[str] = ()) -> Plan:
+def plan(given: Mapping[str, str], only: Sequence[str] = ()) -> BuildPlan:
     """The plan that the settings in `given` ask for; empty ones get their defaults.
 
     Raises DeployError where a setting cannot be used.
@@ -67,10 +67,10 @@ def plan(given: Mapping[str, str], only: Sequence[str] = ()) -> Plan:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", model):
             raise DeployError(f"MODELS: {model!r} is not the name of a model")
     wanted = tuple(image for image in IMAGES if not only or image in only)
-    return Plan(values["BASE_IMAGE"], values["LOGITLAB_TAG"], values["TORCH"], models, wanted)
+    return BuildPlan(values["BASE_IMAGE"], values["LOGITLAB_TAG"], values["TORCH"], models, wanted)
 
 
-def build_command(client: str, plan: Plan, image: str, site: Site, stage: Path) -> list[str]:
+def build_command(client: str, plan: BuildPlan, image: str, site: Site, stage: Path) -> list[str]:
     """The command that builds `image` in the checkout. Secrets are files, named by their paths."""
     secrets = {"env": stage / "env" if site.variables else None, "ca": site.bundle}
     secrets["extra_ca"] = site.extra
@@ -117,7 +117,7 @@ def pins_in(texts: Sequence[str]) -> dict[str, str]:
     return {pin[1].lower(): pin[2] for pin in found if pin}
 
 
-def stage_inputs(plan: Plan, site: Site, models: Path, stage: Path = STAGE) -> None:
+def stage_inputs(plan: BuildPlan, site: Site, models: Path, stage: Path = STAGE) -> None:
     """Put what a build takes from outside of the checkout's files into `stage`: the site's
     settings, wheels and the models to bake in, linked where that is possible.
 
@@ -143,9 +143,9 @@ def stage_inputs(plan: Plan, site: Site, models: Path, stage: Path = STAGE) -> N
     requirements = CHECKOUT / "requirements"
     locks = [*requirements.glob("*.lock"), requirements / "torch.txt", requirements / "uv.txt"]
     pins = pins_in([lock.read_text(encoding="utf-8") for lock in locks])
-    for place in site.wheels:
-        for name in wanted_wheels([wheel.name for wheel in place.glob("*.whl")], pins, plan.torch):
-            _link(str(place / name), str(stage / "wheels" / name))
+    for source in site.wheels:
+        for name in wanted_wheels([wheel.name for wheel in source.glob("*.whl")], pins, plan.torch):
+            _link(str(source / name), str(stage / "wheels" / name))
     for model in plan.models:
         shutil.copytree(models / model, stage / "models" / model, copy_function=_link)
 
@@ -160,7 +160,7 @@ def _link(source: str, target: str) -> str:
     return target
 
 
-def build(plan: Plan, site: Site, client: str, models: Path) -> Iterator[str]:
+def build(plan: BuildPlan, site: Site, client: str, models: Path) -> Iterator[str]:
     """Build the images of `plan`; yields progress, and sizes and seconds at the end.
 
     Raises DeployError where the disk is too small or a step fails; the same call resumes.
@@ -204,11 +204,11 @@ def _forget(client: str, old: str, name: str) -> None:
         subprocess.run([client, "image", "rm", old], capture_output=True, timeout=300)
 
 
-def _check_disk(client: str, plan: Plan, missing: Sequence[str], models_mb: int) -> None:
+def _check_disk(client: str, plan: BuildPlan, missing: Sequence[str], models_mb: int) -> None:
     there = [image for image in plan.images if image not in missing]
-    if place := disk.engine_folder(client):
+    if root := disk.engine_folder(client):
         needed = disk.needed_mb(missing, there, plan.torch, models_mb)
-        disk.check(disk.free_mb(place), needed, str(place))
+        disk.check(disk.free_mb(root), needed, str(root))
 
 
 def _run(command: Sequence[str], log: Path) -> Iterator[str]:
@@ -237,11 +237,11 @@ def _run(command: Sequence[str], log: Path) -> Iterator[str]:
             process.terminate()
             raise
     if process.returncode:
-        said = log.read_text(encoding="utf-8").splitlines()[-TAIL:]
+        output = log.read_text(encoding="utf-8").splitlines()[-TAIL:]
         raise DeployError(
-            "\n".join(f"    {line}" for line in said)
-            + f"\nThe build failed; all of its output is in {log}. {advice(said)}"
-            "The same command goes on from the step that failed."
+            "\n".join(f"    {line}" for line in output)
+            + f"\nThe build failed; all of its output is in {log}. {advice(output)}Run the same "
+            "command again to continue from the step that failed."
         )
 
 
@@ -281,9 +281,9 @@ def _short(instruction: str) -> str:
     return text if len(text) <= 80 else text[:79] + "…"
 
 
-def advice(said: Sequence[str]) -> str:
-    """What to do about a failure that left `said` behind; empty if nothing better is known."""
-    text = "\n".join(said).lower()
+def advice(output: Sequence[str]) -> str:
+    """What to do about a failure that left `output` behind; empty if nothing better is known."""
+    text = "\n".join(output).lower()
     if "no space left" in text:
         return "The disk is full: `docker system df` shows what Docker holds. "
     if "certificate" in text:
@@ -296,9 +296,9 @@ def advice(said: Sequence[str]) -> str:
     return ""
 
 
-def settings(place: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """What .env in `place` says, and above it the caller's environment."""
-    file = place / ".env"
+def settings(deployment: Path, environ: Mapping[str, str]) -> dict[str, str]:
+    """What .env in `deployment` says, and above it the caller's environment."""
+    file = deployment / ".env"
     written = read_env(file) if file.exists() else {}
     return {**written, **{name: environ[name] for name in DEFAULTS if environ.get(name)}}
 
@@ -313,12 +313,12 @@ def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
 
 def run(name: str, arguments: argparse.Namespace) -> int:
     """Build the images. Raises DeployError."""
-    place = folder()
-    given = settings(place, os.environ)
+    deployment = folder()
+    given = settings(deployment, os.environ)
     if arguments.models is not None:
         given["MODELS"] = arguments.models
     begun = time.monotonic()
-    for line in build(plan(given, arguments.only), site_here(), builder(), place / "models"):
+    for line in build(plan(given, arguments.only), site_here(), builder(), deployment / "models"):
         print(line, flush=True)
     print(f"Images are ready after {time.monotonic() - begun:.0f} s.", flush=True)
     return 0

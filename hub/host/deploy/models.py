@@ -43,7 +43,7 @@ def check(models: Path) -> Iterator[str]:
         raise DeployError(
             f"{models} is not in order:\n"
             + "".join(f"  {fault}\n" for fault in wrong)
-            + "`make add-model NAME=…` puts a damaged model there anew; or remove its folder."
+            + "`make add-model NAME=…` replaces a damaged model; or remove its folder."
         )
 
 
@@ -52,8 +52,8 @@ def faults(model: Path) -> list[str]:
     inside = [model, *([] if model.is_symlink() else sorted(model.rglob("*")))]
     if link := next((path for path in inside if path.is_symlink()), None):
         return [
-            f"{link} is a link, which a container does not follow: remove it, and copy what it "
-            f"means with `make add-model NAME={model.name} FROM={model.resolve()}`"
+            f"{link} is a symbolic link, which containers do not follow: remove it, and copy its "
+            f"target with `make add-model NAME={model.name} FROM={model.resolve()}`"
         ]
     if not all(_open_to_all(path) for path in inside):
         return [f"closed to others: `chmod -R a+rX {model}`"]
@@ -100,8 +100,8 @@ def settle_volume(
         return
     if not there:
         raise DeployError(
-            f"The volume {volume} holds files of its own. What of them is wanted belongs into "
-            f"{models}; then `make down` and `docker volume rm {volume}`."
+            f"The volume {volume} has files of its own. Move what you need to {models}, then "
+            f"`make down` and `docker volume rm {volume}`."
         )
     if docker("volume", "rm", volume).returncode:
         # An engine that was restarted while containers ran goes on counting them as users.
@@ -159,10 +159,10 @@ def fetch(name: str, models: Path, tag: str) -> Iterator[str]:
         )
 
 
-def _add(name: str, source: Path | None, place: Path) -> Iterator[str]:
-    models = make_models_folder(place)
+def _add(name: str, source: Path | None, deployment: Path) -> Iterator[str]:
+    models = make_models_folder(deployment)
     if source is None:
-        file = place / ".env"
+        file = deployment / ".env"
         given = read_env(file) if file.exists() else {}
         yield from fetch(name, models, given.get("LOGITLAB_TAG") or "dev")
         return
@@ -187,13 +187,13 @@ def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
 
 def run(name: str, arguments: argparse.Namespace) -> int:
     """Add a model, or check all. Raises DeployError."""
-    place = folder()
+    deployment = folder()
     if arguments.what == "add":
-        lines = _add(arguments.model, arguments.source, place)
+        lines = _add(arguments.model, arguments.source, deployment)
     else:
-        lines = check(make_models_folder(place))
+        lines = check(make_models_folder(deployment))
     for line in lines:
         print(line, flush=True)
     if arguments.what == "check":
-        print(f"{place / 'models'}: in order", flush=True)
+        print(f"{deployment / 'models'}: in order", flush=True)
     return 0

@@ -36,7 +36,7 @@ def course_command(
         f"--user={accounts.GRADER}:{accounts.GRADER}",
         *("--cap-drop=ALL", "--security-opt=no-new-privileges:true", "--tmpfs=/tmp"),
         f"--workdir={folder}",
-        *(f"--volume={volume(project, name)}:{place}" for name, place in volumes.items()),
+        *(f"--volume={volume(project, name)}:{path}" for name, path in volumes.items()),
         *(f"--volume={mount}" for mount in mounts),
         *(f"--env={name}={value}" for name, value in environment.items()),
         *(["-t"] if sys.stdin.isatty() else []),
@@ -77,5 +77,5 @@ def run(name: str, arguments: argparse.Namespace) -> int:
         return hub_command(stack, "roster", "links", *(new or ["--missing"])).returncode
     table = arguments.table.resolve()
     if not table.is_file():
-        raise DeployError(f"{table} is not a file. Say which: `make roster FILE=students.csv`.")
+        raise DeployError(f"{table} is not a file. Name it: `make roster FILE=students.csv`.")
     return subprocess.run(roster_command(stack, table, arguments.yes)).returncode

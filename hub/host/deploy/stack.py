@@ -1,4 +1,4 @@
-"""`up`, `down`, `status`, `logs`: the parts of one deployment, by Compose."""
+"""`up`, `down`, `status`, `logs`: the services of one deployment, by Compose."""
 
 from __future__ import annotations
 
@@ -49,23 +49,23 @@ def compose_command(run=subprocess.run) -> list[str]:
 class Stack:
     """One deployment: its folder and what Compose is told of it."""
 
-    place: Path
+    folder: Path
 
     @cached_property
     def variables(self) -> dict[str, str]:
-        given = read_env(self.place / ".env")
+        given = read_env(self.folder / ".env")
         socket = Path(given.get("DOCKER_SOCKET") or "/var/run/docker.sock")
         try:
             gid = socket.stat().st_gid
         except OSError as error:
             raise DeployError(
-                f"{socket}: {error.strerror}: is the Docker engine installed and running? "
-                "`make doctor` looks."
+                f"{socket}: {error.strerror}: is the Docker engine installed and running? `make "
+                "doctor` checks."
             ) from error
-        digest = hashlib.sha256((self.place / "course.yaml").read_bytes()).hexdigest()[:16]
+        digest = hashlib.sha256((self.folder / "course.yaml").read_bytes()).hexdigest()[:16]
         gpus = to_variable(discover())
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-        return variables(given, Host(gid, digest, gpus, memory), self.place)
+        return variables(given, Host(gid, digest, gpus, memory), self.folder)
 
     @property
     def project(self) -> str:
@@ -78,12 +78,12 @@ class Stack:
     @cached_property
     def _compose(self) -> list[str]:
         files = [CHECKOUT / "docker" / "compose.yaml"]
-        override = self.place / "compose.override.yaml"
+        override = self.folder / "compose.override.yaml"
         files += [override] if override.exists() else []
         return [
             *compose_command(),
-            *(part for file in files for part in ("-f", str(file))),
-            *("--project-directory", str(self.place), "-p", self.project),
+            *(argument for file in files for argument in ("-f", str(file))),
+            *("--project-directory", str(self.folder), "-p", self.project),
             *(("--profile", "gpu") if self.variables["LOGITLAB_GPUS"] else ()),
         ]
 
@@ -126,22 +126,22 @@ def up(stack: Stack) -> Iterator[str]:
     if wrong := check_course(stack):
         raise DeployError(wrong)
     if stack.variables["MODELS_MODE"] == "volume":
-        yield from check_models(stack.place / "models")
-    settle_volume(stack.docker, containers.volume(stack.project, "models"), stack.place / "models")
+        yield from check_models(stack.folder / "models")
+    settle_volume(stack.docker, containers.volume(stack.project, "models"), stack.folder / "models")
     yield f"starting {stack.project}"
-    before = {part.id: part.restarts for part in parts(stack)}
+    before = {service.id: service.restarts for service in services(stack)}
     _checked(stack, ["up", "-d", "--remove-orphans"])
     begun = time.monotonic()
-    said = ""
+    shown = ""
     while (left := _not_up(stack)) and time.monotonic() - begun < UP_SECONDS:
-        if left != said:
+        if left != shown:
             yield f"waiting for {left}"
-        said = left
+        shown = left
         _give_up_on(stack, before)
         time.sleep(1)
     if left:
         raise DeployError(
-            f"{left}: not up after {UP_SECONDS} seconds. `make logs` shows what each part says."
+            f"{left}: not up after {UP_SECONDS} seconds. `make logs` shows the log of each service."
         )
     yield f"The course server is at {stack.url}"
 
@@ -151,39 +151,41 @@ def _give_up_on(stack: Stack, before: Mapping[str, int]) -> None:
 
     before: restarts by container when this began; the engine counts over a container's life.
     """
-    for part in parts(stack):
-        if part.restarts - before.get(part.id, 0) >= RESTARTS:
-            said = stack.compose("logs", "--no-color", "--tail=8", part.name, capture_output=True)
-            words = (said.stdout or b"").decode(errors="replace").strip()
-            raise DeployError(f"{part.name} does not stay up:\n{words}")
+    for service in services(stack):
+        if service.restarts - before.get(service.id, 0) >= RESTARTS:
+            output = stack.compose(
+                "logs", "--no-color", "--tail=8", service.name, capture_output=True
+            )
+            message = (output.stdout or b"").decode(errors="replace").strip()
+            raise DeployError(f"{service.name} does not stay up:\n{message}")
 
 
 def _checked(stack: Stack, arguments: Sequence[str]) -> None:
     done = stack.compose(*arguments, capture_output=True, text=True)
     if done.returncode == 0:
         return
-    said = (done.stderr + done.stdout).strip()
+    output = (done.stderr + done.stdout).strip()
     hint = ""
-    if "Pool overlaps" in said or "overlaps" in said:
-        hint = "\nChoose another STUDENTS_SUBNET in .env: that one is taken on this host."
-    elif "port is already allocated" in said or "address already in use" in said:
+    if "Pool overlaps" in output or "overlaps" in output:
+        hint = "\nChoose another STUDENTS_SUBNET in .env: this one is in use on this host."
+    elif "port is already allocated" in output or "address already in use" in output:
         hint = "\nChoose another HTTP_PORT or HTTPS_PORT in .env, or stop what uses it."
     setup = stack.compose("logs", "--no-color", "setup", capture_output=True, text=True).stdout
     if "Error" in setup:
         hint += f"\n{setup.strip()}"
-    raise DeployError(f"Compose could not start the parts:\n{said[-3000:]}{hint}")
+    raise DeployError(f"Compose could not start the services:\n{output[-3000:]}{hint}")
 
 
 def _not_up(stack: Stack) -> str:
     """The part that the login page still waits for, or nothing."""
-    states = {part.name: part for part in parts(stack)}
-    for name, part in states.items():
+    states = {service.name: service for service in services(stack)}
+    for name, service in states.items():
         if name == "setup":
             continue
-        if part.state != "running":
-            return f"{name} ({part.state})"
-        if part.health in ("starting", "unhealthy"):
-            return f"{name} ({part.health})"
+        if service.state != "running":
+            return f"{name} ({service.state})"
+        if service.health in ("starting", "unhealthy"):
+            return f"{name} ({service.health})"
     if stack.variables["DOMAIN"]:
         return ""
     try:
@@ -194,7 +196,7 @@ def _not_up(stack: Stack) -> str:
 
 
 @dataclass(frozen=True)
-class Part:
+class ServiceStatus:
     """One service of compose.yaml as it is now."""
 
     id: str
@@ -204,7 +206,7 @@ class Part:
     restarts: int
 
 
-def parts(stack: Stack) -> list[Part]:
+def services(stack: Stack) -> list[ServiceStatus]:
     """The services' containers, by the engine (Compose's own list differs by version)."""
     ids = stack.docker(
         *("ps", "-aq"), *("--filter", f"label=com.docker.compose.project={stack.project}")
@@ -214,7 +216,7 @@ def parts(stack: Stack) -> list[Part]:
     found = json.loads(stack.docker("inspect", *ids).stdout or "[]")
     return sorted(
         (
-            Part(
+            ServiceStatus(
                 container["Id"],
                 container["Config"]["Labels"]["com.docker.compose.service"],
                 container["State"]["Status"],
@@ -223,13 +225,13 @@ def parts(stack: Stack) -> list[Part]:
             )
             for container in found
         ),
-        key=lambda part: part.name,
+        key=lambda service: service.name,
     )
 
 
 def need_running(stack: Stack, *names: str) -> None:
     """Raises DeployError where one of these parts does not run."""
-    running = {part.name for part in parts(stack) if part.state == "running"}
+    running = {service.name for service in services(stack) if service.state == "running"}
     if missing := [name for name in names if name not in running]:
         raise DeployError(f"{', '.join(missing)} does not run: `make up` first.")
 
@@ -241,7 +243,7 @@ def _with_course(stack: Stack, *command: str) -> subprocess.CompletedProcess:
         f"--user={accounts.HUB}:{accounts.HUB}",
         *("--cap-drop=ALL", "--env=LOGITLAB_SHAPE=containers"),
         f"--env=LOGITLAB_URL={stack.url}",
-        f"--volume={stack.place / 'course.yaml'}:/srv/settings/course.yaml:ro",
+        f"--volume={stack.folder / 'course.yaml'}:/srv/settings/course.yaml:ro",
         containers.image("server", stack.variables["LOGITLAB_TAG"]),
         *command,
     )
@@ -252,8 +254,8 @@ def check_course(stack: Stack) -> str:
     done = _with_course(stack, "logitlab", "check", "--course", "/srv/settings")
     if done.returncode == 0:
         return ""
-    said = done.stderr.strip().removeprefix("Error: ")
-    return said.replace("/srv/settings/course.yaml", str(stack.place / "course.yaml"))
+    output = done.stderr.strip().removeprefix("Error: ")
+    return output.replace("/srv/settings/course.yaml", str(stack.folder / "course.yaml"))
 
 
 def gpu_devices(stack: Stack) -> str | list[str]:
@@ -300,28 +302,28 @@ def _remove_rules(stack: Stack) -> None:
 
 def status(stack: Stack) -> Iterator[str]:
     """One line a part, and how many people's servers run."""
-    found = parts(stack)
+    found = services(stack)
     if not found:
         yield "not started: `make up`"
         return
-    for part in found:
-        if part.name != "setup":
-            yield f"{part.name:<12} {part.state:<10} {part.health}"
+    for service in found:
+        if service.name != "setup":
+            yield f"{service.name:<12} {service.state:<10} {service.health}"
     yield f"{len(stack.servers(running=True))} servers of people run; the page is {stack.url}"
 
 
 def opened() -> Stack:
     """The deployment of this checkout or of `$LOGITLAB_DEPLOYMENT`, with what is missing made."""
-    place = folder()
-    for line in prepare(place):
+    deployment = folder()
+    for line in prepare(deployment):
         print(line, flush=True)
-    return Stack(place)
+    return Stack(deployment)
 
 
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand `name`."""
     if name == "logs":
-        parser.add_argument("service", nargs="*", help="only of these parts")
+        parser.add_argument("service", nargs="*", help="only these services")
         parser.add_argument("-f", "--follow", action="store_true")
 
 
@@ -329,10 +331,10 @@ def run(name: str, arguments: argparse.Namespace) -> int:
     """Run the subcommand `name`; returns the exit status. Raises DeployError."""
     stack = opened()
     if name == "logs":
-        known = {part.name for part in parts(stack)}
+        known = {state.name for state in services(stack)}
         if unknown := [service for service in arguments.service if service not in known]:
             have = ", ".join(sorted(known)) or "none; `make up` starts them"
-            raise DeployError(f"{', '.join(unknown)}: no such part. There are: {have}")
+            raise DeployError(f"{', '.join(unknown)}: no such service. There are: {have}")
         follow = ["--follow"] if arguments.follow else []
         return stack.compose("logs", "--tail=200", *follow, *arguments.service).returncode
     for line in {"up": up, "down": down, "status": status}[name](stack):

@@ -42,8 +42,8 @@ class Host:
     memory_mib: int = 8192
 
 
-def variables(given: Mapping[str, str], host: Host, place: Path) -> dict[str, str]:
-    """Every variable of compose.yaml. `given`: the admin's, `place`: the deployment's folder.
+def variables(given: Mapping[str, str], host: Host, deployment: Path) -> dict[str, str]:
+    """Every variable of compose.yaml. `given`: the admin's, `deployment`: the deployment's folder.
 
     Raises DeployError where a value cannot be used.
     """
@@ -62,9 +62,9 @@ def variables(given: Mapping[str, str], host: Host, place: Path) -> dict[str, st
         **values,
         **_network(values),
         **_addresses(values),
-        "LOGITLAB_DEPLOYMENT": str(place),
+        "LOGITLAB_DEPLOYMENT": str(deployment),
         "LOGITLAB_SETTINGS_DIGEST": host.settings_digest,
-        "MODELS_FOLDER": str((place / "models").resolve()),
+        "MODELS_FOLDER": str((deployment / "models").resolve()),
         "COURSE_MODELS": models_folders(values["MODELS_MODE"] == "volume"),
         # Names of interfaces have 15 characters at most.
         "LOGITLAB_BRIDGE": values["LOGITLAB_BRIDGE"] or f"{project[:11]}-st",

@@ -14,28 +14,30 @@ from pathlib import Path
 from hub.facts.signals import end_in_order
 from hub.host.install import checks, state
 from hub.host.install.errors import InstallError
-from hub.host.install.state import TARGETS, Place
+from hub.host.install.state import TARGETS, InstallTarget
 from hub.host.install.steps import install
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
-    place = Place(Path(options.venv).resolve(), options.torch_backend)
+    install_target = InstallTarget(Path(options.venv).resolve(), options.torch_backend)
     wanted = tuple(dict.fromkeys(step for target in options.targets for step in TARGETS[target]))
-    if not state.outstanding(wanted, place):
+    if not state.outstanding(wanted, install_target):
         return 0
     end_in_order()  # the running command as well
     try:
-        with _only_one(place) as lock:
+        with _only_one(install_target) as lock:
             began = time.monotonic()
-            steps = state.outstanding(wanted, place)  # the other installation may have done some
-            for line in _recorded(install(steps, place, lock), steps, place):
+            steps = state.outstanding(
+                wanted, install_target
+            )  # the other installation may have done some
+            for line in _recorded(install(steps, install_target, lock), steps, install_target):
                 print(line, flush=True)
     except InstallError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted: the same command goes on from here.", file=sys.stderr)
+        print("\nInterrupted. Run the same command again to continue.", file=sys.stderr)
         return 130
     print(f"Installed in {time.monotonic() - began:.0f} s.", flush=True)
     return 0
@@ -54,20 +56,20 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 @contextmanager
-def _only_one(place: Place) -> Iterator[int]:
+def _only_one(target: InstallTarget) -> Iterator[int]:
     """Wait until no other installation writes to this environment; yields the lock's descriptor."""
-    checks.check_writable(place.venv)
-    checks.check_venv_folder(place.venv)
-    place.records.mkdir(parents=True, exist_ok=True)
-    with open(place.records / "install.lock", "w") as lock:
-        for line in _wait(lock.fileno(), place):
+    checks.check_writable(target.venv)
+    checks.check_venv_folder(target.venv)
+    target.records.mkdir(parents=True, exist_ok=True)
+    with open(target.records / "install.lock", "w") as lock:
+        for line in _wait(lock.fileno(), target):
             print(line, flush=True)
         yield lock.fileno()
 
 
-def _wait(lock: int, place: Place) -> Iterator[str]:
+def _wait(lock: int, target: InstallTarget) -> Iterator[str]:
     """Take the lock; yields what the installation that holds it says meanwhile."""
-    said = state.notebook_progress(place.venv)
+    output = state.notebook_progress(target.venv)
     waited = False
     while True:
         try:
@@ -75,20 +77,20 @@ def _wait(lock: int, place: Place) -> Iterator[str]:
             return
         except BlockingIOError:
             if not waited:
-                yield "Another installation is at work here: waiting until it ends."
+                yield "Another installation is running here; waiting for it to finish."
                 waited = True
         time.sleep(0.2)
-        heard, said = said, state.notebook_progress(place.venv)
-        if said != heard:
-            yield f"      {said}"
+        heard, output = output, state.notebook_progress(target.venv)
+        if output != heard:
+            yield f"      {output}"
 
 
-def _recorded(lines: Iterator[str], steps: tuple[str, ...], place: Place) -> Iterator[str]:
+def _recorded(lines: Iterator[str], steps: tuple[str, ...], target: InstallTarget) -> Iterator[str]:
     """Pass `lines` on; if notebook libraries are among `steps`, the spawn page reads them too."""
     if "notebook" not in steps and "torch" not in steps:
         yield from lines
         return
-    with open(place.progress, "w") as progress:
+    with open(target.progress, "w") as progress:
         try:
             for line in lines:
                 print(line.strip(), file=progress, flush=True)

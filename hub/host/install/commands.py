@@ -62,7 +62,7 @@ def run(
                 yield line.strip()
         if process.wait():
             raise InstallError(
-                f"{Path(command[0]).name} failed (exit {process.returncode}). It said:\n"
+                f"{Path(command[0]).name} failed (exit {process.returncode}). Its output:\n"
                 + "\n".join(f"    {line}" for line in tail)
                 + f"\n{ADVICE}"
             )

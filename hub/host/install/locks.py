@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from hub.host.install.state import PROXY, ROOT, Place
+from hub.host.install.state import PROXY, ROOT, InstallTarget
 from hub.host.install.steps import node_folder
 
 REQUIREMENTS = ROOT / "requirements"
@@ -108,7 +108,7 @@ def write(upgrade: bool) -> Iterator[str]:
         known = lock.read_text() if lock.exists() and not upgrade else ""
         lock.write_text(compile_lock(name, *_universal(), prefer=known))
         yield f"{lock.relative_to(ROOT)}: {len(lock.read_text().splitlines())} packages"
-    node = node_folder(Place(Path(sys.prefix)))
+    node = node_folder(InstallTarget(Path(sys.prefix)))
     npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     subprocess.run(
         [

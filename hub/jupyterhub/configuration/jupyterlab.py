@@ -1,4 +1,4 @@
-"""What JupyterLab and nbgrader find in a person's server, by the person's part in the course.
+"""What JupyterLab and nbgrader find in a person's server, by the person's role in the course.
 
 Each function returns files as data: path below the configuration folder -> JSON value. The
 folder is put on JUPYTER_CONFIG_PATH of the server (see `hub.jupyterhub.spawners`), so that no file
@@ -20,7 +20,7 @@ from hub.core.settings import Settings
 from hub.grading.pipeline.configuration import update_grading
 from hub.people.accounts.login import in_containers
 
-Part = Literal["student", "instructor", "grader"]
+Role = Literal["student", "instructor", "grader"]
 
 EXCHANGE_CLASSES = {
     "exchange": "Exchange",
@@ -43,14 +43,14 @@ LABEXTENSIONS = Path(__file__).parents[2] / "singleuser" / "labextensions"
 AUTHOR_ONLY = ["*.bak", ".ipynb_checkpoints", "*.pyc", "__pycache__"]
 
 
-def part_of(user: str, settings: Settings) -> Part:
+def role_of(user: str, settings: Settings) -> Role:
     """The part `user` plays; who is neither instructor nor grader is served as a student."""
     if user == settings.course.grader:
         return "grader"
     return "instructor" if user in settings.people.instructors else "student"
 
 
-def nbgrader_config(part: Part, folder: CourseFolder) -> dict[str, Any]:
+def nbgrader_config(role: Role, folder: CourseFolder) -> dict[str, Any]:
     """nbgrader's configuration for one part; only the grader knows the course folder."""
     settings = folder.settings
     config: dict[str, Any] = {
@@ -67,7 +67,7 @@ def nbgrader_config(part: Part, folder: CourseFolder) -> dict[str, Any]:
         "memory_mib": grading.memory_mib,
         "output_mib": float(grading.output_mib),
     }
-    if part == "grader":
+    if role == "grader":
         config["CourseDirectory"] |= {
             "root": str(folder.root),
             "db_url": folder.gradebook_url,
@@ -95,13 +95,13 @@ def _named(value: Any) -> Any:
     return value
 
 
-def server_config(part: Part, kernel_idle_minutes: int = 0) -> dict[str, Any]:
+def server_config(role: Role, kernel_idle_minutes: int = 0) -> dict[str, Any]:
     """jupyter_server's: which server extensions run, and where our JupyterLab extensions lie.
 
     A kernel that nobody used for `kernel_idle_minutes` is stopped, also where a page still shows
     it, so that the memory and GPU memory it holds are free before its server is; 0: never.
     """
-    grader = part == "grader"
+    grader = role == "grader"
     # The formgrader shows students' work under an instructor's session: no script of another
     # site runs there. (The hub adds this header itself where nothing is set, so that its own
     # part is repeated here.)
@@ -138,7 +138,7 @@ def server_config(part: Part, kernel_idle_minutes: int = 0) -> dict[str, Any]:
     }
 
 
-def page_config(part: Part, settings: Settings) -> dict[str, Any]:
+def page_config(role: Role, settings: Settings) -> dict[str, Any]:
     """JupyterLab's: what is off, and what our own extension shows.
 
     nbgrader's formgrader command is off, as the hub forbids framing; a launcher card opens
@@ -153,9 +153,9 @@ def page_config(part: Part, settings: Settings) -> dict[str, Any]:
         "@jupyterlab/extensionmanager-extension",
         "jupyterlab-jupytext",
     ]
-    if part == "grader":
+    if role == "grader":
         disabled.append("@jupyter/nbgrader:assignment-list")
-    if part == "student":
+    if role == "student":
         disabled.append("@jupyter/nbgrader:create-assignment")
     formgrader = {
         "student": "",
@@ -164,8 +164,8 @@ def page_config(part: Part, settings: Settings) -> dict[str, Any]:
     }
     return {
         "disabledExtensions": {name: True for name in disabled},
-        "logitlabAssignments": "" if part == "grader" else "yes",
-        "logitlabFormgrader": formgrader[part],
+        "logitlabAssignments": "" if role == "grader" else "yes",
+        "logitlabFormgrader": formgrader[role],
     }
 
 
@@ -177,33 +177,33 @@ def setting_overrides() -> dict[str, Any]:
     }
 
 
-def files(part: Part, folder: CourseFolder) -> dict[str, Any]:
+def files(role: Role, folder: CourseFolder) -> dict[str, Any]:
     """Every configuration file of one part."""
     # A person who runs everything on their own machine ends their kernels themselves.
     idle = folder.settings.containers.kernel_idle_minutes if in_containers(os.environ) else 0
     return {
-        "nbgrader_config.py": nbgrader_config(part, folder),
-        "jupyter_server_config.json": server_config(part, idle),
-        "labconfig/page_config.json": page_config(part, folder.settings),
+        "nbgrader_config.py": nbgrader_config(role, folder),
+        "jupyter_server_config.json": server_config(role, idle),
+        "labconfig/page_config.json": page_config(role, folder.settings),
         "labconfig/default_setting_overrides.json": setting_overrides(),
     }
 
 
 def write(folder: CourseFolder) -> None:
     """Write the files of all parts below `server/config/<part>`."""
-    for part in ("student", "instructor", "grader"):
-        write_files(part, folder, config_path(part, folder))
+    for role in ("student", "instructor", "grader"):
+        write_files(role, folder, config_path(role, folder))
 
 
-def write_files(part: Part, folder: CourseFolder, target: Path) -> None:
+def write_files(role: Role, folder: CourseFolder, target: Path) -> None:
     """Write the files of one part below `target`."""
-    for name, value in files(part, folder).items():
+    for name, value in files(role, folder).items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_text(name, value, part), encoding="utf-8")
+        path.write_text(_text(name, value, role), encoding="utf-8")
 
 
-def _text(name: str, value: Any, part: Part) -> str:
+def _text(name: str, value: Any, role: Role) -> str:
     if name.endswith(".py"):
         # nbgrader reads JSON too, but then warns each time that this file is not there.
         values = pprint.pformat(value, width=100)
@@ -214,12 +214,12 @@ def _text(name: str, value: Any, part: Part) -> str:
             "    from hub.validation import in_terminals\n\n"
             f"c = get_config()\nc.merge(Config({values}))\nin_terminals()\n"
         )
-        if part == "grader":
+        if role == "grader":
             text += "\nfrom hub.authoring.generate import in_nbgrader\n\nin_nbgrader()\n"
         return text
     return json.dumps(value, indent=1, sort_keys=True) + "\n"
 
 
-def config_path(part: Part, folder: CourseFolder) -> Path:
+def config_path(role: Role, folder: CourseFolder) -> Path:
     """The folder to put on JUPYTER_CONFIG_PATH."""
-    return folder.server / "config" / part
+    return folder.server / "config" / role

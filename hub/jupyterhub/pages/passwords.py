@@ -20,7 +20,7 @@ NO_LINK = (
 )
 
 
-class SetPassword(AccountPage):
+class SetPasswordPage(AccountPage):
     """Opened by the link, by somebody who need not be logged in, nor is by it afterwards.
 
     Opening uses nothing up, for mail programs and scanners open links too; sending the form does.
@@ -46,7 +46,7 @@ class SetPassword(AccountPage):
         password = self.get_body_argument("password", "", strip=False)
         wrong = self.authenticator.wrong_with(name, password)
         if password != self.get_body_argument("again", "", strip=False):
-            wrong = "The two are not the same."
+            wrong = "Passwords don't match."
         if wrong:
             await self._form(name, key, wrong)
             return
@@ -87,7 +87,7 @@ class SetPassword(AccountPage):
             self.set_login_cookie(user)
 
 
-class ChangePassword(AccountPage):
+class ChangePasswordPage(AccountPage):
     """One's own password, with the old one."""
 
     @web.authenticated
@@ -103,7 +103,7 @@ class ChangePassword(AccountPage):
         if wrong := accounts.wrong_with(user.name, password):
             await self._form(wrong)
         elif password != again:
-            await self._form("The two are not the same.")
+            await self._form("Passwords don't match.")
         elif not accounts.throttle.attempt(user.name):
             raise accounts.locked()
         elif not await accounts.is_password(user.name, old):
@@ -123,6 +123,6 @@ class ChangePassword(AccountPage):
 
 
 HANDLERS: list[tuple[str, Any]] = [
-    ("/set-password", SetPassword),
-    ("/change-password", ChangePassword),
+    ("/set-password", SetPasswordPage),
+    ("/change-password", ChangePasswordPage),
 ]

@@ -17,24 +17,24 @@ from hub.core.settings import SettingsError
 from hub.jupyterhub.pages.guarded import AccountPage
 from hub.people.accounts import password_links
 from hub.people.accounts.login import in_containers, login_kind, public_url
-from hub.people.accounts.rules import may_issue_link, may_see_people, part
+from hub.people.accounts.rules import may_issue_link, may_see_people, role
 
 
 @dataclass(frozen=True)
-class Row:
+class PersonRow:
     """One person on the page. Moments are in the course's time zone."""
 
     name: str
     full_name: str
     email: str
-    part: str
+    role: str
     password: str
     last_seen: str
     may_issue: bool
 
 
 @dataclass(frozen=True)
-class State:
+class AccountsState:
     """What the hub's database knows. Moments in UTC, without zone."""
 
     with_password: frozenset[str]
@@ -42,7 +42,7 @@ class State:
     last_seen: Mapping[str, dt.datetime | None]
 
 
-def rows(folder: CourseFolder, state: State, actor: str) -> list[Row]:
+def rows(folder: CourseFolder, state: AccountsState, actor: str) -> list[PersonRow]:
     """The page's lines as `actor` may see them: admins, instructors, students by last name."""
     settings = folder.settings
     listed = {one.username: one for one in folder.roster}
@@ -52,16 +52,16 @@ def rows(folder: CourseFolder, state: State, actor: str) -> list[Row]:
             return ""
         return f"{moment.replace(tzinfo=dt.UTC).astimezone(settings.course.zone):%Y-%m-%d %H:%M}"
 
-    def row(name: str) -> Row:
+    def row(name: str) -> PersonRow:
         one = listed.get(name)
         password = "set" if name in state.with_password else ""
         if name in state.links:
             password = f"{password or 'none yet'}; a link is open until {when(state.links[name])}"
-        return Row(
+        return PersonRow(
             name=name,
             full_name=one.full_name if one else "",
             email=one.email if one else "",
-            part=part(settings, name) or "",
+            role=role(settings, name) or "",
             password=password or "none, and no link",
             last_seen=when(state.last_seen.get(name)),
             may_issue=may_issue_link(settings, actor, name),
@@ -70,13 +70,13 @@ def rows(folder: CourseFolder, state: State, actor: str) -> list[Row]:
     order = ("admin", "instructor", "student")
     last_names = {name: one.last_name.casefold() for name, one in listed.items()}
 
-    def place(row: Row) -> tuple[int, str, str]:
-        return order.index(row.part), last_names.get(row.name) or row.name, row.name
+    def place(row: PersonRow) -> tuple[int, str, str]:
+        return order.index(row.role), last_names.get(row.name) or row.name, row.name
 
     return sorted((row(name) for name in everybody(settings)), key=place)
 
 
-class People(AccountPage):
+class PeoplePage(AccountPage):
     """The list, and a new link for one of it."""
 
     @web.authenticated
@@ -122,13 +122,13 @@ class People(AccountPage):
             else "logitlab roster import students.csv",
         )
 
-    def _state(self, native: bool) -> State:
+    def _state(self, native: bool) -> AccountsState:
         seen = self.db.query(orm.User.name, orm.User.last_activity)
-        return State(
+        return AccountsState(
             with_password=frozenset(self.authenticator.with_password()) if native else frozenset(),
-            links=password_links.waiting(self.db) if native else {},
+            links=password_links.open_links(self.db) if native else {},
             last_seen=dict(tuple(found) for found in seen),
         )
 
 
-HANDLERS = [("/people", People)]
+HANDLERS = [("/people", PeoplePage)]

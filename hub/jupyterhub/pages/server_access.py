@@ -1,4 +1,4 @@
-"""Leave to open somebody's server in this browser, one server at a time.
+"""Server access grants: leave for one browser to open one server.
 
 In the container shape all servers have one address, and whoever owns one decides what it shows: a
 page there acts with the account of whoever looks. So the gateway (docker/gateway/server.Caddyfile)
@@ -6,7 +6,7 @@ passes a browser on to a server only with a cookie that is named for that server
 of the browser's session, and sends it here to get one. Nobody gets one for a server that they may
 not open; for a student's, whoever is not its owner is asked first.
 
-Logging out ends the session, and with it every visit; logging in takes the cookies away.
+Logging out ends the session, and with it every grant; logging in clears the cookies.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ Decision = Literal["open", "ask", "refuse"]
 
 
 @dataclass(frozen=True)
-class Visit:
+class AccessRequest:
     """A page on somebody's server that a browser wants to open."""
 
     owner: str
     target: str  # the address without the host, as the gateway saw it
 
 
-def visit(uri: str, prefix: str) -> Visit | None:
+def access_request(uri: str, prefix: str) -> AccessRequest | None:
     """What `uri`, the address of the page here, asks for, or None where it is no page on a server.
 
     prefix: the hub's part of the address, such as `/hub/`.
@@ -50,7 +50,7 @@ def visit(uri: str, prefix: str) -> Visit | None:
         return None
     target = uri.removeprefix(here)
     found = _SERVER.match(target)
-    return Visit(found[1].replace("%40", "@"), target) if found else None
+    return AccessRequest(found[1].replace("%40", "@"), target) if found else None
 
 
 def decision(visitor: str, owner: str, grader: str, may_access: bool) -> Decision:
@@ -66,7 +66,7 @@ def decision(visitor: str, owner: str, grader: str, may_access: bool) -> Decisio
     return "open" if owner == grader else "ask"
 
 
-def beginning(url: str) -> str:
+def cookie_prefix(url: str) -> str:
     """What the cookies' names begin with, where people open the page at `url`.
 
     With TLS no other host of the same domain can set one, by their name.
@@ -74,12 +74,12 @@ def beginning(url: str) -> str:
     return "__Host-visit-" if url.startswith("https:") else "visit-"
 
 
-def cookie(owner: str, begins: str) -> str:
+def cookie_name(owner: str, begins: str) -> str:
     """The cookie for the server of `owner`: its part of the address, in letters of a cookie."""
     return begins + owner.replace("@", "%40")
 
 
-class VisitPage(AccountPage):
+class GrantPage(AccountPage):
     """Sends on to the server, with the cookie; or asks first; or refuses."""
 
     def initialize(self, grader: str, begins: str) -> None:
@@ -100,9 +100,9 @@ class VisitPage(AccountPage):
         self.log.info("%s opens the server of %s", self.current_user.name, wanted.owner)
         self._open(wanted)
 
-    def _decide(self) -> tuple[Visit, Decision]:
+    def _decide(self) -> tuple[AccessRequest, Decision]:
         """Raises HTTPError where there is nothing to open, or not for this person."""
-        wanted = visit(self.request.uri, self.hub.base_url)
+        wanted = access_request(self.request.uri, self.hub.base_url)
         if wanted is None:
             raise web.HTTPError(404)
         may_access = self.has_scope(f"access:servers!server={wanted.owner}/")
@@ -111,23 +111,23 @@ class VisitPage(AccountPage):
             raise web.HTTPError(403, REFUSED)
         return wanted, decided
 
-    def _open(self, wanted: Visit) -> None:
+    def _open(self, wanted: AccessRequest) -> None:
         session = self.get_session_cookie() or ""
         if not _SESSION.fullmatch(session):
             session = self.set_session_cookie()
-        name = cookie(wanted.owner, self.begins)
+        name = cookie_name(wanted.owner, self.begins)
         set_session_cookie(self, name, session)
         self.redirect(wanted.target, status=303)
 
 
 def handlers(grader: str, url: str) -> list[tuple[str, Any, dict[str, str]]]:
     """The page, for people who open the hub at `url`."""
-    return [(rf"/{PAGE}/.*", VisitPage, {"grader": grader, "begins": beginning(url)})]
+    return [(rf"/{PAGE}/.*", GrantPage, {"grader": grader, "begins": cookie_prefix(url)})]
 
 
-def forget_visits(authenticator: Any, handler: Any, authenticated: Any) -> Any:
-    """JupyterHub's `post_auth_hook`: whoever logs in has visited nobody yet in this browser."""
+def revoke_grants(authenticator: Any, handler: Any, authenticated: Any) -> Any:
+    """JupyterHub's `post_auth_hook`: a login revokes the grants of this browser."""
     for name in handler.request.cookies:
-        if name.startswith((beginning("https:"), beginning("http:"))):
+        if name.startswith((cookie_prefix("https:"), cookie_prefix("http:"))):
             handler.clear_cookie(name, path="/")
     return authenticated

@@ -22,12 +22,12 @@ from hub.core.course_folder import CourseFolder
 from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
 from hub.facts.deployment import Deployment, deployment
 from hub.facts.gpu_devices import chosen, from_variable, missing
-from hub.jupyterhub.configuration.jupyterlab import part_of
+from hub.jupyterhub.configuration.jupyterlab import role_of
 from hub.jupyterhub.spawners.environment import arguments
-from hub.jupyterhub.spawners.gpu.claim import GpuPart
+from hub.jupyterhub.spawners.gpu.claim import GpuStart
 from hub.jupyterhub.spawners.gpu.messages import read_form
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import Running, Slots
+from hub.jupyterhub.spawners.gpu.slots import RunningContainer, Slots
 from hub.jupyterhub.spawners.options import Options, options
 from hub.jupyterhub.spawners.queue import StartQueue
 from hub.jupyterhub.spawners.uids import keep_uid
@@ -38,7 +38,7 @@ START_SECONDS = 3600
 BOOT_SECONDS = 180
 STALE_SECONDS = 30
 # Read by the watcher of GPU memory, `hub.services.gpuwatch`.
-GPU_PLACES = Path("/run/gpu/places.json")
+GPU_SLOTS = Path("/run/gpu/slots.json")
 
 
 @cache
@@ -48,19 +48,19 @@ def start_queue(width: int) -> StartQueue:
 
 
 def gpu_slots(spawner: ContainerSpawner) -> Slots:
-    """The one list of GPU places of this hub, kept in step with the engine from then on."""
+    """The one list of GPU slots of this hub, kept in step with the engine from then on."""
     global _slots
     if _slots is None:
-        settings, place = spawner.folder.settings, spawner.place
-        devices = chosen(from_variable(place.gpus), settings.gpus.devices)
+        settings, deployment = spawner.folder.settings, spawner.deployment
+        devices = chosen(from_variable(deployment.gpus), settings.gpus.devices)
         _slots = Slots(
             devices,
             settings.gpus,
             spawner.running,
-            staff=lambda name: part_of(name, spawner.folder.settings) != "student",
-            map_file=GPU_PLACES if devices else None,
+            staff=lambda name: role_of(name, spawner.folder.settings) != "student",
+            map_file=GPU_SLOTS if devices else None,
         )
-        for uuid in missing(from_variable(place.gpus), settings.gpus.devices):
+        for uuid in missing(from_variable(deployment.gpus), settings.gpus.devices):
             spawner.log.warning("course.yaml names the GPU %s, which this host lacks", uuid)
         if devices:
             _keeping.append(asyncio.ensure_future(_slots.keep_in_step()))
@@ -98,16 +98,16 @@ class ContainerSpawner(DockerSpawner):
         return CourseFolder(Path(self.course_root))
 
     @cached_property
-    def place(self) -> Deployment:
+    def deployment(self) -> Deployment:
         return deployment(os.environ)
 
     @property
     def made_of(self) -> Options:
         settings = self.folder.settings
-        part = part_of(self.user.name, settings)
+        role = role_of(self.user.name, settings)
         path = self.folder.server / "uids.json"
-        uid = 0 if part == "grader" else keep_uid(self.user.name, path)
-        return options(self.user.name, part, uid, settings, self.place)
+        uid = 0 if role == "grader" else keep_uid(self.user.name, path)
+        return options(self.user.name, role, uid, settings, self.deployment)
 
     @property
     def starts(self) -> StartQueue:
@@ -116,7 +116,7 @@ class ContainerSpawner(DockerSpawner):
 
     @default("network_name")
     def _network_name(self) -> str:
-        return self.place.network
+        return self.deployment.network
 
     @default("object_name")
     def _object_name(self) -> str:
@@ -124,33 +124,33 @@ class ContainerSpawner(DockerSpawner):
 
     @default("cmd")
     def _cmd(self) -> list[str]:
-        if part_of(self.user.name, self.folder.settings) == "grader":
+        if role_of(self.user.name, self.folder.settings) == "grader":
             return ["python", "-m", "hub.containers", "formgrader"]
         return ["jupyterhub-singleuser"]
 
     @default("server_token_scopes")
     def _server_token_scopes(self) -> list[str]:
-        if part_of(self.user.name, self.folder.settings) == "grader":
+        if role_of(self.user.name, self.folder.settings) == "grader":
             return grader_token_scopes(self.folder.settings)
         return SERVER_TOKEN_SCOPES
 
     @default("default_url")
     def _default_url(self) -> str:
-        grader = part_of(self.user.name, self.folder.settings) == "grader"
+        grader = role_of(self.user.name, self.folder.settings) == "grader"
         return "/formgrader" if grader else "/lab"
 
-    async def running(self) -> list[Running]:
+    async def running(self) -> list[RunningContainer]:
         """Every container of this deployment that runs, by the engine."""
-        label = f"{PROJECT_LABEL}={self.place.project}"
+        label = f"{PROJECT_LABEL}={self.deployment.project}"
         found = await self.docker("containers", filters={"label": [label]})
         return [
-            Running(each["Labels"][USER_LABEL], each["Labels"][GPU_LABEL], each["Id"])
+            RunningContainer(each["Labels"][USER_LABEL], each["Labels"][GPU_LABEL], each["Id"])
             for each in found
         ]
 
     def get_args(self) -> list[str]:
-        part = part_of(self.user.name, self.folder.settings)
-        return [*super().get_args(), *arguments(part, self.made_of.root)]
+        role = role_of(self.user.name, self.folder.settings)
+        return [*super().get_args(), *arguments(role, self.made_of.root)]
 
     def get_env(self) -> dict[str, str]:
         return {**super().get_env(), **self.made_of.environment}
@@ -160,8 +160,8 @@ class ContainerSpawner(DockerSpawner):
         return gpu_slots(self)
 
     @cached_property
-    def gpu(self) -> GpuPart:
-        return GpuPart(self.slots, self.user.name)
+    def gpu(self) -> GpuStart:
+        return GpuStart(self.slots, self.user.name)
 
     @default("options_form")
     def _options_form(self) -> Any:
@@ -187,7 +187,7 @@ class ContainerSpawner(DockerSpawner):
 
         Raises CannotStart with words for the person who waits.
         """
-        return await self.gpu.start(GpuPart.answer(self.user_options), self._start_with)
+        return await self.gpu.start(GpuStart.answer(self.user_options), self._start_with)
 
     async def _start_with(self, placement: Placement) -> tuple[str, tuple[str, int]]:
         """The container's id, and where its server listens. The turn ends when it answers."""
@@ -281,7 +281,7 @@ class ContainerSpawner(DockerSpawner):
             age = float("inf")
         if age > STALE_SECONDS:
             raise CannotStart(
-                "The firewall between students' servers does not stand, so none is started: "
+                "The firewall between students' servers is not active, so no server is started: "
                 "the administrator looks at `make status` and `make logs SERVICE=firewall`."
             )
 
@@ -300,8 +300,8 @@ class ContainerSpawner(DockerSpawner):
 
     def _now(self) -> tuple[int, str]:
         """How far this start is: per cent, and one line."""
-        if place := self.starts.place(self.user.name):
-            return 20, f"Many start at once: yours is number {place} in the queue"
+        if deployment := self.starts.position(self.user.name):
+            return 20, f"Many start at once: yours is number {deployment} in the queue"
         if self.user.name in self.slots.state.waiting:
             return 10, self.gpu.message() or ""
         return 50, self.gpu.message() or "Starting your JupyterLab"

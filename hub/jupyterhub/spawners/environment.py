@@ -9,7 +9,7 @@ from pathlib import Path
 from course.models import models_folders
 from hub.core.course_folder import CourseFolder
 from hub.core.settings import Settings
-from hub.jupyterhub.configuration.jupyterlab import Part, config_path, part_of
+from hub.jupyterhub.configuration.jupyterlab import Role, config_path, role_of
 
 # Of the hub's own environment only these reach a server that is a process of the same machine.
 KEPT = ["LANG", "LC_ALL", "TZ", "COURSE_DEVICE", "CUDA_VISIBLE_DEVICES"]
@@ -17,7 +17,7 @@ KEPT = ["LANG", "LC_ALL", "TZ", "COURSE_DEVICE", "CUDA_VISIBLE_DEVICES"]
 
 def home(user: str, folder: CourseFolder) -> Path:
     """Where `user` works. The grader works in the course folder itself."""
-    if part_of(user, folder.settings) == "grader":
+    if role_of(user, folder.settings) == "grader":
         return folder.root
     return folder.server / "homes" / user
 
@@ -39,15 +39,15 @@ def common(settings: Settings, exchange_url: str) -> dict[str, str]:
 
 def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str, str]:
     """The environment of a server that is a process of this machine."""
-    part = part_of(user, folder.settings)
+    role = role_of(user, folder.settings)
     variables = common(folder.settings, exchange_url) | {
-        "JUPYTER_CONFIG_PATH": str(config_path(part, folder)),
+        "JUPYTER_CONFIG_PATH": str(config_path(role, folder)),
         # Named, as each person's data folder is their own.
         "COURSE_MODELS": os.pathsep.join(map(str, models_folders())),
         # nbgrader starts `alembic` and `jupyter` by name.
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
     }
-    if part == "grader":
+    if role == "grader":
         variables["LOGITLAB_COURSE"] = str(folder.root)
         # The grader's own dot files stay out of the folder that instructors see.
         private = folder.server / "homes" / user
@@ -55,10 +55,10 @@ def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str,
     return variables
 
 
-def arguments(part: Part, root: str) -> list[str]:
+def arguments(role: Role, root: str) -> list[str]:
     """Arguments of `jupyterhub-singleuser` that works in the folder `root`."""
     given = [f"--ServerApp.root_dir={root}"]
-    if part == "grader":
+    if role == "grader":
         hidden = "['server', '__pycache__', '*.pyc', 'gradebook.db']"
         given += [
             f"--ContentsManager.hide_globs={hidden}",

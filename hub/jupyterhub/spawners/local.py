@@ -15,7 +15,7 @@ from traitlets import Bool, Unicode, default
 
 from hub.core.course_folder import CourseFolder
 from hub.host.install.state import notebook_progress, notebook_ready
-from hub.jupyterhub.configuration.jupyterlab import Part, part_of
+from hub.jupyterhub.configuration.jupyterlab import Role, role_of
 from hub.jupyterhub.spawners.environment import KEPT, arguments, environment, home
 from hub.people.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 
@@ -40,8 +40,8 @@ class LocalSpawner(LocalProcessSpawner):
         return CourseFolder(Path(self.course_root))
 
     @property
-    def part(self) -> Part:
-        return part_of(self.user.name, self.folder.settings)
+    def role(self) -> Role:
+        return role_of(self.user.name, self.folder.settings)
 
     @default("cmd")
     def _cmd(self) -> list[str]:
@@ -49,34 +49,34 @@ class LocalSpawner(LocalProcessSpawner):
 
     @default("server_token_scopes")
     def _server_token_scopes(self) -> list[str]:
-        if self.part == "grader":
+        if self.role == "grader":
             return grader_token_scopes(self.folder.settings)
         return SERVER_TOKEN_SCOPES
 
     @default("default_url")
     def _default_url(self) -> str:
-        return "/formgrader" if self.part == "grader" else "/lab"
+        return "/formgrader" if self.role == "grader" else "/lab"
 
     def is_waiting(self) -> bool:
         """Whether the notebook libraries are still on their way."""
         return self.libraries_are_coming and not notebook_ready(Path(sys.prefix))
 
     def make_preexec_fn(self, name: str) -> Any:
-        place = home(name, self.folder)
+        folder = home(name, self.folder)
 
         def enter_home() -> None:
-            os.chdir(place)
+            os.chdir(folder)
 
         return enter_home
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
-        place = str(home(self.user.name, self.folder))
-        env = {**env, "USER": self.user.name, "HOME": place, "SHELL": "/bin/bash"}
+        folder = str(home(self.user.name, self.folder))
+        env = {**env, "USER": self.user.name, "HOME": folder, "SHELL": "/bin/bash"}
         return env | environment(self.user.name, self.folder, self.exchange_url)
 
     def get_args(self) -> list[str]:
-        place = str(home(self.user.name, self.folder))
-        args = [*super().get_args(), *arguments(self.part, place)]
+        folder = str(home(self.user.name, self.folder))
+        args = [*super().get_args(), *arguments(self.role, folder)]
         if os.geteuid() == 0:
             # Everybody's server runs under the account that runs the hub, root included.
             args.append("--ServerApp.allow_root=True")
@@ -85,11 +85,11 @@ class LocalSpawner(LocalProcessSpawner):
     async def start(self) -> Any:
         while self.is_waiting():
             await asyncio.sleep(1)
-        for place in {
+        for folder in {
             home(self.user.name, self.folder),
             self.folder.server / "homes" / self.user.name,
         }:
-            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return await super().start()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:

@@ -26,7 +26,7 @@ from hub.facts.deployment import (
     models_folders,
 )
 from hub.facts.limits import MIB
-from hub.jupyterhub.configuration.jupyterlab import Part
+from hub.jupyterhub.configuration.jupyterlab import Role
 from hub.jupyterhub.spawners.environment import common
 from hub.people.roles import EXCHANGE
 
@@ -62,21 +62,21 @@ class Options:
         return COURSE if COURSE in self.volumes.values() else HOME
 
 
-def options(user: str, part: Part, uid: int, settings: Settings, place: Deployment) -> Options:
+def options(user: str, role: Role, uid: int, settings: Settings, deployment: Deployment) -> Options:
     """The container of `user`. `uid`: a student's number; the grader has its own."""
-    grader = part == "grader"
+    grader = role == "grader"
     number = accounts.GRADER if grader else uid
     limits = settings.containers
     return Options(
-        image=place.grader_image if grader else place.student_image,
-        name=container_name(place.project, user),
-        environment=_environment(user, part, settings, place),
-        volumes=_volumes(user, part, place),
-        read_only_volumes=_read_only_volumes(part, place),
+        image=deployment.grader_image if grader else deployment.student_image,
+        name=container_name(deployment.project, user),
+        environment=_environment(user, role, settings, deployment),
+        volumes=_volumes(user, role, deployment),
+        read_only_volumes=_read_only_volumes(role, deployment),
         create={
             "user": f"{number}:{number}",
             "labels": {
-                PROJECT_LABEL: place.project,
+                PROJECT_LABEL: deployment.project,
                 USER_LABEL: user,
                 GPU_LABEL: NO_GPU,
             },
@@ -88,7 +88,7 @@ def options(user: str, part: Part, uid: int, settings: Settings, place: Deployme
             "security_opt": ["no-new-privileges:true"],
             "read_only": True,
             "tmpfs": {"/tmp": f"rw,nosuid,nodev,size={TMP_MIB}m"},
-            "dns": [] if place.internet else [NO_RESOLVER],
+            "dns": [] if deployment.internet else [NO_RESOLVER],
             "pids_limit": limits.pids,
             "cpu_shares": CPU_SHARES,
             "mem_limit": limits.memory_mib * MIB,
@@ -103,7 +103,9 @@ def options(user: str, part: Part, uid: int, settings: Settings, place: Deployme
     )
 
 
-def _environment(user: str, part: Part, settings: Settings, place: Deployment) -> dict[str, str]:
+def _environment(
+    user: str, role: Role, settings: Settings, deployment: Deployment
+) -> dict[str, str]:
     variables = common(settings, f"{INSIDE}/services/{EXCHANGE}") | {
         "HOME": HOME,
         "USER": user,
@@ -111,12 +113,12 @@ def _environment(user: str, part: Part, settings: Settings, place: Deployment) -
         "SHELL": "/bin/bash",
         "JUPYTER_CONFIG_PATH": CONFIG,
     }
-    if place.models_volume:
+    if deployment.models_volume:
         variables["COURSE_MODELS"] = models_folders(volume=True)
-    if part == "grader":
+    if role == "grader":
         variables |= {
             "LOGITLAB_SHAPE": "containers",
-            "LOGITLAB_URL": place.url,
+            "LOGITLAB_URL": deployment.url,
             "LOGITLAB_COURSE": COURSE,
             "LOGITLAB_PEOPLE": "/srv/people",
             "LOGITLAB_GRADEBOOK": GRADEBOOK_URL,
@@ -125,21 +127,21 @@ def _environment(user: str, part: Part, settings: Settings, place: Deployment) -
     return variables
 
 
-def _volumes(user: str, part: Part, place: Deployment) -> dict[str, Any]:
-    mine = {home_volume(place.project, user): HOME}
-    if part == "grader":
-        mine |= {place.volume("course"): COURSE, place.volume("people"): "/srv/people"}
+def _volumes(user: str, role: Role, deployment: Deployment) -> dict[str, Any]:
+    mine = {home_volume(deployment.project, user): HOME}
+    if role == "grader":
+        mine |= {deployment.volume("course"): COURSE, deployment.volume("people"): "/srv/people"}
     return mine
 
 
-def _read_only_volumes(part: Part, place: Deployment) -> dict[str, Any]:
-    mine = {place.volume(f"config_{part}"): CONFIG}
-    if place.models_volume:
-        mine[place.volume("models")] = MODELS_VOLUME
-    if part == "grader":
+def _read_only_volumes(role: Role, deployment: Deployment) -> dict[str, Any]:
+    mine = {deployment.volume(f"config_{role}"): CONFIG}
+    if deployment.models_volume:
+        mine[deployment.volume("models")] = MODELS_VOLUME
+    if role == "grader":
         # A socket can be connected to through a read-only mount, and not be replaced.
         mine |= {
-            place.volume("db_socket"): DATABASE_FOLDER,
-            place.volume("executor_socket"): "/run/executor",
+            deployment.volume("db_socket"): DATABASE_FOLDER,
+            deployment.volume("executor_socket"): "/run/executor",
         }
     return mine

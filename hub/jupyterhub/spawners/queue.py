@@ -26,7 +26,7 @@ class StartQueue:
         """How many wait."""
         return sum(not admitted.done() for admitted in self._waiting.values())
 
-    def place(self, name: str) -> int:
+    def position(self, name: str) -> int:
         """How many are to start before `name`, itself included; 0: it does not wait."""
         names = [each for each, admitted in self._waiting.items() if not admitted.done()]
         return names.index(name) + 1 if name in names else 0
@@ -38,7 +38,7 @@ class StartQueue:
         Raises ValueError where `name` waits already.
         """
         if name in self._waiting:
-            raise ValueError(f"{name} waits for its turn already")
+            raise ValueError(f"{name} is already waiting")
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[name] = admitted
         self._admit()

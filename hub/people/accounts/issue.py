@@ -19,10 +19,10 @@ from hub.people.accounts.login import AccountsError, login_kind, public_url
 from hub.people.accounts.passwords import with_password
 
 COLUMNS = ("name", "link", "expires_utc")
-Row = tuple[str, str, str]
+LinkRow = tuple[str, str, str]
 
 
-def new_links(folder: CourseFolder, names: Collection[str]) -> list[Row]:
+def new_links(folder: CourseFolder, names: Collection[str]) -> list[LinkRow]:
     """A new link for each of `names`; their older ones are void from now on.
 
     Raises AccountsError for a name that is not in the course, or where nobody has a password
@@ -39,36 +39,36 @@ def new_links(folder: CourseFolder, names: Collection[str]) -> list[Row]:
     return [(link.name, link.url(base), f"{link.expires:%Y-%m-%dT%H:%M:%SZ}") for link in made]
 
 
-def who_has_none(folder: CourseFolder, link_is_enough: bool = False) -> list[str]:
+def without_password(folder: CourseFolder, link_is_enough: bool = False) -> list[str]:
     """Everybody in the course without a password; with `link_is_enough`, and without a link."""
     _check_login(folder)
     with hub_database(folder) as session:
         settled = with_password(session) | (
-            set(password_links.waiting(session)) if link_is_enough else set()
+            set(password_links.open_links(session)) if link_is_enough else set()
         )
     return [name for name in everybody(folder.settings) if name not in settled]
 
 
-def links_for_who_has_none(folder: CourseFolder, names: Collection[str] | None = None) -> list[Row]:
+def missing_links(folder: CourseFolder, names: Collection[str] | None = None) -> list[LinkRow]:
     """New links for who has neither a password nor a link yet, of `names` or of all."""
-    missing = who_has_none(folder, link_is_enough=True)
+    missing = without_password(folder, link_is_enough=True)
     return new_links(folder, [name for name in missing if names is None or name in names])
 
 
-def table(rows: list[Row]) -> Iterator[str]:
+def table(rows: list[LinkRow]) -> Iterator[str]:
     """The rows for a terminal."""
     width = max((len(name) for name, _, _ in rows), default=0)
     for name, link, expires in rows:
         yield f"    {name:<{width}}  {link}  until {expires}"
 
 
-def csv_lines(rows: list[Row]) -> Iterator[str]:
+def csv_lines(rows: list[LinkRow]) -> Iterator[str]:
     """The rows as lines of CSV, safe to open in a spreadsheet."""
     for row in [COLUMNS, *rows]:
         yield csv_line(row)
 
 
-def write_links(path: Path, rows: list[Row]) -> None:
+def write_links(path: Path, rows: list[LinkRow]) -> None:
     """Write the rows as CSV that nobody else on this machine can read."""
     files.replace(path, "".join(f"{line}\n" for line in csv_lines(rows)), mode=0o600)
 
@@ -76,9 +76,7 @@ def write_links(path: Path, rows: list[Row]) -> None:
 def _check_login(folder: CourseFolder) -> None:
     kind = login_kind(folder.settings, os.environ)
     if kind != "native":
-        raise AccountsError(
-            f"Links set passwords, and here people log in otherwise (accounts.login: {kind})."
-        )
+        raise AccountsError(f"Password links are only for accounts.login: native (here: {kind}).")
 
 
 @contextmanager

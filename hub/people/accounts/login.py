@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from hub.core.course_folder import CourseFolder
 from hub.core.roster.merge import everybody
-from hub.core.settings import OAuth, Settings, SettingsError
+from hub.core.settings import OAuthSettings, Settings, SettingsError
 
 Kind = Literal["demo", "native", "oauth"]
 
@@ -43,8 +43,8 @@ def login_kind(settings: Settings, environ: Mapping[str, str]) -> Kind:
         url = environ.get("LOGITLAB_URL") or settings.accounts.url or ""
         if urlsplit(url).hostname not in LOCAL_HOSTS:
             raise AccountsError(
-                f"accounts.login: demo is for trials on localhost, and this server is at "
-                f"{url or 'an address that nothing names'}. Set accounts.login to native or oauth."
+                "accounts.login: demo is for trials on localhost, and this server is at "
+                f"{url or 'an unknown address'}. Set accounts.login to native or oauth."
             )
     return login
 
@@ -126,7 +126,7 @@ def _passwords(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _oauth(oauth: OAuth, url: str, secret: str) -> dict[str, Any]:
+def _oauth(oauth: OAuthSettings, url: str, secret: str) -> dict[str, Any]:
     return {
         "login_service": oauth.service,
         "client_id": oauth.client_id,

@@ -83,7 +83,7 @@ def void(session: Any, *names: str) -> None:
     session.execute(delete(LINKS).where(LINKS.c.name.in_(names)))
 
 
-def waiting(session: Any) -> dict[str, dt.datetime]:
+def open_links(session: Any) -> dict[str, dt.datetime]:
     """name -> until when a link of theirs is good, in UTC."""
     rows = session.execute(select(LINKS.c.name, LINKS.c.expires).where(LINKS.c.expires > now()))
     return {row.name: row.expires for row in rows}

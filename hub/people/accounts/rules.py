@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub.core.settings import Settings
 
 
-def part(settings: Settings, name: str) -> str | None:
+def role(settings: Settings, name: str) -> str | None:
     """What `name` is in the course, the most that it is; None for nobody of it."""
     people = settings.people
     if name in people.admins:
@@ -16,7 +16,7 @@ def part(settings: Settings, name: str) -> str | None:
 
 
 def may_see_people(settings: Settings, actor: str) -> bool:
-    return part(settings, actor) in ("admin", "instructor")
+    return role(settings, actor) in ("admin", "instructor")
 
 
 def may_issue_link(settings: Settings, actor: str, target: str) -> bool:
@@ -24,7 +24,7 @@ def may_issue_link(settings: Settings, actor: str, target: str) -> bool:
 
     Who has a link for somebody can become them, so it never leads upwards.
     """
-    for_whom = part(settings, target)
-    if part(settings, actor) == "admin":
+    for_whom = role(settings, target)
+    if role(settings, actor) == "admin":
         return for_whom is not None
-    return part(settings, actor) == "instructor" and for_whom == "student"
+    return role(settings, actor) == "instructor" and for_whom == "student"

@@ -15,7 +15,7 @@ from tornado.ioloop import PeriodicCallback
 from hub.core.course_folder import CourseFolder
 from hub.core.roster.merge import everybody
 from hub.core.settings import Settings, SettingsError
-from hub.people.rights import Difference, Rights, difference, present, take_rights, wanted
+from hub.people.rights import Difference, Rights, apply_rights, difference, present, wanted
 from hub.upstream.jupyterhub import count_new_user
 
 SECONDS = 3
@@ -45,16 +45,18 @@ class PeopleWatch:
         self._looked = stamps
         try:
             if self._roster_was_there and not folder.roster_file.is_file():
-                raise SettingsError("The roster's file is gone: for that, nobody is taken out.")
+                raise SettingsError(
+                    "The roster file is missing; nobody is removed because of that."
+                )
             settings = folder.settings
         except SettingsError as error:
             self.app.log.error("The course's people stay as they were. %s", error)
             return
         self._roster_was_there = bool(stamps[1])
-        if not await self.take_up(settings):
+        if not await self.apply(settings):
             self._looked = []
 
-    async def take_up(self, settings: Settings) -> bool:
+    async def apply(self, settings: Settings) -> bool:
         """Make the hub's users those of `settings`; False where somebody's server has to come
         up or go down first."""
         authenticator, db = self.app.authenticator, self.app.db
@@ -76,11 +78,11 @@ class PeopleWatch:
         db = self.app.db
         for name in found.gone:
             self.app.log.info("%s left the course: sessions end, the server stops", name)
-            take_rights(db, orm.User.find(db, name), None)
+            apply_rights(db, orm.User.find(db, name), None)
         for name in found.moved:
             self.app.log.info("%s: rights follow course.yaml and roster", name)
             user = orm.User.find(db, name)
-            take_rights(db, user, then[name])
+            apply_rights(db, user, then[name])
             self._give(user, then[name])
             self._forget_spawners(user)
         for name in found.new:

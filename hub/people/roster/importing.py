@@ -1,4 +1,4 @@
-"""`logitlab roster import`: a new list of students in the place of the old one."""
+"""`logitlab roster import`: replaces the list of students, by a plan that is shown first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.core.roster.file import write_roster
 from hub.core.roster.merge import everybody
 from hub.core.roster.student import Student
 from hub.people.accounts.demo import demo_accounts
-from hub.people.accounts.issue import links_for_who_has_none, table
+from hub.people.accounts.issue import missing_links, table
 from hub.people.accounts.login import in_containers, login_kind
 from hub.people.enrolment import enrol
 from hub.people.roster.changes import Changes, changes
@@ -20,7 +20,7 @@ from hub.people.roster.spreadsheet import read_spreadsheet
 
 
 @dataclass(frozen=True)
-class Proposal:
+class ImportPlan:
     """What an import would do, before it does it."""
 
     students: tuple[Student, ...]
@@ -28,7 +28,7 @@ class Proposal:
     remarks: tuple[str, ...]
 
 
-def propose(folder: CourseFolder, path: Path) -> Proposal:
+def plan_import(folder: CourseFolder, path: Path) -> ImportPlan:
     """What the list at `path` would change in the course. Changes nothing.
 
     Raises RosterError where the list cannot be used.
@@ -36,10 +36,10 @@ def propose(folder: CourseFolder, path: Path) -> Proposal:
     people = folder.settings.people
     reserved = {*people.admins, *people.instructors, folder.settings.course.grader}
     listed = read_spreadsheet(path, reserved)
-    return Proposal(listed.students, changes(folder.roster, listed.students), listed.remarks)
+    return ImportPlan(listed.students, changes(folder.roster, listed.students), listed.remarks)
 
 
-def take_in(folder: CourseFolder, proposal: Proposal) -> Iterator[str]:
+def apply_import(folder: CourseFolder, proposal: ImportPlan) -> Iterator[str]:
     """Make `proposal` the course's roster, fill the gradebook, and give who is new a way in.
 
     Repeating it brings to its end what was interrupted. Yields progress.
@@ -57,4 +57,4 @@ def take_in(folder: CourseFolder, proposal: Proposal) -> Iterator[str]:
         yield "Links to set a password, for who has none: `make links`"
     elif kind == "native":
         listed = {one.username for one in proposal.students}
-        yield from table(links_for_who_has_none(folder, listed))
+        yield from table(missing_links(folder, listed))

@@ -69,7 +69,7 @@ def _decode(path: Path, content: bytes) -> tuple[str, list[str]]:
         try:
             return content.decode("utf-16"), ["read as UTF-16"]
         except UnicodeDecodeError as error:
-            raise RosterError(f"{path}: begins as UTF-16 and is none: save it as UTF-8") from error
+            raise RosterError(f"{path}: looks like UTF-16 but is not: save it as UTF-8") from error
     if b"\0" in content:
         raise RosterError(f"{path}: not text (it has zero bytes). Save it as 'CSV UTF-8'.")
     try:
@@ -83,7 +83,7 @@ def _decode(path: Path, content: bytes) -> tuple[str, list[str]]:
         raise RosterError(
             f"{path}, line {line}: neither UTF-8 nor Windows-1252: save it as 'CSV UTF-8'"
         ) from error
-    remark = "not UTF-8: read as Windows-1252 (latin-1). Look whether accents came out right"
+    remark = "not UTF-8: read as Windows-1252 (latin-1). Check that accents are right"
     return text, [remark]
 
 

@@ -16,7 +16,7 @@ from hub.grading.sandbox.landlock import SCOPES_SINCE, landlock_version
 from hub.grading.sandbox.remote import status
 from hub.services.executor.promises import unkept
 from hub.services.executor.service import serve
-from hub.services.executor.slots import Slot
+from hub.services.executor.slots import Box
 
 SLOTS_PER_WORKER = 16  # one for who wants a processor, the others for who sleeps
 
@@ -30,14 +30,14 @@ log = logging.getLogger("hub.services.executor")
     type=click.Path(path_type=Path),
     default="/run/executor/socket",
     show_default=True,
-    help="Where it is asked. Its folder is made accessible to --grader only.",
+    help="Unix socket to listen on. Its folder is made accessible to --grader only.",
 )
 @click.option(
     "--scratch",
     type=click.Path(path_type=Path, file_okay=False),
     default="/scratch",
     show_default=True,
-    help="Folder of scratch folders; what is in it is removed at the start.",
+    help="Scratch folder; its contents are removed at startup.",
 )
 @click.option(
     "--workers",
@@ -46,11 +46,14 @@ log = logging.getLogger("hub.services.executor")
     help="Notebooks executed at once, beside those that sleep; auto: one a core.",
 )
 @click.option(
-    "--grader", default=accounts.GRADER, show_default=True, help="User and group that may ask."
+    "--grader",
+    default=accounts.GRADER,
+    show_default=True,
+    help="User and group allowed to connect.",
 )
-@click.option("--check", is_flag=True, help="Only say which promises do not hold here.")
-@click.option("--health", is_flag=True, help="Only ask the running executor how it is.")
-@click.option("--trial", is_flag=True, help="Serve even where not all promises hold.")
+@click.option("--check", is_flag=True, help="Only list the promises that this machine cannot keep.")
+@click.option("--health", is_flag=True, help="Only check the health of the running executor.")
+@click.option("--trial", is_flag=True, help="Serve even if some promises cannot be kept.")
 def main(
     path: Path,
     scratch: Path,
@@ -86,13 +89,11 @@ def main(
             "both want to can speak through abstract sockets"
         )
     count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
-    slots = [Slot(number, scratch) for number in range(count * SLOTS_PER_WORKER)]
+    slots = [Box(number, scratch) for number in range(count * SLOTS_PER_WORKER)]
     asyncio.run(_serve(path, slots, {0, grader}, grader, count))
 
 
-async def _serve(
-    path: Path, slots: list[Slot], allowed: set[int], group: int, workers: int
-) -> None:
+async def _serve(path: Path, slots: list[Box], allowed: set[int], group: int, workers: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,4 +1,5 @@
-"""A queue that serves clients in turn: many notebooks of one do not keep another waiting. Pure."""
+"""A fair queue: clients are served in turn, so many notebooks of one do not hold up another.
+Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Generic, TypeVar
 Ticket = TypeVar("Ticket")
 
 
-class Waiting(Generic[Ticket]):
+class FairQueue(Generic[Ticket]):
     """Tickets by client; the next one is of the client that has waited longest for a turn."""
 
     def __init__(self) -> None:

@@ -104,9 +104,9 @@ def _confinement() -> Iterator[str]:
     child = multiprocessing.get_context("fork").Process(target=_try_to_confine, args=(theirs,))
     child.start()
     child.join(30)
-    words = ours.recv() if ours.poll() else f"the trial ended with {child.exitcode}"
-    if words:
-        yield f"system calls cannot be filtered: {words}"
+    message = ours.recv() if ours.poll() else f"the trial ended with {child.exitcode}"
+    if message:
+        yield f"system calls cannot be filtered: {message}"
 
 
 def _try_to_confine(answer: multiprocessing.connection.Connection) -> None:

@@ -16,11 +16,11 @@ from typing import Any
 
 from hub.facts.limits import MIB
 from hub.grading.sandbox.gate import memory_to_spare
-from hub.grading.sandbox.limits import Limits
+from hub.grading.sandbox.limits import ExecutionLimits
 from hub.grading.sandbox.remote import ALIVE_SECONDS, CHUNK, length_of, packed, unpacked
-from hub.grading.sandbox.run import Answer, Busy, given_seconds, inside
-from hub.services.executor.fair_queue import Waiting
-from hub.services.executor.slots import NotClean, Slot, remove
+from hub.grading.sandbox.run import Busy, RunOutcome, given_seconds, inside
+from hub.services.executor.fair_queue import FairQueue
+from hub.services.executor.slots import Box, NotClean, remove
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ REQUEST_LIMIT = 256 * MIB
 MOST_FILES = 10_000
 
 
-class Refused(Exception):
+class InvalidRequest(Exception):
     """What a client sent cannot be run; the message says why."""
 
 
@@ -41,21 +41,21 @@ class Service:
         `hub.grading.sandbox.gate`.
     """
 
-    def __init__(self, slots: Sequence[Slot], allowed: set[int], workers: int) -> None:
+    def __init__(self, slots: Sequence[Box], allowed: set[int], workers: int) -> None:
         self._workers = workers
         self._busy: set[int] = set()  # numbers of the slots whose execution wants a processor
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = len(slots)
         self._free = list(slots)
         self._allowed = allowed
-        self._waiting: Waiting[asyncio.Future[Slot]] = Waiting()
+        self._queue: FairQueue[asyncio.Future[Box]] = FairQueue()
         self._moved = asyncio.Condition()
         self.failed = asyncio.Event()
         """Set when no slot can be used any more."""
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
-        client = Client(reader, writer)
+        client = Connection(reader, writer)
         try:
             if client.user not in self._allowed:
                 log.warning("refused user=%d", client.user)
@@ -66,7 +66,7 @@ class Service:
                 await client.send("status", self.status())
             elif kind == "hello" and len(rest) == 1 and isinstance(rest[0], str):
                 await self._execute(client, rest[0])
-        except Refused as refused:
+        except InvalidRequest as refused:
             with suppress(OSError):
                 await client.send("refused", str(refused))
         except (OSError, EOFError, TimeoutError) as error:
@@ -79,38 +79,38 @@ class Service:
             "slots": self._slots,
             "workers": self._workers,
             "running": self._slots - len(self._free),
-            "waiting": len(self._waiting),
+            "waiting": len(self._queue),
         }
 
-    async def _execute(self, client: Client, name: str) -> None:
-        async with self._slot(client, name) as slot:
+    async def _execute(self, client: Connection, name: str) -> None:
+        async with self._box(client, name) as slot:
             path = await asyncio.to_thread(slot.folder)
             await client.send("go")
             async with asyncio.timeout(UPLOAD_SECONDS):
-                request = await receive_upload(client, path)
-            answer = await run(client, slot, path, *request, busy=self._busy_teller(slot))
+                request = await receive_files(client, path)
+            answer = await run(client, slot, path, *request, busy=self._busy_reporter(slot))
             log.info("executed slot=%d seconds=%.1f", slot.number, answer.seconds)
             for start in range(0, len(answer.lines), CHUNK):
                 await client.send("answer", answer.lines[start : start + CHUNK])
             await client.send("done", answer.stopped, answer.seconds)
 
     @asynccontextmanager
-    async def _slot(self, client: Client, name: str) -> AsyncIterator[Slot]:
+    async def _box(self, client: Connection, name: str) -> AsyncIterator[Box]:
         """A slot, after waiting for it; it is free again when nothing of the execution is left."""
-        ticket: asyncio.Future[Slot] = asyncio.get_running_loop().create_future()
-        self._waiting.add(name, ticket)
+        ticket: asyncio.Future[Box] = asyncio.get_running_loop().create_future()
+        self._queue.add(name, ticket)
         await self._hand_out()
         try:
-            await self._tell_place(client, ticket)
+            await self._report_position(client, ticket)
             yield ticket.result()
         finally:
-            self._waiting.remove(name, ticket)
+            self._queue.remove(name, ticket)
             if ticket.done() and not ticket.cancelled():
                 await self._take_back(ticket.result())
             await self._hand_out()
 
     async def _hand_out(self) -> None:
-        while self._is_open() and (ticket := self._waiting.take()) is not None:
+        while self._is_open() and (ticket := self._queue.take()) is not None:
             slot = self._free.pop()
             self._busy.add(slot.number)
             ticket.set_result(slot)
@@ -122,7 +122,7 @@ class Service:
             return False
         return self._slots - len(self._free) == len(self._busy) or memory_to_spare()
 
-    def _busy_teller(self, slot: Slot) -> Busy:
+    def _busy_reporter(self, slot: Box) -> Busy:
         """What another thread may tell whether the execution in a slot wants a processor."""
         loop = asyncio.get_running_loop()
 
@@ -138,7 +138,7 @@ class Service:
 
         return tell
 
-    async def _take_back(self, slot: Slot) -> None:
+    async def _take_back(self, slot: Box) -> None:
         self._busy.discard(slot.number)
         try:
             await asyncio.to_thread(slot.clear)
@@ -150,19 +150,19 @@ class Service:
         else:
             self._free.append(slot)
 
-    async def _tell_place(self, client: Client, ticket: asyncio.Future[Slot]) -> None:
+    async def _report_position(self, client: Connection, ticket: asyncio.Future[Box]) -> None:
         """Tell the client its place whenever it moves, until the ticket has a slot."""
         while not ticket.done():
             if client.gone():
                 raise EOFError("the client has gone")
-            await client.send("place", self._waiting.order().index(ticket) + 1)
+            await client.send("position", self._queue.order().index(ticket) + 1)
             async with self._moved:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(ALIVE_SECONDS):
                         await self._moved.wait()
 
 
-class Client:
+class Connection:
     """One connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -184,13 +184,15 @@ class Client:
         return unpacked(await self._reader.readexactly(length_of(head)))
 
 
-async def receive_upload(client: Client, path: Path) -> tuple[bytes, Limits, int, float]:
+async def receive_files(
+    client: Connection, path: Path
+) -> tuple[bytes, ExecutionLimits, int, float]:
     """Take request and files of an execution; the files go into the scratch folder `path`.
 
     Returns the request as the worker wants it, its limits, its number of cells, and the seconds
     that its given cells may use.
     """
-    request, upload = bytearray(), Upload(path)
+    request, upload = bytearray(), InputFiles(path)
     while True:
         kind, *rest = await client.receive()
         if kind == "run":
@@ -198,16 +200,16 @@ async def receive_upload(client: Client, path: Path) -> tuple[bytes, Limits, int
         if kind == "request" and isinstance(rest[0], bytes):
             request += rest[0]
             if len(request) > REQUEST_LIMIT:
-                raise Refused(f"it has more than {REQUEST_LIMIT // MIB} MiB")
+                raise InvalidRequest(f"it has more than {REQUEST_LIMIT // MIB} MiB")
         elif kind == "file" and isinstance(rest[0], str):
             upload.begin(rest[0])
         elif kind == "data" and isinstance(rest[0], bytes):
             await asyncio.to_thread(upload.write, rest[0])
         else:
-            raise Refused("it is not in the form that the executor takes")
+            raise InvalidRequest("it is not in the executor's format")
 
 
-class Upload:
+class InputFiles:
     """Files on their way into a scratch folder. `size` in bytes."""
 
     def __init__(self, scratch: Path) -> None:
@@ -219,13 +221,13 @@ class Upload:
     def begin(self, name: str) -> None:
         self._files += 1
         if self._files > MOST_FILES:
-            raise Refused(f"it has more than {MOST_FILES} files")
+            raise InvalidRequest(f"it has more than {MOST_FILES} files")
         try:
             self._target = inside(self._scratch, name)
             if self._target is not None:
                 self._target.touch(mode=0o600)
         except OSError as error:
-            raise Refused(f"the file {name!r} cannot be made ({error.strerror})") from error
+            raise InvalidRequest(f"the file {name!r} cannot be made ({error.strerror})") from error
 
     def write(self, data: bytes) -> None:
         self.size += len(data)
@@ -234,31 +236,31 @@ class Upload:
                 with open(self._target, "ab") as file:
                     file.write(data)
             except OSError as error:
-                raise Refused(f"no room for its files ({error.strerror})") from error
+                raise InvalidRequest(f"no room for its files ({error.strerror})") from error
 
 
-def understood(request: bytes, size: int) -> tuple[Limits, int, float]:
+def understood(request: bytes, size: int) -> tuple[ExecutionLimits, int, float]:
     try:
         asked = json.loads(request)
-        limits, cells = Limits(**asked["limits"]), len(asked["notebook"]["cells"])
+        limits, cells = ExecutionLimits(**asked["limits"]), len(asked["notebook"]["cells"])
         given = given_seconds(asked)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise Refused("it is not in the form that the executor takes") from error
+        raise InvalidRequest("it is not in the executor's format") from error
     if size > limits.files_mib * MIB:
-        raise Refused(f"its files have more than {limits.files_mib} MiB")
+        raise InvalidRequest(f"its files have more than {limits.files_mib} MiB")
     return limits, cells, given
 
 
 async def run(
-    client: Client,
-    slot: Slot,
+    client: Connection,
+    slot: Box,
     path: Path,
     request: bytes,
-    limits: Limits,
+    limits: ExecutionLimits,
     cells: int,
     given: float,
     busy: Busy,
-) -> Answer:
+) -> RunOutcome:
     """Run it in a thread; a client that goes away ends it."""
     cancelled = threading.Event()
     work = asyncio.ensure_future(
@@ -272,7 +274,7 @@ async def run(
             await client.send("busy")
         return work.result()
     except NotClean as error:
-        raise Refused(f"its processes could not be ended ({error})") from error
+        raise InvalidRequest(f"its processes could not be ended ({error})") from error
     finally:
         cancelled.set()
         if not work.done():
@@ -282,7 +284,7 @@ async def run(
 
 async def serve(
     path: Path,
-    slots: Sequence[Slot],
+    slots: Sequence[Box],
     allowed: set[int],
     group: int,
     stop: asyncio.Event,
@@ -310,4 +312,4 @@ async def serve(
         for wait in waits:
             wait.cancel()
     if service.failed.is_set():
-        raise NotClean("no slot is left; the executor has to be started again")
+        raise NotClean("no box is left; restart the executor")

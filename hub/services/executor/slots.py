@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.grading.sandbox.limits import Limits
+from hub.grading.sandbox.limits import ExecutionLimits
 from hub.grading.sandbox.run import (
     STUDENTS_FOLDERS,
     TESTS_FOLDER,
-    Answer,
     Busy,
-    answer_bytes,
+    RunOutcome,
     make_folders,
+    result_bytes,
     worker,
 )
 from hub.grading.sandbox.users import INTERRUPT, KILL
@@ -51,7 +51,7 @@ class NotClean(Exception):
 
 
 @dataclass(frozen=True)
-class Slot:
+class Box:
     """One execution at a time runs here. `scratch` holds the folders of all slots."""
 
     number: int
@@ -87,12 +87,12 @@ class Slot:
         self,
         path: Path,
         request: bytes,
-        limits: Limits,
+        limits: ExecutionLimits,
         cells: int,
         given_seconds: float,
         cancelled: Callable[[], bool],
         busy: Busy,
-    ) -> Answer:
+    ) -> RunOutcome:
         """Run a request in the prepared folder `path`; see `Running.wait`."""
         self.give(path)
         student, tests = self.ids
@@ -102,7 +102,7 @@ class Slot:
             with (
                 open(heard, "rb", buffering=0) as asks,
                 worker(
-                    *(request, path, {}, answer_bytes(limits, cells)),
+                    *(request, path, {}, result_bytes(limits, cells)),
                     arguments=arguments,
                     pass_fds=(control,),
                 ) as running,

@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from hub.facts import files
-from hub.services.firewall.host import make_stand, take_away
+from hub.services.firewall.host import ensure_rules, remove_rules
 from hub.services.firewall.rules import Firewall, FirewallError, firewall_from, resolvers
 
 log = logging.getLogger("hub.services.firewall")
@@ -26,11 +26,11 @@ log = logging.getLogger("hub.services.firewall")
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("/run/firewall/ok"),
     show_default=True,
-    help="Written at each check while the rules stand, removed when they do not.",
+    help="Touched at each check while the rules are applied, removed otherwise.",
 )
-@click.option("--seconds", default=3.0, show_default=True, help="Between two checks.")
-@click.option("--once", is_flag=True, help="Set the rules, check them once, and end.")
-@click.option("--remove", is_flag=True, help="Take the rules away and end.")
+@click.option("--seconds", default=3.0, show_default=True, help="Interval between checks.")
+@click.option("--once", is_flag=True, help="Apply the rules, check them once, and exit.")
+@click.option("--remove", is_flag=True, help="Remove the rules and exit.")
 def main(heartbeat: Path, seconds: float, once: bool, remove: bool) -> None:
     """Let students' servers be reached by hub and proxy only, and reach the proxy only.
 
@@ -51,10 +51,10 @@ def main(heartbeat: Path, seconds: float, once: bool, remove: bool) -> None:
     try:
         wanted = firewall_from(os.environ, resolvers(_resolv_conf()))
         if remove:
-            for line in take_away(wanted):
+            for line in remove_rules(wanted):
                 log.info(line)
         elif once:
-            for line in make_stand(wanted):
+            for line in ensure_rules(wanted):
                 log.info(line)
     except FirewallError as error:
         log.error(error)
@@ -69,13 +69,13 @@ def watch(wanted: Firewall, heartbeat: Path, seconds: float, stop: threading.Eve
     try:
         while True:
             try:
-                for line in make_stand(wanted):
+                for line in ensure_rules(wanted):
                     log.info(line)
                 _beat(heartbeat)
-                now = f"the rules for {wanted.bridge} stand"
+                now = f"the rules for {wanted.bridge} are applied"
             except (FirewallError, OSError) as error:
                 heartbeat.unlink(missing_ok=True)
-                now = f"the rules for {wanted.bridge} do not stand: {error}"
+                now = f"the rules for {wanted.bridge} are not applied: {error}"
             if now != last:
                 log.info(now) if now.endswith(" stand") else log.error(now)
             last = now

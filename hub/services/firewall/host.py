@@ -1,4 +1,4 @@
-"""The rules on this host: read, put right, taken away."""
+"""The rules on this host: read, ensured, removed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.services.firewall.rules import Family, Firewall, FirewallError, removal, repair, standing
+from hub.services.firewall.rules import Family, Firewall, FirewallError, is_applied, removal, repair
 
 TIMEOUT = 20  # seconds for one call of iptables
 WAIT = "5"  # seconds for somebody else's change to end
@@ -72,7 +72,7 @@ def _legacy_is_in_use(family: Family) -> bool:
         return False
 
 
-def make_stand(wanted: Firewall) -> Iterator[str]:
+def ensure_rules(wanted: Firewall) -> Iterator[str]:
     """Make the rules stand, and yield a line for each table that had to be put right.
 
     Raises FirewallError where they do not stand afterwards, or would not be asked.
@@ -80,14 +80,14 @@ def make_stand(wanted: Firewall) -> Iterator[str]:
     _check_bridge(wanted.bridge)
     for table in tables():
         listed = table.rules()
-        if not standing(wanted, table.family, listed):
+        if not is_applied(wanted, table.family, listed):
             table.restore(repair(wanted, table.family, listed))
-            if not standing(wanted, table.family, table.rules()):
-                raise FirewallError(f"{table}: the rules were set and do not stand")
+            if not is_applied(wanted, table.family, table.rules()):
+                raise FirewallError(f"{table}: the rules were set but are not applied")
             yield f"{table}: rules for {wanted.bridge} set"
 
 
-def take_away(wanted: Firewall) -> Iterator[str]:
+def remove_rules(wanted: Firewall) -> Iterator[str]:
     """Take the rules away wherever they are, and yield a line for each table."""
     for variant in ("nft", "legacy"):
         for family in COMMANDS:
@@ -102,14 +102,14 @@ def take_away(wanted: Firewall) -> Iterator[str]:
 
 def _check_bridge(bridge: str) -> None:
     """That the bridge is there and that what crosses it is shown to the firewall."""
-    place = Path("/sys/class/net") / bridge
-    if not place.exists():
+    interface = Path("/sys/class/net") / bridge
+    if not interface.exists():
         raise FirewallError(
             f"there is no bridge {bridge} on this host: either the students' network is not made "
             "yet, or LOGITLAB_BRIDGE names another"
         )
     for family, call in BRIDGE_CALLS.items():
-        own = place / "bridge" / call.removeprefix("bridge-").replace("-", "_")
+        own = interface / "bridge" / call.removeprefix("bridge-").replace("-", "_")
         if family == "ipv6" and not Path("/proc/net/if_inet6").exists():
             continue
         if not any(_is_on(path) for path in (Path("/proc/sys/net/bridge") / call, own)):

@@ -100,10 +100,10 @@ def resolvers(resolv_conf: str) -> tuple[str, ...]:
     """IPv4 addresses of the name servers in the text of a resolv.conf, but for the host's own."""
     found = []
     for line in resolv_conf.splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver":
+        fields = line.split()
+        if len(fields) >= 2 and fields[0] == "nameserver":
             try:
-                address = ipaddress.IPv4Address(words[1])
+                address = ipaddress.IPv4Address(fields[1])
             except ValueError:
                 continue
             if not address.is_loopback:
@@ -155,7 +155,7 @@ def jumps(wanted: Firewall, listed: list[str]) -> dict[str, list[str]]:
     return ways | {"INPUT": [f"-A INPUT -i {wanted.bridge} -j {wanted.input}"]}
 
 
-def standing(wanted: Firewall, family: Family, listed: list[str]) -> bool:
+def is_applied(wanted: Firewall, family: Family, listed: list[str]) -> bool:
     """Whether all rules stand, and stand first, in the table that `iptables -S` listed."""
     for name, rules in chains(wanted, family).items():
         if _rules_of(name, listed) != rules:
@@ -177,8 +177,8 @@ def repair(wanted: Firewall, family: Family, listed: list[str]) -> list[str]:
     lines += [_deletion(rule) for rule in _all_jumps(wanted, listed)]
     for parent, rules in leading.items():
         lines += [
-            f"-I {parent} {place} {rule.removeprefix(f'-A {parent} ')}"
-            for place, rule in enumerate(rules, 1)
+            f"-I {parent} {number} {rule.removeprefix(f'-A {parent} ')}"
+            for number, rule in enumerate(rules, 1)
         ]
     return [*lines, "COMMIT"]
 

@@ -1,1 +1,1 @@
-"""Who uses more GPU memory than their place has, and GPUs that vanish from running servers."""
+"""Who uses more GPU memory than their slot has, and GPUs that vanish from running servers."""

@@ -1,4 +1,4 @@
-"""`python -m hub.services.gpuwatch`: names and stops whoever fills a shared GPU beyond their place.
+"""`python -m hub.services.gpuwatch`: names and stops whoever fills a shared GPU beyond their slot.
 
 Runs as root in a container with the host's process ids (`pid: host`), the capability KILL, NVIDIA's
 `utility` capability for nvidia-smi, no network, and the hub's map of places read-only.
@@ -16,7 +16,7 @@ from xml.etree.ElementTree import ParseError
 
 from hub.services.gpuwatch.processes import owner, stop
 from hub.services.gpuwatch.usage import Use, read_use
-from hub.services.gpuwatch.verdict import Over, Place, over_budget
+from hub.services.gpuwatch.verdict import HeldSlot, Over, over_budget
 
 INTERVAL = 10.0
 SMI_SECONDS = 30
@@ -29,7 +29,7 @@ class Blind(Exception):
 def look() -> list[Use]:
     """What nvidia-smi says now. Raises Blind."""
     try:
-        said = [
+        output = [
             subprocess.run(
                 ["nvidia-smi", *options],
                 capture_output=True,
@@ -39,36 +39,36 @@ def look() -> list[Use]:
             ).stdout
             for options in (["-L"], ["-q", "-x"])
         ]
-        return read_use(*said)
+        return read_use(*output)
     except subprocess.CalledProcessError as error:
         raise Blind(f"nvidia-smi: {(error.stdout or error.stderr).strip()}") from error
     except (OSError, subprocess.TimeoutExpired, ParseError) as error:
         raise Blind(f"nvidia-smi: {error}") from error
 
 
-def read_places(path: Path) -> dict[str, Place]:
+def read_slots(path: Path) -> dict[str, HeldSlot]:
     """The hub's map; none yet where it has not written one. Raises Blind."""
     try:
         entries = json.loads(path.read_text())
-        return {container: Place(**entry) for container, entry in entries.items()}
+        return {container: HeldSlot(**entry) for container, entry in entries.items()}
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise Blind(f"{path}: {error}") from error
 
 
-class Watch:
+class GpuWatch:
     """Rounds of looking; remembers what was said, so that the log says each thing once."""
 
-    def __init__(self, places: Path) -> None:
-        self.places = places
+    def __init__(self, slots: Path) -> None:
+        self.slots = slots
         self._named: set[str] = set()
         self._blind = ""
 
-    def round(self) -> Iterator[str]:
+    def check(self) -> Iterator[str]:
         """Look once, stop at most one process a device; yields lines for the log."""
         try:
-            uses, places = look(), read_places(self.places)
+            uses, slots = look(), read_slots(self.slots)
         except Blind as error:
             if str(error) != self._blind:
                 yield f"cannot watch: {error}"
@@ -80,7 +80,7 @@ class Watch:
         now: set[str] = set()
         for use in uses:
             owners = {each.pid: owner(each.pid) or "" for each in use.processes}
-            found = over_budget(use, owners, places)
+            found = over_budget(use, owners, slots)
             now |= {each.container for each in found}
             for each in found:
                 if each.container not in self._named:
@@ -93,20 +93,20 @@ class Watch:
         pid = worst.largest.pid
         ending = stop(pid, worst.container)
         return (
-            f"{use.device} is full ({use.used} of {use.total} MiB): stopped {worst.place.user}'s "
+            f"{use.device} is full ({use.used} of {use.total} MiB): stopped {worst.slot.user}'s "
             f"process {pid} ({worst.largest.mib} MiB): {ending}"
         )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m hub.services.gpuwatch", description=__doc__)
-    parser.add_argument("--places", type=Path, default=Path("/run/gpu/places.json"))
+    parser.add_argument("--slots", type=Path, default=Path("/run/gpu/slots.json"))
     parser.add_argument("--interval", type=float, default=INTERVAL, help="seconds")
     arguments = parser.parse_args()
-    watch = Watch(arguments.places)
+    watch = GpuWatch(arguments.slots)
     print(f"watching GPU memory every {arguments.interval:g} s", flush=True)
     while True:
-        for line in watch.round():
+        for line in watch.check():
             print(line, flush=True)
         time.sleep(arguments.interval)
 

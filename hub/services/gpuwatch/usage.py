@@ -36,7 +36,7 @@ def read_use(listing: str, xml: str) -> list[Use]:
     A process whose memory is not told (N/A, inside a virtual machine) is left out: nobody is
     judged by a guess. Raises xml.etree.ElementTree.ParseError for what is no XML.
     """
-    parts = {gpu.device.uuid: [each.uuid for each in gpu.parts] for gpu in read_gpus(listing)}
+    parts = {gpu.device.uuid: [each.uuid for each in gpu.mig_devices] for gpu in read_gpus(listing)}
     uses = []
     for gpu in ET.fromstring(xml).iter("gpu"):
         uuid = gpu.findtext("uuid", "")

@@ -17,7 +17,7 @@ NEARLY_FULL = 0.95
 
 
 @dataclass(frozen=True)
-class Place:
+class HeldSlot:
     """Whose a container is, and what it may use of its device, MiB (0: no budget)."""
 
     user: str
@@ -30,36 +30,36 @@ class Over:
     """Somebody over the budget: `used` of `mib` MiB."""
 
     container: str
-    place: Place
+    slot: HeldSlot
     used: int
     largest: Process
 
     def __str__(self) -> str:
         return (
-            f"{self.place.user} uses {self.used} MiB of GPU memory, {self.used - self.place.mib} "
-            f"MiB more than the {self.place.mib} MiB of the place on {self.place.device}"
+            f"{self.slot.user} uses {self.used} MiB of GPU memory, {self.used - self.slot.mib} "
+            f"MiB more than the {self.slot.mib} MiB of the slot on {self.slot.device}"
         )
 
 
 def over_budget(
-    use: Use, owners: Mapping[int, str], places: Mapping[str, Place]
+    use: Use, owners: Mapping[int, str], slots: Mapping[str, HeldSlot]
 ) -> tuple[Over, ...]:
     """Those over their budget where `use`'s device is nearly full, the worst first.
 
-    `owners`: pid -> container id; `places`: container id -> place.
+    `owners`: pid -> container id; `slots`: container id -> place.
     """
     if not use.total or use.used < NEARLY_FULL * use.total:
         return ()
     mine: dict[str, list[Process]] = {}
     for process in use.processes:
         container = owners.get(process.pid)
-        if container is not None and container in places:
+        if container is not None and container in slots:
             mine.setdefault(container, []).append(process)
     found = []
     for container, processes in mine.items():
-        place = places[container]
+        slot = slots[container]
         used = sum(process.mib for process in processes)
-        if place.mib and used > place.mib:
+        if slot.mib and used > slot.mib:
             largest = max(processes, key=lambda process: (process.mib, process.pid))
-            found.append(Over(container, place, used, largest))
-    return tuple(sorted(found, key=lambda over: (over.place.mib - over.used, over.place.user)))
+            found.append(Over(container, slot, used, largest))
+    return tuple(sorted(found, key=lambda over: (over.slot.mib - over.used, over.slot.user)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hub.services.guard.errors import Refused
+from hub.services.guard.errors import RequestRefused
 
 DEEPEST = 12
 
@@ -20,9 +20,9 @@ def parse(body: bytes) -> dict[str, Any]:
     try:
         tree = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"the body is not JSON ({type(error).__name__})") from None
+        raise RequestRefused(f"the body is not JSON ({type(error).__name__})") from None
     if not isinstance(tree, dict):
-        raise Refused("the body is not a JSON object")
+        raise RequestRefused("the body is not a JSON object")
     _strings_are_plain(tree, DEEPEST)
     return tree
 
@@ -32,18 +32,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for key, _ in pairs:
         # What Go folds (also U+017F to s and U+212A to k), Python's casefold folds too.
         if key.casefold() in seen:
-            raise Refused(f"the key {key[:60]!r} stands twice")
+            raise RequestRefused(f"duplicate key {key[:60]!r}")
         seen.add(key.casefold())
     return dict(pairs)
 
 
 def _constant(name: str) -> Any:
-    raise Refused(f"{name} is not JSON")
+    raise RequestRefused(f"{name} is not JSON")
 
 
 def _strings_are_plain(node: Any, depth: int) -> None:
     if depth == 0:
-        raise Refused("the body is nested too deeply")
+        raise RequestRefused("the body is nested too deeply")
     if isinstance(node, dict):
         for key, value in node.items():
             _strings_are_plain(key, depth - 1)
@@ -52,4 +52,4 @@ def _strings_are_plain(node: Any, depth: int) -> None:
         for value in node:
             _strings_are_plain(value, depth - 1)
     elif isinstance(node, str) and ("\0" in node or any(0xD800 <= ord(c) < 0xE000 for c in node)):
-        raise Refused("a text with NUL or half a character")
+        raise RequestRefused("a string with NUL or an unpaired surrogate")

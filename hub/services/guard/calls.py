@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
-from hub.services.guard.errors import Refused
+from hub.services.guard.errors import RequestRefused
 from hub.services.guard.policy import Policy
 
 # Before 1.41 the engine reads the same body otherwise (it leaves out limits and devices).
@@ -106,20 +106,20 @@ class Call:
 def call(method: str, target: str, policy: Policy) -> Call:
     """The call that the request line `method target` makes. Raises Refused for any other."""
     if len(target) > LONGEST_LINE:
-        raise Refused("the request line is too long")
+        raise RequestRefused("the request line is too long")
     path, _, query = target.partition("?")
     prefix = _VERSION.match(path)
     if prefix and int(prefix["minor"]) < OLDEST_VERSION:
-        raise Refused(f"API versions before 1.{OLDEST_VERSION} are not accepted")
+        raise RequestRefused(f"API versions before 1.{OLDEST_VERSION} are not accepted")
     version = prefix[0] if prefix else ""
     for route in ROUTES:
         match = route.path.fullmatch(path.removeprefix(version))
         if match and method in route.methods:
             name = match.groupdict().get("name", "")
             if route.action == "image" and name not in policy.images:
-                raise Refused(f"image {name}: accepted are {' and '.join(policy.images)}")
+                raise RequestRefused(f"image {name}: accepted are {' and '.join(policy.images)}")
             return Call(route, version, name, _parameters(route, query))
-    raise Refused(f"{method} {path[:200]!a} is not among the calls that the hub needs")
+    raise RequestRefused(f"{method} {path[:200]!a} is not among the calls that the hub needs")
 
 
 def _parameters(route: Route, query: str) -> dict[str, str]:
@@ -128,15 +128,15 @@ def _parameters(route: Route, query: str) -> dict[str, str]:
             query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=10
         )
     except ValueError:
-        raise Refused("the query cannot be read") from None
+        raise RequestRefused("the query cannot be read") from None
     given: dict[str, str] = {}
     for key, value in pairs:
         shape = route.parameters.get(key)
         if shape is None or key in given or not shape.fullmatch(value):
-            raise Refused(f"{route.action}: the parameter {key[:60]!a} is not accepted so")
+            raise RequestRefused(f"{route.action}: the parameter {key[:60]!a} is not accepted so")
         given[key] = value
     if route.action == "create" and "name" not in given:
-        raise Refused("create: a container needs a name")
+        raise RequestRefused("create: a container needs a name")
     return given
 
 
@@ -150,16 +150,18 @@ def list_query(query: dict[str, str], policy: Policy) -> dict[str, str]:
         try:
             given = json.loads(filters)
         except (ValueError, RecursionError):
-            raise Refused("list: the filters are not JSON") from None
+            raise RequestRefused("list: the filters are not JSON") from None
         if not isinstance(given, dict) or set(given) - {"label"}:
-            raise Refused("list: filters by label only")
+            raise RequestRefused("list: filters by label only")
         labels = given.get("label", [])
         labels = list(labels) if isinstance(labels, dict) else labels
         if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
-            raise Refused("list: label filters are texts")
+            raise RequestRefused("list: label filters are texts")
         for each in labels:
             if each.partition("=")[0] not in (PROJECT_LABEL, USER_LABEL, GPU_LABEL):
-                raise Refused(f"list: filters by {PROJECT_LABEL}, {USER_LABEL}, {GPU_LABEL} only")
+                raise RequestRefused(
+                    f"list: filters by {PROJECT_LABEL}, {USER_LABEL}, {GPU_LABEL} only"
+                )
     own = [f"{PROJECT_LABEL}={policy.project}", USER_LABEL]
     everything = query.get("all", "") in ("1", "true", "True")
     return {

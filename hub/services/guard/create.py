@@ -14,7 +14,7 @@ from hub.facts import accounts
 from hub.facts.container_names import container_name
 from hub.facts.containers import GPU_LABEL, NO_GPU, PROJECT_LABEL, USER_LABEL
 from hub.facts.limits import MIB
-from hub.services.guard.errors import Refused
+from hub.services.guard.errors import RequestRefused
 from hub.services.guard.policy import Policy
 
 Check = Callable[[Any], Any]
@@ -36,7 +36,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 
 # Nobody is asked for names outside, or whom the engine says.
 RESOLVERS = ["127.0.0.1"]
-TMPFS_PLACES = {"/tmp", "/var/tmp", "/run"}
+TMPFS_PATHS = {"/tmp", "/var/tmp", "/run"}
 TMPFS_OPTION = re.compile(
     r"rw|noexec|exec|nosuid|nodev|mode=[0-7]{3,4}|size=[0-9]{1,12}[kmg]?|uid=[0-9]{1,5}|gid=[0-9]{1,5}"
 )
@@ -67,15 +67,15 @@ def check_create(name: str, body: dict[str, Any], policy: Policy) -> dict[str, A
     _is(f"the name of {user}'s container", container_name(policy.project, user))(name)
     image = _one_of("Image", policy.images)(body.get("Image"))
     if image == policy.grader_image and not GRADERS.fullmatch(user):
-        raise Refused(f"Image: {user} is not a course's grader")
+        raise RequestRefused(f"Image: {user} is not a course's grader")
     clean = _checked("", body, _config(policy, user, image))
     host = body.get("HostConfig")
     if not isinstance(host, dict):
-        raise Refused("HostConfig is missing")
+        raise RequestRefused("HostConfig is missing")
     clean["HostConfig"] = _checked("HostConfig.", host, _host_config(policy, user, image))
     _the_limits_are_there(clean["HostConfig"])
-    _places_are_mounted(clean)
-    _the_label_tells_the_device(clean, policy)
+    _paths_are_mounted(clean)
+    _the_label_names_the_device(clean, policy)
     return clean
 
 
@@ -141,20 +141,20 @@ def _checked(path: str, given: dict[str, Any], checks: dict[str, Check]) -> dict
     clean = {}
     for key, value in given.items():
         if key not in checks:
-            raise Refused(f"{path}{key[:60]!a} is not accepted")
+            raise RequestRefused(f"{path}{key[:60]!a} is not accepted")
         accepted = checks[key](value)
         if accepted is not None and key != "HostConfig":
             clean[key] = accepted
     return clean
 
 
-def _same(one: Any, other: Any) -> bool:
+def _is_equal(one: Any, other: Any) -> bool:
     """Equal and of one type, so that 1 is not True."""
     return type(one) is type(other) and one == other
 
 
-def _refuse(path: str, value: Any, wanted: str) -> Refused:
-    return Refused(f"{path}: found {value!a:.200}, accepted: {wanted}")
+def _refuse(path: str, value: Any, wanted: str) -> RequestRefused:
+    return RequestRefused(f"{path}: found {value!a:.200}, accepted: {wanted}")
 
 
 def _is(path: str, wanted: Any) -> Check:
@@ -163,7 +163,7 @@ def _is(path: str, wanted: Any) -> Check:
 
 def _one_of(path: str, wanted: tuple[Any, ...]) -> Check:
     def check(value: Any) -> Any:
-        if not any(_same(value, each) for each in wanted):
+        if not any(_is_equal(value, each) for each in wanted):
             raise _refuse(path, value, " or ".join(repr(each) for each in wanted))
         return value
 
@@ -175,7 +175,7 @@ def _dropped_if(path: str, *wanted: Any) -> Check:
 
     def check(value: Any) -> None:
         empty = value is None or value is False or value in ("", [], {})
-        if not (any(_same(value, each) for each in wanted) if wanted else empty):
+        if not (any(_is_equal(value, each) for each in wanted) if wanted else empty):
             raise _refuse(path, value, "nothing")
 
     return check
@@ -209,9 +209,9 @@ def _mapping(path: str, value: Any) -> dict[str, Any]:
 
 def _texts(path: str, value: Any, most: int) -> list[str]:
     if type(value) is not list or len(value) > most:
-        raise Refused(f"{path}: a list of at most {most} texts is accepted")
+        raise RequestRefused(f"{path}: a list of at most {most} texts is accepted")
     if any(type(text) is not str or len(text) > LONGEST_TEXT for text in value):
-        raise Refused(f"{path}: texts of at most {LONGEST_TEXT} characters are accepted")
+        raise RequestRefused(f"{path}: texts of at most {LONGEST_TEXT} characters are accepted")
     return value
 
 
@@ -251,9 +251,9 @@ def _environment(value: Any) -> list[str]:
     for variable in _texts("Env", value, LONGEST_ENVIRONMENT):
         name = variable.partition("=")[0][:60]
         if not VARIABLE.match(variable):
-            raise Refused(f"Env: {name!a} is not a variable with a value")
+            raise RequestRefused(f"Env: {name!a} is not a variable with a value")
         if FORBIDDEN_VARIABLES.match(name) and variable not in HARMLESS_VARIABLES:
-            raise Refused(f"Env: {name} is not accepted")
+            raise RequestRefused(f"Env: {name} is not accepted")
     return value
 
 
@@ -265,10 +265,10 @@ def _exposed_ports(value: Any) -> dict[str, Any]:
 
 
 def _mount_points(value: Any) -> dict[str, Any]:
-    for place, nothing in (places := _mapping("Volumes", value)).items():
+    for path, nothing in (paths := _mapping("Volumes", value)).items():
         if nothing not in (None, {}):
-            raise _refuse(f"Volumes.{place!a}", nothing, "{}")
-    return {place: {} for place in places}
+            raise _refuse(f"Volumes.{path!a}", nothing, "{}")
+    return {path: {} for path in paths}
 
 
 def _binds(value: Any, policy: Policy, user: str, image: str) -> list[str]:
@@ -279,18 +279,18 @@ def _binds(value: Any, policy: Policy, user: str, image: str) -> list[str]:
             raise _refuse("HostConfig.Binds", bind, ", ".join(allowed))
     targets = [allowed[bind].target for bind in binds]
     if len(set(targets)) != len(targets):
-        raise _refuse("HostConfig.Binds", binds, "one volume at a place")
+        raise _refuse("HostConfig.Binds", binds, "one volume per path")
     return binds
 
 
 def _tmpfs(value: Any) -> dict[str, str]:
-    for place, options in (places := _mapping("HostConfig.Tmpfs", value)).items():
-        _one_of("HostConfig.Tmpfs", tuple(sorted(TMPFS_PLACES)))(place)
+    for path, options in (paths := _mapping("HostConfig.Tmpfs", value)).items():
+        _one_of("HostConfig.Tmpfs", tuple(sorted(TMPFS_PATHS)))(path)
         parts = options.split(",") if type(options) is str else []
         sized = any(part.startswith("size=") for part in parts)
         if not sized or not all(TMPFS_OPTION.fullmatch(part) for part in parts):
-            raise _refuse(f"HostConfig.Tmpfs.{place}", options, "size=… and harmless options")
-    return places
+            raise _refuse(f"HostConfig.Tmpfs.{path}", options, "size=… and harmless options")
+    return paths
 
 
 def _restart_policy(value: Any) -> None:
@@ -354,20 +354,20 @@ def _the_limits_are_there(host: dict[str, Any]) -> None:
     if not ("NanoCpus" in host) ^ ("CpuQuota" in host and "CpuPeriod" in host):
         missing.append("either NanoCpus or CpuPeriod and CpuQuota")
     if missing:
-        raise Refused(f"HostConfig: {', '.join(missing)} must be given")
+        raise RequestRefused(f"HostConfig: {', '.join(missing)} must be given")
 
 
-def _places_are_mounted(clean: dict[str, Any]) -> None:
+def _paths_are_mounted(clean: dict[str, Any]) -> None:
     mounted = {bind.split(":")[1] for bind in clean["HostConfig"]["Binds"]}
-    for place in clean.get("Volumes", {}):
-        if place not in mounted:
-            raise _refuse("Volumes", place, "places of HostConfig.Binds")
+    for path in clean.get("Volumes", {}):
+        if path not in mounted:
+            raise _refuse("Volumes", path, "paths of HostConfig.Binds")
     for key in ("User", "Cmd", "Env"):
         if key not in clean:
-            raise Refused(f"{key} must be given")
+            raise RequestRefused(f"{key} must be given")
 
 
-def _the_label_tells_the_device(clean: dict[str, Any], policy: Policy) -> None:
+def _the_label_names_the_device(clean: dict[str, Any], policy: Policy) -> None:
     gpu = clean["Labels"][GPU_LABEL]
     requests = clean["HostConfig"].get("DeviceRequests", [])
     given = [request["DeviceIDs"] for request in requests]

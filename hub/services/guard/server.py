@@ -22,7 +22,7 @@ from yarl import URL
 from hub.services.guard import answers, body
 from hub.services.guard.calls import Call, call, list_query
 from hub.services.guard.create import check_create
-from hub.services.guard.errors import Refused
+from hub.services.guard.errors import RequestRefused
 from hub.services.guard.policy import Policy
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Guard:
                 what = f"create {wanted.query['name']}" if what == "create" else what
                 content = await _body_of(request, wanted)
                 response = await self._actions[wanted.route.action](wanted, content)
-        except Refused as refused:
+        except RequestRefused as refused:
             log.warning("%s: refused: %s", what, refused)
             response = _message(403, f"refused by the guard: {refused}")
         except EngineFailed as error:
@@ -125,7 +125,7 @@ class Guard:
             response = _message(503, f"the Docker engine does not answer: {error}")
         except Exception:
             log.exception("%s", what)
-            response = _message(503, "the guard failed: its log says where")
+            response = _message(503, "the guard failed; see its log")
         else:
             log.info("%s: %d in %.2f s", what, response.status, time.monotonic() - begin)
         return response
@@ -177,26 +177,28 @@ class Guard:
         path = f"{wanted.version}/containers/{wanted.name}/json"
         status, answer = await self.engine.ask("GET", path)
         if status == 200 and not answers.is_own(_tree(answer), self.policy):
-            raise Refused(f"{wanted.name} is not a server's container of {self.policy.project}")
+            raise RequestRefused(
+                f"{wanted.name} is not a server's container of {self.policy.project}"
+            )
         return status, answer
 
 
 async def _body_of(request: web.BaseRequest, wanted: Call) -> bytes:
     if "Upgrade" in request.headers:
-        raise Refused("no connection is handed over")
+        raise RequestRefused("connection upgrades are not accepted")
     if "Content-Encoding" in request.headers:
-        raise Refused("no packed bodies")
-    too_long = Refused(f"the body is longer than {LARGEST_BODY} bytes")
+        raise RequestRefused("compressed bodies are not accepted")
+    too_long = RequestRefused(f"the body is longer than {LARGEST_BODY} bytes")
     try:
         content = await asyncio.wait_for(request.read(), BODY_SECONDS)
     except web.HTTPRequestEntityTooLarge:
         raise too_long from None
     except TimeoutError:
-        raise Refused(f"the body did not come within {BODY_SECONDS} s") from None
+        raise RequestRefused(f"the body did not arrive within {BODY_SECONDS} s") from None
     if len(content) > LARGEST_BODY:
         raise too_long
     if content and wanted.route.action != "create":
-        raise Refused(f"{wanted.route.action} takes no body")
+        raise RequestRefused(f"{wanted.route.action} takes no body")
     return content
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-WORDS = """
+EXIT_MESSAGE = """
 Your notebooks together used more GPU memory than your place has ({mib} MiB), while the GPU was
 full for everybody on it. The kernel with the most was stopped: this one.
 Before you run it again: use smaller batches, wrap evaluation in torch.no_grad(), and shut down
@@ -16,9 +16,9 @@ kernels that you do not need (the list of running kernels is at the left).
 """
 
 
-def say_and_end(mib: str) -> None:
+def show_and_exit(mib: str) -> None:
     """Write the reason into the cell that runs (or ran last), then end as SIGTERM would."""
-    print(WORDS.format(mib=mib), file=sys.stderr)
+    print(EXIT_MESSAGE.format(mib=mib), file=sys.stderr)
     sys.stderr.flush()
     time.sleep(0.5)  # the message leaves by another thread
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -29,6 +29,6 @@ def listen(mib: str) -> None:
     """Say so at SIGUSR1, by which the watcher stops a kernel. Only the main thread can."""
 
     def stopped(number: int, frame: Any) -> None:
-        say_and_end(mib)
+        show_and_exit(mib)
 
     signal.signal(signal.SIGUSR1, stopped)

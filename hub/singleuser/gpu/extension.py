@@ -28,23 +28,23 @@ PROBE_SECONDS = 20.0
 LOOKS = 2
 
 
-def judge(status: int, said: str) -> str | None:
+def judge(status: int, output: str) -> str | None:
     """What is wrong, by the exit status and output of `nvidia-smi -L`; None: nothing."""
-    if status == 0 and "UUID:" in said:
+    if status == 0 and "UUID:" in output:
         return None
-    lines = said.strip().splitlines()
+    lines = output.strip().splitlines()
     return lines[-1] if lines else f"nvidia-smi ended with {status}"
 
 
-def notice(words: str, problem: str | None) -> str:
-    """What to tell the owner of a server whose `LOGITLAB_GPU` is `words`; empty: nothing."""
+def notice(device: str, problem: str | None) -> str:
+    """What to tell the owner of a server whose `LOGITLAB_GPU` is `device`; empty: nothing."""
     if problem:
         return (
             f"Your GPU is gone from your server ({problem}). It does not come back by itself: "
             "save your notebooks, then stop and start your server under File > Hub Control Panel. "
             "Your files stay."
         )
-    kind, _, reason = words.partition(": ")
+    kind, _, reason = device.partition(": ")
     if kind != "cpu" or reason == NONE_HERE:
         return ""
     return (
@@ -53,22 +53,22 @@ def notice(words: str, problem: str | None) -> str:
     )
 
 
-class Health:
+class GpuHealth:
     """The state of this server's GPU, looked at again and again."""
 
     def __init__(self, environ: Mapping[str, str], log: Any, interval: float = INTERVAL) -> None:
-        self.words = environ.get(GPU_VARIABLE, "")
+        self.device = environ.get(GPU_VARIABLE, "")
         self.log, self.interval = log, interval
         self.problem: str | None = None
         self._failed = 0
 
     @property
     def has_gpu(self) -> bool:
-        return self.words.startswith(("GPU-", "MIG-"))
+        return self.device.startswith(("GPU-", "MIG-"))
 
     @property
     def notice(self) -> str:
-        return notice(self.words, self.problem)
+        return notice(self.device, self.problem)
 
     async def look(self) -> None:
         """Ask once. Raises FileNotFoundError where there is no nvidia-smi to ask."""
@@ -80,9 +80,9 @@ class Health:
         elif self._failed >= LOOKS:
             self.problem = found
         if self.problem and not before:
-            self.log.error("GPU %s is gone: %s", self.words, self.problem)
+            self.log.error("GPU %s is gone: %s", self.device, self.problem)
         elif before and not self.problem:
-            self.log.warning("GPU %s is back", self.words)
+            self.log.warning("GPU %s is back", self.device)
 
     async def watch(self) -> None:
         """Look for ever; at once done where there is no GPU, or nothing to ask."""
@@ -97,12 +97,12 @@ async def _nvidia_smi() -> tuple[int, str]:
         "nvidia-smi", "-L", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     try:
-        said, _ = await asyncio.wait_for(process.communicate(), PROBE_SECONDS)
+        output, _ = await asyncio.wait_for(process.communicate(), PROBE_SECONDS)
     except TimeoutError:
         # It may hang in the driver, where no signal reaches it: it is not waited for.
         process.kill()
         return 1, f"nvidia-smi did not answer within {PROBE_SECONDS:g} s"
-    return process.returncode or 0, said.decode(errors="replace")
+    return process.returncode or 0, output.decode(errors="replace")
 
 
 class GpuHandler(APIHandler):
@@ -113,12 +113,12 @@ class GpuHandler(APIHandler):
 
     @web.authenticated
     def get(self) -> None:
-        health: Health = self.settings["logitlab_gpu"]
-        self.finish(json.dumps({"gpu": health.words, "notice": health.notice}))
+        health: GpuHealth = self.settings["logitlab_gpu"]
+        self.finish(json.dumps({"gpu": health.device, "notice": health.notice}))
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    health = Health(os.environ, server.log)
+    health = GpuHealth(os.environ, server.log)
     server.web_app.settings["logitlab_gpu"] = health
     base = server.web_app.settings["base_url"]
     server.web_app.add_handlers(".*$", [(url_path_join(base, "logitlab/gpu"), GpuHandler)])

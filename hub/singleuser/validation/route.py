@@ -19,7 +19,7 @@ from tornado import web
 
 from hub.upstream.nbgrader import other_validation_routes
 
-TOLD = "logitlab_told"  # key of a server's settings: the sentences of its last validation
+REPORT = "logitlab_told"  # key of a server's settings: the sentences of its last validation
 
 
 class ValidateHandler(ValidateAssignmentHandler):
@@ -39,21 +39,21 @@ class ValidateHandler(ValidateAssignmentHandler):
             stderr=asyncio.subprocess.PIPE,
         )
         answer, log = await process.communicate()
-        self.settings[TOLD] = []
+        self.settings[REPORT] = []
         if process.returncode:
             last = log.decode(errors="replace").strip().rpartition("\n")[2]
             self.finish(json.dumps({"success": False, "value": last}))
         else:
-            self.settings[TOLD] = json.loads(answer)["value"].get("told", [])
+            self.settings[REPORT] = json.loads(answer)["value"].get("report", [])
             self.finish(answer)
 
 
-class ToldHandler(JupyterHandler):
+class ReportHandler(JupyterHandler):
     """What the last validation had to tell, for our extension to show in nbgrader's dialog."""
 
     @web.authenticated
     def get(self) -> None:
-        self.finish({"told": self.settings.get(TOLD, [])})
+        self.finish({"report": self.settings.get(REPORT, [])})
 
 
 def add_handlers(server: Any) -> None:
@@ -62,7 +62,7 @@ def add_handlers(server: Any) -> None:
     base = server.web_app.settings["base_url"]
     routes = [
         ("/assignments/validate", ValidateHandler),
-        ("/logitlab/validation", ToldHandler),
+        ("/logitlab/validation", ReportHandler),
         *other_validation_routes(),
     ]
     server.web_app.add_handlers(".*$", [(url_path_join(base, at), who) for at, who in routes])

@@ -12,12 +12,12 @@ from nbgrader.utils import is_grade
 from nbgrader.validator import Validator
 from traitlets import Float, Integer
 
-from hub.grading.pipeline.execute import CannotGrade, Limits, execute, files_below
+from hub.grading.pipeline.execute import CannotGrade, ExecutionLimits, execute, files_below
 from hub.grading.pipeline.rebuild import rebuild
 from hub.grading.pipeline.verdict import judge
 from hub.singleuser.validation.release import Released, released
 
-DEFAULTS = Limits()
+DEFAULTS = ExecutionLimits()
 NOTHING_GRADED = "No cell of this notebook is graded, so nothing was checked."
 TEST_CHANGED = "This test was changed here; grading puts the original back."
 
@@ -42,19 +42,19 @@ class CourseValidator(Validator):
         config=True
     )
 
-    _told: list[str]
+    _report: list[str]
 
     def validate(self, filename: str) -> dict[str, Any]:
         path = Path(filename).absolute()
         try:
             with released(path, self.config) as given:
-                checked, told = self._checked(path, given)
+                checked, report = self._checked(path, given)
         except CannotGrade as error:
-            self._told = []
+            self._report = []
             words = f"This notebook could not be checked now: {error}. Validate it again."
             return {"failed": [_failure(path.name, words)]}
-        self._told = told  # for `validate_and_print`, which is given nothing but a verdict
-        results: dict[str, Any] = {"told": told} if told else {}
+        self._report = report  # for `validate_and_print`, which is given nothing but a verdict
+        results: dict[str, Any] = {"report": report} if report else {}
         if self.invert:
             passed = [{"source": c.source.strip()} for c in self._get_passed_cells(checked)]
             results |= {"passed": passed} if passed else {}
@@ -64,8 +64,8 @@ class CourseValidator(Validator):
 
     def validate_and_print(self, filename: str) -> None:
         super().validate_and_print(filename)
-        if self._told:
-            lines = "".join(f"- {sentence}\n" for sentence in self._told)
+        if self._report:
+            lines = "".join(f"- {sentence}\n" for sentence in self._report)
             self.stream.write(f"\nAbout this notebook:\n{lines}")
 
     def _checked(self, path: Path, given: Released) -> tuple[NotebookNode, list[str]]:
@@ -77,7 +77,7 @@ class CourseValidator(Validator):
             source=given.notebook,
             files=beside,
             given_files=given.files,
-            limits=Limits(
+            limits=ExecutionLimits(
                 cell_seconds=self.cell_seconds,
                 total_seconds=self.total_seconds,
                 memory_mib=self.memory_mib,

@@ -104,7 +104,7 @@ def fill(store: Store) -> None:
     store.unrelease("mechinterp", "06-induction-heads", by="prof")
 
 
-def said(store: Store) -> dict[str, list[dict]]:
+def output(store: Store) -> dict[str, list[dict]]:
     """What the store says of everything, as it would travel to a client."""
     return {
         "releases": [one.as_json() for course in COURSES for one in store.releases(course)],
@@ -123,7 +123,7 @@ def main(commit: str) -> None:
             uuid.uuid4 = iter(numbers).__next__
             store = Store(Path(work) / name, database=database, clock=Clock())
             fill(store)
-            answers.append(said(store))
+            answers.append(output(store))
             store.close()
         assert answers[0] == answers[1]
         connection = sqlite3.connect(Path(work) / "sqlite" / "exchange.sqlite")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from hub.jupyterhub.spawners.gpu import messages
 from hub.jupyterhub.spawners.gpu.failures import gpu_failure
-from hub.jupyterhub.spawners.gpu.placement import Answer
+from hub.jupyterhub.spawners.gpu.placement import QueueChoice
 from hub.jupyterhub.spawners.gpu.request import Placement
 from hub.jupyterhub.spawners.gpu.slots import Slots
 
@@ -17,15 +17,15 @@ log = logging.getLogger(__name__)
 Started = TypeVar("Started")
 
 
-class GpuPart:
-    """`holder`'s way to a GPU place, and back."""
+class GpuStart:
+    """`holder`'s way to a GPU slot, and back."""
 
     def __init__(self, slots: Slots, holder: str) -> None:
         self.slots, self.holder = slots, holder
 
     async def start(
         self,
-        answer: Answer | None,
+        answer: QueueChoice | None,
         start: Callable[[Placement], Awaitable[tuple[str, Started]]],
     ) -> Started:
         """Reserve a place, then `start(placement)`: on another GPU, then on none, where it fails.
@@ -71,11 +71,11 @@ class GpuPart:
 
     async def form(self) -> str:
         """JupyterHub's options form: the question of `when_full: ask`, or empty."""
-        place = await self.slots.offer(self.holder)
-        return messages.form(place) if place else ""
+        position = await self.slots.offer(self.holder)
+        return messages.form(position) if position else ""
 
     @staticmethod
-    def answer(user_options: dict[str, Any]) -> Answer | None:
+    def answer(user_options: dict[str, Any]) -> QueueChoice | None:
         """What the person answered to `form`; also an answer given at an earlier start."""
         given = user_options.get("gpu")
         return given if given in ("cpu", "wait") else None

@@ -1,4 +1,4 @@
-"""What a person who waits reads about their GPU. Pure."""
+"""Messages about a GPU for the person who waits. Pure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class OnGpu:
 
 @dataclass(frozen=True)
 class InQueue:
-    """Waiting as number `place` (1: next) of `waiting`."""
+    """Waiting as number `position` (1: next) of `waiting`."""
 
-    place: int
+    position: int
     waiting: int
 
 
@@ -43,9 +43,9 @@ def message(view: View) -> str:
         )
         return f"Starting with a GPU: {which}{view.name}, {shared}"
     if isinstance(view, InQueue):
-        next_one = " (you are next)" if view.place == 1 else ""
+        next_one = " (you are next)" if view.position == 1 else ""
         return (
-            f"All GPU places are taken: you are number {view.place} of {view.waiting} in the "
+            f"All GPU slots are taken: you are number {view.position} of {view.waiting} in the "
             f"queue{next_one}. Keep this page open; your JupyterLab starts by itself."
         )
     later = (
@@ -56,12 +56,12 @@ def message(view: View) -> str:
     return f"Starting without a GPU: {view.reason}.{later}"
 
 
-def form(place: int) -> str:
+def form(position: int) -> str:
     """The question of `when_full: ask`, for JupyterHub's spawn form."""
-    question = f"All GPU places are taken. Waiting, you would be number {place} in the queue."
+    question = f"All GPU slots are taken. Waiting, you would be number {position} in the queue."
     choices = [
         ("cpu", "Start now, without a GPU", "checked"),
-        ("wait", f"Wait for a GPU (place {place})", ""),
+        ("wait", f"Wait for a GPU (place {position})", ""),
     ]
     rows = "".join(
         f'<div class="form-check"><input class="form-check-input" type="radio" name="gpu" '

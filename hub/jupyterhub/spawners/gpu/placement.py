@@ -1,10 +1,10 @@
 """Who gets which GPU: decisions on plain data, no clock, no engine.
 
-Every change is a function from one `State` to the next, so that the tests can try any order of
+Every change is a function from one `SlotsState` to the next, so that the tests can try any order of
 events and the hub's shell (`slots`) only has to remember one value.
 
 **Students come first.** Instructors, the formgrader and grading (*staff*) hold at most
-`staff_places` places together, always leave at least one place to students, never take one while
+`staff_slots` places together, always leave at least one place to students, never take one while
 a student waits, and never wait themselves: they go on without a GPU.
 """
 
@@ -18,22 +18,22 @@ from typing import Literal
 from hub.facts.gpu_environment import NONE_HERE
 
 WhenFull = Literal["cpu", "ask", "queue"]
-Answer = Literal["cpu", "wait"]
+QueueChoice = Literal["cpu", "wait"]
 
 # Why somebody starts without a GPU.
 NONE_WORKS = "no GPU answers at the moment"
-FULL = "all GPU places are taken"
-STUDENTS_FIRST = "the GPU places are kept for students"
+FULL = "all GPU slots are taken"
+STUDENTS_FIRST = "the GPU slots are kept for students"
 CHOSEN = "you chose not to wait for one"
 
 
 @dataclass(frozen=True)
-class State:
-    """All that decides. `places`: device -> most servers on it, in the host's order."""
+class SlotsState:
+    """All that decides. `capacity`: device -> most servers on it, in the host's order."""
 
-    places: Mapping[str, int] = field(default_factory=dict)
+    capacity: Mapping[str, int] = field(default_factory=dict)
     when_full: WhenFull = "cpu"
-    staff_places: int = 1
+    staff_slots: int = 1
     taken: Mapping[str, str] = field(default_factory=dict)  # holder -> device, also a gone one
     waiting: tuple[str, ...] = ()  # students, first come first
     unhealthy: frozenset[str] = frozenset()
@@ -47,24 +47,24 @@ class State:
         """Free places; never negative, also where the cap was lowered below what runs."""
         if device in self.unhealthy:
             return 0
-        return max(0, self.places.get(device, 0) - self.load(device))
+        return max(0, self.capacity.get(device, 0) - self.load(device))
 
     @property
     def healthy(self) -> list[str]:
-        return [device for device, most in self.places.items() if device not in self.unhealthy]
+        return [device for device, most in self.capacity.items() if device not in self.unhealthy]
 
     @property
     def free(self) -> int:
-        return sum(self.room(device) for device in self.places)
+        return sum(self.room(device) for device in self.capacity)
 
 
 @dataclass(frozen=True)
-class Request:
+class SlotRequest:
     """`holder`: a user name, or a name of the grader's; `answer`: to 'wait or without?'."""
 
     holder: str
     staff: bool = False
-    answer: Answer | None = None
+    answer: QueueChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -83,29 +83,29 @@ class Cpu:
 
 @dataclass(frozen=True)
 class Ask:
-    """The person decides: without a GPU, or wait at `place` (1: next)."""
+    """The person decides: without a GPU, or wait at `position` (1: next)."""
 
-    place: int
+    position: int
 
 
 @dataclass(frozen=True)
 class Wait:
-    """In the queue at `place` (1: next)."""
+    """In the queue at `position` (1: next)."""
 
-    place: int
+    position: int
 
 
 Decision = Slot | Cpu | Ask | Wait
 
 
-def decide(state: State, request: Request) -> Decision:
+def decide(state: SlotsState, request: SlotRequest) -> Decision:
     """What `request` gets now. The same question twice gets the same answer."""
     device = state.taken.get(request.holder)
     if device in state.healthy:
         return Slot(device)
-    if not any(state.places.values()):
+    if not any(state.capacity.values()):
         return Cpu(NONE_HERE)
-    if not any(state.places[device] for device in state.healthy):
+    if not any(state.capacity[device] for device in state.healthy):
         return Cpu(NONE_WORKS)
     if request.staff:
         return _decide_staff(state, request)
@@ -124,9 +124,9 @@ def decide(state: State, request: Request) -> Decision:
     return Ask(before + 1) if state.when_full == "ask" else Cpu(FULL)
 
 
-def _decide_staff(state: State, request: Request) -> Slot | Cpu:
-    whole = sum(state.places[device] for device in state.healthy)
-    most = min(state.staff_places, whole - 1)
+def _decide_staff(state: SlotsState, request: SlotRequest) -> Slot | Cpu:
+    whole = sum(state.capacity[device] for device in state.healthy)
+    most = min(state.staff_slots, whole - 1)
     held = sum(1 for holder in state.staff if holder != request.holder)
     if held >= most or state.waiting:
         return Cpu(STUDENTS_FIRST)
@@ -134,7 +134,7 @@ def _decide_staff(state: State, request: Request) -> Slot | Cpu:
     return Cpu(FULL) if best is None else Slot(best)
 
 
-def choose(state: State, holder: str) -> str | None:
+def choose(state: SlotsState, holder: str) -> str | None:
     """The device that `holder` had, else the emptiest one; None if there is no room.
 
     Emptiest by share: a device with twice the places gets twice the servers. Equal ones in the
@@ -143,16 +143,16 @@ def choose(state: State, holder: str) -> str | None:
     before = state.last.get(holder)
     if before is not None and state.room(before):
         return before
-    roomy = [device for device in state.places if state.room(device)]
+    roomy = [device for device in state.capacity if state.room(device)]
     # min() keeps the first of equals.
     return min(
         roomy,
-        key=lambda device: Fraction(state.load(device) + 1, state.places[device]),
+        key=lambda device: Fraction(state.load(device) + 1, state.capacity[device]),
         default=None,
     )
 
 
-def take(state: State, request: Request, device: str) -> State:
+def take(state: SlotsState, request: SlotRequest, device: str) -> SlotsState:
     """`request`'s holder is on `device` now, and waits no longer."""
     holder = request.holder
     return replace(
@@ -164,7 +164,7 @@ def take(state: State, request: Request, device: str) -> State:
     )
 
 
-def wait(state: State, holder: str, *, first: bool = False) -> State:
+def wait(state: SlotsState, holder: str, *, first: bool = False) -> SlotsState:
     """`holder` waits, at the end or (whose GPU failed at the start) as the first.
 
     Who waits holds nothing: a place on a device that broke or is gone is given back.
@@ -176,7 +176,7 @@ def wait(state: State, holder: str, *, first: bool = False) -> State:
     return replace(state, waiting=waiting)
 
 
-def release(state: State, holder: str) -> State:
+def release(state: SlotsState, holder: str) -> SlotsState:
     """`holder` has no place and waits for none. Releasing twice changes nothing more."""
     return replace(
         state,
@@ -186,19 +186,19 @@ def release(state: State, holder: str) -> State:
     )
 
 
-def mark(state: State, devices: frozenset[str]) -> State:
+def mark(state: SlotsState, devices: frozenset[str]) -> SlotsState:
     """Exactly `devices` are out of order. Who runs on one keeps it."""
     return replace(state, unhealthy=devices)
 
 
-def serve(state: State) -> tuple[State, dict[str, Slot | Cpu]]:
+def serve(state: SlotsState) -> tuple[SlotsState, dict[str, Slot | Cpu]]:
     """Give places to those who wait, in order, as far as they go.
 
     Where no device works any more, nobody is left waiting: all go on without.
     """
     served: dict[str, Slot | Cpu] = {}
     while state.waiting:
-        request = Request(state.waiting[0])
+        request = SlotRequest(state.waiting[0])
         decision = decide(state, request)
         if isinstance(decision, Slot):
             state = take(state, request, decision.device)
@@ -210,7 +210,7 @@ def serve(state: State) -> tuple[State, dict[str, Slot | Cpu]]:
     return state, served
 
 
-def rebuild(state: State, running: Mapping[str, str], staff: frozenset[str]) -> State:
+def rebuild(state: SlotsState, running: Mapping[str, str], staff: frozenset[str]) -> SlotsState:
     """The places as the engine's containers say (holder -> device label), in any order.
 
     A container without a GPU holds none; one on a device that is gone, or above the cap, keeps

@@ -1,4 +1,4 @@
-"""The hub's one list of GPU places: asyncio and the engine around `placement`'s decisions.
+"""The hub's one list of GPU slots: asyncio and the engine around `placement`'s decisions.
 
 The engine is the truth: before the first reservation, and every minute after, the places are
 compared with the containers that run (by their labels). In between, every decision is taken in
@@ -25,12 +25,12 @@ from hub.jupyterhub.spawners.gpu.messages import InQueue, OnGpu, View, WithoutGp
 from hub.jupyterhub.spawners.gpu.placement import (
     FULL,
     NONE_WORKS,
-    Answer,
     Ask,
     Cpu,
-    Request,
+    QueueChoice,
     Slot,
-    State,
+    SlotRequest,
+    SlotsState,
     Wait,
 )
 from hub.jupyterhub.spawners.gpu.request import Placement
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class Rules(Protocol):
-    """What `hub.core.settings.Gpus` says and this needs."""
+    """What `hub.core.settings.GpuSettings` says and this needs."""
 
     @property
     def students_per_device(self) -> int: ...
@@ -48,11 +48,11 @@ class Rules(Protocol):
     @property
     def when_full(self) -> placement.WhenFull: ...
     @property
-    def staff_places(self) -> int: ...
+    def staff_slots(self) -> int: ...
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningContainer:
     """One of our containers as the engine lists it."""
 
     holder: str  # label logitlab.user
@@ -61,7 +61,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Times:
+class Timeouts:
     """Seconds. The lease is a net under the spawner, which gives places back itself."""
 
     heal: float = 300  # a device that failed is tried again
@@ -76,7 +76,7 @@ class GaveUp(Exception):
     jupyterhub_message = "You left the queue for a GPU. Start again to join it at its end."
 
 
-def places_of(device: Device, rules: Rules) -> int:
+def slots_of(device: Device, rules: Rules) -> int:
     """How many servers share `device`: as set, and no more than their memory fits."""
     wanted = rules.mib_per_student
     fits = device.mib // wanted if isinstance(wanted, int) and device.mib else None
@@ -91,7 +91,7 @@ def budget_of(device: Device, rules: Rules) -> int:
 
 
 class Slots:
-    """GPU places of one hub.
+    """GPU slots of one hub.
 
     `running` lists our containers; `staff` says of a user name whether it is an instructor's or
     the grader's; `map_file` is written for the watcher (`hub.services.gpuwatch`): container id ->
@@ -102,21 +102,21 @@ class Slots:
         self,
         devices: Sequence[Device],
         rules: Rules,
-        running: Callable[[], Awaitable[Iterable[Running]]],
+        running: Callable[[], Awaitable[Iterable[RunningContainer]]],
         *,
         staff: Callable[[str], bool] = lambda holder: False,
         map_file: Path | None = None,
-        times: Times | None = None,
+        times: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.devices = {device.uuid: device for device in devices}
-        self.rules, self.times = rules, times or Times()
+        self.rules, self.times = rules, times or Timeouts()
         self._running, self._staff, self._clock = running, staff, clock
         self._map_file, self._map_text = map_file, ""
-        self._state = State(
-            places={device.uuid: places_of(device, rules) for device in devices},
+        self._state = SlotsState(
+            capacity={device.uuid: slots_of(device, rules) for device in devices},
             when_full=rules.when_full,
-            staff_places=rules.staff_places,
+            staff_slots=rules.staff_slots,
         )
         self._rebuilding = asyncio.Lock()
         self._rebuilt = not self.devices
@@ -129,7 +129,7 @@ class Slots:
         self._watchers: dict[str, int] = {}
 
     @property
-    def state(self) -> State:
+    def state(self) -> SlotsState:
         return self._state
 
     async def ready(self) -> None:
@@ -145,7 +145,7 @@ class Slots:
                 self._rebuilt = True
 
     async def reserve(
-        self, holder: str, answer: Answer | None = None, *, first: bool = False
+        self, holder: str, answer: QueueChoice | None = None, *, first: bool = False
     ) -> Placement:
         """A place for `holder`, or none and why; waits in the queue where that is the rule.
 
@@ -153,7 +153,7 @@ class Slots:
         Raises GaveUp where `holder` was released, or closed the page, while waiting.
         """
         await self.ready()
-        request = Request(holder, self._staff(holder), answer)
+        request = SlotRequest(holder, self._staff(holder), answer)
         decision = placement.decide(self._state, request)
         if isinstance(decision, Ask):  # nobody is there to be asked
             decision = Cpu(FULL)
@@ -223,8 +223,8 @@ class Slots:
     async def offer(self, holder: str) -> int | None:
         """The place in the queue to ask `holder` about; None: there is nothing to ask."""
         await self.ready()
-        decision = placement.decide(self._state, Request(holder, self._staff(holder)))
-        return decision.place if isinstance(decision, Ask) else None
+        decision = placement.decide(self._state, SlotRequest(holder, self._staff(holder)))
+        return decision.position if isinstance(decision, Ask) else None
 
     def view(self, holder: str) -> View | None:
         """What to tell `holder` now; None: nothing is decided yet, or there are no GPUs here."""
@@ -281,7 +281,7 @@ class Slots:
             try:
                 await self.reconcile()
             except Exception as error:  # the engine is away; it is asked again
-                log.warning("GPU places not compared with the engine: %s", error)
+                log.warning("GPU slots not compared with the engine: %s", error)
 
     async def reconcile(self) -> None:
         """Take the places from the containers that run; what is just changing stays as it is."""

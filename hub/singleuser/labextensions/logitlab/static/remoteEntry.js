@@ -98,7 +98,7 @@
     const url = `${settings.baseUrl}logitlab/validation`;
     const answer = await ServerConnection.makeRequest(url, {}, settings);
     if (!answer.ok) return;
-    for (const sentence of (await answer.json()).told) {
+    for (const sentence of (await answer.json()).report) {
       const line = document.createElement("p");
       line.textContent = sentence;
       verdict.append(line);
