@@ -73,7 +73,7 @@ def test_what_was_accepted_is_accepted_again(user, part):
 
 
 @given(st.data())
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_no_key_that_is_not_known_passes_anywhere(data):
     body = created("alice")
     folder = data.draw(st.sampled_from(["", "HostConfig", "Labels"]))
@@ -99,7 +99,7 @@ def test_a_known_key_may_be_given_with_nothing_and_is_left_out(place, key):
 
 
 @given(st.data())
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_every_value_is_looked_at(data):
     body = created("alice")
     folder = data.draw(st.sampled_from(["", "HostConfig"]))
@@ -453,7 +453,8 @@ def test_a_command_is_the_images_program_with_arguments():
     assert checked(body)["Cmd"] == body["Cmd"]
     body["Cmd"].append("--x")
     refused(body, "Cmd: a list of at most 256 texts")
-    for wrong in ([], ["sh"], "jupyterhub-singleuser", None, [["jupyterhub-singleuser"]]):
+    others: list[Any] = [[], ["sh"], "jupyterhub-singleuser", None, [["jupyterhub-singleuser"]]]
+    for wrong in others:
         body["Cmd"] = wrong
         refused(body, "^Cmd: ")
     grader = created("grader-mech", "grader")
