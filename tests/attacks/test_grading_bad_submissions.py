@@ -238,10 +238,10 @@ def test_a_warning_costs_nothing_and_stays_visible(graded: GradedClass) -> None:
 
 
 def test_hidden_tests_are_in_nobodys_feedback(graded: GradedClass) -> None:
-    for page in graded.root.glob(f"feedback/*/{ASSIGNMENT}/{NOTEBOOK}.html"):
-        html = page.read_text()
-        assert HIDDEN_SECRET not in html, page
-        assert "secret_value" not in html, page
+    for student in EXPECTED:
+        page = graded.feedback(student)
+        assert HIDDEN_SECRET not in page, student
+        assert "secret_value" not in page, student
 
 
 def test_a_failed_hidden_test_says_what_its_author_wrote(graded: GradedClass) -> None:

@@ -282,6 +282,7 @@ def test_logging_out_ends_visits_and_so_does_logging_in(room, fresh):
 )
 def test_leave_leads_to_a_server_here_and_nowhere_else(room, path):
     output = room.raw(room["bob"], f"/hub/visit{path}", gateway=False)
+    assert output.startswith("HTTP/1.1 ")
     location = re.search(r"(?im)^location: (\S+)", output)
     assert location is None or location[1].startswith("/hub/"), output
 
