@@ -53,6 +53,13 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
             new,
             Slot("B"),
         ),
+        ("the share afterwards counts", SlotsState(capacity={"A": 1, "B": 4}), new, Slot("B")),
+        (
+            "of equal shares afterwards the first",
+            SlotsState(capacity={"A": 1, "B": 4}, taken={"a": "B", "b": "B", "c": "B"}),
+            new,
+            Slot("A"),
+        ),
         ("the same again while it runs", FULL_UP, SlotRequest("d"), Slot("B")),
         ("the same device as last time", replace(TWO, last={"new": "B"}), new, Slot("B")),
         (
@@ -62,6 +69,8 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
             Slot("A"),
         ),
         ("full", FULL_UP, new, Cpu(FULL)),
+        ("full, an answer to no question", FULL_UP, replace(new, answer="cpu"), Cpu(FULL)),
+        ("full, no queue to wait in", FULL_UP, replace(new, answer="wait"), Cpu(FULL)),
         ("full, asked", ask, new, Ask(1)),
         ("full, asked, without", ask, replace(new, answer="cpu"), Cpu(CHOSEN)),
         ("full, asked, waits", ask, replace(new, answer="wait"), Wait(1)),
@@ -109,6 +118,13 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
         ("staff while a student waits", roomy, staff, Cpu(STUDENTS_FIRST)),
         ("staff and full", FULL_UP, staff, Cpu(FULL)),
         ("staff never waits", queue, staff, Cpu(FULL)),
+        ("staff gets one of two slots", SlotsState(capacity={"A": 1, "B": 1}), staff, Slot("A")),
+        (
+            "staff gets a second slot where two are allowed",
+            replace(take(TWO, SlotRequest("i", True), "A"), staff_slots=2),
+            staff,
+            Slot("B"),
+        ),
         ("staff never gets the only place", one, staff, Cpu(STUDENTS_FIRST)),
         ("staff keeps its own", take(TWO, staff, "B"), staff, Slot("B")),
     ]
@@ -156,6 +172,33 @@ def test_a_removed_device_keeps_who_runs_on_it_and_gets_nobody_more():
     assert decide(state, SlotRequest("c")) == Slot("B")
     # Started again, who was on it moves.
     assert decide(release(state, "a"), SlotRequest("a")) == Slot("B")
+
+
+def test_who_takes_a_slot_as_staff_counts_as_staff_until_it_is_given_back():
+    one, other = SlotRequest("teacher", staff=True), SlotRequest("grader", staff=True)
+    both = take(take(TWO, one, "A"), other, "B")
+    assert both.staff == {"teacher", "grader"}
+    assert release(both, "teacher").staff == {"grader"}
+    # Who is no instructor any more takes the next slot as a student.
+    assert take(both, SlotRequest("teacher"), "A").staff == {"grader"}
+
+
+def test_who_takes_a_slot_waits_no_longer_and_is_remembered():
+    state = take(replace(FULL_UP, waiting=("x", "y"), last={"y": "A"}), SlotRequest("x"), "B")
+    assert state.waiting == ("y",)
+    assert state.taken["x"] == "B" and state.last == {"y": "A", "x": "B"}
+
+
+def test_a_rebuild_takes_the_engines_word_and_keeps_who_waits_and_who_was_where():
+    state = SlotsState(capacity={"A": 1}, waiting=("x", "y"), last={"x": "A", "z": "B"}, taken={"q": "A"})
+    running = {"y": "A", "grader": "A", "c": "cpu", "d": "cpu: full", "e": ""}
+    assert rebuild(state, running, frozenset({"grader", "gone"})) == replace(
+        state,
+        taken={"grader": "A", "y": "A"},
+        staff=frozenset({"grader"}),
+        last={"x": "A", "z": "B", "grader": "A", "y": "A"},
+        waiting=("x",),
+    )
 
 
 HOLDERS = [f"s{number}" for number in range(8)]
