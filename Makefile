@@ -17,8 +17,8 @@ RUN = "$(VENV)/bin/python" -m
 DEPLOY = "$(PYTHON)" -m hub.host.deploy
 
 .PHONY: help serve images add-model check-models doctor up down status logs links roster backup \
-        restore test test-fast test-containers release models prove bench bench-containers lint \
-        format lock upgrade-lock check-locks clean
+        restore test test-fast test-containers release models prove mutants bench bench-containers \
+        lint format lock upgrade-lock check-locks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -87,6 +87,10 @@ models: ## train the checkpoints that notebooks load, from their seeds
 prove: ## verify the tests of every exercise against right and wrong answers
 	@$(INSTALL) all
 	"$(VENV)/bin/logitlab" prove --symmetric
+
+mutants: ## run mutants of the guard's, exchange's, firewall's and GPU rules; MODULES chooses
+	@$(INSTALL) all
+	$(RUN) tests.mutation $(MODULES)
 
 bench: ## measure startup, cells, library steps and model loading
 	@$(INSTALL) all

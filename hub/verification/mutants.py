@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import ast
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from hub.facts.regions import Region, lines_of
 from hub.verification.mutation_operators import Edit, Text, mutations
 
+Operators = Callable[[ast.AST, Text], Iterator[Edit]]
 GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -35,11 +36,11 @@ class Mutant:
     source: str
 
 
-def mutants(source: str) -> list[Mutant]:
+def mutants(source: str, operators: Operators = mutations) -> list[Mutant]:
     """Every mutant of a solution cell, by place; none of a text that is no plain Python.
 
     Only what stands between BEGIN SOLUTION and END SOLUTION is changed, where there are such
-    lines. All of them parse, and no two are the same program.
+    lines. All of them parse, and no two are the same program. `operators` make the edits.
     """
     try:
         tree = ast.parse(source)
@@ -49,7 +50,7 @@ def mutants(source: str) -> list[Mutant]:
     first, last = _solution(source)
     known = {ast.dump(tree)}
     found = []
-    edits = [edit for edit in mutations(tree, text) if first <= edit.line <= edit.last_line <= last]
+    edits = [edit for edit in operators(tree, text) if first <= edit.line <= edit.last_line <= last]
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
         changed = text.changed(edit)
         try:

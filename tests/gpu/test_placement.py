@@ -190,7 +190,9 @@ def test_who_takes_a_slot_waits_no_longer_and_is_remembered():
 
 
 def test_a_rebuild_takes_the_engines_word_and_keeps_who_waits_and_who_was_where():
-    state = SlotsState(capacity={"A": 1}, waiting=("x", "y"), last={"x": "A", "z": "B"}, taken={"q": "A"})
+    state = SlotsState(
+        capacity={"A": 1}, waiting=("x", "y"), last={"x": "A", "z": "B"}, taken={"q": "A"}
+    )
     running = {"y": "A", "grader": "A", "c": "cpu", "d": "cpu: full", "e": ""}
     assert rebuild(state, running, frozenset({"grader", "gone"})) == replace(
         state,
