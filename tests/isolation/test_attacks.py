@@ -78,6 +78,8 @@ ATTACKS = {
     "a Fraction equal to all": NUMBERS_EQUAL_TO_ALL % "fractions.Fraction",
     "an object equal to all": EQUAL_TO_ALL % "Opaque()",
     "the expected value read from the caller": FRAMES,
+}
+HIDDEN = {
     "errors swallowed by the shell": ERRORS_HIDDEN,
     "tracebacks swallowed by the shell": OUTPUT_FORGED,
 }
@@ -93,6 +95,13 @@ def folder(tmp_path, monkeypatch):
 def test_an_attack_wins_in_one_process_and_earns_nothing_isolated(attack, folder):
     cheat = answered(SOURCE, attack)
     assert failed(run_in_kernel(cheat, folder)) == []
+    assert failed(run_isolated(SOURCE, cheat)) == ["test-2"]
+
+
+@pytest.mark.parametrize("attack", HIDDEN.values(), ids=HIDDEN)
+def test_an_error_that_student_code_hides_is_one_in_one_process_too(attack, folder):
+    cheat = answered(SOURCE, attack)
+    assert failed(run_in_kernel(cheat, folder)) == ["test-2"]
     assert failed(run_isolated(SOURCE, cheat)) == ["test-2"]
 
 
