@@ -205,7 +205,10 @@ def test_an_endless_loop_costs_only_the_cell_it_is_in(graded: GradedClass) -> No
         ("broken_json", "JSON breaks off or is damaged"),
         ("copied_test", "2 cells named `double_test`"),
         ("deleted_test", "`double_test_2` was missing; it was put back"),
-        ("edited_test", "`double_test_2` was not as it is released now; it was replaced"),
+        (
+            "edited_test",
+            "`double_test_2` does not have its released text",
+        ),
         (
             "exits",
             "was left out, because it ended the process that runs your cells (exit status 3)",

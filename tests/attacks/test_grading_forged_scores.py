@@ -132,7 +132,7 @@ class Forger:
 
 FORGERS = {
     "asserts_dropped": Forger(ASSERTS_DROPPED, 5, "def square(x):\n    return 0"),
-    "builtins_patched": Forger(BUILTINS_PATCHED, 3),
+    "builtins_patched": Forger(BUILTINS_PATCHED, 2),
     "cells_emptied": Forger(CELLS_EMPTIED, 5),
     "equal_to_all": Forger(EQUAL_TO_ALL, 3),  # isclose reads the number itself
     "exits": Forger(EXITS, 0),

@@ -220,7 +220,10 @@ def test_no_reference_solution_or_hidden_test_is_in_a_students_image():
 
 def test_of_the_server_only_what_a_person_runs_is_in_a_students_image():
     parts = {path.split("/")[5] for path in files("student") if path.startswith(f"{APP}/hub/")}
-    assert not parts & {"authoring", "containers", "host", "jupyterhub", "people", "services"}
+    assert not parts & {"authoring", "containers", "jupyterhub", "people", "services"}
+    # `logitlab models list`, which students may ask for.
+    host = {path.partition("/hub/host/")[2] for path in files("student") if "/hub/host/" in path}
+    assert {name for name in host if name.endswith(".py")} == {"__init__.py", "models.py"}
     assert matching("student", rf"^{PACKAGES}/(psycopg|dockerspawner|docker)(/|$)") == []
 
 
