@@ -69,14 +69,18 @@ class Postgres:
                 time.sleep(0.05)
 
     def kill(self) -> None:
-        """``kill -9`` the server and all of its processes."""
-        for line in subprocess.run(
+        """``kill -9`` the server and all of its processes.
+
+        The first one first: it tells the others to end in order when it sees one of them die.
+        """
+        processes = subprocess.run(
             ["ps", "-o", "pid=", "--ppid", str(self._process.pid)], capture_output=True, text=True
-        ).stdout.split():
-            with suppress(ProcessLookupError):
-                os.kill(int(line), signal.SIGKILL)
+        ).stdout.split()
         self._process.kill()
         self._process.wait()
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
 
     def new_schema(self) -> str:
         """A SQLAlchemy URL with no tables: a schema of its own, which is made in no time."""
