@@ -29,7 +29,7 @@ pytestmark = [
     pytest.mark.hub,
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.long,
 ]
 
@@ -66,7 +66,7 @@ def grade(server: RunningServer, assignment: str) -> None:
     assert done.is_success and done.json()["success"], done.text
     teacher.close()
     command = [str(LOGITLAB), "autograde", f"--course={server.course}", assignment]
-    subprocess.run(command, check=True, timeout=200)
+    subprocess.run(command, check=True, timeout=500)
 
 
 def figure_after(cells: list[dict[str, Any]], exercise: str) -> int:
