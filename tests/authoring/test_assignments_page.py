@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from hub.exchange.store import Store
 from tests.e2e.browser import PATIENCE, launched
@@ -65,3 +65,26 @@ def test_a_course_whose_id_was_changed_is_reported_above_the_list(tmp_path: Path
             f"Nothing was released in the course 'tiny', but under another id: '{COURSE}' has 1",
             timeout=PATIENCE,
         )
+
+
+def test_a_row_comes_back_when_the_server_did_not_answer_after_a_button(tmp_path: Path) -> None:
+    (tmp_path / "source" / "week-1").mkdir(parents=True)
+    refused = []
+
+    def refuse_twice(route: Route) -> None:
+        if route.request.method == "GET" and len(refused) < 2:
+            refused.append(route.request.url)
+            route.fulfill(status=500)
+        else:
+            route.continue_()
+
+    with opened(tmp_path) as (_, page):
+        row = page.locator("#main-table tr").first
+        expect(row.locator("td.name")).to_have_text("week-1", timeout=PATIENCE)
+        page.route("**/formgrader/api/assignment/week-1", refuse_twice)
+        row.locator("td.assign a").click()
+        expect(page.locator("#error-modal")).to_be_visible(timeout=PATIENCE)
+        expect(row.locator("td.name")).to_have_text("week-1", timeout=2_000)
+        (tmp_path / "release" / "week-1").mkdir(parents=True)
+        expect(row.locator("td.preview a")).to_be_visible(timeout=PATIENCE)
+    assert len(refused) == 2

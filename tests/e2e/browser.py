@@ -188,7 +188,8 @@ class InstructorDesk(Desk):
     def press(self, button: str, row: str) -> str:
         """Click a formgrader table's icon in the row that names `row`; the log it then shows."""
         line = self.page.locator("tr", has_text=row).first
-        line.locator(f"td.{button} a").click()
+        # A button before may have left the server busy, and its row without its icons.
+        line.locator(f"td.{button} a").click(timeout=3 * PATIENCE)
         dialog = self.page.locator("#success-modal, #error-modal")
         # Autograde executes a submission, and before the first one of an assignment the reference.
         dialog.wait_for(timeout=3 * PATIENCE)

@@ -2,7 +2,10 @@
 {% block head %}
 {{ super() }}
 {% include "dialogs.tpl" %}
+{% include "rows.tpl" %}
 <script>
+  drawRowsAgain(AssignmentUI);
+
   // nbgrader's dialog takes any name without a "+" and shows no answer of the server.
   const assignmentName = new RegExp("^(?:" + {{ assignment_name | tojson }} + ")$");
 

@@ -3,7 +3,11 @@
 {{ super() }}
 {% include "names.tpl" %}
 {% include "dialogs.tpl" %}
-<script>showNames(SubmissionUI, "$student_name");</script>
+{% include "rows.tpl" %}
+<script>
+  drawRowsAgain(SubmissionUI);
+  showNames(SubmissionUI, "$student_name");
+</script>
 {% endblock %}
 {% block messages %}
 {% if protection %}
