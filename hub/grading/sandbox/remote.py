@@ -113,7 +113,7 @@ def run_there(
 
 
 def status(executor: Path) -> dict[str, Any]:
-    """What the executor says of itself: slots, running and waiting executions. Raises OSError."""
+    """What the executor says of itself: boxes, running and waiting executions. Raises OSError."""
     with _connected(executor) as connection:
         _send(connection, ["status"])
         for kind, *rest in frames(connection):

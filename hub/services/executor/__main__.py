@@ -16,9 +16,9 @@ from hub.grading.sandbox.landlock import SCOPES_SINCE, landlock_version
 from hub.grading.sandbox.remote import status
 from hub.services.executor.promises import unkept
 from hub.services.executor.service import serve
-from hub.services.executor.slots import Box
+from hub.services.executor.boxes import Box
 
-SLOTS_PER_WORKER = 16  # one for who wants a processor, the others for who sleeps
+BOXES_PER_WORKER = 16  # one for who wants a processor, the others for who sleeps
 
 log = logging.getLogger("hub.services.executor")
 
@@ -71,7 +71,7 @@ def main(
         except OSError as error:
             raise click.ClickException(f"the executor does not answer ({error})") from None
         click.echo(", ".join(f"{key} {value}" for key, value in state.items()))
-        sys.exit(0 if state["slots"] else 1)
+        sys.exit(0 if state["boxes"] else 1)
     if not check:
         # Whoever mounts these leaves them open to all.
         if not trial and os.path.isdir("/dev/mqueue"):
@@ -89,15 +89,15 @@ def main(
             "both want to can speak through abstract sockets"
         )
     count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
-    slots = [Box(number, scratch) for number in range(count * SLOTS_PER_WORKER)]
-    asyncio.run(_serve(path, slots, {0, grader}, grader, count))
+    boxes = [Box(number, scratch) for number in range(count * BOXES_PER_WORKER)]
+    asyncio.run(_serve(path, boxes, {0, grader}, grader, count))
 
 
-async def _serve(path: Path, slots: list[Box], allowed: set[int], group: int, workers: int) -> None:
+async def _serve(path: Path, boxes: list[Box], allowed: set[int], group: int, workers: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await serve(path, slots, allowed, group, stop, workers)
+    await serve(path, boxes, allowed, group, stop, workers)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hub.grading.sandbox.confine import CannotConfine, confine
 from hub.grading.sandbox.run import PACKAGES
-from hub.services.executor.slots import SHARED_FOLDERS
+from hub.services.executor.boxes import SHARED_FOLDERS
 
 # Numbers of capabilities(7): to give scratch folders away, to look into them and remove them, and
 # to start an execution as its own user. Ending processes needs none: it is done as their user.

@@ -1,4 +1,4 @@
-"""The executor's socket: who may ask, the queue, and one execution a slot."""
+"""The executor's socket: who may ask, the queue, and one execution a box."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hub.grading.sandbox.limits import ExecutionLimits
 from hub.grading.sandbox.remote import ALIVE_SECONDS, CHUNK, length_of, packed, unpacked
 from hub.grading.sandbox.run import Busy, RunOutcome, given_seconds, inside
 from hub.services.executor.fair_queue import FairQueue
-from hub.services.executor.slots import Box, NotClean, remove
+from hub.services.executor.boxes import Box, NotClean, remove
 
 log = logging.getLogger(__name__)
 
@@ -35,23 +35,23 @@ class InvalidRequest(Exception):
 
 
 class Service:
-    """Serves `slots`, one execution in each at a time, to the users `allowed`.
+    """Serves `boxes`, one execution in each at a time, to the users `allowed`.
 
     workers: executions that may want a processor at once; those that sleep lend their place, as in
         `hub.grading.sandbox.gate`.
     """
 
-    def __init__(self, slots: Sequence[Box], allowed: set[int], workers: int) -> None:
+    def __init__(self, boxes: Sequence[Box], allowed: set[int], workers: int) -> None:
         self._workers = workers
-        self._busy: set[int] = set()  # numbers of the slots whose execution wants a processor
+        self._busy: set[int] = set()  # numbers of the boxes whose execution wants a processor
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = len(slots)
-        self._free = list(slots)
+        self._boxes = len(boxes)
+        self._free = list(boxes)
         self._allowed = allowed
         self._queue: FairQueue[asyncio.Future[Box]] = FairQueue()
         self._moved = asyncio.Condition()
         self.failed = asyncio.Event()
-        """Set when no slot can be used any more."""
+        """Set when no box can be used any more."""
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
@@ -76,27 +76,27 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         return {
-            "slots": self._slots,
+            "boxes": self._boxes,
             "workers": self._workers,
-            "running": self._slots - len(self._free),
+            "running": self._boxes - len(self._free),
             "waiting": len(self._queue),
         }
 
     async def _execute(self, client: Connection, name: str) -> None:
-        async with self._box(client, name) as slot:
-            path = await asyncio.to_thread(slot.folder)
+        async with self._box(client, name) as box:
+            path = await asyncio.to_thread(box.folder)
             await client.send("go")
             async with asyncio.timeout(UPLOAD_SECONDS):
                 request = await receive_files(client, path)
-            answer = await run(client, slot, path, *request, busy=self._busy_reporter(slot))
-            log.info("executed slot=%d seconds=%.1f", slot.number, answer.seconds)
+            answer = await run(client, box, path, *request, busy=self._busy_reporter(box))
+            log.info("executed box=%d seconds=%.1f", box.number, answer.seconds)
             for start in range(0, len(answer.lines), CHUNK):
                 await client.send("answer", answer.lines[start : start + CHUNK])
             await client.send("done", answer.stopped, answer.seconds)
 
     @asynccontextmanager
     async def _box(self, client: Connection, name: str) -> AsyncIterator[Box]:
-        """A slot, after waiting for it; it is free again when nothing of the execution is left."""
+        """A box, after waiting for it; it is free again when nothing of the execution is left."""
         ticket: asyncio.Future[Box] = asyncio.get_running_loop().create_future()
         self._queue.add(name, ticket)
         await self._hand_out()
@@ -111,23 +111,23 @@ class Service:
 
     async def _hand_out(self) -> None:
         while self._is_open() and (ticket := self._queue.take()) is not None:
-            slot = self._free.pop()
-            self._busy.add(slot.number)
-            ticket.set_result(slot)
+            box = self._free.pop()
+            self._busy.add(box.number)
+            ticket.set_result(box)
         async with self._moved:
             self._moved.notify_all()
 
     def _is_open(self) -> bool:
         if not self._free or len(self._busy) >= self._workers:
             return False
-        return self._slots - len(self._free) == len(self._busy) or memory_to_spare()
+        return self._boxes - len(self._free) == len(self._busy) or memory_to_spare()
 
-    def _busy_reporter(self, slot: Box) -> Busy:
-        """What another thread may tell whether the execution in a slot wants a processor."""
+    def _busy_reporter(self, box: Box) -> Busy:
+        """What another thread may tell whether the execution in a box wants a processor."""
         loop = asyncio.get_running_loop()
 
         def note(busy: bool) -> None:
-            (self._busy.add if busy else self._busy.discard)(slot.number)
+            (self._busy.add if busy else self._busy.discard)(box.number)
             if not busy:
                 task = asyncio.ensure_future(self._hand_out())
                 self._tasks.add(task)
@@ -138,20 +138,20 @@ class Service:
 
         return tell
 
-    async def _take_back(self, slot: Box) -> None:
-        self._busy.discard(slot.number)
+    async def _take_back(self, box: Box) -> None:
+        self._busy.discard(box.number)
         try:
-            await asyncio.to_thread(slot.clear)
+            await asyncio.to_thread(box.clear)
         except NotClean as error:
-            log.error("slot=%d is not used again: %s", slot.number, error)
-            self._slots -= 1
-            if self._slots == 0:
+            log.error("box=%d is not used again: %s", box.number, error)
+            self._boxes -= 1
+            if self._boxes == 0:
                 self.failed.set()
         else:
-            self._free.append(slot)
+            self._free.append(box)
 
     async def _report_position(self, client: Connection, ticket: asyncio.Future[Box]) -> None:
-        """Tell the client its place whenever it moves, until the ticket has a slot."""
+        """Tell the client its position whenever it moves, until the ticket has a box."""
         while not ticket.done():
             if client.gone():
                 raise EOFError("the client has gone")
@@ -253,7 +253,7 @@ def understood(request: bytes, size: int) -> tuple[ExecutionLimits, int, float]:
 
 async def run(
     client: Connection,
-    slot: Box,
+    box: Box,
     path: Path,
     request: bytes,
     limits: ExecutionLimits,
@@ -264,7 +264,7 @@ async def run(
     """Run it in a thread; a client that goes away ends it."""
     cancelled = threading.Event()
     work = asyncio.ensure_future(
-        asyncio.to_thread(slot.run, path, request, limits, cells, given, cancelled.is_set, busy)
+        asyncio.to_thread(box.run, path, request, limits, cells, given, cancelled.is_set, busy)
     )
     try:
         while not work.done():
@@ -284,19 +284,19 @@ async def run(
 
 async def serve(
     path: Path,
-    slots: Sequence[Box],
+    boxes: Sequence[Box],
     allowed: set[int],
     group: int,
     stop: asyncio.Event,
     workers: int,
 ) -> None:
     """Serve at the socket `path`, which only root and `group` reach, until `stop` is set."""
-    for slot in slots:
-        await asyncio.to_thread(slot.clear)
-    for left in slots[0].scratch.iterdir():
+    for box in boxes:
+        await asyncio.to_thread(box.clear)
+    for left in boxes[0].scratch.iterdir():
         remove(left)
     path.unlink(missing_ok=True)
-    service = Service(slots, allowed, workers)
+    service = Service(boxes, allowed, workers)
     os.chown(path.parent, 0, group)
     os.chmod(path.parent, 0o710)
     before = os.umask(0o117)
@@ -305,7 +305,7 @@ async def serve(
     finally:
         os.umask(before)
     os.chown(path, 0, group)
-    log.info("serving %s with %d workers, %d slots", path, workers, len(slots))
+    log.info("serving %s with %d workers, %d boxes", path, workers, len(boxes))
     async with server:
         waits = [asyncio.ensure_future(event.wait()) for event in (stop, service.failed)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Slots: users and a scratch folder for one execution at a time, and their clearing away."""
+"""Boxes: users and a scratch folder for one execution at a time, and their clearing away."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ os.kill(-1, number)
 
 
 class NotClean(Exception):
-    """A process of an execution cannot be ended: the slot must not be used again."""
+    """A process of an execution cannot be ended: the box must not be used again."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """One execution at a time runs here. `scratch` holds the folders of all slots."""
+    """One execution at a time runs here. `scratch` holds the folders of all boxes."""
 
     number: int
     scratch: Path
@@ -70,7 +70,7 @@ class Box:
         return path
 
     def give(self, path: Path) -> None:
-        """Let the users of this slot have what is in `path`."""
+        """Let the users of this box have what is in `path`."""
         student, tests = self.ids
         # The worker, which is in the student's group, reaches the kernel's sockets.
         os.chmod(path / "run", 0o770)
@@ -137,7 +137,7 @@ class Box:
                 self._send(self.ids[0], signal.SIGKILL)
 
     def end(self, leader: int | None = None) -> None:
-        """End every process of this slot's users, and `leader`, which may still be root.
+        """End every process of this box's users, and `leader`, which may still be root.
 
         Raises NotClean if one stays.
         """
@@ -163,7 +163,7 @@ class Box:
         )
 
     def clear(self) -> None:
-        """Leave nothing of this slot's executions. Raises NotClean."""
+        """Leave nothing of this box's executions. Raises NotClean."""
         self.end()
         for path in self.scratch.glob(f"{self.number}-*"):
             remove(path)
