@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.utils import compute_checksum, determine_grade
 
 from hub.grading.pipeline.rebuild import rebuild
-from hub.grading.pipeline.slots import unfenced
+from hub.grading.pipeline.released_cells import unfenced
 from tests.grading.test_rebuild import as_bytes, marks
 
 ANSWERS = {

@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from hub.grading.pipeline.rebuild import rebuild
-from hub.grading.pipeline.slots import bound_names, unfenced
+from hub.grading.pipeline.released_cells import bound_names, unfenced
 from tests.grading.test_rebuild import as_bytes
 from tests.grading.test_rebuild_matching import (
     ALL,

@@ -18,7 +18,7 @@ from typing import Literal
 from nbformat import NotebookNode
 
 from hub.grading.pipeline.parsing import Cell
-from hub.grading.pipeline.slots import (
+from hub.grading.pipeline.released_cells import (
     ReleasedCell,
     bound_names,
     lines_of,
@@ -32,11 +32,11 @@ How = Literal["name", "id", "text", "position"]
 
 @dataclass
 class Match:
-    """What was found for the slots of a released notebook; cells are meant by their index.
+    """What was found for each released cell; submitted cells are meant by their index.
 
-    chosen: the cell that stands for each slot, by the slot's name.
+    chosen: the cell that stands for each released cell, by its name.
     how: by which rule it was found.
-    found: how many cells had the slot's name or id.
+    found: how many cells had the name or id of the released one.
     dropped: cells that say nothing of the student's: copies of given cells, tests and stubs.
     replaced: cells that have the name or id of a given cell or test but say something else, with
         its name: the student's own, or the answer to another exercise.
@@ -44,7 +44,7 @@ class Match:
         only, with the last cell that does.
     overtaken: answers that were left untouched after the student had defined their names in an
         earlier cell, with that cell.
-    exchanged: names of slots whose cells had each other's names.
+    exchanged: names of released cells that had changed names with each other.
     maybe: cells that may be the answer to a question graded by hand which was not found, or was
         left untouched.
     """
@@ -61,13 +61,13 @@ class Match:
     maybe: dict[str, list[int]] = field(default_factory=dict)
 
     def by_index(self) -> dict[int, ReleasedCell]:
-        """The slot that each chosen cell stands for."""
-        slots = {slot.name: slot for slot in self.released}
-        return {index: slots[name] for name, index in self.chosen.items()}
+        """The released cell that each chosen cell stands for."""
+        targets = {target.name: target for target in self.released}
+        return {index: targets[name] for name, index in self.chosen.items()}
 
 
 def match(cells: Sequence[Cell], released: NotebookNode) -> Match:
-    """Match the submitted cells, in their order, to the slots of the released notebook."""
+    """Match the submitted cells, in their order, to those of the released notebook."""
     return _Matching(cells, released).match()
 
 
@@ -80,16 +80,20 @@ class _Matching:
             for position, cell in enumerate(released.cells)
             if not cell.metadata.get("nbgrader", {}).get("grade_id")
         ]
-        self.slots = released_cells(released)
-        self.by_name = {slot.name: slot for slot in self.slots}
-        self.result = Match(self.slots)
+        self.released = released_cells(released)
+        self.by_name = {target.name: target for target in self.released}
+        self.result = Match(self.released)
         self.free: dict[int, str] = {}  # cells that no rule has used, with their text
         self.owner_of_name = only_owners(
-            (slot.name, bound_names(slot.text)) for slot in self.slots if slot.kind == "code"
+            (target.name, bound_names(target.text))
+            for target in self.released
+            if target.kind == "code"
         )
-        self.owner_of_line = only_owners((slot.name, lines_of(slot.text)) for slot in self.slots)
-        self.answers = {slot.name for slot in self.slots if slot.is_open}
-        self.locked_texts = {slot.text for slot in self.slots if not slot.is_open} - {""}
+        self.owner_of_line = only_owners(
+            (target.name, lines_of(target.text)) for target in self.released
+        )
+        self.answers = {target.name for target in self.released if target.is_open}
+        self.locked_texts = {target.text for target in self.released if not target.is_open} - {""}
         self.edited: set[int] = set()  # replaced, but with lines of the locked cell
 
     def match(self) -> Match:
@@ -109,7 +113,7 @@ class _Matching:
         named: dict[str, list[int]] = defaultdict(list)
         known: dict[str, list[int]] = defaultdict(list)
         ids = only_owners(
-            (slot.name, [slot.cell_id] if slot.cell_id else []) for slot in self.slots
+            (target.name, [target.cell_id] if target.cell_id else []) for target in self.released
         )
         for index, cell in enumerate(self.cells):
             name = cell.grade_id if cell.grade_id in self.by_name else None
@@ -128,18 +132,18 @@ class _Matching:
             **{name: ("id", indices) for name, indices in known.items()},
             **{name: ("name", indices) for name, indices in named.items()},
         }
-        for slot in self.slots:
-            if not slot.is_open and slot.name in candidates:
-                how, indices = candidates[slot.name]
-                self._choose(slot, how, indices)
-                left = set(indices) - {self.result.chosen[slot.name]}
-                added = {index for index in left if self._adds(slot, self.cells[index])}
+        for target in self.released:
+            if not target.is_open and target.name in candidates:
+                how, indices = candidates[target.name]
+                self._choose(target, how, indices)
+                left = set(indices) - {self.result.chosen[target.name]}
+                added = {index for index in left if self._adds(target, self.cells[index])}
                 self.result.dropped |= left - added
                 for index in added:
-                    self._replace(slot, index)
-        for slot in self.slots:
-            if slot.is_open and slot.name in candidates:
-                self._choose(slot, *candidates[slot.name])
+                    self._replace(target, index)
+        for target in self.released:
+            if target.is_open and target.name in candidates:
+                self._choose(target, *candidates[target.name])
         used = {index for _, indices in candidates.values() for index in indices}
         used -= self.result.replaced.keys()
         chosen = set(self.result.chosen.values())
@@ -148,40 +152,40 @@ class _Matching:
             if index not in used and index not in chosen:
                 self.free[index] = cell.text.strip()
 
-    def _says_what(self, slot: ReleasedCell, cell: Cell) -> bool:
-        """Whether a cell with the name or id of a slot can be that slot's by what it says."""
+    def _says_what(self, target: ReleasedCell, cell: Cell) -> bool:
+        """Whether a cell with the name or id of `target` can stand for it by what it says."""
         text = cell.text.strip()
-        if slot.is_open:
-            return text == slot.text or text not in self.locked_texts
-        return not text or slot.is_given(text) or self._adds(slot, cell)
+        if target.is_open:
+            return text == target.text or text not in self.locked_texts
+        return not text or target.is_given(text) or self._adds(target, cell)
 
     @staticmethod
-    def _adds(slot: ReleasedCell, cell: Cell) -> bool:
+    def _adds(target: ReleasedCell, cell: Cell) -> bool:
         """Whether a cell has the text of a given cell or test, and more."""
-        return bool(slot.text) and slot.text in cell.text and not slot.is_given(cell.text)
+        return bool(target.text) and target.text in cell.text and not target.is_given(cell.text)
 
-    def _replace(self, slot: ReleasedCell, index: int) -> None:
-        self.result.replaced[index] = slot.name
-        if lines_of(slot.text) & lines_of(self.cells[index].text):
+    def _replace(self, target: ReleasedCell, index: int) -> None:
+        self.result.replaced[index] = target.name
+        if lines_of(target.text) & lines_of(self.cells[index].text):
             self.edited.add(index)
 
-    def _choose(self, slot: ReleasedCell, how: How, indices: list[int]) -> None:
-        """Take one of the cells that stand for a slot; of answers the last before their test."""
-        texts = {index: self._text(slot, index) for index in indices}
-        if slot.is_open:
-            worked = [index for index in indices if not slot.untouched(texts[index])]
-            end = self._test_of(slot)
+    def _choose(self, target: ReleasedCell, how: How, indices: list[int]) -> None:
+        """Take one of the cells that stand for `target`; of answers the last before their test."""
+        texts = {index: self._text(target, index) for index in indices}
+        if target.is_open:
+            worked = [index for index in indices if not target.untouched(texts[index])]
+            end = self._test_of(target)
             in_time = [index for index in worked if index < end]
             # The first of equal copies, so that the rest stand where they stood.
             last = (in_time or worked or [i for i in indices if i < end] or indices)[-1]
             taken = next(index for index in indices if texts[index] == texts[last])
         else:
-            same = [index for index in indices if slot.is_given(texts[index])]
-            more = [index for index in indices if self._adds(slot, self.cells[index])]
+            same = [index for index in indices if target.is_given(texts[index])]
+            more = [index for index in indices if self._adds(target, self.cells[index])]
             taken = (same or more or indices)[0]
-        self.result.chosen[slot.name] = taken
-        self.result.how[slot.name] = how
-        self.result.found[slot.name] = len(indices)
+        self.result.chosen[target.name] = taken
+        self.result.how[target.name] = how
+        self.result.found[target.name] = len(indices)
 
     def _test_of(self, answer: ReleasedCell) -> float:
         """Where the test of an answer stands among the submitted cells.
@@ -190,14 +194,16 @@ class _Matching:
         """
         if not answer.by_hand:
             after = [
-                slot for slot in self.slots if slot.position > answer.position and not slot.is_open
+                target
+                for target in self.released
+                if target.position > answer.position and not target.is_open
             ]
-            tests = [number for number, slot in enumerate(after) if slot.is_test]
+            tests = [number for number, target in enumerate(after) if target.is_test]
             replaced = {name: index for index, name in self.result.replaced.items()}
-            for slot in after[tests[0] :] if tests else []:
+            for target in after[tests[0] :] if tests else []:
                 for found in (self.result.chosen, replaced):
-                    if slot.name in found:
-                        return found[slot.name]
+                    if target.name in found:
+                        return found[target.name]
         return float("inf")
 
     # By text.
@@ -206,9 +212,9 @@ class _Matching:
         positions: dict[str, list[int]] = defaultdict(list)
         for index, text in self.free.items():
             positions[text].append(index)
-        for text, slots in _grouped(self._missing(is_open=False)):
-            for slot, index in zip(slots, positions.get(text, []), strict=False):
-                self._take(slot, "text", index)
+        for text, targets in _grouped(self._missing(is_open=False)):
+            for target, index in zip(targets, positions.get(text, []), strict=False):
+                self._take(target, "text", index)
 
     def _answers_by_text(self) -> None:
         candidates: dict[str, list[int]] = defaultdict(list)
@@ -217,72 +223,72 @@ class _Matching:
                 claims = self._claims(index)
                 if len(claims) == 1:
                     candidates[claims.pop()].append(index)
-        for slot in list(self._missing(is_open=True)):
-            if found := candidates.get(slot.name):
-                self._choose(slot, "text", found)
+        for target in list(self._missing(is_open=True)):
+            if found := candidates.get(target.name):
+                self._choose(target, "text", found)
                 for index in found:
                     del self.free[index]
         # A stub that nobody worked on, where there is one such stub and one such cell.
         cells = Counter(self.free.values())
-        stubs = Counter(slot.text for slot in self.slots if slot.is_open)
+        stubs = Counter(target.text for target in self.released if target.is_open)
         alone = {text: i for i, text in self.free.items() if cells[text] == stubs[text] == 1}
-        for slot in list(self._missing(is_open=True)):
-            if slot.text and slot.text in alone:
-                self._take(slot, "text", alone[slot.text])
+        for target in list(self._missing(is_open=True)):
+            if target.text and target.text in alone:
+                self._take(target, "text", alone[target.text])
 
     def _claims(self, index: int) -> set[str]:
-        """The slots whose names a cell binds; those whose lines it has where it binds none."""
+        """Released cells whose names a cell binds, or where it binds none, whose lines it has."""
         claims = self._defines(index)
         lines = lines_of(self.cells[index].text) if not claims else set()
         return claims or {self.owner_of_line.get(line, "") for line in lines} & self.answers
 
     def _defines(self, index: int) -> set[str]:
-        """The slots whose names a cell binds, also where it had become a text cell."""
+        """The released cells whose names a cell binds, also where it had become a text cell."""
         cell = self.cells[index]
         names = bound_names(cell.text if cell.kind == "code" else unfenced(cell.text))
         return {self.owner_of_name.get(name, "") for name in names} & self.answers
 
-    def _text(self, slot: ReleasedCell, index: int) -> str:
-        return slot.text_of(self.cells[index].kind, self.cells[index].text)
+    def _text(self, target: ReleasedCell, index: int) -> str:
+        return target.text_of(self.cells[index].kind, self.cells[index].text)
 
     # By place.
 
     def _answers_by_position(self) -> None:
-        for (start, end), slots in self._gaps().items():
+        for (start, end), targets in self._gaps().items():
             inside = [index for index in self.free if start < index < end]
             worked = [index for index in inside if self._is_own(index)]
             for kind in ("code", "markdown", "raw"):
-                of_kind = [slot for slot in slots if slot.kind == kind]
+                of_kind = [target for target in targets if target.kind == kind]
                 cells = [index for index in worked if self.cells[index].kind == kind]
                 if len(of_kind) == len(cells) == 1 and self._could_be(of_kind[0], cells[0]):
                     self._take(of_kind[0], "position", cells[0])
-                elif len(slots) == 1 and of_kind and not worked:
-                    stub = [index for index in inside if self.free[index] == slots[0].text]
+                elif len(targets) == 1 and of_kind and not worked:
+                    stub = [index for index in inside if self.free[index] == targets[0].text]
                     if len(stub) == 1:
-                        self._take(slots[0], "position", stub[0])
-            for slot in slots:
-                if slot.by_hand and slot.name not in self.result.chosen:
-                    self.result.maybe[slot.name] = [i for i in worked if i in self.free]
+                        self._take(targets[0], "position", stub[0])
+            for target in targets:
+                if target.by_hand and target.name not in self.result.chosen:
+                    self.result.maybe[target.name] = [i for i in worked if i in self.free]
 
     def _is_own(self, index: int) -> bool:
         """Whether a cell that no rule has used may be an answer by where it stands."""
         text = self.free.get(index, "")
         return text not in {*self.given_texts, ""} and index not in self.edited
 
-    def _could_be(self, slot: ReleasedCell, index: int) -> bool:
+    def _could_be(self, target: ReleasedCell, index: int) -> bool:
         """A cell that defines none of what a stub defines is something else of the student's."""
-        defines = self.cells[index].kind == "code" and bound_names(slot.text)
+        defines = self.cells[index].kind == "code" and bound_names(target.text)
         return not defines and not self._claims(index)
 
     def _gaps(self) -> dict[tuple[float, float], list[ReleasedCell]]:
         """The answers that are still missing, by the submitted cells between which they belong."""
         anchors = sorted(self._anchors())
         gaps: dict[tuple[float, float], list[ReleasedCell]] = defaultdict(list)
-        for slot in self._missing(is_open=True):
-            before = [index for position, index in anchors if position < slot.position]
-            after = [index for position, index in anchors if position > slot.position]
+        for target in self._missing(is_open=True):
+            before = [index for position, index in anchors if position < target.position]
+            after = [index for position, index in anchors if position > target.position]
             gap = (before[-1] if before else -1.0, after[0] if after else float("inf"))
-            gaps[gap].append(slot)
+            gaps[gap].append(target)
         return gaps
 
     def _anchors(self) -> Iterator[tuple[int, int]]:
@@ -302,11 +308,11 @@ class _Matching:
     def _give_back_exchanged(self) -> None:
         """Take cells that define what each other's exercise asks for, each for its own."""
         chosen, leads = self.result.chosen, dict[str, str]()
-        for slot in self._chosen_answers():
-            defines = self._defines(chosen[slot.name])
-            if len(defines) == 1 and slot.name not in defines:
-                leads[slot.name] = defines.pop()
-        for start in [slot.name for slot in self._chosen_answers()]:
+        for target in self._chosen_answers():
+            defines = self._defines(chosen[target.name])
+            if len(defines) == 1 and target.name not in defines:
+                leads[target.name] = defines.pop()
+        for start in [target.name for target in self._chosen_answers()]:
             if start not in leads:
                 continue
             ring = [start]
@@ -321,27 +327,31 @@ class _Matching:
 
     def _could_be_moved(self, name: str, other: str) -> bool:
         """Whether the cell of an answer defines nothing asked for and can be that of another."""
-        slot, index = self.by_name[name], self.result.chosen[name]
+        target, index = self.by_name[name], self.result.chosen[name]
         cell = self.cells[index]
         return (
-            bool(bound_names(slot.text))
+            bool(bound_names(target.text))
             and not self._defines(index)
-            and not slot.untouched(cell.text)
+            and not target.untouched(cell.text)
             and cell.kind == self.by_name[other].kind
         )
 
     def _chosen_answers(self) -> list[ReleasedCell]:
-        return [slot for slot in self.slots if slot.is_open and slot.name in self.result.chosen]
+        return [
+            target
+            for target in self.released
+            if target.is_open and target.name in self.result.chosen
+        ]
 
     # What is left.
 
     def _leave_out_stubs(self) -> None:
         """Leave out untouched copies of a stub whose every name the answer defines."""
         answered = set()
-        for slot in self._chosen_answers():
-            text = self._text(slot, self.result.chosen[slot.name])
-            if slot.kind != "code" or bound_names(slot.text) <= bound_names(text):
-                answered.add(slot.text)
+        for target in self._chosen_answers():
+            text = self._text(target, self.result.chosen[target.name])
+            if target.kind != "code" or bound_names(target.text) <= bound_names(text):
+                answered.add(target.text)
         answered.discard("")
         chosen = set(self.result.chosen.values())
         for index, cell in enumerate(self.cells):
@@ -353,34 +363,34 @@ class _Matching:
 
         And those that the student has answered after their test, where it would come too late.
         """
-        slot_of = self.result.by_index()
+        target_of = self.result.by_index()
         defined: dict[str, list[int]] = defaultdict(list)
         for index, cell in enumerate(self.cells):
-            slot = slot_of.get(index)
-            text = cell.text if slot is None else self._text(slot, index)
-            if slot is not None and not slot.is_open:
-                text = text.replace(slot.text, "\n", 1) if self._adds(slot, cell) else ""
-            own = slot is None or not slot.untouched(text)
-            is_code = (cell if slot is None else slot).kind == "code"
+            target = target_of.get(index)
+            text = cell.text if target is None else self._text(target, index)
+            if target is not None and not target.is_open:
+                text = text.replace(target.text, "\n", 1) if self._adds(target, cell) else ""
+            own = target is None or not target.untouched(text)
+            is_code = (cell if target is None else target).kind == "code"
             if is_code and own and text.strip() not in self.given_texts:
                 given = self.by_name.get(self.result.replaced.get(index, ""))
                 for name in bound_names(text) - (bound_names(given.text) if given else set()):
                     defined[name].append(index)
-        for slot in self._chosen_answers():
-            name, index = slot.name, self.result.chosen[slot.name]
-            names = bound_names(slot.text)
+        for target in self._chosen_answers():
+            name, index = target.name, self.result.chosen[target.name]
+            names = bound_names(target.text)
             # Where another exercise asks for the same name, its answer is none to this one.
             alone = all(self.owner_of_name.get(bound) == name for bound in names)
-            if slot.by_hand or not names or not alone:
+            if target.by_hand or not names or not alone:
                 continue
-            if not slot.untouched(self._text(slot, index)):
+            if not target.untouched(self._text(target, index)):
                 continue
-            end = self._test_of(slot)
+            end = self._test_of(target)
             positions = [[i for i in defined.get(bound, []) if i < end] for bound in names]
             after = [{i for i in defined.get(bound, []) if i > end} for bound in names]
             late = set.intersection(*after)
             if all(found and found[-1] < index for found in positions):
-                if slot.is_given(self._text(slot, index)):
+                if target.is_given(self._text(target, index)):
                     self.result.overtaken[name] = max(found[-1] for found in positions)
             elif not all(positions) and late:
                 self.result.late[name] = max(late)
@@ -388,33 +398,39 @@ class _Matching:
     def _find_untouched_by_hand(self) -> None:
         """A question graded by hand, left as it was, beside a text of the student's own."""
         fixed = {index for _, index in self._anchors()}
-        for slot in self.slots:
-            index = self.result.chosen.get(slot.name)
-            if index is None or not slot.by_hand or not slot.untouched(self._text(slot, index)):
+        for target in self.released:
+            index = self.result.chosen.get(target.name)
+            if (
+                index is None
+                or not target.by_hand
+                or not target.untouched(self._text(target, index))
+            ):
                 continue
             around = [*_until(range(index - 1, -1, -1), fixed)][::-1]
-            around = [i for i in around if (self.cells[i].kind == "code") == (slot.kind == "code")]
+            around = [
+                i for i in around if (self.cells[i].kind == "code") == (target.kind == "code")
+            ]
             around += _until(range(index + 1, len(self.cells)), fixed)
             maybe = [i for i in around if self._is_own(i)]
             if maybe:
-                self.result.maybe[slot.name] = maybe
+                self.result.maybe[target.name] = maybe
 
     def _missing(self, is_open: bool) -> Iterator[ReleasedCell]:
-        for slot in self.slots:
-            if slot.is_open == is_open and slot.name not in self.result.chosen:
-                yield slot
+        for target in self.released:
+            if target.is_open == is_open and target.name not in self.result.chosen:
+                yield target
 
-    def _take(self, slot: ReleasedCell, how: How, index: int) -> None:
-        self.result.chosen[slot.name] = index
-        self.result.how[slot.name] = how
-        self.result.found[slot.name] = 1
+    def _take(self, target: ReleasedCell, how: How, index: int) -> None:
+        self.result.chosen[target.name] = index
+        self.result.how[target.name] = how
+        self.result.found[target.name] = 1
         del self.free[index]
 
 
-def _grouped(slots: Iterable[ReleasedCell]) -> list[tuple[str, list[ReleasedCell]]]:
+def _grouped(targets: Iterable[ReleasedCell]) -> list[tuple[str, list[ReleasedCell]]]:
     groups: dict[str, list[ReleasedCell]] = defaultdict(list)
-    for slot in slots:
-        groups[slot.text].append(slot)
+    for target in targets:
+        groups[target.text].append(target)
     return list(groups.items())
 
 

@@ -17,8 +17,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 from hub.grading.pipeline.matching import Match, match
 from hub.grading.pipeline.parsing import Cell, Unreadable
 from hub.grading.pipeline.reading import read
+from hub.grading.pipeline.released_cells import ReleasedCell, bound_names, released_cells
 from hub.grading.pipeline.sentences import Report, quoted
-from hub.grading.pipeline.slots import ReleasedCell, bound_names, released_cells
 
 MAX_OWN_CELLS = 2_000
 MAX_NAMED = 10  # cells named in one sentence
@@ -52,18 +52,18 @@ def rebuild(submitted: bytes, released: NotebookNode) -> tuple[NotebookNode, lis
 
 
 def _report_matching(cells: Sequence[Cell], found: Match, report: Report) -> None:
-    slots = {slot.name: slot for slot in found.released}
+    targets = {target.name: target for target in found.released}
     for name, count in found.found.items():
         if count > 1:
-            slot = slots[name]
+            target = targets[name]
             which = "the last one before its test that was worked on counts as the answer."
             report.add(
                 "copies",
                 f"There were {count} cells named `{name}`; "
-                + (which if slot.is_open else f"the copies of the {slot.what} were left out."),
+                + (which if target.is_open else f"the copies of the {target.what} were left out."),
             )
     _tell_replaced(found, report)
-    strange = (cell.grade_id for cell in cells if cell.grade_id and cell.grade_id not in slots)
+    strange = (cell.grade_id for cell in cells if cell.grade_id and cell.grade_id not in targets)
     for name in dict.fromkeys(strange):
         report.add(
             "strange",
@@ -76,21 +76,23 @@ def _report_matching(cells: Sequence[Cell], found: Match, report: Report) -> Non
             f"The cells {_listed(f'`{name}`' for name in names)} had each other's names; each "
             "counts for the exercise that it answers.",
         )
-    positions = [found.chosen[slot.name] for slot in found.released if slot.name in found.chosen]
+    positions = [
+        found.chosen[target.name] for target in found.released if target.name in found.chosen
+    ]
     if positions != sorted(positions):
         report.add("order", "Cells had changed places; the given order was put back.")
 
 
 def _tell_replaced(found: Match, report: Report) -> None:
     """Say what counts of cells that have a given cell's or a test's name, but not its text."""
-    slots = {slot.name: slot for slot in found.released}
-    slot_of = found.by_index()
+    targets = {target.name: target for target in found.released}
+    target_of = found.by_index()
     for index, name in found.replaced.items():
-        answer = slot_of.get(index)
+        answer = target_of.get(index)
         what = f"the answer `{answer.name}`" if answer else "a cell of your own"
         report.add(
             "replaced",
-            f"A cell with the name of the {slots[name].what} `{name}` does not have its released "
+            f"A cell with the name of the {targets[name].what} `{name}` does not have its released "
             f"text; it counts as {what}. The released one was put back.",
         )
 
@@ -125,36 +127,36 @@ def _assembled(
     cells: Sequence[Cell], found: Match, released: NotebookNode, report: Report
 ) -> NotebookNode:
     notebook = copy.deepcopy(released)
-    slots = {slot.name: slot for slot in released_cells(released)}
+    targets = {target.name: target for target in released_cells(released)}
     own = _own_cells(cells, found, report)
-    slot_of = found.by_index()
+    target_of = found.by_index()
     defined = frozenset[str]().union(
-        *(bound_names(_code(cell, slot_of.get(i))) for i, cell in enumerate(cells))
+        *(bound_names(_code(cell, target_of.get(i))) for i, cell in enumerate(cells))
     )
     assembled = own.get(None, [])
     for cell in notebook.cells:
-        slot = slots.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
-        if slot is None:
+        target = targets.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
+        if target is None:
             continue
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-        index = found.chosen.get(slot.name)
+        index = found.chosen.get(target.name)
         if index is None:
-            _put_back(cell, slot, defined, found, report)
-            cell.source = _merged_below(slot, found, cells) or cell.source
+            _put_back(cell, target, defined, found, report)
+            cell.source = _merged_below(target, found, cells) or cell.source
         else:
-            _fill(cell, slot, cells[index], report)
-        if slot.name in found.overtaken:
-            _give_way(cell, slot, cells[found.overtaken[slot.name]], report)
-        if slot.name in found.late:
-            late = found.late[slot.name]
-            _bring_forward(cell, slot, cells[late], slot_of.get(late), report)
-        if slot.name in found.maybe:
+            _fill(cell, target, cells[index], report)
+        if target.name in found.overtaken:
+            _give_way(cell, target, cells[found.overtaken[target.name]], report)
+        if target.name in found.late:
+            late = found.late[target.name]
+            _bring_forward(cell, target, cells[late], target_of.get(late), report)
+        if target.name in found.maybe:
             state = _state(cell, is_there=index is not None)
-            maybe = [cells[i] for i in found.maybe[slot.name]]
-            _wait_for_a_person(cell, slot, state, maybe, report)
-        before, after = _around(slot, None if index is None else cells[index])
-        assembled += [*before, cell, *after, *own.get(slot.name, [])]
+            maybe = [cells[i] for i in found.maybe[target.name]]
+            _wait_for_a_person(cell, target, state, maybe, report)
+        before, after = _around(target, None if index is None else cells[index])
+        assembled += [*before, cell, *after, *own.get(target.name, [])]
     notebook.cells = assembled
     for number, cell in enumerate(assembled, 1):
         cell.setdefault("id", f"cell-{number}")
@@ -163,105 +165,105 @@ def _assembled(
 
 
 def _put_back(
-    cell: NotebookNode, slot: ReleasedCell, defined: frozenset[str], found: Match, report: Report
+    cell: NotebookNode, target: ReleasedCell, defined: frozenset[str], found: Match, report: Report
 ) -> None:
     """A cell that the submission lacks: empty where it is the student's to write.
 
     Its stub would overwrite what the student may have defined in another cell.
     """
-    sentence = f"The {slot.what} `{slot.name}` was missing; "
-    if not slot.is_open:
-        if slot.name not in found.replaced.values():
+    sentence = f"The {target.what} `{target.name}` was missing; "
+    if not target.is_open:
+        if target.name not in found.replaced.values():
             report.add("missing", sentence + "it was put back.")
         return
     cell.source = ""
     sentence += "an empty one was put in its place."
-    names = bound_names(slot.text) if slot.kind == "code" else frozenset()
+    names = bound_names(target.text) if target.kind == "code" else frozenset()
     if names and names <= defined:
         sentence += f" What you define of {_listed(f'`{n}`' for n in sorted(names))} in another "
         sentence += "cell counts, where it stands before the test."
     report.add("missing", sentence)
 
 
-def _merged_below(slot: ReleasedCell, found: Match, cells: Sequence[Cell]) -> str:
-    """The text of a later exercise's answer that defines what `slot` asks for; empty if none does.
+def _merged_below(target: ReleasedCell, found: Match, cells: Sequence[Cell]) -> str:
+    """A later exercise's answer that defines what `target` asks for; empty if none does.
 
     Its cell may have stood above this test: in its given place alone it would come too late.
     """
-    names = bound_names(slot.text) if slot.is_open and slot.kind == "code" else frozenset()
+    names = bound_names(target.text) if target.is_open and target.kind == "code" else frozenset()
     later = sorted(
         (i, other)
         for i, other in found.by_index().items()
-        if other.is_open and other.position > slot.position
+        if other.is_open and other.position > target.position
     )
     texts = (_code(cells[i], other) for i, other in later)
     return next((text for text in texts if names and names <= bound_names(text)), "")
 
 
-def _code(cell: Cell, slot: ReleasedCell | None) -> str:
-    """The code of a cell that stands for `slot`, or for none; empty where it is text."""
-    if (cell if slot is None else slot).kind != "code":
+def _code(cell: Cell, target: ReleasedCell | None) -> str:
+    """The code of a cell that stands for `target`, or for none; empty where it is text."""
+    if (cell if target is None else target).kind != "code":
         return ""
-    return cell.text if slot is None else slot.text_of(cell.kind, cell.text)
+    return cell.text if target is None else target.text_of(cell.kind, cell.text)
 
 
-def _fill(cell: NotebookNode, slot: ReleasedCell, taken: Cell, report: Report) -> None:
-    text = slot.text_of(taken.kind, taken.text)
+def _fill(cell: NotebookNode, target: ReleasedCell, taken: Cell, report: Report) -> None:
+    text = target.text_of(taken.kind, taken.text)
     if taken.kind != cell.cell_type:
         without = ", without the fences around its code" if text != taken.text else ""
         report.add(
             "kind",
-            f"The {slot.what} `{slot.name}` had become a {taken.kind} cell; it was made a "
+            f"The {target.what} `{target.name}` had become a {taken.kind} cell; it was made a "
             f"{cell.cell_type} cell again{without}.",
         )
-    if slot.is_open:
+    if target.is_open:
         cell.source = text
         if cell.cell_type == "markdown" and taken.attachments:
             cell.attachments = taken.attachments
-    elif not slot.is_given(taken.text):
+    elif not target.is_given(taken.text):
         report.add(
             "changed",  # by its owner, or by a release since
-            f"The {slot.what} `{slot.name}` was not as it is released now; it was replaced.",
+            f"The {target.what} `{target.name}` was not as it is released now; it was replaced.",
         )
 
 
-def _give_way(cell: NotebookNode, slot: ReleasedCell, other: Cell, report: Report) -> None:
+def _give_way(cell: NotebookNode, target: ReleasedCell, other: Cell, report: Report) -> None:
     """An untouched stub does not overwrite what the student has defined above it."""
     cell.source = ""
     report.add(
         "overtaken",
-        f"The answer cell `{slot.name}` was left as it was given, but an earlier cell of yours "
+        f"The answer cell `{target.name}` was left as it was given, but an earlier cell of yours "
         f"({_first_line(other)}) defines the same: that one counts.",
     )
 
 
 def _bring_forward(
-    cell: NotebookNode, slot: ReleasedCell, other: Cell, of: ReleasedCell | None, report: Report
+    cell: NotebookNode, target: ReleasedCell, other: Cell, of: ReleasedCell | None, report: Report
 ) -> None:
     """What the student has defined after the test only counts for it too."""
     cell.source = _code(other, of)
     report.add(
         "late",
-        f"The answer cell `{slot.name}` was not worked on, but a cell of yours after its test "
+        f"The answer cell `{target.name}` was not worked on, but a cell of yours after its test "
         f"({_first_line(other)}) defines the same: that one was copied into it.",
     )
 
 
 def _wait_for_a_person(
-    cell: NotebookNode, slot: ReleasedCell, state: str, maybe: Sequence[Cell], report: Report
+    cell: NotebookNode, target: ReleasedCell, state: str, maybe: Sequence[Cell], report: Report
 ) -> None:
     """Make the text of a question graded by hand differ from the given one, with words why.
 
     nbgrader gives 0 without a person where the text is the given one.
     """
     where = _listed(_first_line(other) for other in maybe)
-    sentence = f"The answer cell `{slot.name}` {state}" + (
+    sentence = f"The answer cell `{target.name}` {state}" + (
         f", but these other cells may be the answer: {where}." if maybe else "."
     )
     report.add("by hand", f"{sentence} A person decides about it.")
     note = f"[{sentence}]"
     cell.source = "\n\n".join(
-        part for part in (cell.source, f"# {note}" if slot.kind == "code" else note) if part
+        part for part in (cell.source, f"# {note}" if target.kind == "code" else note) if part
     )
 
 
@@ -277,19 +279,19 @@ def _first_line(cell: Cell) -> str:
 
 
 def _around(
-    slot: ReleasedCell, taken: Cell | None
+    target: ReleasedCell, taken: Cell | None
 ) -> tuple[list[NotebookNode], list[NotebookNode]]:
     """What was added above and below the text of a given cell or test, as cells of their own.
 
     So an answer counts whose cell was merged with its test.
     """
-    if taken is None or slot.is_open or not slot.text:
+    if taken is None or target.is_open or not target.text:
         return [], []
-    above, text, below = taken.text.partition(slot.text)
+    above, text, below = taken.text.partition(target.text)
     if not text:
         return [], []
     made = [
-        [_new_cell(Cell(slot.kind, part.strip()), f"{where}-{slot.position}")]
+        [_new_cell(Cell(target.kind, part.strip()), f"{where}-{target.position}")]
         if part.strip()
         else []
         for where, part in (("above", above), ("below", below))
@@ -300,14 +302,14 @@ def _around(
 def _own_cells(
     cells: Sequence[Cell], found: Match, report: Report
 ) -> dict[str | None, list[NotebookNode]]:
-    """The student's own cells by the slot that they follow."""
-    slot_of = found.by_index()
+    """The student's own cells by the released cell that they follow."""
+    target_of = found.by_index()
     own: dict[str | None, list[NotebookNode]] = {}
     anchor: str | None = None
     number = 0
     for index, cell in enumerate(cells):
-        if index in slot_of:
-            anchor = slot_of[index].name
+        if index in target_of:
+            anchor = target_of[index].name
         elif index not in found.dropped:
             number += 1
             if number <= MAX_OWN_CELLS:

@@ -142,14 +142,15 @@ def _likenesses(released: Mapping[str, NotebookNode], files: Mapping[str, Path])
 def _likeness(name: str, released: NotebookNode, file: str, cells: Sequence[Cell]) -> Likeness:
     matched = match(cells, released)
     marked = [
-        slot
-        for slot in matched.released
+        target
+        for target in matched.released
         # Given cells have the same names in every notebook.
-        if (slot.is_open or slot.is_test) and matched.how.get(slot.name, "position") != "position"
+        if (target.is_open or target.is_test)
+        and matched.how.get(target.name, "position") != "position"
     ]
     worked = [
-        slot
-        for slot in marked
-        if slot.is_open and not slot.untouched(cells[matched.chosen[slot.name]].text)
+        target
+        for target in marked
+        if target.is_open and not target.untouched(cells[matched.chosen[target.name]].text)
     ]
     return Likeness(name, file, len(marked), len(worked))

@@ -1,4 +1,4 @@
-"""The cells of a released notebook as places that a submission's cells are matched to. Pure."""
+"""The cells of a released notebook that a submission's cells are matched to. Pure."""
 
 from __future__ import annotations
 
@@ -68,18 +68,18 @@ class ReleasedCell:
         return not text.strip() or self.is_given(text)
 
     def text_of(self, kind: str, text: str) -> str:
-        """What a cell of a kind says as this slot's: code also where it had become a text cell."""
+        """What a cell of `kind` says in this one's kind: code also where it had become text."""
         return unfenced(text) if self.kind == "code" != kind else text
 
 
 def released_cells(released: NotebookNode) -> list[ReleasedCell]:
-    """The slots in the released order."""
-    slots = []
+    """The released cells in the released order."""
+    cells = []
     for position, cell in enumerate(released.cells):
         found = marks(cell)
         if not found.name:
             continue
-        slots.append(
+        cells.append(
             ReleasedCell(
                 name=found.name,
                 cell_id=cell.get("id"),
@@ -91,7 +91,7 @@ def released_cells(released: NotebookNode) -> list[ReleasedCell]:
                 text=cell.source.strip(),
             )
         )
-    return slots
+    return cells
 
 
 def _bare(text: str, comments: bool) -> list[str]:
