@@ -29,7 +29,7 @@ from typing import Any, BinaryIO
 import httpx
 
 from hub.exchange import archive
-from hub.exchange.client.pending import RECEIPTS_FILE, Outbox
+from hub.exchange.client.outbox import RECEIPTS_FILE, Outbox
 from hub.exchange.client.transport import HttpTransport, Record, sha256_of
 from hub.exchange.errors import ServiceAway
 from hub.exchange.limits import ExchangeLimits, size_text

@@ -21,7 +21,7 @@ from traitlets.config import Config
 
 from hub.exchange import archive
 from hub.exchange.client import ExchangeCollect
-from hub.exchange.client.pending import RECEIPTS_FILE
+from hub.exchange.client.outbox import RECEIPTS_FILE
 from hub.exchange.client.remarks import take_remarks
 from hub.exchange.client.transport import HttpTransport
 from tests.exchange.samples import ASSIGNMENT, COURSE, key, notebook, release

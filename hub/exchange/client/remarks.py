@@ -13,7 +13,7 @@ from pathlib import Path
 from hub.facts.limits import MIB
 from hub.grading.pipeline.parsing import MAX_FILE_MIB, Unreadable
 from hub.grading.pipeline.reading import ReadingError, read
-from hub.grading.pipeline.sentences import Report, quoted
+from hub.grading.pipeline.report import Report, quoted
 
 REMARKS_FILE = "remarks.json"
 
@@ -24,15 +24,15 @@ def remarks(files: Mapping[str, Path], released: Collection[str]) -> list[str]:
     files: what is submitted, by relative name.
     released: the names of the released notebooks, with their suffix.
     """
-    sentences = Report()
+    report = Report()
     others = [name for name in files if name.endswith(".ipynb") and name not in released]
     for name in sorted(released):
         if name in files:
             for sentence in _problems(files[name]):
-                sentences.add(name, f"{quoted(name)}: {sentence}")
+                report.add(name, f"{quoted(name)}: {sentence}")
         else:
-            sentences.add(name, _missing(name, others))
-    return sentences.listed()
+            report.add(name, _missing(name, others))
+    return report.listed()
 
 
 def _problems(path: Path) -> Iterator[str]:

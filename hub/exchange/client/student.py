@@ -13,7 +13,7 @@ from nbgrader.exchange.abc import ExchangeSubmit as ABCExchangeSubmit
 
 from hub.exchange import archive, names
 from hub.exchange.client.base import Exchange
-from hub.exchange.client.pending import RECEIPTS_FILE, Outbox, receipt_line
+from hub.exchange.client.outbox import RECEIPTS_FILE, Outbox, receipt_line
 from hub.exchange.client.remarks import leave_remarks, remarks, take_remarks
 from hub.exchange.client.transport import Record, sha256_of
 from hub.exchange.errors import NotFound, Refusal, ServiceAway

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from hub.grading.pipeline.sentences import quoted
+from hub.grading.pipeline.report import quoted
 
 MAX_FILE_MIB = 256
 MAX_CELLS = 5_000

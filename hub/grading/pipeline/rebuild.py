@@ -18,7 +18,7 @@ from hub.grading.pipeline.matching import Match, match
 from hub.grading.pipeline.parsing import Cell, Unreadable
 from hub.grading.pipeline.reading import read
 from hub.grading.pipeline.released_cells import ReleasedCell, bound_names, released_cells
-from hub.grading.pipeline.sentences import Report, quoted
+from hub.grading.pipeline.report import Report, quoted
 
 MAX_OWN_CELLS = 2_000
 MAX_NAMED = 10  # cells named in one sentence
@@ -32,7 +32,7 @@ def rebuild(submitted: bytes, released: NotebookNode) -> tuple[NotebookNode, lis
 
     Where nothing can be read the released notebook comes back, with its stubs, and the
     sentence says so. Nothing in `submitted` makes it raise, or take more memory, time or
-    sentences than `hub.grading.pipeline.reading`, `parsing` and `sentences` allow.
+    sentences than `hub.grading.pipeline.reading`, `parsing` and `report` allow.
 
     Raises ReadingError where the machine, not the file, is the reason.
     """

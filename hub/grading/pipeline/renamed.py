@@ -19,7 +19,7 @@ from nbgrader.coursedir import CourseDirectory
 from hub.grading.pipeline.matching import match
 from hub.grading.pipeline.parsing import Cell, Unreadable
 from hub.grading.pipeline.reading import read
-from hub.grading.pipeline.sentences import quoted
+from hub.grading.pipeline.report import quoted
 
 MAX_FILES = 20  # other notebooks of one submission that are looked into
 

@@ -14,9 +14,9 @@ import click
 from hub.facts import accounts
 from hub.grading.sandbox.landlock import SCOPES_SINCE, landlock_version
 from hub.grading.sandbox.remote import status
+from hub.services.executor.boxes import Box
 from hub.services.executor.promises import unkept
 from hub.services.executor.service import serve
-from hub.services.executor.boxes import Box
 
 BOXES_PER_WORKER = 16  # one for who wants a processor, the others for who sleeps
 

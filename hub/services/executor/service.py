@@ -19,8 +19,8 @@ from hub.grading.sandbox.gate import memory_to_spare
 from hub.grading.sandbox.limits import ExecutionLimits
 from hub.grading.sandbox.remote import ALIVE_SECONDS, CHUNK, length_of, packed, unpacked
 from hub.grading.sandbox.run import Busy, RunOutcome, given_seconds, inside
-from hub.services.executor.fair_queue import FairQueue
 from hub.services.executor.boxes import Box, NotClean, remove
+from hub.services.executor.fair_queue import FairQueue
 
 log = logging.getLogger(__name__)
 
