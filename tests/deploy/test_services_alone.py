@@ -28,7 +28,7 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "hub.services.executor.__main__": ((*SANDBOX, "hub/services/executor", "course"), GRADER),
     "hub.grading.worker": ((*SANDBOX, "hub/grading/worker.py", "course"), GRADER),
     "hub.grading.isolation.student": ((*SANDBOX, "course"), GRADER),
-    "hub.grading.isolation.trusted": ((*SANDBOX, "course"), GRADER),
+    "hub.grading.isolation.judge": ((*SANDBOX, "course"), GRADER),
     "hub.host.install.__main__": (("hub/facts", "hub/host/install"), ()),
     "hub.host.install.locks": (("hub/facts", "hub/host/install"), ()),
     **{

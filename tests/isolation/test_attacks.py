@@ -177,7 +177,7 @@ def test_the_hidden_test_is_nowhere_in_the_students_process(folder):
     assert failed(run_isolated(source, nosy, seconds=60)) == []
 
 
-def test_the_students_process_holds_no_descriptor_of_the_trusted_one():
+def test_the_students_process_holds_no_descriptor_of_the_judge_process():
     source = notebook(
         ("solution", "def sockets(): return 1"),
         ("test", "assert sockets() == 1"),
@@ -205,7 +205,7 @@ def test_a_frame_written_by_the_student_ends_the_student():
     assert failed(run_isolated(SOURCE, answered(SOURCE, forge))) == ["test-2"]
 
 
-def test_modules_that_the_student_writes_are_not_imported_by_the_trusted_process():
+def test_modules_that_the_student_writes_are_not_imported_by_the_judge_process():
     source = notebook(
         ("solution", "def f(x):\n    return x"),
         ("test", "import colorsys\nassert hasattr(colorsys, 'rgb_to_hsv') and f(1) == 1"),

@@ -20,7 +20,7 @@ def within(seconds: float) -> Deadline:
 
 
 class Liar:
-    """Stands in for S: answers each request with the next of its messages."""
+    """Stands in for the student process: answers each request with the next of its messages."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.channel = Channel(sock)
@@ -96,7 +96,7 @@ def test_a_lie_kills_the_students_process(talk, message):
         call(conversation)
 
 
-def test_a_given_function_cannot_be_called_by_the_student_in_the_trusted_process(talk):
+def test_a_given_function_cannot_be_called_by_the_student_in_the_judge_process(talk):
     conversation, student = talk
     called: list[int] = []
     conversation.give("judge", lambda: called.append(1))

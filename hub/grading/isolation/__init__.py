@@ -6,7 +6,7 @@ data:
 
     session.py       starts both, sends them the cells, assembles the executed notebook
     manifest.py      what the instructor's notebook says: which names are the student's
-    trusted.py       the judge process: runs given cells and test cells
+    judge.py         the judge process: runs given cells and test cells
     student.py       the student process: runs the student's cells; shell.py is its IPython shell
     conversation.py  the judge process's side of the talk with the student process
     handles.py       what the judge process holds for a student's object
@@ -29,7 +29,7 @@ __all__ = ["ManifestError", "MismatchError", "isolated_cells"]
 
 
 def __getattr__(name: str) -> Any:
-    # T and S are started from this package and need none of what their parent needs.
+    # Both processes are started from this package and need none of what their parent needs.
     if name in __all__:
         from hub.grading.isolation import session
 

@@ -180,8 +180,8 @@ def _students(cells: Sequence[CellFacts]) -> frozenset[str]:
 
     A module that a given cell or a test imports stays theirs, whoever imports it besides.
     """
-    trusted = [f for f in cells if f.role in ("released", "test") and not f.magic]
-    imported = _union(facts.imports for facts in trusted)
+    instructors = [f for f in cells if f.role in ("released", "test") and not f.magic]
+    imported = _union(facts.imports for facts in instructors)
     given = _union(facts.stores for facts in cells if facts.role == "released")
     solved = _union(f.stores - (f.imports & imported) for f in cells if f.role == "solution")
     played = _union(f.stores - given - imported for f in cells if f.role == "student")

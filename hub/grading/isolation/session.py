@@ -284,7 +284,7 @@ class ProcessSetup:
     judge: the judge process's folder, an empty one.
     environment: what the student process finds in its environment besides what it inherits.
     users: of the two processes; ours if None. This process, which must be root then, becomes the
-        user of the trusted one.
+        user of the judge process.
     options: keywords of Popen that keep the student process to what is its own.
     """
 
@@ -299,7 +299,7 @@ class ProcessSetup:
 def here() -> Iterator[ProcessSetup]:
     """The student process in the current folder, the judge process in a temporary one."""
     with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
-        settings, empty = Path(scratch, "ipython"), Path(scratch, "trusted")
+        settings, empty = Path(scratch, "ipython"), Path(scratch, "judge")
         settings.mkdir()
         empty.mkdir()
         yield ProcessSetup(Path.cwd(), empty, {"IPYTHONDIR": str(settings)})
@@ -310,36 +310,36 @@ def processes(setup: ProcessSetup) -> Iterator[ProcessPair]:
     """The student process and the judge process, ended with all that they started when the block
     ends."""
     users = setup.users
-    to_student, to_trusted = socket.socketpair()
-    parent_end, trusted_end = socket.socketpair()
+    to_student, to_judge = socket.socketpair()
+    parent_end, judge_end = socket.socketpair()
     student = start(
         "student",
-        [to_trusted.fileno()],
+        [to_judge.fileno()],
         setup.student,
         setup.environment,
         **setup.options,
     )
     make_expendable(student.pid)
     process = users.control if users else os.pidfd_open(student.pid)
-    trusted = start(
-        "trusted",
-        [trusted_end.fileno(), to_student.fileno(), process],
+    judge = start(
+        "judge",
+        [judge_end.fileno(), to_student.fileno(), process],
         setup.judge,
         {"MPLBACKEND": "agg", "PLOTLY_RENDERER": "json"},
         [student.pid, int(users is not None)],
         **(users.as_tests() if users else {}),
     )
-    for sock in (to_student, to_trusted, trusted_end):
+    for sock in (to_student, to_judge, judge_end):
         sock.close()
     drop_rights(users)
     try:
-        clock = CodeClock(process_tree(student.pid, trusted.pid))
-        yield ProcessPair(student, trusted, Channel(parent_end), clock)
+        clock = CodeClock(process_tree(student.pid, judge.pid))
+        yield ProcessPair(student, judge, Channel(parent_end), clock)
     finally:
         parent_end.close()
         os.close(process)
         if users is None:  # another user's processes are left to the executor
-            for started in (trusted, student):
+            for started in (judge, student):
                 with suppress(ProcessLookupError):
                     os.killpg(started.pid, signal.SIGKILL)
                 started.wait()

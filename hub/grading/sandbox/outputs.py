@@ -1,8 +1,8 @@
 """Outputs of cells as plain data: assembled from a kernel's messages, and checked when read.
 
-Pure: nothing here knows a kernel or a process. `OutputRecorder` runs on the untrusted side and
-keeps the outputs of a notebook within a number of bytes; `checked_outputs` runs on the trusted side
-and takes from whatever came back only what nbformat allows.
+Pure: nothing here knows a kernel or a process. `OutputRecorder` runs beside the student's code
+and keeps the outputs of a notebook within a number of bytes; `checked_outputs` runs in the grading
+process and takes from whatever came back only what nbformat allows.
 """
 
 from __future__ import annotations

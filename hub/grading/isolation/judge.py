@@ -1,6 +1,6 @@
 """The judge process. It runs given cells and test cells, and passes the student's cells on.
 
-Started as `python -m hub.grading.isolation.trusted PARENT STUDENT PROCESS PID OTHER`: the
+Started as `python -m hub.grading.isolation.judge PARENT STUDENT PROCESS PID OTHER`: the
 descriptors of its sockets to the parent and to the student process, and of the student process as a
 process; the student process's id; and 1 if the student process has another user (then PROCESS is
 where the student process's signals are asked for), else 0. It compiles only text of the
@@ -236,13 +236,13 @@ def main() -> None:
     signals: SignalTarget = OthersProcess(process) if other else OwnProcess(process)
     conversation = Conversation(Channel(socket.socket(fileno=student)), signals)
     clock = CodeClock(process_tree(pid, os.getpid()))
-    trusted = JudgeProcess(conversation, AcrossProcesses(conversation, pid), clock)
+    judge = JudgeProcess(conversation, AcrossProcesses(conversation, pid), clock)
     while True:
         try:
             (kind, tree), blobs = channel.receive()
         except Closed:
             return
-        answer = getattr(trusted, f"do_{kind}")(*Decoder(blobs).decode(tree))
+        answer = getattr(judge, f"do_{kind}")(*Decoder(blobs).decode(tree))
         encoder = Encoder()
         channel.send(encoder.encode(answer), encoder.blobs)
 
