@@ -69,7 +69,7 @@ def test_a_course_whose_id_was_changed_is_reported_above_the_list(tmp_path: Path
 
 def test_a_row_comes_back_when_the_server_did_not_answer_after_a_button(tmp_path: Path) -> None:
     (tmp_path / "source" / "week-1").mkdir(parents=True)
-    refused = []
+    refused: list[str] = []
 
     def refuse_twice(route: Route) -> None:
         if route.request.method == "GET" and len(refused) < 2:
