@@ -13,7 +13,7 @@ import pytest
 
 from tests.guard.conftest import guard, shared_guard  # noqa: F401 - fixtures
 from tests.guard.engine import Guarded, ask, output
-from tests.guard.samples import created, person
+from tests.guard.samples import GPU, created, person
 from tests.needs import SOCKET
 
 # ruff: noqa: F811 - fixtures are parameters
@@ -174,6 +174,45 @@ def test_a_list_shows_students_containers_only(guard, database, alice):
         assert status == 200 and [each["Names"] for each in listed] == [["/" + alice]]
     listed = ask(SOCKET, "GET", "/v1.41/containers/json")[1]
     assert database in [each["Id"] for each in listed]  # positive control
+
+
+def test_the_count_of_gpu_slots_tells_of_other_deployments_what_is_counted_and_nothing_else(
+    guard, database, alice
+):
+    """Whoever took over one deployment's hub learns nobody's name in the host's other ones."""
+    labels = {"logitlab.project": "mathsecret", "logitlab.user": "eve-secret"}
+    made = guard.engine.create_container(
+        guard.policy.student_image,
+        ["jupyterhub-singleuser"],
+        name=f"{guard.policy.project}-of-another-deployment",
+        environment={"JUPYTERHUB_API_TOKEN": "token-secret"},
+        labels=labels | {"logitlab.gpu": GPU, "course": "secret"},
+    )
+    guard.engine.start(made["Id"])
+    told = {"Labels": {"logitlab.gpu": GPU}}
+    for query in (
+        '?filters={"label":["logitlab.gpu"]}',
+        '?all=1&filters={"label":{"logitlab.gpu":true}}',
+    ):
+        status, listed = ask(guard.socket, "GET", "/v1.41/containers/json" + query)
+        assert status == 200 and listed[0] == told
+        assert [each["Names"] for each in listed[1:]] == [["/" + alice]]
+        assert "secret" not in json.dumps(listed)
+    others = (
+        *("logitlab.gpu=" + GPU, "logitlab.project=mathsecret", "logitlab.user=eve-secret"),
+        *("logitlab.project", "logitlab.user"),
+    )
+    for label in others:
+        query = "?all=1&filters=" + json.dumps({"label": [label]}).replace(" ", "")
+        listed = ask(guard.socket, "GET", "/v1.41/containers/json" + query)[1]
+        assert told not in listed and "secret" not in json.dumps(listed)
+    for filters in ('{"label":["logitlab.gpu"],"name":["e"]}', '{"label":["course"]}'):
+        target = f"/v1.41/containers/json?filters={filters}"
+        assert ask(guard.socket, "GET", target)[0] == 403
+    for name in (made["Id"], f"{guard.policy.project}-of-another-deployment"):
+        assert ask(guard.socket, "GET", f"/v1.41/containers/{name}/json")[0] == 403
+    whole = ask(SOCKET, "GET", f"/v1.41/containers/{made['Id']}/json")[1]
+    assert "token-secret" in json.dumps(whole)  # positive control
 
 
 @pytest.mark.parametrize(

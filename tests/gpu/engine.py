@@ -36,6 +36,7 @@ class GpuEngine:
     """A running engine; `devices` is the file of the GPUs that "exist", one a line."""
 
     client: APIClient
+    socket: Path
     devices: Path
     log: Path
 
@@ -70,6 +71,7 @@ def gpu_engine() -> Iterator[GpuEngine]:
     folder = Path(tempfile.mkdtemp(prefix="llgpu", dir="/tmp"))
     engine = GpuEngine(
         APIClient(base_url=f"unix://{folder}/docker.sock", version="1.41", timeout=60),
+        folder / "docker.sock",
         folder / "devices",
         folder / "log",
     )

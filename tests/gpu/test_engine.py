@@ -20,7 +20,7 @@ from hub.jupyterhub.spawners.gpu.claim import GpuStart, failure_text
 from hub.jupyterhub.spawners.gpu.failures import gpu_failure
 from hub.jupyterhub.spawners.gpu.placement import FULL, NONE_WORKS
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import RunningContainer, Slots
+from hub.jupyterhub.spawners.gpu.slots import ListedContainer, Slots
 from hub.services.gpuwatch import processes
 from hub.services.gpuwatch.usage import Process, Use
 from hub.services.gpuwatch.verdict import HeldSlot, over_budget
@@ -50,14 +50,14 @@ class Hub:
     def __init__(self, client: APIClient, image: str = IMAGE, **rules) -> None:
         self.client, self.image = client, image
         report = GpuSettings.model_validate({"students_per_device": 2} | rules)
-        self.slots = Slots([A, B], report, self.running)
+        self.slots = Slots([A, B], report, self.listed)
 
-    async def running(self) -> list[RunningContainer]:
+    async def listed(self) -> list[ListedContainer]:
         found = await asyncio.to_thread(
             self.client.containers, filters={"label": f"logitlab.project={PROJECT}"}
         )
         return [
-            RunningContainer(each["Labels"]["logitlab.user"], each["Labels"][LABEL], each["Id"])
+            ListedContainer(each["Labels"]["logitlab.user"], each["Labels"][LABEL], each["Id"])
             for each in found
         ]
 

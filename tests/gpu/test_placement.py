@@ -127,6 +127,31 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
         ),
         ("staff never gets the only place", one, staff, Cpu(STUDENTS_FIRST)),
         ("staff keeps its own", take(TWO, staff, "B"), staff, Slot("B")),
+        (
+            "another deployment's servers fill a device",
+            replace(TWO, elsewhere={"A": 2}),
+            new,
+            Slot("B"),
+        ),
+        (
+            "ours and another deployment's together are full",
+            replace(TWO, taken={"a": "A", "b": "B"}, elsewhere={"A": 1, "B": 1}),
+            new,
+            Cpu(FULL),
+        ),
+        ("the device emptier of others", replace(TWO, elsewhere={"A": 1}), new, Slot("B")),
+        (
+            "who runs keeps the slot, however many others came",
+            replace(TWO, taken={"new": "A"}, elsewhere={"A": 9}),
+            new,
+            Slot("A"),
+        ),
+        (
+            "staff never gets the last place that other deployments leave",
+            replace(TWO, elsewhere={"A": 2, "B": 1}),
+            staff,
+            Cpu(STUDENTS_FIRST),
+        ),
     ]
 
 
@@ -294,6 +319,12 @@ class AnyOrder(RuleBasedStateMachine):
         self.change(replace(self.state, capacity=positions))
         assert running.items() <= self.state.taken.items(), "somebody was thrown out"
 
+    @rule(elsewhere=st.dictionaries(st.sampled_from("ABC"), st.integers(0, 3)))
+    def other_deployments_come_and_go(self, elsewhere):
+        running = dict(self.state.taken)
+        self.change(placement.count_elsewhere(self.state, elsewhere))
+        assert running.items() <= self.state.taken.items(), "somebody was thrown out"
+
     @precondition(lambda self: self.state.taken)
     @rule()
     def rebuild_from_containers(self):
@@ -316,6 +347,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def teardown(self):
         """Nobody starves: when all who run have stopped once, everybody had a place."""
+        self.change(placement.count_elsewhere(self.state, {}))
         for _ in range(len(HOLDERS) + 2):
             for holder in list(self.state.taken):
                 if self.state.waiting:

@@ -16,7 +16,7 @@ from hub.jupyterhub.spawners.gpu.claim import GpuStart
 from hub.jupyterhub.spawners.gpu.messages import InQueue, OnGpu, WithoutGpu
 from hub.jupyterhub.spawners.gpu.placement import FULL, NONE_WORKS, Wait
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import GaveUp, RunningContainer, Slots, Timeouts
+from hub.jupyterhub.spawners.gpu.slots import GaveUp, ListedContainer, Slots, SlotTaken, Timeouts
 
 A, B = Device("GPU-aaaa", 40960, "A100"), Device("GPU-bbbb", 40960, "A100")
 SHORT = Timeouts(heal=0.1, lease=0.2, away=0.05, reconcile=0.02)
@@ -25,12 +25,12 @@ SHORT = Timeouts(heal=0.1, lease=0.2, away=0.05, reconcile=0.02)
 class Engine:
     """A stand-in for the list of our containers."""
 
-    def __init__(self, *containers: RunningContainer) -> None:
+    def __init__(self, *containers: ListedContainer) -> None:
         self.containers = list(containers)
         self.asked = 0
         self.while_asked: Callable[[], None] = lambda: None
 
-    async def running(self) -> list[RunningContainer]:
+    async def listed(self) -> list[ListedContainer]:
         self.asked += 1
         answer = list(self.containers)
         await asyncio.sleep(0)
@@ -46,7 +46,7 @@ def slots(engine: Engine, *devices: Device, per: int = 1, full: str = "queue", *
     }
     rules = GpuSettings.model_validate(report)
     more.setdefault("times", SHORT)
-    return Slots(devices or (A, B), rules, engine.running, **more)
+    return Slots(devices or (A, B), rules, engine.listed, **more)
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -72,9 +72,9 @@ def test_reservations_that_come_together_never_share_a_slot():
 def test_slot_are_those_of_the_running_containers_before_the_first_reservation():
     async def test():
         engine = Engine(
-            RunningContainer("bob", B.uuid, "c2"),
-            RunningContainer("eve", "cpu", "c3"),
-            RunningContainer("alice", A.uuid, "c1"),
+            ListedContainer("bob", B.uuid, "c2"),
+            ListedContainer("eve", "cpu", "c3"),
+            ListedContainer("alice", A.uuid, "c1"),
         )
         gpus = slots(engine, full="cpu")
         got = await asyncio.gather(gpus.reserve("carl"), gpus.reserve("alice"))
@@ -87,7 +87,7 @@ def test_slot_are_those_of_the_running_containers_before_the_first_reservation()
 
 def test_no_slot_is_given_while_the_engine_does_not_answer():
     async def test():
-        async def away() -> list[RunningContainer]:
+        async def away() -> list[ListedContainer]:
             raise ConnectionRefusedError
 
         gpus = Slots([A], GpuSettings(), away)
@@ -185,7 +185,7 @@ def test_a_container_that_is_gone_frees_its_slot_and_an_unknown_one_takes_it():
         gpus = slots(engine, A)
         await gpus.reserve("alice")
         gpus.started("alice", "c1")
-        engine.containers = [RunningContainer("bob", A.uuid, "c2")]
+        engine.containers = [ListedContainer("bob", A.uuid, "c2")]
         await gpus.reconcile()
         assert gpus.state.taken == {"bob": A.uuid}
 
@@ -194,7 +194,7 @@ def test_a_container_that_is_gone_frees_its_slot_and_an_unknown_one_takes_it():
 
 def test_what_happens_while_the_engine_is_asked_is_not_undone_by_its_older_answer():
     async def test():
-        engine = Engine(RunningContainer("alice", A.uuid, "c1"))
+        engine = Engine(ListedContainer("alice", A.uuid, "c1"))
         gpus = slots(engine)
         await gpus.ready()
 
@@ -226,7 +226,7 @@ def test_somebody_who_waits_is_served_though_an_old_container_of_theirs_is_liste
         await gpus.reserve("alice")
         bob = asyncio.create_task(gpus.reserve("bob"))
         await asyncio.sleep(0)
-        engine.containers = [RunningContainer("bob", A.uuid, "old")]
+        engine.containers = [ListedContainer("bob", A.uuid, "old")]
         await gpus.reconcile()
         gpus.release("alice")
         assert uuid(await bob) == A.uuid
@@ -237,7 +237,7 @@ def test_somebody_who_waits_is_served_though_an_old_container_of_theirs_is_liste
 def test_the_map_for_the_watcher_says_whose_each_container_is(tmp_path):
     async def test():
         path = tmp_path / "slots.json"
-        gpus = slots(Engine(RunningContainer("bob", B.uuid, "c2")), per=2, map_file=path)
+        gpus = slots(Engine(ListedContainer("bob", B.uuid, "c2")), per=2, map_file=path)
         await gpus.reserve("alice")
         gpus.started("alice", "c1")
         assert json.loads(path.read_text()) == {
@@ -256,6 +256,109 @@ def test_memory_of_a_slot_limits_how_many_share_a_device():
         gpus = slots(Engine(), A, small, tiny, per=4, mib=5000)
         assert gpus.state.capacity == {A.uuid: 4, "GPU-small": 2, "GPU-tiny": 0}
         assert (await gpus.reserve("alice")).mib == 5000
+
+    run(test)
+
+
+# --- two deployments on one host -------------------------------------------------------------
+
+
+def others(device: Device) -> ListedContainer:
+    return ListedContainer(None, device.uuid)
+
+
+def test_slots_of_another_deployment_are_taken_and_come_back():
+    async def test():
+        engine = Engine(others(A))
+        gpus = slots(engine, A)
+        waits = asyncio.create_task(gpus.reserve("alice"))
+        keeper = asyncio.create_task(gpus.keep_in_step())
+        await asyncio.sleep(0.1)
+        assert gpus.view("alice") == InQueue(1, 1)
+        assert gpus.state.taken == {}
+        engine.containers = []
+        assert uuid(await waits) == A.uuid
+        keeper.cancel()
+
+    run(test)
+
+
+def test_the_spawn_page_counts_who_shares_a_gpu_from_another_deployment():
+    async def test():
+        gpus = slots(Engine(others(A), others(A)), A, per=4)
+        await gpus.reserve("alice")
+        assert gpus.view("alice") == OnGpu("A100", 1, 1, 2)
+
+    run(test)
+
+
+def test_of_two_deployments_that_start_at_once_the_first_created_gets_the_slot():
+    """Neither saw the other's reservation: the order of their containers decides."""
+
+    async def test():
+        ours = ListedContainer("alice", A.uuid, "c1", runs=False)
+        for listed, starts in [([others(A), ours], True), ([ours, others(A)], False)]:
+            engine = Engine()
+            gpus = slots(engine, A, full="cpu")
+            await gpus.reserve("alice")
+            engine.containers = listed  # the newest first
+            if starts:
+                await gpus.confirm("alice", "c1")
+            else:
+                with pytest.raises(SlotTaken):
+                    await gpus.confirm("alice", "c1")
+            assert gpus.state.elsewhere == {A.uuid: 1}
+
+    run(test)
+
+
+def test_a_start_whose_slot_another_deployment_took_goes_to_the_next_gpu():
+    async def test():
+        engine, tried = Engine(), []
+        gpus = slots(engine, A, B)
+
+        async def start(placement: Placement) -> tuple[str, str]:
+            tried.append(uuid(placement))
+            if len(tried) == 1:
+                engine.containers = [others(A)]
+            await gpus.confirm("alice", f"c{len(tried)}")
+            return f"c{len(tried)}", "address"
+
+        await GpuStart(gpus, "alice").start(None, start)
+        assert tried == [A.uuid, B.uuid]
+        assert gpus.state.taken == {"alice": B.uuid}
+        assert not gpus.state.unhealthy
+
+    run(test)
+
+
+def test_a_start_whose_last_slot_another_deployment_took_waits_for_it_where_that_is_the_rule():
+    async def test():
+        engine, tried = Engine(others(A)), []
+        gpus = slots(engine, A)
+
+        async def start(placement: Placement) -> tuple[str, str]:
+            tried.append(uuid(placement))
+            await gpus.confirm("alice", "c")
+            return "c", "address"
+
+        gpus._rebuilt = True  # what is listed came after this hub had looked
+        keeper = asyncio.create_task(gpus.keep_in_step())
+        waits = asyncio.create_task(GpuStart(gpus, "alice").start(None, start))
+        await asyncio.sleep(0.1)
+        assert tried == [A.uuid] and gpus.view("alice") == InQueue(1, 1)
+        engine.containers = []
+        assert await waits == "address"
+        assert tried == [A.uuid, A.uuid]
+        keeper.cancel()
+
+    run(test)
+
+
+def test_a_container_of_ours_that_never_started_holds_no_slot():
+    async def test():
+        gpus = slots(Engine(ListedContainer("bob", A.uuid, "c", runs=False)), A, full="cpu")
+        assert uuid(await gpus.reserve("alice")) == A.uuid
 
     run(test)
 
@@ -412,7 +515,7 @@ def test_anything_else_than_an_answer_is_none():
 
 def test_a_server_without_gpus_says_nothing_of_them():
     async def test():
-        async def never() -> list[RunningContainer]:
+        async def never() -> list[ListedContainer]:
             raise AssertionError("the engine need not be asked")
 
         part = GpuStart(Slots([], GpuSettings(), never), "alice")

@@ -12,10 +12,10 @@ from hub.facts.gpu_devices import Device
 from hub.jupyterhub.spawners.gpu.claim import GpuStart
 from hub.jupyterhub.spawners.gpu.messages import read_form
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import RunningContainer, Slots, Timeouts
+from hub.jupyterhub.spawners.gpu.slots import ListedContainer, Slots, Timeouts
 
 
-async def nothing_runs() -> list[RunningContainer]:
+async def nothing_runs() -> list[ListedContainer]:
     return []
 
 

@@ -151,11 +151,16 @@ class Guarded:
 
 
 @contextlib.contextmanager
-def guarded() -> Iterator[Guarded]:
-    """A guard in a process of its own, as in its container, with all that it needs."""
-    engine = an_engine()
+def guarded(
+    engine: APIClient | None = None, behind: Path = SOCKET, gpus: tuple[str, ...] = (GPU, OTHER_GPU)
+) -> Iterator[Guarded]:
+    """A guard in a process of its own, as in its container, with all that it needs.
+
+    engine: the one that listens at `behind`; None: this machine's.
+    """
+    engine = engine or an_engine()
     project = f"llguard{secrets.token_hex(4)}"
-    policy = Policy(project=project, tag=project, gpus=(GPU, OTHER_GPU))
+    policy = Policy(project=project, tag=project, gpus=gpus)
     for image in policy.images:
         tiny_image(engine, image)
     engine.create_network(policy.network, driver="bridge", internal=True)
@@ -170,7 +175,7 @@ def guarded() -> Iterator[Guarded]:
                 "--listen",
                 str(folder / "docker.sock"),
                 "--engine",
-                str(SOCKET),
+                str(behind),
             ],
             env=os.environ
             | {

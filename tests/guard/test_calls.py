@@ -81,11 +81,91 @@ def test_a_made_up_target_names_at_most_a_call_in_plain_words(target):
     assert found.route in ROUTES and "/" not in found.name and "%" not in found.name
 
 
-def test_a_list_is_always_of_this_deployment():
-    for query in ({}, {"all": "1", "filters": '{"label":["logitlab.gpu"]}'}):
-        filters = json.loads(list_query(query, POLICY)["filters"])
-        assert filters["label"][:2] == ["logitlab.project=lab", "logitlab.user"]
-    assert "logitlab.gpu" in filters["label"]
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [],
+        ["logitlab.gpu=GPU-1"],
+        ["logitlab.gpu", "logitlab.gpu"],
+        ["logitlab.gpu", "logitlab.user"],
+        ["logitlab.project=other"],
+    ],
+)
+def test_a_list_is_of_this_deployment(labels):
+    asked, is_count = list_query({"filters": json.dumps({"label": labels})}, POLICY)
+    filters = json.loads(asked["filters"])
+    assert filters == {"label": ["logitlab.project=lab", "logitlab.user", *labels]}
+    assert asked["all"] == "0" and not is_count
+    assert list_query({"all": "1"}, POLICY)[0]["all"] == "1"
+
+
+@pytest.mark.parametrize("labels", ['["logitlab.gpu"]', '{"logitlab.gpu":true}'])
+def test_a_list_by_the_gpu_label_alone_is_of_the_hosts_containers_that_have_a_device(labels):
+    asked, is_count = list_query({"filters": f'{{"label":{labels}}}'}, POLICY)
+    filters = json.loads(asked["filters"])
+    assert is_count and asked["all"] == "1"
+    assert filters["label"] == ["logitlab.gpu"]
+    assert filters["status"] == ["created", "running", "paused", "restarting"]
+
+
+def others_container(**changes) -> dict:
+    """A container of another deployment as the engine lists it."""
+    listed = {
+        "Id": "secret",
+        "Names": ["/secret-user-eve"],
+        "Image": "logitlab/student:secret",
+        "Command": "jupyterhub-singleuser --token=secret",
+        "Created": 1000,
+        "State": "running",
+        "Status": "Up since the secret",
+        "Labels": {"logitlab.project": "secret", "logitlab.user": "secret", "logitlab.gpu": GPU},
+        "Mounts": [{"Name": "secret_home_eve"}],
+        "NetworkSettings": {"Networks": {"secret_students": {"IPAddress": "10.1.2.4"}}},
+    }
+    return listed | changes
+
+
+def test_of_another_deployments_container_its_device_is_told_and_nothing_else():
+    told = answers.containers_on_devices([others_container()], POLICY, now=1001)
+    assert told == [{"Labels": {"logitlab.gpu": GPU}}]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{"logitlab.gpu": "cpu"}, {"logitlab.gpu": "GPU-of-somebody"}, {"logitlab.gpu": ["x"]}, None],
+)
+def test_a_container_on_no_device_of_this_deployments_is_not_told(labels):
+    listed = [others_container(Labels=labels)]
+    assert answers.containers_on_devices(listed, POLICY, now=1001) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "now", "counts"),
+    [
+        ({"State": "created"}, 1300, True),
+        ({"State": "created"}, 1301, False),
+        ({"State": "created", "Created": None}, 1301, True),
+        ({"State": "running"}, 99999, True),
+    ],
+)
+def test_a_container_that_never_started_holds_its_device_for_as_long_as_starts_take(
+    changes, now, counts
+):
+    told = answers.containers_on_devices([others_container(**changes)], POLICY, now)
+    assert len(told) == counts
+
+
+def test_a_count_keeps_the_engines_order_and_the_hubs_own_containers_whole():
+    own = {
+        "Id": "0123",
+        "Names": ["/lab-user-alice"],
+        "State": "created",
+        "Created": 1,
+        "Labels": {"logitlab.project": "lab", "logitlab.user": "alice", "logitlab.gpu": "cpu"},
+    }
+    told = answers.containers_on_devices([others_container(), own], POLICY, now=1001)
+    assert [each.get("Id") for each in told] == [None, "0123"]
+    assert told[1]["Labels"] == own["Labels"] and told[1]["State"] == "created"
 
 
 @pytest.mark.parametrize(

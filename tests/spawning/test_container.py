@@ -20,7 +20,7 @@ from hub.facts.gpu_devices import Device
 from hub.jupyterhub.spawners import container
 from hub.jupyterhub.spawners.container import STALE_SECONDS, CannotStart, ContainerSpawner
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import Slots
+from hub.jupyterhub.spawners.gpu.slots import ListedContainer, Slots
 from hub.jupyterhub.spawners.queue import StartQueue
 from tests.spawning.people import course, no_sleep, user
 
@@ -248,18 +248,51 @@ def test_two_people_have_numbers_of_their_own(made):
     assert len(numbers) == 2
 
 
-def test_the_running_containers_are_those_of_this_deployment(made, monkeypatch):
+def test_the_listed_containers_are_the_hosts_and_only_ours_have_names(made, monkeypatch):
     spawner, asked = made(), []
 
     async def docker_call(self, method, **options):
         asked.append((method, options))
-        labels = {"logitlab.user": "bob", "logitlab.gpu": "cpu"}
-        return [{"Id": "c1", "Labels": labels}]
+        ours = {"logitlab.project": "lab", "logitlab.user": "bob", "logitlab.gpu": "cpu"}
+        return [
+            {"Id": "c1", "Labels": ours, "State": "running"},
+            {"Id": "c2", "Labels": ours, "State": "created"},
+            {"Labels": {"logitlab.gpu": "GPU-aaaa"}},
+        ]
 
     monkeypatch.setattr(ContainerSpawner, "docker", docker_call)
-    (running,) = run(spawner.running())
-    assert asked == [("containers", {"filters": {"label": ["logitlab.project=lab"]}})]
-    assert running.container == "c1" and running.holder == "bob"
+    assert run(spawner.listed()) == [
+        ListedContainer("bob", "cpu", "c1", runs=True),
+        ListedContainer("bob", "cpu", "c2", runs=False),
+        ListedContainer(None, "GPU-aaaa"),
+    ]
+    assert asked == [("containers", {"all": True, "filters": {"label": ["logitlab.gpu"]}})]
+
+
+def test_a_created_container_whose_gpu_another_deployment_took_is_removed_not_started(
+    made, engine, monkeypatch
+):
+    spawner, started = made(gpus=(GPU,)), []
+
+    async def create_and_start(self):
+        self.object_id = "c1"
+        await ContainerSpawner.start_object(self)
+        return "10.0.0.5", 8888
+
+    async def start_object(self):
+        started.append(dict(self.extra_create_kwargs["labels"]))
+
+    async def listed():
+        return [ListedContainer(None, GPU.uuid)]
+
+    monkeypatch.setattr(DockerSpawner, "start", create_and_start)
+    monkeypatch.setattr(DockerSpawner, "start_object", start_object)
+    run(spawner.slots.ready())
+    monkeypatch.setattr(spawner.slots, "_listed", listed)
+    run(spawner.start())
+    assert engine.removed == ["removed"]
+    assert [labels["logitlab.gpu"] for labels in started] == ["cpu"]
+    assert spawner.slots.state.taken == {}
 
 
 def test_who_waits_sees_the_place_in_the_queue(made):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from hub.jupyterhub.spawners.environment import arguments
 from hub.jupyterhub.spawners.gpu.claim import GpuStart
 from hub.jupyterhub.spawners.gpu.messages import read_form
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import RunningContainer, Slots
+from hub.jupyterhub.spawners.gpu.slots import ListedContainer, Slots, SlotTaken
 from hub.jupyterhub.spawners.options import Options, options
 from hub.jupyterhub.spawners.queue import StartQueue
 from hub.jupyterhub.spawners.uids import keep_uid
@@ -56,7 +56,7 @@ def gpu_slots(spawner: ContainerSpawner) -> Slots:
         _slots = Slots(
             devices,
             settings.gpus,
-            spawner.running,
+            spawner.listed,
             staff=lambda name: role_of(name, spawner.folder.settings) != "student",
             map_file=GPU_SLOTS if devices else None,
         )
@@ -69,6 +69,15 @@ def gpu_slots(spawner: ContainerSpawner) -> Slots:
 
 _slots: Slots | None = None
 _keeping: list[asyncio.Future[None]] = []
+
+
+def as_listed(answer: Mapping[str, Any], project: str) -> ListedContainer:
+    """One entry of the guard's list; another deployment's has a device and nothing else."""
+    labels = answer["Labels"]
+    if labels.get(PROJECT_LABEL) != project:
+        return ListedContainer(None, labels[GPU_LABEL])
+    runs = answer["State"] != "created"
+    return ListedContainer(labels[USER_LABEL], labels[GPU_LABEL], answer["Id"], runs)
 
 
 class CannotStart(Exception):
@@ -139,14 +148,10 @@ class ContainerSpawner(DockerSpawner):
         grader = role_of(self.user.name, self.folder.settings) == "grader"
         return "/formgrader" if grader else "/lab"
 
-    async def running(self) -> list[RunningContainer]:
-        """Every container of this deployment that runs, by the engine."""
-        label = f"{PROJECT_LABEL}={self.deployment.project}"
-        found = await self.docker("containers", filters={"label": [label]})
-        return [
-            RunningContainer(each["Labels"][USER_LABEL], each["Labels"][GPU_LABEL], each["Id"])
-            for each in found
-        ]
+    async def listed(self) -> list[ListedContainer]:
+        """Every container of the host with our GPU label that runs or is about to."""
+        found = await self.docker("containers", all=True, filters={"label": [GPU_LABEL]})
+        return [as_listed(each, self.deployment.project) for each in found]
 
     def get_args(self) -> list[str]:
         role = role_of(self.user.name, self.folder.settings)
@@ -206,6 +211,15 @@ class ContainerSpawner(DockerSpawner):
             await self._answers(f"http://{ip}:{port}{path}api")
         await self._database_answers()
         return self.object_id, (ip, port)
+
+    async def start_object(self) -> None:
+        """Start the created container, unless another deployment has its GPU by now."""
+        try:
+            await self.slots.confirm(self.user.name, self.object_id)
+        except SlotTaken:
+            await self.remove_object()  # at once, as it is counted while it is there
+            raise
+        await super().start_object()
 
     async def stop(self, now: bool = False) -> None:
         await super().stop(now)

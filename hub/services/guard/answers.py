@@ -1,7 +1,8 @@
 """What the hub gets to see of the engine's answers.
 
 An inspected container tells its environment, and with it its tokens. What DockerSpawner and the
-placement on GPUs read is kept; everything else is left out.
+placement on GPUs read is kept; everything else is left out. Of other deployments' containers
+only one thing is told, which device each has: whose they are, nobody learns.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.facts.container_names import container_name
-from hub.facts.containers import PROJECT_LABEL, USER_LABEL
+from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
 from hub.services.guard.policy import Policy
+
+# As long as the guard waits for a start.
+START_SECONDS = 300
 
 _VERSION = ["Version", "ApiVersion", "MinAPIVersion", "Os", "Arch", "KernelVersion"]
 _CONTAINER = ["Id", "Created", "Name", "Image", "RestartCount"]
@@ -78,11 +82,38 @@ def container(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 def containers(answer: Any, policy: Policy) -> list[dict[str, Any]]:
     """Of a list of containers, those of this deployment."""
-    return [
-        _only(each, _LISTED) | {"Labels": _part(each, "Labels"), "NetworkSettings": _networks(each)}
-        for each in answer
-        if _is_own(_part(each, "Labels"), each.get("Names") or [], policy)
-    ]
+    return [_listed(each) for each in answer if _is_listed_own(each, policy)]
+
+
+def containers_on_devices(answer: Any, policy: Policy, now: float) -> list[dict[str, Any]]:
+    """Of a list of the host's containers, this deployment's, and the devices of the others'.
+
+    In the engine's order, the newest first. now: seconds since 1970; who was created long before
+    and never started, has no device.
+    """
+    told = []
+    for each in answer:
+        device = _part(each, "Labels").get(GPU_LABEL)
+        if _is_listed_own(each, policy):
+            told.append(_listed(each))
+        elif device in policy.gpus and not _never_started(each, now):
+            told.append({"Labels": {GPU_LABEL: device}})
+    return told
+
+
+def _never_started(listed: Mapping[str, Any], now: float) -> bool:
+    created = listed.get("Created")
+    since = now - created if isinstance(created, int | float) else 0
+    return listed.get("State") == "created" and since > START_SECONDS
+
+
+def _listed(each: Mapping[str, Any]) -> dict[str, Any]:
+    labels, networks = _part(each, "Labels"), _networks(each)
+    return _only(each, _LISTED) | {"Labels": labels, "NetworkSettings": networks}
+
+
+def _is_listed_own(each: Mapping[str, Any], policy: Policy) -> bool:
+    return _is_own(_part(each, "Labels"), each.get("Names") or [], policy)
 
 
 def _is_own(labels: Mapping[str, Any], names: list[str], policy: Policy) -> bool:

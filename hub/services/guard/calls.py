@@ -140,9 +140,15 @@ def _parameters(route: Route, query: str) -> dict[str, str]:
     return given
 
 
-def list_query(query: dict[str, str], policy: Policy) -> dict[str, str]:
+# A container that has, or is about to have, the device that it asks for.
+ON_A_DEVICE = ["created", "running", "paused", "restarting"]
+
+
+def list_query(query: dict[str, str], policy: Policy) -> tuple[dict[str, str], bool]:
     """The query of a list of containers: what was asked for, of this deployment's only.
 
+    And whether it is the count of GPU slots, by which deployments of one host share its GPUs: asked
+    for by the GPU label alone, it is of the whole host's containers that hold one.
     Raises Refused where the filters are not labels.
     """
     labels: Any = []
@@ -162,9 +168,12 @@ def list_query(query: dict[str, str], policy: Policy) -> dict[str, str]:
                 raise RequestRefused(
                     f"list: filters by {PROJECT_LABEL}, {USER_LABEL}, {GPU_LABEL} only"
                 )
+    if labels == [GPU_LABEL]:
+        filters = json.dumps({"label": labels, "status": ON_A_DEVICE})
+        return {"all": "1", "filters": filters}, True
     own = [f"{PROJECT_LABEL}={policy.project}", USER_LABEL]
     everything = query.get("all", "") in ("1", "true", "True")
     return {
         "all": "1" if everything else "0",
         "filters": json.dumps({"label": [*own, *labels]}),
-    }
+    }, False

@@ -31,7 +31,7 @@ LARGEST_BODY = 256 * 1024  # bytes of a request
 LARGEST_ANSWER = 16 * 1024 * 1024  # bytes of the engine's
 BODY_SECONDS = 20
 # A start waits for a volume to be filled and a GPU to be handed over; a stop for the server.
-ENGINE_SECONDS = 300
+ENGINE_SECONDS = answers.START_SECONDS
 REQUESTS_AT_ONCE = 64
 
 
@@ -142,8 +142,14 @@ class Guard:
         return _filtered(await self.engine.ask("GET", path), answers.image)
 
     async def _list(self, wanted: Call, _content: bytes) -> web.Response:
-        path, query = wanted.version + "/containers/json", list_query(wanted.query, self.policy)
+        path = wanted.version + "/containers/json"
+        query, is_count = list_query(wanted.query, self.policy)
         answer = await self.engine.ask("GET", path, query)
+        if is_count:
+            now = time.time()
+            return _filtered(
+                answer, lambda each: answers.containers_on_devices(each, self.policy, now)
+            )
         return _filtered(answer, lambda each: answers.containers(each, self.policy))
 
     async def _create(self, wanted: Call, content: bytes) -> web.Response:

@@ -11,7 +11,7 @@ from hub.jupyterhub.spawners.gpu import messages
 from hub.jupyterhub.spawners.gpu.failures import gpu_failure
 from hub.jupyterhub.spawners.gpu.placement import QueueChoice
 from hub.jupyterhub.spawners.gpu.request import Placement
-from hub.jupyterhub.spawners.gpu.slots import Slots
+from hub.jupyterhub.spawners.gpu.slots import Slots, SlotTaken
 
 log = logging.getLogger(__name__)
 Started = TypeVar("Started")
@@ -33,13 +33,19 @@ class GpuStart:
         `start` starts the container with the placement's device requests, environment and
         labels, and returns (its id, whatever the spawner wants back). It is called again after a
         failure that blames the GPU, and removes then what the last call left. Waiting for a place
-        happens before, outside of `start`. Any other failure gives the place back and is raised.
+        happens before, outside of `start`. Where `start` raises SlotTaken, a place is reserved
+        anew. Any other failure gives the place back and is raised.
         """
         placement = await self.slots.reserve(self.holder, answer)
         tries = len(self.slots.devices)
         while True:
             try:
                 container, started = await start(placement)
+            except SlotTaken as error:
+                log.info("%s", error)
+                self.slots.release(self.holder)
+                placement = await self.slots.reserve(self.holder, answer, first=True)
+                continue
             except BaseException as error:
                 reach = gpu_failure(failure_text(error))
                 if placement.device is None or reach is None or not isinstance(error, Exception):

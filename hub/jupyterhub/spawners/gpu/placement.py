@@ -35,13 +35,19 @@ class SlotsState:
     when_full: WhenFull = "cpu"
     staff_slots: int = 1
     taken: Mapping[str, str] = field(default_factory=dict)  # holder -> device, also a gone one
+    elsewhere: Mapping[str, int] = field(default_factory=dict)  # device -> others' servers on it
     waiting: tuple[str, ...] = ()  # students, first come first
     unhealthy: frozenset[str] = frozenset()
     staff: frozenset[str] = frozenset()  # holders of `taken` that are staff
     last: Mapping[str, str] = field(default_factory=dict)  # holder -> the device it had
 
-    def load(self, device: str) -> int:
+    def held(self, device: str) -> int:
+        """Slots of `device` that servers of this deployment hold."""
         return sum(1 for each in self.taken.values() if each == device)
+
+    def load(self, device: str) -> int:
+        """Servers on `device`, whatever their deployment."""
+        return self.held(device) + self.elsewhere.get(device, 0)
 
     def room(self, device: str) -> int:
         """Free places; never negative, also where the cap was lowered below what runs."""
@@ -125,7 +131,10 @@ def decide(state: SlotsState, request: SlotRequest) -> Decision:
 
 
 def _decide_staff(state: SlotsState, request: SlotRequest) -> Slot | Cpu:
-    whole = sum(state.capacity[device] for device in state.healthy)
+    # What other deployments hold is not theirs to keep free for students here.
+    whole = sum(
+        max(0, state.capacity[device] - state.elsewhere.get(device, 0)) for device in state.healthy
+    )
     most = min(state.staff_slots, whole - 1)
     held = sum(1 for holder in state.staff if holder != request.holder)
     if held >= most or state.waiting:
@@ -189,6 +198,11 @@ def release(state: SlotsState, holder: str) -> SlotsState:
 def mark(state: SlotsState, devices: frozenset[str]) -> SlotsState:
     """Exactly `devices` are out of order. Who runs on one keeps it."""
     return replace(state, unhealthy=devices)
+
+
+def count_elsewhere(state: SlotsState, elsewhere: Mapping[str, int]) -> SlotsState:
+    """Exactly `elsewhere` (device -> number) run there for other deployments of this host."""
+    return replace(state, elsewhere=dict(elsewhere))
 
 
 def serve(state: SlotsState) -> tuple[SlotsState, dict[str, Slot | Cpu]]:

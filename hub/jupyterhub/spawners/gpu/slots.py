@@ -1,9 +1,13 @@
 """The hub's one list of GPU slots: asyncio and the engine around `placement`'s decisions.
 
-The engine is the truth: before the first reservation, and every minute after, the places are
+The engine is the truth: before the first reservation, and every few seconds after, the places are
 compared with the containers that run (by their labels). In between, every decision is taken in
 one step of the event loop, so that two people never get the same place; starting a container
 happens outside, and gives the place back where it fails.
+
+Other deployments of the host have lists of their own. What settles between them is the engine: a
+container that asks for a device is created, the host's containers are listed, and it is started
+only where those created before it leave it room (`confirm`).
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import asyncio
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,12 +57,13 @@ class Rules(Protocol):
 
 
 @dataclass(frozen=True)
-class RunningContainer:
-    """One of our containers as the engine lists it."""
+class ListedContainer:
+    """A container with our GPU label as the engine lists it."""
 
-    holder: str  # label logitlab.user
+    holder: str | None  # label logitlab.user; None: another deployment's, of which no more is told
     device: str  # label logitlab.gpu: a UUID, or cpu
-    container: str  # its full id
+    container: str = ""  # its full id
+    runs: bool = True  # False: created, and not started yet
 
 
 @dataclass(frozen=True)
@@ -67,13 +73,17 @@ class Timeouts:
     heal: float = 300  # a device that failed is tried again
     lease: float = 3900  # a reservation whose container never came, longer than any start
     away: float = 120  # somebody in the queue who closed the page
-    reconcile: float = 60
+    reconcile: float = 15  # how long it stays unseen that another deployment gave a slot back
 
 
 class GaveUp(Exception):
     """Somebody in the queue is not waiting any more."""
 
     jupyterhub_message = "You left the queue for a GPU. Start again to join it at its end."
+
+
+class SlotTaken(Exception):
+    """Another deployment was first on the device; its place is to be reserved anew."""
 
 
 def slots_of(device: Device, rules: Rules) -> int:
@@ -93,7 +103,8 @@ def budget_of(device: Device, rules: Rules) -> int:
 class Slots:
     """GPU slots of one hub.
 
-    `running` lists our containers; `staff` says of a user name whether it is an instructor's or
+    `listed` lists the host's containers with our GPU label, the newest first, those that run and
+    those that are about to; `staff` says of a user name whether it is an instructor's or
     the grader's; `map_file` is written for the watcher (`hub.services.gpuwatch`): container id ->
     whose it is and how much GPU memory it may use.
     """
@@ -102,7 +113,7 @@ class Slots:
         self,
         devices: Sequence[Device],
         rules: Rules,
-        running: Callable[[], Awaitable[Iterable[RunningContainer]]],
+        listed: Callable[[], Awaitable[Iterable[ListedContainer]]],
         *,
         staff: Callable[[str], bool] = lambda holder: False,
         map_file: Path | None = None,
@@ -111,7 +122,7 @@ class Slots:
     ) -> None:
         self.devices = {device.uuid: device for device in devices}
         self.rules, self.times = rules, times or Timeouts()
-        self._running, self._staff, self._clock = running, staff, clock
+        self._listed, self._staff, self._clock = listed, staff, clock
         self._map_file, self._map_text = map_file, ""
         self._state = SlotsState(
             capacity={device.uuid: slots_of(device, rules) for device in devices},
@@ -135,7 +146,7 @@ class Slots:
     async def ready(self) -> None:
         """Return when the places are those of the running containers.
 
-        Raises what `running` raises: no place is given away before the engine was asked.
+        Raises what `listed` raises: no place is given away before the engine was asked.
         """
         if self._rebuilt:
             return
@@ -188,6 +199,22 @@ class Slots:
         self._reserved[holder] = now
         device = self.devices[decision.device]
         return Placement(device, budget_of(device, self.rules))
+
+    async def confirm(self, holder: str, container: str) -> None:
+        """Return where `holder`'s `container`, created and not yet started, may have its device.
+
+        Raises SlotTaken where containers of other deployments, created before it, leave no room.
+        """
+        device = self._state.taken.get(holder)
+        if device is None:
+            return
+        listed = list(await self._listed())
+        self._state = placement.count_elsewhere(self._state, _elsewhere(listed))
+        ids = [each.container for each in listed]
+        older = listed[ids.index(container) + 1 :] if container in ids else listed
+        before = _elsewhere(older)[device]
+        if self._state.held(device) + before > self._state.capacity.get(device, 0):
+            raise SlotTaken(f"{holder}: {device} was taken by another deployment meanwhile")
 
     def started(self, holder: str, container: str) -> None:
         """`holder`'s container runs."""
@@ -291,7 +318,8 @@ class Slots:
 
     async def _reconcile(self) -> None:
         asked = self._clock()
-        listed = {each.holder: each for each in await self._running()}
+        answer = list(await self._listed())
+        listed = {each.holder: each for each in answer if each.holder and each.runs}
         now = self._clock()
         on = {holder: each.device for holder, each in listed.items()}
         self._reserved = {
@@ -308,6 +336,7 @@ class Slots:
                 if holder in self._state.taken:
                     on[holder] = self._state.taken[holder]
         staff = frozenset(holder for holder in on if self._staff(holder))
+        self._state = placement.count_elsewhere(self._state, _elsewhere(answer))
         self._state = placement.rebuild(self._state, on, staff)
         self._containers = {
             holder: listed[holder].container if holder in listed else self._containers[holder]
@@ -340,3 +369,8 @@ class Slots:
     def _budget(self, uuid: str) -> int:
         device = self.devices.get(uuid)
         return budget_of(device, self.rules) if device else 0
+
+
+def _elsewhere(listed: Iterable[ListedContainer]) -> Counter[str]:
+    """Device -> containers of other deployments that have it."""
+    return Counter(each.device for each in listed if each.holder is None)
