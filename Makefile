@@ -1,12 +1,12 @@
-# Each target is a line or two over a command line; `make` alone lists them.
+# Each target is a line or two around a command; `make` alone lists them.
 PYTHON ?= python3
 VENV ?= .venv
 TORCH_BACKEND ?=
 PORT ?=
-# Three test files at a time, as tests wait for half of their time; PYTEST_ARGS="-k exchange"
-# chooses, and runs one at a time.
+# Three test files at a time, as tests spend half of their time waiting; PYTEST_ARGS="-k exchange"
+# selects tests, and runs one file at a time.
 PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
-# What starts notebooks, servers, browsers and containers, or takes long without.
+# Tests that start notebooks, servers, browsers or containers, or are slow anyway.
 NOT_FAST = kernel or hub or browser or docker or slow or long
 CONTAINER_ARGS ?= tests/docker tests/executor/test_assignments.py tests/attacks/test_gateway.py \
                   tests/attacks/test_server_access.py
@@ -28,10 +28,10 @@ serve: ## install what is missing and start a demonstration course on localhost 
 	@$(INSTALL) server
 	@LOGITLAB_PORT="$(PORT)" exec "$(VENV)/bin/logitlab" serve
 
-images: ## build the images of the container shape; MODELS="gpt2" bakes models in
+images: ## build the container images; MODELS="gpt2" bakes models in
 	@$(DEPLOY) images $(if $(MODELS),--models "$(MODELS)")
 
-add-model: ## add a model to the deployment: NAME=gpt2, or FROM=a/folder
+add-model: ## add a model to the deployment: NAME=gpt2, from the model hub or FROM=a/folder
 	@$(DEPLOY) models add $(if $(FROM),--from "$(FROM)") -- "$(or $(NAME),?)"
 
 check-models: ## verify the models' checksums
@@ -43,40 +43,40 @@ doctor: ## check this host for problems, with a fix for each
 up: ## start the server in containers, or apply changed settings
 	@$(DEPLOY) up
 
-down: ## stop it; all data is kept
+down: ## stop the server; all data is kept
 	@$(DEPLOY) down
 
-status: ## show services and the address
+status: ## show the services and the server's address
 	@$(DEPLOY) status
 
-logs: ## the services' logs; SERVICE="hub proxy" selects
+logs: ## show the services' logs; SERVICE="hub proxy" selects
 	@$(DEPLOY) logs $(SERVICE)
 
-links: ## password links for everybody without a password; NAMES="alice bob" selects
+links: ## make password links for everybody without a password; NAMES="alice bob" selects
 	@$(DEPLOY) links $(NAMES)
 
 roster: ## import the students from a CSV file: FILE=students.csv
 	@$(DEPLOY) roster $(if $(YES),--yes) -- "$(or $(FILE),?)"
 
-backup: ## back up all data while it runs
+backup: ## back up all data while the server runs
 	@$(DEPLOY) backup $(if $(TO),--to "$(TO)")
 
 restore: ## restore a backup: FROM=docker/backups/2027-01-31T040000Z
 	@$(DEPLOY) restore -- "$(or $(FROM),?)"
 
-test: ## all tests that this machine can run; PYTEST_ARGS="-k exchange" selects
+test: ## run all tests that this machine can run; PYTEST_ARGS="-k exchange" selects
 	@$(INSTALL) all
 	$(RUN) pytest $(PYTEST_ARGS)
 
-test-fast: ## the tests of the core, within two minutes: no notebook, server, browser or container
+test-fast: ## run the core's tests, in two minutes: no notebook, server, browser or container
 	@$(INSTALL) all
 	$(RUN) pytest $(PYTEST_ARGS) -m "not ($(NOT_FAST))"
 
-test-containers: ## the tests that put up whole deployments (Docker engine, root, `make images`)
+test-containers: ## run the tests that start whole deployments (need a Docker engine, root, `make images`)
 	@$(INSTALL) all
 	LOGITLAB_TEST_DEPLOYMENTS=1 $(RUN) pytest $(CONTAINER_ARGS)
 
-release: ## make release/, what students get, from source/
+release: ## generate release/, the student version, from source/
 	@$(INSTALL) all
 	"$(VENV)/bin/logitlab" generate --repository
 
@@ -88,21 +88,21 @@ prove: ## verify the tests of every exercise against right and wrong answers
 	@$(INSTALL) all
 	"$(VENV)/bin/logitlab" prove --symmetric
 
-mutants: ## run mutants of the guard's, exchange's, firewall's and GPU rules; MODULES chooses
+mutants: ## run mutants of the guard's, exchange's, firewall's and GPU rules; MODULES selects
 	@$(INSTALL) all
 	$(RUN) tests.mutation $(MODULES)
 
-bench: ## measure startup, cells, library steps and model loading
+bench: ## measure startup, cell, library and model-loading times
 	@$(INSTALL) all
 	$(RUN) tests.bench
 	$(RUN) tests.bench.library
 	$(RUN) tests.bench.models
 
-bench-containers: ## a class that logs in together, against a plain hub in containers; STUDENTS=10
+bench-containers: ## time a class logging in at once, against a plain hub in containers; STUDENTS=10
 	@$(INSTALL) all
 	LOGITLAB_TEST_DEPLOYMENTS=1 $(RUN) tests.bench.containers $(if $(STUDENTS),--students $(STUDENTS))
 
-lint: ## linter, imports, format and types, changing nothing
+lint: ## check lint rules, import contracts, format and types; changes nothing
 	@$(INSTALL) all
 	$(RUN) ruff check .
 	"$(VENV)/bin/lint-imports" --no-cache --no-logo
@@ -114,7 +114,7 @@ format: ## format the code and apply the linter's fixes
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-lock: ## write the lock files for requirements/*.in, keeping the versions they have
+lock: ## write the lock files for requirements/*.in, keeping their versions
 	@$(INSTALL) dev
 	$(RUN) hub.host.install.locks write
 
@@ -126,6 +126,6 @@ check-locks: ## check that the lock files are up to date and resolve on every su
 	@$(INSTALL) dev
 	$(RUN) hub.host.install.locks check
 
-clean: ## remove the environment and caches; courses and their data lie elsewhere
+clean: ## remove the environment and caches; courses and their data are elsewhere
 	rm -rf "$(VENV)" build dist artifacts *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

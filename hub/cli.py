@@ -21,21 +21,21 @@ REPOSITORY = Path(__file__).parent.parent
 
 
 class RequestRefused(click.ClickException):
-    """An error with what to do about it, printed without a traceback."""
+    """An error and its fix, printed without a traceback."""
 
     def format_message(self) -> str:
         return printable(super().format_message())
 
 
 def say(lines: Iterable[str]) -> None:
-    """Print progress as it happens, also into a pipe; nothing in a line controls the terminal."""
+    """Print progress as it happens, even to a pipe, so that no line can control the terminal."""
     for line in lines:
         click.echo(printable(line))
         sys.stdout.flush()
 
 
 class Commands(click.Group):
-    """Shows every error that is for people as a message, with exit status 1."""
+    """Shows every UserError as a message and exits with status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -63,7 +63,7 @@ def in_course(command: Callable[..., Any]) -> Callable[..., Any]:
 def _course_folder(named: Path | None) -> CourseFolder:
     here = Path.cwd() if Path("course.yaml").is_file() else None
     folder = open_course(named or here or default_root())
-    _ = folder.settings  # mistakes in course.yaml are told before anything is done
+    _ = folder.settings  # report mistakes in course.yaml before doing anything
     return folder
 
 
@@ -71,7 +71,7 @@ def _course_folder(named: Path | None) -> CourseFolder:
 @click.version_option(package_name="logitlab")
 def main() -> None:
     """LogitLab: a course server for mechanistic interpretability."""
-    # nbgrader starts `alembic` and `jupyter` by name, also where the venv is not activated.
+    # nbgrader starts `alembic` and `jupyter` by name, even if the venv is not activated.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
@@ -80,7 +80,7 @@ def main() -> None:
 def serve(course: Path | None) -> None:
     """Run the course server on this machine, without Docker or root.
 
-    Without --course this is the demonstration course, made on the first start.
+    Without --course, serves the demonstration course, which is created on the first start.
     """
     from hub.demo import demo_course
     from hub.serve import serve
@@ -97,13 +97,13 @@ def serve(course: Path | None) -> None:
 
 @main.group()
 def course() -> None:
-    """Make a course folder and put assignments into it."""
+    """Create a course folder and add assignments to it."""
 
 
 @course.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def new(folder: Path) -> None:
-    """Make FOLDER a course folder. Repeating it changes nothing."""
+    """Create a course folder at FOLDER. Safe to repeat."""
     from hub.core.course_folder import new_course
 
     say(new_course(folder))
@@ -113,9 +113,9 @@ def new(folder: Path) -> None:
 @click.argument("assignments", nargs=-1)
 @click.option("--course", type=click.Path(path_type=Path, file_okay=False), help="Course folder.")
 def add(assignments: tuple[str, ...], course: Path | None) -> None:
-    """Put shipped ASSIGNMENTS into the course and register them in its gradebook.
+    """Add shipped ASSIGNMENTS to the course and register them in its gradebook.
 
-    What an instructor has changed is kept. Without ASSIGNMENTS: say which there are.
+    Keeps whatever an instructor has changed. Without ASSIGNMENTS, lists those available.
     """
     from hub.authoring import catalogue
     from hub.authoring.contents import add_assignments
@@ -129,7 +129,7 @@ def add(assignments: tuple[str, ...], course: Path | None) -> None:
 
 @main.group()
 def models() -> None:
-    """Put models into the models folder, list them, check them."""
+    """Add models to the models folder, list them, check them."""
 
 
 @models.command("add")
@@ -138,17 +138,17 @@ def models() -> None:
     "--from",
     "source",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="A folder with the model; default: the published one, from the model hub.",
+    help="Folder that holds the model; default: download it from the model hub.",
 )
 @click.option(
     "--to",
     "target",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The models folder; default: the first of $COURSE_MODELS, "
+    help="The models folder; default: the first folder in $COURSE_MODELS, "
     "else logitlab/models in the user's data folder.",
 )
 def add_model(name: str, source: Path | None, target: Path | None) -> None:
-    """Put model NAME, such as gpt2, where notebooks find it; check it first."""
+    """Check model NAME, such as gpt2, and add it to the models folder."""
     from hub.host.models import add
 
     say(add(name, source, target))
@@ -156,7 +156,7 @@ def add_model(name: str, source: Path | None, target: Path | None) -> None:
 
 @models.command("list")
 def list_models() -> None:
-    """Say which models notebooks can load, and where they lie."""
+    """List the models that notebooks can load, and where they are."""
     from hub.host.models import listing
 
     say(listing())
@@ -174,9 +174,9 @@ def check_models(names: tuple[str, ...]) -> None:
 @main.command()
 @in_course
 def check(folder: CourseFolder) -> None:
-    """Check course.yaml, and whether assignments are graded as their sources say.
+    """Check course.yaml, and that assignments are graded as their sources say.
 
-    Says what is wrong, with line numbers.
+    Reports each problem with its line number.
     """
     from nbgrader.coursedir import CourseDirectory
 
@@ -186,7 +186,7 @@ def check(folder: CourseFolder) -> None:
     from hub.jupyterhub.configuration.jupyterlab import grader_config
 
     course = folder.settings.course.id
-    click.echo(f"{folder.settings_file}: course {course}: in order")
+    click.echo(f"{folder.settings_file}: course {course}: OK")
     say(old_spellings(folder.settings_file))
     if report := changed_id(course, folder.exchange):
         say([f"warning: {report}"])
@@ -202,11 +202,11 @@ def check(folder: CourseFolder) -> None:
 @click.option(
     "--keep",
     type=click.Choice(["text", "notebook"]),
-    help="Which half wins where both were changed; the other is kept as a .bak file.",
+    help="Which half wins if both were changed; the other is kept as a .bak file.",
 )
 @in_course
 def notebook(assignments: tuple[str, ...], keep: Any, folder: CourseFolder) -> None:
-    """Bring the text and the .ipynb of ASSIGNMENTS into step: the newer half updates the other."""
+    """Synchronise the text and the .ipynb of ASSIGNMENTS: the newer half updates the other."""
     from hub.authoring.pairing import sync
 
     for name in assignments:
@@ -215,15 +215,15 @@ def notebook(assignments: tuple[str, ...], keep: Any, folder: CourseFolder) -> N
 
 @main.command()
 @click.argument("assignments", nargs=-1)
-@click.option("--repository", is_flag=True, help="All of this checkout's source/ to its release/.")
-@click.option("--check", is_flag=True, help="Only say whether release/ is fresh.")
+@click.option("--repository", is_flag=True, help="Generate this checkout's release/ from source/.")
+@click.option("--check", is_flag=True, help="Only check that release/ is up to date.")
 @click.option("--course", type=click.Path(path_type=Path, file_okay=False), help="Course folder.")
 def generate(
     assignments: tuple[str, ...], repository: bool, check: bool, course: Path | None
 ) -> None:
-    """Make the student version of ASSIGNMENTS: without solutions, hidden tests and outputs.
+    """Generate the student version of ASSIGNMENTS, without solutions, hidden tests or outputs.
 
-    It goes into release/, as with the formgrader's Generate button; students get nothing yet.
+    Writes to release/, like the formgrader's Generate button; students get nothing yet.
     """
     from hub.authoring import catalogue
     from hub.authoring.register import release_in_course
@@ -256,7 +256,7 @@ def generate(
 
 
 def _rules_broken(source: Path) -> Iterable[str]:
-    """What would keep submissions from being graded, where tests run isolated."""
+    """Problems that would keep submissions from being graded with isolated tests."""
     import nbformat
 
     from hub.grading.pipeline.reference import WAY_OUT, broken_rules
@@ -268,14 +268,16 @@ def _rules_broken(source: Path) -> Iterable[str]:
 
 def _fresh(found: list[str]) -> None:
     if found:
-        raise RequestRefused("\n".join([*found, "`make release` brings release/ up to date."]))
-    click.echo("release/ is what source/ generates")
+        raise RequestRefused(
+            "\n".join([*found, "Run `make release` to bring release/ up to date."])
+        )
+    click.echo("release/ is up to date with source/")
 
 
 class HandingOut(click.Command):
-    """Refuses `release` alone, which made `release/` before it had nbgrader's meaning.
+    """Refuses a bare `release`, which generated `release/` before it took nbgrader's meaning.
 
-    Who types it out of habit must not hand anything out. In this version it takes an option.
+    Typing it out of habit must not hand anything out, so this version requires an option.
     """
 
     REFUSAL = (
@@ -296,13 +298,13 @@ class HandingOut(click.Command):
     "--hand-out",
     is_flag=True,
     required=True,
-    help="Needed: without it, release made release/ once.",
+    help="Required, because `release` alone used to generate release/.",
 )
 @in_course
 def release(assignments: tuple[str, ...], hand_out: bool, folder: CourseFolder) -> None:
     """Let students fetch ASSIGNMENTS from release/, as the formgrader's Release button does.
 
-    Where the course's server runs, this works in a terminal of the formgrader's JupyterLab.
+    On a running course server, use a terminal in the formgrader's JupyterLab.
     """
     _hand_out(assignments, folder)
 
@@ -327,7 +329,7 @@ def _hand_out(assignments: tuple[str, ...], folder: CourseFolder) -> None:
 @click.argument("assignment")
 @in_course
 def preview(assignment: str, folder: CourseFolder) -> None:
-    """Make the student's version of ASSIGNMENT in the course's preview/ folder, to look at."""
+    """Generate the student version of ASSIGNMENT into the course's preview/ folder."""
     from hub.authoring.preview import preview
 
     click.echo(preview(folder.root, assignment))
@@ -337,7 +339,7 @@ def preview(assignment: str, folder: CourseFolder) -> None:
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False), default="grades.csv")
 @in_course
 def export(target: Path, folder: CourseFolder) -> None:
-    """Write the course's grades to TARGET as CSV: one row a student and assignment, in UTC."""
+    """Write the course's grades to TARGET as CSV: a row per student and assignment, in UTC."""
     from hub.grading.pipeline.export import export_csv
 
     late = folder.settings.late
@@ -349,7 +351,7 @@ def export(target: Path, folder: CourseFolder) -> None:
 
 @main.group()
 def roster() -> None:
-    """The course's students as its office lists them, and links to set a password."""
+    """Import the roster from the course's office, print it, and make password links."""
 
 
 @roster.command("import")
@@ -357,10 +359,10 @@ def roster() -> None:
 @click.option("--yes", is_flag=True, help="Apply without asking.")
 @in_course
 def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
-    """Take the students from the CSV file TABLE: username, first_name, last_name, email, lms_id.
+    """Import students from the CSV file TABLE: username, first_name, last_name, email, lms_id.
 
-    Shows what would change and asks. Who is not in TABLE any more cannot log in, and keeps home,
-    submissions and grades. Repeatable.
+    Shows the import plan and asks. Students no longer in TABLE cannot log in; their home,
+    submissions and grades are kept. Safe to repeat.
     """
     from hub.people.accounts.login import in_containers
     from hub.people.roster.changes import described
@@ -408,8 +410,8 @@ def links(names: tuple[str, ...], missing: bool, target: Path | None, folder: Co
     without = without_password(folder, link_is_enough=True) if missing else []
     if missing and (waiting := sorted(set(without_password(folder)) - {*without, *names})):
         click.echo(
-            f"Already have an open link: {', '.join(waiting)}. --new NAME makes another, and the "
-            "first is void then.",
+            f"Already have an open link: {', '.join(waiting)}. --new NAME makes another and "
+            "voids the first.",
             err=True,
         )
     wanted = dict.fromkeys([*names, *without])
@@ -434,10 +436,10 @@ def autograde(
     force: bool,
     folder: CourseFolder,
 ) -> None:
-    """Grade the collected submissions of ASSIGNMENT: in parallel, each in a sandbox of its own.
+    """Grade the collected submissions of ASSIGNMENT in parallel, each in its own sandbox.
 
-    The formgrader's Autograde button does the same for one student. A submission that cannot
-    be graded is named at the end; the others are graded, and manual grades stay.
+    The formgrader's Autograde button does the same for one student. Submissions that cannot
+    be graded are listed at the end; all others are graded, and manual grades are kept.
     """
     from hub.grading.pipeline.batch import autograde
     from hub.jupyterhub.configuration.jupyterlab import grader_config
@@ -463,14 +465,13 @@ def autograde(
     type=click.Choice(["in_kernel", "isolated", "both"]),
     default="both",
     show_default=True,
-    help="Where test cells run: in the student's kernel, isolated from it, or first one, then "
-    "the other.",
+    help="Where test cells run: in the student's kernel, isolated from it, or one after the other.",
 )
 @click.option(
     "--source",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of assignments; default: source/ of this folder if it has a course.yaml, else the "
-    "assignments that come with LogitLab.",
+    help="Folder of assignments; default: source/ in this folder if it has a course.yaml, else the "
+    "assignments shipped with LogitLab.",
 )
 @click.option("--workers", type=click.IntRange(1), help="Notebooks executed at once.")
 @click.option(
@@ -478,7 +479,7 @@ def autograde(
     type=click.IntRange(0),
     default=20,
     show_default=True,
-    help="Most mutants per reference solution, spread over its lines; 0: none.",
+    help="Maximum mutants per reference solution, spread over its lines; 0: none.",
 )
 @click.option(
     "--sample",
@@ -511,12 +512,12 @@ def prove(
     whole: tuple[str, ...],
     symmetric: bool,
 ) -> None:
-    """Prove that the tests of ASSIGNMENTS (default: all) give and take the points they should.
+    """Prove that the tests of ASSIGNMENTS (default: all) award and deduct the right points.
 
-    The reference has full marks, the stub none, every listed wrong answer loses points on a
-    hidden test, every listed right answer keeps them. Mutants of the reference, with one small
-    slip each, fail some test, or answers.py says in a line why none can see it. They run in one
-    of the two ways of --tests only.
+    The reference gets full marks and the stub none; every listed wrong answer loses points on a
+    hidden test, and every listed right answer keeps them. Each mutant of the reference, which has
+    one small change, fails some test, or answers.py says why no test can notice it. Mutants run
+    in only one of the two modes of --tests.
     """
     import tempfile
 

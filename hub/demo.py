@@ -12,9 +12,9 @@ from hub.exchange.hand_out import hand_out_in_process
 
 
 def demo_course(root: Path) -> Iterator[str]:
-    """Make the demonstration course at `root`, every shipped assignment in it and released.
+    """Make the demonstration course at `root`, with every shipped assignment in it and released.
 
-    Repeating it goes on where an interrupted start stopped; a finished one is left alone.
+    Repeating it resumes an interrupted run; a finished course is left alone.
     """
     done = CourseFolder(root).server / "demo.done"
     if done.exists():

@@ -1,4 +1,4 @@
-"""`logitlab serve`: the embedded course server, from nothing to a login page, and down again."""
+"""`logitlab serve`: start the embedded course server, up to a login page, and stop it again."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ STOP_SECONDS = 20
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_PDEATHSIG = 1
 WAY_BACK = (
-    "Start the LogitLab that was here, with the copy of the database as it was before the upgrade, "
-    "if there was one, in the place of the database; see docs/upgrading.md."
+    "Go back to the LogitLab version that ran here, and put the pre-upgrade copy of the database, "
+    "if one was made, in place of the database; see docs/upgrading.md."
 )
 
 
@@ -54,10 +54,10 @@ class ServeError(UserError):
 
 
 def serve(folder: CourseFolder) -> Iterator[str]:
-    """Run the course server until it is interrupted. Yields what the terminal should show.
+    """Run the course server until it is interrupted. Yields lines for the terminal.
 
-    Raises UserError where another server runs on this course, the hub's or the exchange's database
-    cannot be used, the port is taken, or the hub stops by itself.
+    Raises UserError if another server runs on this course, the hub's or the exchange's database
+    cannot be used, the port is taken, or the hub exits on its own.
     """
     with _only_one(folder):
         yield from upgrade(folder.hub_database_url, WAY_BACK)
@@ -98,7 +98,7 @@ def _only_one(folder: CourseFolder) -> Iterator[IO[str]]:
 
 
 def _upgrade_exchange(folder: CourseFolder) -> Iterator[str]:
-    """Have the exchange's database in order before anybody is let in, and the course in it."""
+    """Upgrade the exchange's database before anybody logs in, and make sure it has the course."""
     try:
         store = Store(folder.exchange)
     except Refusal as error:
@@ -127,20 +127,20 @@ def _ports(folder: CourseFolder) -> Ports:
 
 
 def free_port() -> int:
-    """A port of localhost that nothing listens on.
+    """A free port on localhost.
 
-    It is used a while later. So it is none that systems give to connections by themselves
-    (from 32768 on, ip(7)), and one of many, so that two servers do not choose the same.
+    It is bound only later, so it lies outside the ephemeral range, which systems give to outgoing
+    connections (from 32768 on, ip(7)), and is random, so that two servers rarely pick the same.
     """
     for port in random.SystemRandom().sample(range(20_000, 32_768), 100):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
-    raise ServeError("No port of localhost is free between 20000 and 32767.")
+    raise ServeError("No port between 20000 and 32767 is free on localhost.")
 
 
 def _adopt_orphans() -> None:
-    """Whatever the hub starts and loses becomes a child of this process, to be stopped with it."""
+    """Make orphans of the hub children of this process, so that they are stopped with it."""
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -179,7 +179,9 @@ def _wait_for_login_page(hub: subprocess.Popen[bytes], folder: CourseFolder, por
         with suppress(urllib.error.URLError, OSError), urllib.request.urlopen(url, timeout=5):
             return
         time.sleep(0.1)
-    raise ServeError(f"No login page after {START_SECONDS} seconds.\n{_last_lines(folder)}")
+    raise ServeError(
+        f"The login page did not come up within {START_SECONDS} seconds.\n{_last_lines(folder)}"
+    )
 
 
 def _last_lines(folder: CourseFolder, count: int = 15) -> str:
@@ -189,7 +191,7 @@ def _last_lines(folder: CourseFolder, count: int = 15) -> str:
 
 
 def _ways_in(folder: CourseFolder) -> Iterator[str]:
-    """How each person gets in, for the terminal."""
+    """How each person logs in, for the terminal."""
     settings = folder.settings
     kind = login_kind(settings, os.environ)
     if kind == "demo":
@@ -200,9 +202,13 @@ def _ways_in(folder: CourseFolder) -> Iterator[str]:
     elif kind == "native":
         rows = missing_links(folder)
         if rows:
-            yield "  One-time links for who has no password yet, each for its owner alone:"
+            yield (
+                "  One-time links for people without a password; send each link only to its owner:"
+            )
             yield from table(rows)
-        yield "  More links: the page People, `logitlab roster links --missing`, --new NAME"
+        yield (
+            "  More links: the People page, or `logitlab roster links` with --missing or --new NAME"
+        )
     elif settings.accounts.oauth:
         yield f"  People log in with their accounts at {settings.accounts.oauth.service}."
 
@@ -214,7 +220,7 @@ def _welcome(folder: CourseFolder, ports: Ports, ways_in: list[str]) -> Iterator
     yield from ways_in
     yield ""
     yield f"  Course folder: {folder.root}"
-    yield "  Every student's server runs under your account here: for people who trust each other."
+    yield "  All students' servers run under your account: only for people who trust each other."
     yield f"  {describe(landlock_version())}"
     yield ""
 
@@ -234,7 +240,7 @@ def _start_installer(folder: CourseFolder) -> subprocess.Popen[bytes]:
 def _follow_installation(
     hub: subprocess.Popen[bytes], installer: subprocess.Popen[bytes]
 ) -> Iterator[str]:
-    yield "Log in already; the notebook libraries are being installed meanwhile:"
+    yield "You can log in now, while the notebook libraries are being installed:"
     last = ""
     while installer.poll() is None and hub.poll() is None:
         line = notebook_progress(Path(sys.prefix))
@@ -245,13 +251,16 @@ def _follow_installation(
     if installer.poll():
         reason = notebook_progress(Path(sys.prefix))
         yield f"The notebook libraries could not be installed: {reason}"
-        yield "Servers cannot start yet. Mend it, then stop this and run `make serve` again."
+        yield (
+            "Servers cannot start until this is fixed. Then press Ctrl-C and run `make serve` "
+            "again."
+        )
     elif notebook_ready(Path(sys.prefix)):
-        yield "The notebook libraries are in: servers can start."
+        yield "The notebook libraries are installed: servers can start."
 
 
 def _stop_everything(*started: subprocess.Popen[bytes] | None) -> None:
-    """Ask each to stop, then end whatever is still there, to the last grandchild."""
+    """Ask each process to stop, then kill whatever is left, descendants included."""
     for process in started:
         if process and process.poll() is None:
             process.terminate()

@@ -1,1 +1,1 @@
-"""What an admin runs on the host, before anything is installed."""
+"""Tools that an admin runs on the host, before anything is installed."""

@@ -1,9 +1,9 @@
-"""Put models into the models folder, list those that are there, and check them.
+"""Add models to the models folder, list them, and check them.
 
-`add` fetches the published weights from the model hub, at a pinned revision and with the SHA-256
+`add` downloads the published weights from the model hub, at a pinned revision and with the SHA-256
 of every file, or copies a folder that the admin names. It works in a hidden folder beside the
-place and renames it at the end, so that nobody ever loads half a model. What a checkpoint must be
-is decided by `problems`, which reads the header of the weights and not the weights.
+target and renames it at the end, so that nobody ever loads half a model. What makes a checkpoint
+valid is decided by `problems`, which reads only the header of the weights.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class ModelsError(UserError):
-    """A model that cannot be added or is not in order, and what to do about it."""
+    """A model that cannot be added or fails its check, and how to fix it."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A model on the model hub, pinned: file name to size in bytes and SHA-256."""
+    """A pinned model on the model hub: file name to size in bytes and SHA-256."""
 
     repository: str
     revision: str
     licence: str
     files: Mapping[str, tuple[int, str]]
-    endpoint: str | None = None  # another hub than the usual one
+    endpoint: str | None = None  # another hub than the default
 
 
 PUBLISHED = {
@@ -88,15 +88,15 @@ def add(
     target: Path | None = None,
     published: Mapping[str, Published] = PUBLISHED,
 ) -> Iterator[str]:
-    """Put model `name` into the folder `target` and yield progress.
+    """Add model `name` to the folder `target`. Yields progress.
 
     Args:
-        name: the name by which notebooks will load it.
-        source: a folder with the model; by default the published one is fetched.
-        target: the models folder; by default the first in which notebooks look.
+        name: the name that notebooks load it by.
+        source: a folder with the model; by default the published one is downloaded.
+        target: the models folder; by default the first that notebooks search.
 
-    A model that is there and in order stays as it is. A fetch that was broken off is continued;
-    where nothing came at all, nothing is left behind.
+    A valid model that already exists is kept. An interrupted download is resumed; one that got
+    nothing at all leaves nothing behind.
 
     Raises:
         ModelsError: what is wrong and what to do; the models folder is as it was.
@@ -105,14 +105,14 @@ def add(
         raise ModelsError(f"{name!r} is not a valid model name: letters, digits, '.', '_' and '-'")
     if source is None and name not in published:
         known = ", ".join(sorted(published))
-        raise ModelsError(f"{name} is not pinned here ({known} is): name its folder with --from")
+        raise ModelsError(f"{name} is not pinned (only {known}): name its folder with --from")
     root = (target or models.models_folders()[0]).resolve()
     path = root / name
     if path.exists() and not (wrong := damage(path)):
-        yield f"{name}: is in {root} already, in order"
+        yield f"{name}: already in {root}, OK"
         return
     if path.exists():
-        yield f"{name}: the one in {root} is damaged ({wrong[0]}) and will be replaced"
+        yield f"{name}: the copy in {root} is damaged ({wrong[0]}) and will be replaced"
     if source is not None:
         _refuse_if(problems(source), f"{source} cannot be added")
     new_folders = _made(root)
@@ -128,7 +128,7 @@ def add(
     finally:
         for folder in reversed(new_folders):
             with contextlib.suppress(OSError):
-                folder.rmdir()  # only if nothing was put into it
+                folder.rmdir()  # fails unless it is empty
     yield f"{name}: ready in {path}"
 
 
@@ -141,14 +141,14 @@ def listing() -> Iterator[str]:
         more = f", {steps} snapshots" if steps else ""
         yield f"{name:<20} {_size(size):>9}  {folder.parent}{more}"
     for name in sorted(set(PUBLISHED) - set(models.available())):
-        yield f"{name:<20} {'absent':>9}  `logitlab models add {name}` puts it there"
+        yield f"{name:<20} {'absent':>9}  add it with `logitlab models add {name}`"
 
 
 def check(names: list[str]) -> Iterator[str]:
     """Check the models `names`, or all, against their config and checksums; a line for each.
 
     Raises:
-        ModelsError: what is wrong with which; all have been looked at.
+        ModelsError: every problem, after checking all of them.
     """
     failed = []
     for name in names or models.available():
@@ -160,14 +160,14 @@ def check(names: list[str]) -> Iterator[str]:
         wrong = damage(folder)
         failed += [f"{name}: {problem}" for problem in wrong]
         if not wrong:
-            sums = "checksums match" if (folder / SUMS).exists() else "in order"
+            sums = "checksums match" if (folder / SUMS).exists() else "OK"
             yield f"{name}: {sums}"
-    _refuse_if(failed, "not in order")
+    _refuse_if(failed, "Problems found")
 
 
 def damage(folder: Path) -> list[str]:
-    """`problems`, and files that differ from the checksums taken when the model was added: reads
-    all of it, about a second for GPT-2."""
+    """`problems`, and files that do not match the checksums taken when the model was added. Reads
+    everything: about a second for GPT-2."""
     return [*problems(folder), *_broken_sums(folder)]
 
 
@@ -175,7 +175,7 @@ def problems(folder: Path) -> list[str]:
     """What stops `folder` from being loaded, in sentences; empty if nothing does.
 
     Looks at the config, the header and length of the weights, shapes against the config, and the
-    tokenizer. Costs milliseconds whatever the size: the numbers themselves are not read.
+    tokenizer. Takes milliseconds whatever the size, as the weights themselves are not read.
     """
     if not folder.is_dir():
         return [f"{folder} is not a folder"]
@@ -203,7 +203,7 @@ def tensor_shapes(file: Path) -> dict[str, list[int]]:
     """Name to shape of all tensors in a safetensors file, from its header.
 
     Raises:
-        ValueError: the file is cut short or no safetensors file.
+        ValueError: the file is truncated or not a safetensors file.
     """
     size = file.stat().st_size
     with file.open("rb") as stream:
@@ -218,7 +218,7 @@ def tensor_shapes(file: Path) -> dict[str, list[int]]:
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise ValueError(f"{file.name} has no readable header") from error
     if size != 8 + length + end:
-        raise ValueError(f"{file.name} has {size} bytes, its header promises {8 + length + end}")
+        raise ValueError(f"{file.name} has {size} bytes, but its header says {8 + length + end}")
     return shapes
 
 
@@ -230,7 +230,7 @@ def _wrong_shapes(config: dict[str, Any], shapes: dict[str, list[int]]) -> list[
     bare = {name.removeprefix("transformer."): shape for name, shape in shapes.items()}
     missing = [name for name in expected if name not in bare]
     wrong = [
-        f"{name} has shape {bare[name]}, the config says {shape}"
+        f"{name} has shape {bare[name]}, but the config says {shape}"
         for name, shape in expected.items()
         if name in bare and bare[name] != shape
     ]
@@ -240,7 +240,7 @@ def _wrong_shapes(config: dict[str, Any], shapes: dict[str, list[int]]) -> list[
 
 
 def gpt2_shapes(config: dict[str, Any]) -> dict[str, list[int]]:
-    """Name to shape of the tensors that a GPT-2 of this config has. Linear layers are
+    """Name to shape of the tensors of a GPT-2 with this config. Linear layers are
     `[in out]`."""
     d, inner = config["n_embd"], config.get("n_inner") or 4 * config["n_embd"]
     shapes = {
@@ -278,7 +278,10 @@ def _wrong_tokenizer(folder: Path, config: dict[str, Any]) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return [f"the tokenizer cannot be read: {error}"]
     if max(ids, default=0) >= config["vocab_size"]:
-        return [f"the tokenizer has ids up to {max(ids)}, the config {config['vocab_size']} tokens"]
+        return [
+            f"the tokenizer has ids up to {max(ids)}, but the config has {config['vocab_size']} "
+            "tokens"
+        ]
     return []
 
 
@@ -296,7 +299,7 @@ def _copy(name: str, source: Path, partial: Path, pinned: Published | None) -> I
 
 
 def _fetch(name: str, pinned: Published, partial: Path) -> Iterator[str]:
-    """Fetch the pinned files that are not in `partial` yet, and check each."""
+    """Download the pinned files that `partial` lacks, and check each."""
     lacking = {f: pin for f, pin in pinned.files.items() if not _is(partial / f, *pin)}
     _need_space(partial, sum(size for size, _ in lacking.values()))
     yield f"{name}: from {pinned.repository} at {pinned.revision} (licence: {pinned.licence})"
@@ -307,14 +310,14 @@ def _fetch(name: str, pinned: Published, partial: Path) -> Iterator[str]:
             found = f"{(partial / file).stat().st_size} bytes, SHA-256 {_sha256(partial / file)}"
             (partial / file).unlink()
             raise ModelsError(
-                f"{file} from the model hub is not the pinned one: {found}; expected {size} "
+                f"{file} from the model hub does not match its pin: {found}; expected {size} "
                 f"bytes, {digest}. It was discarded; try again."
             )
-    shutil.rmtree(partial / ".cache", ignore_errors=True)  # the hub client's notes
+    shutil.rmtree(partial / ".cache", ignore_errors=True)  # the hub client's bookkeeping
 
 
 def _download(name: str, pinned: Published, file: str, partial: Path) -> None:
-    # Imported here: it takes a while, and who adds from a folder needs nothing of it.
+    # Imported here: it is slow, and not needed to add a model from a folder.
     from huggingface_hub import hf_hub_download
 
     try:
@@ -326,23 +329,23 @@ def _download(name: str, pinned: Published, file: str, partial: Path) -> None:
             endpoint=pinned.endpoint,
             token=False,
         )
-    except Exception as error:  # which HTTP library it uses, and raises from, changes
+    except Exception as error:  # its HTTP library, and so its exceptions, change
         cause: BaseException = error
-        while cause.__cause__:  # the client's own words for it are about its cache
+        while cause.__cause__:  # the client's own message is about its cache
             cause = cause.__cause__
         reason = str(cause).strip().partition("\n")[0]
         raise ModelsError(
-            f"the model hub cannot be reached, or gave no {file}: {reason}\n"
-            f"On a machine that reaches it, get {pinned.repository} at revision "
-            f"{pinned.revision}, bring the folder here and name it: "
+            f"could not download {file} from the model hub: {reason}\n"
+            f"On a machine that can, download {pinned.repository} at revision "
+            f"{pinned.revision}, copy the folder here and run: "
             f"logitlab models add {name} --from FOLDER"
         ) from error
 
 
 @contextlib.contextmanager
 def _working_folder(root: Path, name: str) -> Iterator[Path]:
-    """A hidden folder `.<name>.partial` that only this process works in; it stays only where a
-    fetch can be continued from it."""
+    """A hidden folder `.<name>.partial` that only this process uses; it is kept only if a
+    download can be resumed from it."""
     partial = root / f".{name}.partial"
     partial.mkdir(exist_ok=True)
     handle = os.open(partial, os.O_RDONLY)
@@ -362,9 +365,9 @@ def _working_folder(root: Path, name: str) -> Iterator[Path]:
 
 
 def _put(partial: Path, folder: Path) -> None:
-    """Rename the finished folder to its place, readable by everybody, on the disk for good."""
+    """Rename the finished folder to its final name, readable by everybody and synced to disk."""
     for file in partial.iterdir():
-        file.chmod(0o644)  # a student's server, another user, reads it
+        file.chmod(0o644)  # students' servers run as another user
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
     partial.chmod(0o755)
@@ -383,7 +386,7 @@ def _write_sums(folder: Path) -> None:
 
 
 def _broken_sums(folder: Path) -> list[str]:
-    """Files that differ from the checksums taken when they were added."""
+    """Files that do not match the checksums taken when they were added."""
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -393,7 +396,7 @@ def _broken_sums(folder: Path) -> list[str]:
         digest, _, name = line.partition("  ")
         file = folder / Path(name).name
         if not file.is_file() or _sha256(file) != digest:
-            wrong.append(f"{name} is not as it was when it was added")
+            wrong.append(f"{name} has changed since it was added")
     return wrong
 
 
@@ -410,23 +413,25 @@ def _sha256(file: Path) -> str:
 
 
 def _made(folder: Path) -> list[Path]:
-    """Make `folder`; the folders that this took, outermost first."""
+    """Create `folder`; returns the folders created, outermost first."""
     new = [p for p in (folder, *folder.parents) if not p.exists()][::-1]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ModelsError(f"{folder} cannot be made: {error.strerror}; see --to") from error
+        raise ModelsError(
+            f"{folder} cannot be created: {error.strerror}; choose another with --to"
+        ) from error
     if new:
         folder.chmod(0o755)  # other users read models from it
     if not os.access(folder, os.W_OK):
-        raise ModelsError(f"{folder} cannot be written; name another with --to")
+        raise ModelsError(f"{folder} is not writable; choose another with --to")
     return new
 
 
 def _need_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size * 1.05:
-        raise ModelsError(f"{_size(size)} are needed in {folder}, {_size(free)} are free")
+        raise ModelsError(f"{folder} needs {_size(size)} of free space, but has {_size(free)}")
 
 
 def _refuse_if(wrong: list[str], what: str) -> None:

@@ -69,7 +69,7 @@ def test_serve_refuses_the_database_of_a_newer_jupyterhub_with_a_message(folder,
         HubTablesError, match="newer version: its tables are at ffff00000000"
     ) as report:
         next(serve(folder))
-    assert "Start the LogitLab that was here" in str(report.value)
+    assert "Go back to the LogitLab version that ran here" in str(report.value)
     assert database.read_bytes() == before
 
 

@@ -45,7 +45,7 @@ def findings_that_stop(facts):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"engine": {}, "engine_error": "refused"}, "no Docker engine"),
+        ({"engine": {}, "engine_error": "refused"}, "Docker engine does not answer"),
         ({"engine": {**ENGINE, "ServerVersion": "19.03.8"}}, "19.03.8"),
         ({"engine": {**ENGINE, "MemoryLimit": False}}, "memory"),
         ({"engine": {**ENGINE, "PidsLimit": False}}, "processes"),
@@ -54,7 +54,7 @@ def findings_that_stop(facts):
         ({"bridge_filter": False}, "students could reach each other"),
         ({"routes": ("172.30.4.0/24",)}, "STUDENTS_SUBNET"),
         ({"used_ports": (8000,)}, "port 8000"),
-        ({"domain": "course.example"}, "not known to the DNS"),
+        ({"domain": "course.example"}, "does not resolve in DNS"),
         ({"course_error": "course.yaml, line 3: people.students"}, "line 3"),
         ({"free_gib": 3, "missing_images": ("logitlab/student:1",)}, "GiB free"),
     ],

@@ -34,13 +34,13 @@ def models(tmp_path):
 
 def test_every_model_is_named_while_it_is_checked_and_what_is_half_there_is_passed_over(models):
     (models / ".two.partial").mkdir()
-    assert list(check(models)) == ["checking the model one, 0 MB"]
+    assert list(check(models)) == ["checking model one, 0 MB"]
 
 
 def test_a_file_that_differs_from_what_was_added_is_refused_with_the_command_that_fixes(models):
     file = models / "one" / "config.json"
     file.write_text(file.read_text() + " ")
-    with pytest.raises(DeployError, match=r"one: config\.json is not as it was.*\n.*add-model"):
+    with pytest.raises(DeployError, match=r"one: config\.json has changed since.*\n.*add-model"):
         list(check(models))
 
 
@@ -69,7 +69,7 @@ def test_a_link_is_refused_as_a_container_would_not_find_what_it_means(models, t
     else:
         smallest(models / "two").joinpath("model.safetensors").unlink()
         (models / "two" / "model.safetensors").symlink_to(other / "model.safetensors")
-    with pytest.raises(DeployError, match="is a symbolic link, which containers do not follow"):
+    with pytest.raises(DeployError, match="is a symbolic link, which containers cannot follow"):
         list(check(models))
 
 

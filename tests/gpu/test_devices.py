@@ -162,7 +162,7 @@ def changed(**facts) -> GpuFacts:
             "not installed",
             "nvidia-container-toolkit",
         ),
-        (changed(runtimes=("runc",)), "auto", "NVIDIA runtime", "does not know", "nvidia-ctk"),
+        (changed(runtimes=("runc",)), "auto", "NVIDIA runtime", "not registered", "nvidia-ctk"),
         (changed(default_runtime="nvidia"), "auto", "NVIDIA runtime", "every GPU", "daemon.json"),
         (
             changed(gpus=tuple(read_gpus(LISTING, XML))),
@@ -176,7 +176,7 @@ def changed(**facts) -> GpuFacts:
         (
             changed(cgroup_driver="systemd", char_links=False),
             "auto",
-            "GPUs stay",
+            "GPUs persist",
             "daemon-reload",
             "create-dev-char-symlinks",
         ),

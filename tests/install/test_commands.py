@@ -100,7 +100,7 @@ def test_a_second_installation_waits_for_the_first_and_then_has_nothing_to_do(in
     wait_for(begun)
     second = installer(f"touch {tmp_path / 'twice'}")
     assert second.stdout.readline() == (
-        "Another installation is running here; waiting for it to finish.\n"
+        "Another installation is using this environment; waiting for it to finish.\n"
     )
     go.touch()
     assert first.wait(20) == 0
@@ -118,7 +118,7 @@ def test_an_interrupted_installation_ends_its_command_and_says_how_to_go_on(
     process.send_signal(number)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert "Run the same command again to continue" in errors
+    assert "Run the same command again to resume" in errors
     assert "Traceback" not in errors
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)

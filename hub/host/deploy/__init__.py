@@ -1,4 +1,4 @@
 """Runs a course server in containers: `python3 -m hub.host.deploy images|up|down|status|…`.
 
-Run on the host by the system's own Python, so this package uses nothing but the standard library.
+Runs under the host's system Python, so this package uses only the standard library.
 """

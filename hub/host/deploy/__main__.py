@@ -1,7 +1,7 @@
-"""`python3 -m hub.host.deploy COMMAND`: one module a command, or for a few that belong together.
+"""`python3 -m hub.host.deploy COMMAND`: one module per command, or per few related commands.
 
-Such a module has `add_arguments(name, parser)` and `run(name, arguments) -> exit status`, and
-raises DeployError where something on this host is in the way.
+Each module has `add_arguments(name, parser)` and `run(name, arguments) -> exit status`, and
+raises DeployError if something on this host prevents the command.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import sys
 from hub.facts.signals import end_in_order
 from hub.host.deploy.folder import DeployError
 
-# Command -> the module below hub.host.deploy that carries it out, and one line of help.
+# Command -> the module in hub.host.deploy that implements it, and its line of help.
 COMMANDS = {
-    "base": ("base", "make a Debian base image here, where none can be downloaded"),
-    "models": ("models", "add models to the deployment's folder, or verify them"),
-    "images": ("images", "build the images, resuming where a build stopped"),
-    "up": ("stack", "start all services, apply changed settings"),
+    "base": ("base", "build a Debian base image locally, if none can be downloaded"),
+    "models": ("models", "add models to the deployment's models folder, or verify them"),
+    "images": ("images", "build the images, resuming an interrupted build"),
+    "up": ("stack", "start all services, or apply changed settings"),
     "down": ("stack", "stop everything; all data is kept"),
-    "status": ("stack", "show services and the address"),
-    "logs": ("stack", "the log of each service"),
+    "status": ("stack", "show the services and the server's address"),
+    "logs": ("stack", "show the services' logs"),
     "doctor": ("doctor", "check this host for problems, with a fix for each"),
     "backup": ("backup", "back up all data while the server runs"),
     "restore": ("backup", "restore a backup"),
     "roster": ("people", "import the students from a CSV file"),
-    "links": ("people", "one-time links to set a password"),
+    "links": ("people", "make one-time password links"),
 }
 
 

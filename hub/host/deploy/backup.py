@@ -1,9 +1,9 @@
-"""`backup` while everything runs, and `restore` on a machine that may be another one.
+"""`backup` of a running deployment, and `restore` on this or another machine.
 
 A backup is a folder: a dump of each database, an archive of each volume, the deployment's own
 files, and a manifest with the SHA-256 of each. Databases are dumped before the files they point
-to are read: a file that came later is in the archive and unknown to the database, which is
-harmless; the other way round a submission would be lost.
+to are read: a file that arrives in between is in the archive but not in the database, which is
+harmless; in the other order a submission could be lost.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from hub.host.deploy.stack import IMAGES, Stack, need_running, opened
 
 FORMAT = 1
 DATABASES = ("jupyterhub", "exchange", "gradebook")
-# Sockets, configuration and state that a start makes anew are not in it; nor is the database's
-# own folder, whose content is in the dumps.
+# Sockets, configuration and state that every start recreates are left out; so is the database's
+# own folder, as the dumps hold its content.
 VOLUMES = ("hub", "course", "people", "exchange", "gateway")
 MANIFEST = "manifest.json"
 DEPLOYMENT = "deployment.tar.gz"
@@ -40,8 +40,8 @@ COPY_BYTES = 2**20
 def backup(stack: Stack, target: Path) -> Iterator[str]:
     """Write a backup into a new folder of `target`, named by the time in UTC. Yields progress.
 
-    Raises DeployError where the deployment does not run or a part cannot be read; what was
-    written so far is removed then.
+    Raises DeployError if the deployment is not running or something cannot be read; what was
+    written so far is then removed.
     """
     need_running(stack, "db")
     name = f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H%M%SZ}"
@@ -63,7 +63,7 @@ def backup(stack: Stack, target: Path) -> Iterator[str]:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     size = sum(path.stat().st_size for path in (target / name).iterdir())
-    yield f"{target / name}: {size / 2**20:.1f} MiB. It holds passwords' hashes, keys and grades."
+    yield f"{target / name}: {size / 2**20:.1f} MiB. It contains password hashes, keys and grades."
 
 
 def _container(stack: Stack, service: str) -> str:
@@ -72,7 +72,7 @@ def _container(stack: Stack, service: str) -> str:
         *("--filter", f"label=com.docker.compose.service={service}"),
     ).stdout.split()
     if len(found) != 1:
-        raise DeployError(f"{service} does not run: `make up` first.")
+        raise DeployError(f"{service} is not running: run `make up` first.")
     return found[0]
 
 
@@ -87,7 +87,7 @@ def _databases_out(stack: Stack, target: Path) -> Iterator[str]:
 
 def _piped_out(command: list[str], path: Path) -> None:
     """Write the output of `command` to `path`, compressed."""
-    # Into a file: a warning for each of many files would fill a pipe that nobody reads meanwhile.
+    # To a file: a warning per file could fill a pipe that nobody is reading yet.
     with (
         tempfile.TemporaryFile() as errors,
         gzip.open(path, "wb", compresslevel=5) as out,
@@ -103,7 +103,7 @@ def _piped_out(command: list[str], path: Path) -> None:
 
 
 def volumes(project: str) -> list[str]:
-    """The volumes of `project` that a backup holds: the fixed ones that exist, and every home."""
+    """The volumes of `project` to back up: the fixed ones that exist, and every home."""
     there = _docker("volume", "ls", "-q", f"--filter=name={project}_").split()
     wanted = {containers.volume(project, name) for name in VOLUMES}
     return sorted(n for n in there if n in wanted or n.startswith(f"{project}_home_"))
@@ -120,7 +120,7 @@ def _volumes_out(stack: Stack, target: Path) -> Iterator[str]:
     found = volumes(stack.project)
     for number, volume in enumerate(found, 1):
         path = target / f"volume-{volume.removeprefix(f'{stack.project}_')}.tar.gz"
-        # Exit status 1 is a file that changed while it was read: a notebook being saved.
+        # Exit status 1: a file changed while it was read, such as a notebook being saved.
         script = "tar -C /volume --numeric-owner -c . ; [ $? -le 1 ]"
         command = [*_tar_container(stack, volume, "ro"), "sh", "-c", script]
         _piped_out(command, path)
@@ -128,7 +128,7 @@ def _volumes_out(stack: Stack, target: Path) -> Iterator[str]:
 
 
 def _tar_container(stack: Stack, volume: str, mode: str) -> list[str]:
-    """A container that sees one volume and nothing else, with rights over files only."""
+    """A container with one volume mounted and no capabilities but those over files."""
     return [
         *("docker", "run", "--rm", "-i", "--network=none", "--user=root", "--read-only"),
         *("--cap-drop=ALL", "--cap-add=DAC_OVERRIDE", "--cap-add=CHOWN", "--cap-add=FOWNER"),
@@ -167,19 +167,21 @@ def _write_manifest(stack: Stack, target: Path) -> None:
 
 
 def check(source: Path) -> dict:
-    """The manifest of a backup, all of whose files are whole.
+    """The manifest of a backup, once all its files have been verified.
 
-    Raises DeployError where it is not a backup, is of another format, or a file is damaged.
+    Raises DeployError if it is not a backup, has another format, or a file is damaged.
     """
     try:
         manifest = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DeployError(
-            f"{source} is not a backup ({MANIFEST} cannot be read). Name it: `make restore "
+            f"{source} is not a backup ({MANIFEST} cannot be read). Usage: `make restore "
             "FROM=docker/backups/2027-01-31T040000Z`."
         ) from error
     if manifest.get("format") != FORMAT:
-        raise DeployError(f"{source}: format {manifest.get('format')}; this version reads {FORMAT}")
+        raise DeployError(
+            f"{source} has format {manifest.get('format')}; this version reads {FORMAT}"
+        )
     for name, expected in manifest["sha256"].items():
         path = source / name
         if path.parent != source or not path.is_file() or _sha256(path) != expected:
@@ -188,19 +190,19 @@ def check(source: Path) -> dict:
 
 
 def restore(source: Path, deployment: Path) -> Iterator[str]:
-    """Make a deployment in `deployment` out of the backup `source`. Yields progress.
+    """Restore the backup `source` into the folder `deployment`. Yields progress.
 
-    Refuses, before anything was changed, where the backup is damaged, images are missing, or a
-    deployment is there that it would write over. Raises DeployError.
+    Refuses, before changing anything, if the backup is damaged, images are missing, or it would
+    overwrite a deployment. Raises DeployError.
     """
     manifest = check(source)
-    yield f"{source}: whole, made {manifest['made']}"
+    yield f"{source}: complete, made {manifest['made']}"
     _check_nothing_is_there(manifest["project"], deployment)
     _check_images(manifest["tag"])
     yield from _deployment_in(source, deployment)
     stack = Stack(deployment)
     try:
-        # setup makes the volumes and db its databases; nothing else starts.
+        # setup creates the volumes, and db its databases; nothing else starts.
         made = stack.compose("up", "-d", "db", capture_output=True, text=True)
         if made.returncode:
             raise DeployError(made.stderr[-3000:])
@@ -219,7 +221,7 @@ def _check_nothing_is_there(project: str, deployment: Path) -> None:
     if (deployment / "secrets").exists():
         raise DeployError(
             f"{deployment} already holds a deployment. Set LOGITLAB_DEPLOYMENT to an empty folder "
-            f"or, if that deployment is gone for good, remove {deployment / 'secrets'}."
+            f"or, if that deployment is no longer needed, remove {deployment / 'secrets'}."
         )
     label = f"label=com.docker.compose.project={project}"
     there = volumes(project)
@@ -234,7 +236,7 @@ def _check_nothing_is_there(project: str, deployment: Path) -> None:
 def _check_images(tag: str) -> None:
     there = set(_docker("image", "ls", "--format={{.Repository}}:{{.Tag}}").split())
     if missing := [name for image in IMAGES if (name := containers.image(image, tag)) not in there]:
-        raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
+        raise DeployError(f"Not on this machine: {', '.join(missing)}. Run `make images`.")
 
 
 def _deployment_in(source: Path, deployment: Path) -> Iterator[str]:
@@ -242,7 +244,7 @@ def _deployment_in(source: Path, deployment: Path) -> Iterator[str]:
     for path in (deployment / ".env", deployment / "course.yaml"):
         if path.exists():
             aside = path.rename(path.with_name(f"{path.name}.before-restore"))
-            yield f"{path} was here: kept as {aside.name}"
+            yield f"{path} existed: kept as {aside.name}"
     with tarfile.open(source / DEPLOYMENT) as archive:
         archive.extractall(deployment, filter="data")
     (deployment / "secrets").chmod(0o700)
@@ -260,7 +262,7 @@ def _databases_in(stack: Stack, source: Path) -> Iterator[str]:
         time.sleep(0.5)
     owners = {"jupyterhub": "hub", "exchange": "exchange", "gradebook": "grader"}
     for name in DATABASES:
-        # As the owner, so that every table belongs to it: psql runs as postgres and changes role.
+        # As the owner, so that it owns every table: psql runs as postgres and switches role.
         script = f"(echo 'SET ROLE {owners[name]};'; gunzip) | psql -q -v ON_ERROR_STOP=1 -d {name}"
         _piped_in(["docker", "exec", "-i", db, "sh", "-c", script], source / f"{name}.sql.gz")
         yield f"database {name}: restored"
@@ -272,7 +274,7 @@ def _volumes_in(stack: Stack, source: Path, files: list[str]) -> Iterator[str]:
             continue
         name = found[1]
         volume = containers.volume(stack.project, name)
-        if name in VOLUMES:  # with Compose's labels, or it would wonder whose this is
+        if name in VOLUMES:  # with Compose's labels, or Compose warns that it is not its own
             labels = {"project": stack.project, "volume": name}
             named = [f"--label=com.docker.compose.{key}={value}" for key, value in labels.items()]
             _docker("volume", "create", *named, volume)
@@ -293,7 +295,9 @@ def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand `name`."""
     if name == "backup":
         parser.add_argument(
-            "--to", type=Path, help="folder of backups; default: backups/ of the deployment"
+            "--to",
+            type=Path,
+            help="folder for backups; default: backups/ in the deployment's folder",
         )
     else:
         parser.add_argument("source", type=Path, help="the folder of one backup")

@@ -1,4 +1,4 @@
-"""`base`: a Debian 12 base image made on this host, where no registry can be reached."""
+"""`base`: build a Debian 12 base image on this host, for sites that reach no registry."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hub.host.deploy.folder import DeployError
 
 NAME = "logitlab/base:bookworm"
 SUITE = "bookworm"
-# What the official small image leaves out as well; the copyright files have to stay.
+# The official slim image leaves these out too; the copyright files have to stay.
 LEFT_OUT = ("/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/doc/*")
 LICENCES = "/usr/share/doc/*/copyright"
 
 
 def bootstrap_command(tar: Path, mirror: str = "") -> list[str]:
-    """The command that writes the root file system to `tar`; without `mirror`, from Debian's."""
+    """The command that writes the root file system to `tar`; default mirror: Debian's own."""
     return [
         *("mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates"),
         *(f"--dpkgopt=path-exclude={path}" for path in LEFT_OUT),
@@ -31,7 +31,7 @@ def bootstrap_command(tar: Path, mirror: str = "") -> list[str]:
 
 
 def base(client: str, mirror: str = "") -> Iterator[str]:
-    """Make the image NAME with the docker `client`. Raises DeployError if that fails."""
+    """Build the image NAME with the docker `client`. Raises DeployError if that fails."""
     if not shutil.which("mmdebstrap"):
         raise DeployError("mmdebstrap is not installed: apt-get install mmdebstrap")
     with tempfile.TemporaryDirectory(prefix="logitlab-base-") as folder:
@@ -51,7 +51,7 @@ def _checked(command: list[str]) -> None:
 
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
     """Arguments of `base`."""
-    parser.add_argument("--mirror", default="", help="a mirror of Debian; default: Debian's own")
+    parser.add_argument("--mirror", default="", help="a Debian mirror; default: Debian's own")
 
 
 def run(name: str, arguments: argparse.Namespace) -> int:

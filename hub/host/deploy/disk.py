@@ -1,4 +1,4 @@
-"""Is there room for the images? Figures measured with the pinned packages, on amd64."""
+"""Is there disk space for the images? Figures measured with the pinned packages, on amd64."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from pathlib import Path
 
 from hub.host.deploy.folder import DeployError
 
-BASE_MB = 200  # base image and the tools that build
-CUDA_MB = 9000  # what a CUDA build of torch takes more, in image and build cache: NOT measured here
+BASE_MB = 200  # base image and build tools
+CUDA_MB = 9000  # extra for a CUDA build of torch, in image and build cache: estimated, NOT measured
 
 
-# What a first build of each leaves on the disk, image and build cache, MB; all together it was
-# 3.9 GB, and a fifth is added.
+# Disk use of a first build of each, image and build cache, MB; all of them together took
+# 3.9 GB; the figures have a fifth added.
 IMAGE_MB = {"server": 800, "student": 3000, "grader": 100, "proxy": 300, "db": 150, "gateway": 100}
-REBUILD_MB = 500  # for one that is there: most of its layers stay as they are
+REBUILD_MB = 500  # for an existing image: most of its layers are reused
 
 
 def needed_mb(missing: Iterable[str], there: Iterable[str], torch: str, models_mb: int = 0) -> int:
-    """MB of disk for building the images `missing` and rebuilding those that are `there`."""
+    """MB of disk for building the images `missing` and rebuilding those already `there`."""
     first = set(missing)
     if "grader" in first and "student" not in set(there):
-        first.add("student")  # which it begins with
+        first.add("student")  # which it is built on
     total = BASE_MB + sum(IMAGE_MB[name] for name in first) + sum(REBUILD_MB for _ in there)
     if "student" in first and torch != "cpu":
         total += CUDA_MB
-    return total + 2 * models_mb  # in the layer, and as it is handed to the engine
+    return total + 2 * models_mb  # in the layer, and in the build context
 
 
 def check(free_mb: int, needed: int, folder: str) -> None:
-    """Raise DeployError if `needed` MB do not fit on the disk of the engine's `folder`."""
+    """Raise DeployError if the disk of the engine's `folder` has less than `needed` MB free."""
     if free_mb < needed:
         raise DeployError(
-            f"{free_mb / 1000:.1f} GB free on the disk of {folder}, and building takes about "
+            f"{free_mb / 1000:.1f} GB free on the disk of {folder}, but building takes about "
             f"{needed / 1000:.1f} GB. `docker system df` shows what Docker uses; `docker image "
             "prune` and `docker builder prune` free unused space."
         )
 
 
 def engine_folder(client: str) -> Path | None:
-    """Where the engine keeps images; None where it runs on another machine."""
+    """Where the engine keeps images; None if it runs on another machine."""
     done = subprocess.run(
         [client, "info", "--format", "{{.DockerRootDir}}"],
         capture_output=True,
@@ -55,10 +55,10 @@ def engine_folder(client: str) -> Path | None:
 
 
 def free_mb(path: Path) -> int:
-    """MB free on the disk of `path`, or of the folder above it where that is closed to us."""
+    """MB free on the disk of `path`, or of its nearest parent that we can read."""
     for folder in (path, *path.parents):
         try:
             return shutil.disk_usage(folder).free // 1_000_000
         except (FileNotFoundError, PermissionError):
             continue
-    raise DeployError(f"Cannot determine the free space of the disk of {path}.")
+    raise DeployError(f"Cannot determine the free space on the disk of {path}.")

@@ -1,6 +1,6 @@
 """`doctor`: check this host for problems, with a fix for each.
 
-Each check is a pure function from facts to findings; `facts` looks at the host.
+Each check is a pure function from facts to findings; `facts` inspects the host.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STUDENT_GIB = 0.5  # measured: a server with one kernel, TransformerLens and GPT
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     level: Level
     what: str
@@ -51,7 +51,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What was seen of the host."""
+    """Facts gathered about the host."""
 
     engine: dict[str, Any] = field(default_factory=dict)
     engine_error: str = ""
@@ -69,30 +69,30 @@ class HostFacts:
     running: bool = False
     missing_images: tuple[str, ...] = ()
     course_error: str = ""
-    gpu_devices: str | Sequence[str] = "auto"  # as course.yaml says, where that can be told
-    trial_image: str | None = None  # of students' servers, where it is here
+    gpu_devices: str | Sequence[str] = "auto"  # as in course.yaml, if it can be read
+    trial_image: str | None = None  # the image of students' servers, if present
 
 
 def engine(facts: HostFacts) -> Iterator[Finding]:
-    """Is there an engine that can do what is asked of it?"""
+    """Is there a Docker engine that meets the requirements?"""
     if not facts.engine:
         yield Finding(
             "stops",
-            f"no Docker engine answers: {facts.engine_error}",
-            "Install one (Debian, Ubuntu: apt-get install docker.io), start it, and put your "
-            "account into the group docker, or use sudo.",
+            f"the Docker engine does not answer: {facts.engine_error}",
+            "Install one (Debian, Ubuntu: apt-get install docker.io), start it, and add your "
+            "account to the group docker, or use sudo.",
         )
         return
     version = str(facts.engine.get("ServerVersion", ""))
     if _numbers(version) < OLDEST_ENGINE:
-        yield Finding("stops", f"Docker engine {version}", "20.10 is the oldest that works.")
+        yield Finding("stops", f"Docker engine {version}", "20.10 or later is required.")
     else:
         yield Finding("good", f"Docker engine {version}, storage {facts.engine.get('Driver')}")
     if not facts.engine.get("LiveRestoreEnabled"):
         yield Finding(
             "advice",
             "a restart of the Docker engine would stop students' servers",
-            'Put {"live-restore": true} into /etc/docker/daemon.json and reload the engine.',
+            'Set {"live-restore": true} in /etc/docker/daemon.json and reload the engine.',
         )
 
 
@@ -105,7 +105,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def limits(facts: HostFacts) -> Iterator[Finding]:
-    """Does the kernel enforce the limits that keep one student from taking all?"""
+    """Does the kernel enforce the limits that stop one student from taking everything?"""
     if not facts.engine:
         return
     names = {"MemoryLimit": "memory", "PidsLimit": "processes", "CpuCfsQuota": "processor"}
@@ -113,15 +113,15 @@ def limits(facts: HostFacts) -> Iterator[Finding]:
     if missing:
         yield Finding(
             "stops",
-            f"this kernel does not limit {', '.join(missing)} of containers",
+            f"this kernel cannot limit {', '.join(missing)} of containers",
             "Boot with cgroup v2, or with cgroup_enable=memory swapaccount=1.",
         )
     else:
-        yield Finding("good", f"limits of containers, cgroup v{facts.engine.get('CgroupVersion')}")
+        yield Finding("good", f"container limits, cgroup v{facts.engine.get('CgroupVersion')}")
     if "name=rootless" in facts.engine.get("SecurityOptions", []):
         yield Finding(
             "stops",
-            "a rootless engine: the firewall between students cannot be set up",
+            "rootless engine: the firewall between students cannot be set up",
             "Use an engine that runs as root.",
         )
 
@@ -147,7 +147,7 @@ def network(facts: HostFacts) -> Iterator[Finding]:
     if not facts.bridge_filter:
         yield Finding(
             "stops",
-            "traffic on bridges does not pass the firewall, so students could reach each other",
+            "bridge traffic bypasses the firewall, so students could reach each other",
             "modprobe br_netfilter && sysctl net.bridge.bridge-nf-call-iptables=1, and keep both "
             "in /etc/modules-load.d and /etc/sysctl.d.",
         )
@@ -167,22 +167,23 @@ def network(facts: HostFacts) -> Iterator[Finding]:
 
 
 def domain(facts: HostFacts) -> Iterator[Finding]:
-    """Will the certificate authority find this host?"""
+    """Can the certificate authority reach this host?"""
     if not facts.domain:
         yield Finding("good", "no DOMAIN: plain HTTP on localhost, for a trial")
     elif not facts.domain_addresses:
         yield Finding(
             "stops",
-            f"{facts.domain} is not known to the DNS",
-            "Make an A (and AAAA) record that names this host's public address.",
+            f"{facts.domain} does not resolve in DNS",
+            "Add an A (and AAAA) record with this host's public address.",
         )
     elif set(facts.domain_addresses) & set(facts.own_addresses):
-        yield Finding("good", f"{facts.domain} is this host")
+        yield Finding("good", f"{facts.domain} resolves to this host")
     else:
         yield Finding(
             "advice",
-            f"{facts.domain} is {', '.join(facts.domain_addresses)}, which no interface here has",
-            "Right behind address translation, if ports 80 and 443 are handed on to this host.",
+            f"{facts.domain} resolves to {', '.join(facts.domain_addresses)}, which no interface "
+            "here has",
+            "This is fine behind NAT, if ports 80 and 443 are forwarded to this host.",
         )
 
 
@@ -190,24 +191,26 @@ def room(facts: HostFacts) -> Iterator[Finding]:
     """Disk and memory."""
     level: Level = "good" if facts.free_gib >= FREE_GIB else "stops"
     if facts.missing_images or level == "good":
-        fix = "" if level == "good" else f"Images and first homes want {FREE_GIB} GiB."
+        fix = "" if level == "good" else f"Images and the first homes need {FREE_GIB} GiB."
         yield Finding(level, f"{facts.free_gib:.0f} GiB free for images and homes", fix)
     else:
-        yield Finding("advice", f"{facts.free_gib:.0f} GiB free", "Homes grow: watch the disk.")
+        yield Finding("advice", f"{facts.free_gib:.0f} GiB free", "Homes grow: monitor the disk.")
     students = int(max(0, facts.memory_gib - 3) / STUDENT_GIB)
     yield Finding("good", f"{facts.memory_gib:.0f} GiB of memory: about {students} active students")
 
 
 def course(facts: HostFacts) -> Iterator[Finding]:
-    """Can course.yaml be used? The server's image says so, once it is there."""
+    """Is course.yaml valid? Checked by the server's image, once it is built."""
     if facts.course_error:
-        yield Finding("stops", facts.course_error, "Mend the line in course.yaml.")
+        yield Finding("stops", facts.course_error, "Fix this line in course.yaml.")
 
 
 def images(facts: HostFacts) -> Iterator[Finding]:
-    """Have the images been made?"""
+    """Have the images been built?"""
     if facts.missing_images:
-        yield Finding("advice", f"no {', '.join(facts.missing_images)} yet", "`make images`")
+        yield Finding(
+            "advice", f"not built yet: {', '.join(facts.missing_images)}", "Run `make images`."
+        )
 
 
 CHECKS: list[Callable[[HostFacts], Iterator[Finding]]] = [
@@ -223,19 +226,19 @@ CHECKS: list[Callable[[HostFacts], Iterator[Finding]]] = [
 
 
 def findings(facts: HostFacts) -> list[Finding]:
-    """All checks but the GPUs', which are `hub.host.deploy.gpus`'s."""
+    """All checks except those for GPUs, which are in `hub.host.deploy.gpus`."""
     return [finding for check in CHECKS for finding in check(facts)]
 
 
 def gpu_findings(checks: Iterable[Check]) -> Iterator[Finding]:
-    """Students without a GPU can work, so that nothing about GPUs stops the server."""
+    """GPU findings, none of which stops the server, as students can work without a GPU."""
     for check in checks:
         level: Level = "good" if check.ok else "advice"
         yield Finding(level, f"{check.name}: {check.message}", "\n        ".join(check.fix))
 
 
 def facts(stack: Stack) -> HostFacts:
-    """Look at this host."""
+    """Gather the facts about this host."""
     about = stack.docker("info", "--format", "{{json .}}")
     info = json.loads(about.stdout) if about.stdout.strip().startswith("{") else {}
     here = info if info.get("ServerVersion") else {}
@@ -288,7 +291,7 @@ def _buildkit() -> bool:
 
 def _bridge_filter() -> bool:
     path = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
-    # Not there: the engine loads the module with its first network of this kind.
+    # Absent: the engine loads the module with its first bridge network.
     return not path.exists() or path.read_text().strip() == "1"
 
 
@@ -304,7 +307,7 @@ def _used_ports(values: dict[str, str]) -> tuple[int, ...]:
             try:
                 probe.bind((host, int(port)))
             except PermissionError:
-                continue  # a low port, and not root: cannot be told
+                continue  # a privileged port, and we are not root: unknown
             except OSError:
                 used.append(int(port))
     return tuple(used)
@@ -323,11 +326,11 @@ def _own_addresses() -> tuple[str, ...]:
 
 
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
-    """`doctor` takes none."""
+    """`doctor` takes no arguments."""
 
 
 def run(name: str, arguments: argparse.Namespace) -> int:
-    """Print the findings; 1 where one stops the server. Raises DeployError."""
+    """Print the findings; returns 1 if one stops the server. Raises DeployError."""
     seen = facts(opened())
     about_gpus = gpus.doctor(seen.gpu_devices, seen.trial_image)
     found = [*findings(seen), *gpu_findings(about_gpus)]

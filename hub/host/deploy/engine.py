@@ -1,4 +1,4 @@
-"""The Docker client that can build our images, among those on this host."""
+"""Finds a Docker client on this host that can build our images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hub.host.deploy.folder import DeployError
 
-# Clients from 18.09 on have BuildKit built in; from 23.0 on they need the plugin buildx for it.
+# Clients have BuildKit built in from 18.09 on; from 23.0 on they need the buildx plugin for it.
 FIRST_WITH_BUILDKIT = (18, 9)
 FIRST_WITH_PLUGIN = (23, 0)
 ANSWER_SECONDS = 60
@@ -19,7 +19,7 @@ ANSWER_SECONDS = 60
 
 @dataclass(frozen=True)
 class DockerClient:
-    """A `docker` on PATH. `version` is () if it does not run."""
+    """A `docker` on PATH. `version` is () if it does not work."""
 
     path: str
     version: tuple[int, ...]
@@ -27,14 +27,14 @@ class DockerClient:
 
     @property
     def builds(self) -> bool:
-        """Can it hand a build to BuildKit?"""
+        """Can it build with BuildKit?"""
         if self.version < FIRST_WITH_BUILDKIT:
             return False
         return self.version < FIRST_WITH_PLUGIN or self.buildx
 
 
 def choose(clients: Iterable[DockerClient]) -> DockerClient:
-    """The first of `clients` that builds. Raises DeployError if none does."""
+    """The first of `clients` that can build. Raises DeployError if none can."""
     found = list(clients)
     for client in found:
         if client.builds:
@@ -44,12 +44,12 @@ def choose(clients: Iterable[DockerClient]) -> DockerClient:
             "No docker command on PATH. Debian: apt-get install docker.io (or docker-cli)."
         )
     names = ", ".join(
-        f"{client.path} ({'.'.join(map(str, client.version)) or 'does not run'})"
+        f"{client.path} ({'.'.join(map(str, client.version)) or 'does not work'})"
         for client in found
     )
     raise DeployError(
-        f"No docker command here can build with BuildKit: {names}. A client from 23.0 on needs "
-        "the plugin buildx: apt-get install docker-buildx (or docker-buildx-plugin)."
+        f"No docker client here can build with BuildKit: {names}. Clients from 23.0 on need "
+        "the buildx plugin: apt-get install docker-buildx (or docker-buildx-plugin)."
     )
 
 
@@ -89,9 +89,9 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def builder() -> str:
-    """The path of a docker client that builds, with an engine that answers it.
+    """The path of a docker client that can build and whose engine answers.
 
-    Raises DeployError where there is none.
+    Raises DeployError if there is none.
     """
     client = choose(clients())
     done = subprocess.run(
@@ -103,6 +103,6 @@ def builder() -> str:
     if done.returncode:
         raise DeployError(
             f"The Docker engine does not answer {client.path}: {done.stderr.strip()}. Is it "
-            "running, and is your account in the group docker? `make doctor` checks."
+            "running, and is your account in the group docker? Run `make doctor`."
         )
     return client.path

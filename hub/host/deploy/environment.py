@@ -1,6 +1,6 @@
-"""What this site needs to reach packages, from the caller's environment and pip's configuration.
+"""How this site reaches package indexes, from the caller's environment and pip's configuration.
 
-It reaches a build as secrets and predefined arguments, which no layer and no history keeps.
+Builds get it as secrets and predefined arguments, which no layer and no history keeps.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-# Handed on as they are.
+# Passed on unchanged.
 HANDED_ON = (
     *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_NO_INDEX"),
     *("PIP_DEFAULT_TIMEOUT", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_NO_INDEX", "UV_INSECURE_HOST"),
     *("UV_HTTP_TIMEOUT", "npm_config_registry", "NPM_CONFIG_REGISTRY"),
 )
-# uv installs most packages, and has names of its own for what pip is told.
+# uv installs most packages, and has its own names for pip's settings.
 ALSO_FOR_UV = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
     "PIP_EXTRA_INDEX_URL": "UV_INDEX",
@@ -26,7 +26,7 @@ ALSO_FOR_UV = {
     "PIP_NO_INDEX": "UV_NO_INDEX",
     "PIP_DEFAULT_TIMEOUT": "UV_HTTP_TIMEOUT",
 }
-# Docker knows these build arguments by itself and keeps them out of the history.
+# Docker predefines these build arguments and keeps them out of the history.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 BUNDLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 FIND_LINKS = "PIP_FIND_LINKS"
@@ -34,8 +34,8 @@ FIND_LINKS = "PIP_FIND_LINKS"
 
 @dataclass(frozen=True)
 class Site:
-    """`variables`: for the installers; `bundle`: a file of CA certificates, all that are trusted;
-    `extra`: one with those to be trusted beyond the usual ones; `wheels`: folders of wheels."""
+    """`variables`: for the installers; `bundle`: the file of all trusted CA certificates;
+    `extra`: a file of additional trusted ones; `wheels`: folders of wheels."""
 
     variables: Mapping[str, str]
     bundle: Path | None = None
@@ -45,14 +45,14 @@ class Site:
 
     @property
     def shell(self) -> str:
-        """`variables` as lines that a shell reads."""
+        """`variables` as shell assignments."""
         return "".join(
             f"export {name}={shlex.quote(value)}\n" for name, value in self.variables.items()
         )
 
 
 def pip_configuration(texts: Iterable[str]) -> dict[str, str]:
-    """What pip's configuration files, the weightiest last, say in words of the environment."""
+    """pip's configuration files, lowest precedence first, as environment variables."""
     found: dict[str, str] = {}
     for text in texts:
         parser = configparser.RawConfigParser()
@@ -68,9 +68,9 @@ def pip_configuration(texts: Iterable[str]) -> dict[str, str]:
 
 
 def site(environ: Mapping[str, str], configuration: Mapping[str, str]) -> Site:
-    """The site that `environ`, and below it pip's `configuration`, describe.
+    """The site described by `environ` and, with lower precedence, pip's `configuration`.
 
-    Indexes that are folders of this machine are left out: a build does not see them.
+    Indexes that are local folders are left out: a build cannot see them.
     """
     known = {**configuration, **{name: value for name, value in environ.items() if value}}
     variables = {}
@@ -96,7 +96,7 @@ def site(environ: Mapping[str, str], configuration: Mapping[str, str]) -> Site:
 
 
 def site_here() -> Site:
-    """The site that this process runs at."""
+    """The site of this process."""
     home = Path(os.environ.get("HOME") or "/nonexistent")
     files = [Path("/etc/pip.conf"), home / ".pip/pip.conf", home / ".config/pip/pip.conf"]
     if named := os.environ.get("PIP_CONFIG_FILE"):

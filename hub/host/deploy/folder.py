@@ -1,7 +1,7 @@
-"""The deployment's folder: what an admin edits, and the secrets that nobody has to.
+"""The deployment's folder: the files that an admin edits, and the generated secrets.
 
-By default `docker/` of the checkout (all of it ignored by git but what we ship); another one, in
-which several deployments of one checkout differ, is named by `$LOGITLAB_DEPLOYMENT`.
+By default `docker/` in the checkout, where git ignores everything that we do not ship. To run
+several deployments of one checkout, `$LOGITLAB_DEPLOYMENT` names another folder for each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SECRETS = {"proxy_token": 32, "exchange_token": 32, "crypt_key": 32}
 
 
 class DeployError(UserError):
-    """Something on this host stops what was asked for; the message says how to mend it."""
+    """Something on this host prevents the command; the message says how to fix it."""
 
 
 def folder() -> Path:
@@ -29,9 +29,9 @@ def folder() -> Path:
 
 
 def prepare(deployment: Path) -> Iterator[str]:
-    """Make what is missing in the deployment's folder; what is there stays. Yields what it made.
+    """Create whatever the deployment's folder lacks; existing files are kept. Yields what it made.
 
-    Raises DeployError where the folder cannot be written.
+    Raises DeployError if the folder cannot be written.
     """
     try:
         deployment.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,10 @@ def prepare(deployment: Path) -> Iterator[str]:
         ):
             if not target.exists():
                 target.write_text(text(), encoding="utf-8")
-                yield f"{target}: written with defaults; edit it and run this again to apply"
+                yield (
+                    f"{target}: written with the defaults; edit it and run this command again to "
+                    "apply"
+                )
         (deployment / "jupyterhub.d").mkdir(exist_ok=True)
         make_models_folder(deployment)
         yield from _make_secrets(deployment / "secrets")
@@ -50,7 +53,7 @@ def prepare(deployment: Path) -> Iterator[str]:
 
 
 def make_models_folder(deployment: Path) -> Path:
-    """`models/` of the deployment, which other accounts of this host and of containers read."""
+    """`models/` of the deployment, readable by the host's other accounts and by containers."""
     models = deployment / "models"
     if not models.exists():
         models.mkdir(parents=True)
@@ -62,7 +65,7 @@ def example_env() -> str:
     """The text of a new .env: the example, with a subnet that is free on this host."""
     text = (CHECKOUT / "docker" / "env.example").read_text(encoding="utf-8")
     first = CANDIDATES[0]
-    free = free_subnet(host_routes()) or first  # `doctor` then says what it clashes with
+    free = free_subnet(host_routes()) or first  # `doctor` then reports what it overlaps
     return text.replace(f"STUDENTS_SUBNET={first}", f"STUDENTS_SUBNET={free}")
 
 
@@ -72,8 +75,8 @@ def example_course() -> str:
 
 
 def _make_secrets(deployment: Path) -> Iterator[str]:
-    """A random secret a name. The folder is closed to others; the files are read by the
-    containers that get them, whose users are not this host's."""
+    """A random secret per name. The folder is closed to others; the files are readable by all,
+    as the users of the containers that mount them are not this host's."""
     deployment.mkdir(mode=0o700, exist_ok=True)
     deployment.chmod(0o700)
     for name, size in SECRETS.items():
@@ -81,13 +84,13 @@ def _make_secrets(deployment: Path) -> Iterator[str]:
         if path.exists():
             continue
         files.replace(path, secrets.token_hex(size) + "\n", mode=0o444)
-        yield f"{path}: a new secret"
+        yield f"{path}: new secret"
 
 
 def read_env(path: Path) -> dict[str, str]:
     """The variables of an environment file as Compose reads it: NAME=value lines, # comments.
 
-    Raises DeployError with the line that is neither.
+    Raises DeployError naming the first line that is neither.
     """
     variables = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

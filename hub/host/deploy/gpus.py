@@ -1,7 +1,7 @@
-"""The host's GPUs: which there are, and what stops containers from using them.
+"""The host's GPUs, and what stops containers from using them.
 
-Standard library only. Facts are gathered in one place (`gather`) and judged in another (`judge`),
-so that every machine that could be met is a test.
+Standard library only. `gather` collects the facts and `judge` decides on them, so that a test can
+describe any machine.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ REGISTER = "sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl
 
 @dataclass(frozen=True)
 class Check:
-    """One line of `doctor`: `message` what is, `fix` the commands that mend it."""
+    """One line of `doctor`: `message` says what was found, `fix` lists the commands that fix it."""
 
     name: str
     ok: bool
@@ -36,22 +36,22 @@ class Check:
 
 @dataclass(frozen=True)
 class GpuFacts:
-    """What this host says of its GPUs."""
+    """Facts about this host's GPUs."""
 
     cards: int = 0  # NVIDIA display controllers on the PCI bus
-    smi: bool = False  # nvidia-smi is there
-    smi_error: str = ""  # what it said where it failed
+    smi: bool = False  # nvidia-smi is installed
+    smi_error: str = ""  # its output if it failed
     gpus: tuple[Gpu, ...] = ()
-    hook: bool = False  # the toolkit's hook is on PATH, where dockerd looks
+    hook: bool = False  # the toolkit's hook is on dockerd's PATH
     runtimes: tuple[str, ...] = ()  # of the engine
     default_runtime: str = "runc"
     cgroup_driver: str = "cgroupfs"
     char_links: bool = True  # /dev/char has links to the NVIDIA devices
-    trial: str | None = None  # what a trial container said: "" is well, None: not tried
+    trial: str | None = None  # output of a trial container; "": success, None: not tried
 
 
 def discover() -> list[Device]:
-    """Every GPU and MIG device that containers of this host can ask for; empty without any.
+    """Every GPU and MIG device that containers on this host can request; may be empty.
 
     `LOGITLAB_GPUS` is `hub.facts.gpu_devices.to_variable(discover())`.
     """
@@ -59,16 +59,16 @@ def discover() -> list[Device]:
 
 
 def doctor(setting: str | Sequence[str] = "auto", image: str | None = None) -> list[Check]:
-    """What stops GPUs on this host, with the commands that mend it.
+    """What stops GPUs from working on this host, with the commands that fix it.
 
-    `setting`: `gpus.devices` of course.yaml. `image`: one that is on this machine and has a
-    shell, for a trial; without one, no container is started.
+    `setting`: `gpus.devices` of course.yaml. `image`: a local image with a
+    shell, for a trial container; None: no trial.
     """
     return judge(gather(image), setting)
 
 
 def gather(image: str | None = None) -> GpuFacts:
-    """Ask this host. Changes nothing; `image` starts and removes one container."""
+    """Inspect this host. Changes nothing, but a trial of `image` runs and removes a container."""
     gpus, error = _gpus()
     info = _docker_info()
     return GpuFacts(
@@ -86,12 +86,12 @@ def gather(image: str | None = None) -> GpuFacts:
 
 
 def judge(facts: GpuFacts, setting: str | Sequence[str] = "auto") -> list[Check]:
-    """The checks, up to the first that makes the rest pointless."""
+    """The checks, up to the first failure that makes the rest pointless."""
     if setting == "none":
-        return [Check("GPUs", True, "course.yaml says gpus.devices: none")]
+        return [Check("GPUs", True, "course.yaml has gpus.devices: none")]
     named = not isinstance(setting, str)
     if not facts.cards and not facts.gpus:
-        message = "no NVIDIA GPU in this host: servers compute on the CPU"
+        message = "no NVIDIA GPU in this host: servers use the CPU"
         fix = ("set gpus.devices: auto in course.yaml",) if named else ()
         return [Check("GPUs", not named, message, fix)]
     if not facts.gpus:
@@ -117,7 +117,7 @@ def _driver(facts: GpuFacts) -> Check:
         return Check(
             "NVIDIA driver",
             False,
-            f"{facts.cards} NVIDIA card(s) on the bus, but no driver (nvidia-smi is missing)",
+            f"{facts.cards} NVIDIA card(s) on the PCI bus, but no driver (nvidia-smi is missing)",
             (
                 "Debian, with contrib and non-free enabled: "
                 "sudo apt-get install nvidia-driver nvidia-smi && sudo reboot",
@@ -125,7 +125,7 @@ def _driver(facts: GpuFacts) -> Check:
             ),
         )
     if "version mismatch" in facts.smi_error:
-        message = "the driver was upgraded while the old one is loaded"
+        message = "the driver was upgraded, but the old one is still loaded"
         return Check("NVIDIA driver", False, message, ("sudo reboot",))
     message = f"nvidia-smi finds no GPU: {facts.smi_error or 'it lists none'}"
     return Check(
@@ -143,7 +143,7 @@ def _undivided(gpus: Sequence[Gpu]) -> list[Check]:
             (
                 f"sudo nvidia-smi mig -i {index} -lgip    # the profiles it offers",
                 f"sudo nvidia-smi mig -i {index} -cgi 1g.5gb,1g.5gb -C    # of the profiles named",
-                f"or whole again: sudo nvidia-smi -i {index} -mig 0",
+                f"or turn MIG off: sudo nvidia-smi -i {index} -mig 0",
             ),
         )
         for index, gpu in enumerate(gpus)
@@ -158,7 +158,7 @@ def _engine(facts: GpuFacts) -> list[Check]:
         return [Check("NVIDIA toolkit", False, message, (install, REGISTER))]
     checks = [Check("NVIDIA toolkit", True, "installed")]
     if "nvidia" not in facts.runtimes:
-        message = "the engine does not know the nvidia runtime"
+        message = "the nvidia runtime is not registered with the engine"
         checks.append(Check("NVIDIA runtime", False, message, (REGISTER,)))
     if facts.default_runtime == "nvidia":
         message = (
@@ -175,12 +175,12 @@ def _engine(facts: GpuFacts) -> list[Check]:
             'ACTION=="add", DEVPATH=="/bus/pci/drivers/nvidia", RUN+="/usr/bin/nvidia-ctk system '
             'create-dev-char-symlinks --create-all"    # /lib/udev/rules.d/71-nvidia-dev-char.rules'
         )
-        checks.append(Check("GPUs stay", False, message, (links, rule)))
+        checks.append(Check("GPUs persist", False, message, (links, rule)))
     if facts.trial:
         message = f"a trial container did not get its GPU: {facts.trial}"
         checks.append(Check("GPU in a container", False, message, (REGISTER,)))
     elif facts.trial is not None:
-        checks.append(Check("GPU in a container", True, "each answers"))
+        checks.append(Check("GPU in a container", True, "all work"))
     return checks
 
 
@@ -223,12 +223,12 @@ def _cards() -> int:
 
 
 def _char_links() -> bool:
-    """Whether /dev/char leads to the first NVIDIA device (major 195) and to its control device."""
+    """Whether /dev/char links to the first NVIDIA device (major 195) and its control device."""
     return all(Path("/dev/char", name).exists() for name in ("195:0", "195:255"))
 
 
 def _output(*command: str) -> tuple[int, str]:
-    """(exit status, stdout and stderr); 127 where the command is not there."""
+    """(exit status, stdout and stderr); 127 if the command is not found."""
     try:
         done = subprocess.run(
             command,

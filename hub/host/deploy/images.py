@@ -1,6 +1,6 @@
-"""`images`: builds every image with BuildKit, one target of docker/Dockerfile after the other.
+"""`images`: build every image with BuildKit, one target of docker/Dockerfile after the other.
 
-A step that is done is not done again: after a failure, or a change, a build goes on from there.
+Finished steps are cached, so a build resumes where it failed or where something changed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ DEFAULTS = {
 }
 STAGE = CHECKOUT / "docker" / ".build"
 MAX_SECRET_BYTES = 500_000  # BuildKit's own limit
-HEARTBEAT = 15.0  # seconds after which a step that says nothing is named again
-TAIL = 25  # lines of a failed build that the error repeats
+HEARTBEAT = 15.0  # seconds after which a silent step is reported again
+TAIL = 25  # lines of a failed build's output that the error repeats
 STEP = re.compile(r"^#(\d+) (\[[^\]]+\d+/\d+\]) (?!FROM )(.*)")
 DONE = re.compile(r"^#(\d+) (DONE|CACHED|ERROR)")
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")
@@ -39,7 +39,7 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What to build: the settings that reach the Dockerfile, and which images."""
+    """What to build: which images, with which build arguments."""
 
     base: str
     tag: str
@@ -52,26 +52,28 @@ class BuildPlan:
 
 
 def plan(given: Mapping[str, str], only: Sequence[str] = ()) -> BuildPlan:
-    """The plan that the settings in `given` ask for; empty ones get their defaults.
+    """The build plan for the settings in `given`; empty ones get their defaults.
 
-    Raises DeployError where a setting cannot be used.
+    Raises DeployError if a setting is not valid.
     """
     values = {name: given.get(name) or default for name, default in DEFAULTS.items()}
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", values["LOGITLAB_TAG"]):
-        raise DeployError(f"LOGITLAB_TAG={values['LOGITLAB_TAG']}: not a tag of an image")
+        raise DeployError(f"LOGITLAB_TAG={values['LOGITLAB_TAG']} is not a valid image tag")
     if not re.fullmatch(r"cpu|cuda|(cu|rocm|xpu)[0-9.]*", values["TORCH"]):
-        raise DeployError(f"TORCH={values['TORCH']}: cpu, cuda, or a build such as cu130")
+        raise DeployError(
+            f"TORCH={values['TORCH']} is not valid: use cpu, cuda, or a build such as cu130"
+        )
     named = re.split(r"[\s,]+", values["MODELS"].strip())
     models = tuple(dict.fromkeys(filter(None, named)))
     for model in models:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", model):
-            raise DeployError(f"MODELS: {model!r} is not the name of a model")
+            raise DeployError(f"MODELS: {model!r} is not a valid model name")
     wanted = tuple(image for image in IMAGES if not only or image in only)
     return BuildPlan(values["BASE_IMAGE"], values["LOGITLAB_TAG"], values["TORCH"], models, wanted)
 
 
 def build_command(client: str, plan: BuildPlan, image: str, site: Site, stage: Path) -> list[str]:
-    """The command that builds `image` in the checkout. Secrets are files, named by their paths."""
+    """The command that builds `image` in the checkout. Secrets are given as paths of files."""
     secrets = {"env": stage / "env" if site.variables else None, "ca": site.bundle}
     secrets["extra_ca"] = site.extra
     return [
@@ -90,8 +92,8 @@ def build_command(client: str, plan: BuildPlan, image: str, site: Site, stage: P
 
 
 def wanted_wheels(names: Sequence[str], pins: Mapping[str, str], torch: str) -> list[str]:
-    """Those of the wheels `names` that a build can use: of the pinned versions, for the Python of
-    the images, and of torch the build that is asked for. With CUDA torch's own needs, too."""
+    """Those of the wheels `names` that a build can use: the pinned versions, for the images'
+    Python, and the requested build of torch; for CUDA also torch's own dependencies."""
     found = []
     for name in names:
         project, version, *rest = name.removesuffix(".whl").split("-")
@@ -112,25 +114,27 @@ def wanted_wheels(names: Sequence[str], pins: Mapping[str, str], torch: str) -> 
 
 
 def pins_in(texts: Sequence[str]) -> dict[str, str]:
-    """Project -> version, of every pin in the locks `texts`."""
+    """Project -> version, for every pin in the locks `texts`."""
     found = (PIN.match(line) for text in texts for line in text.splitlines())
     return {pin[1].lower(): pin[2] for pin in found if pin}
 
 
 def stage_inputs(plan: BuildPlan, site: Site, models: Path, stage: Path = STAGE) -> None:
-    """Put what a build takes from outside of the checkout's files into `stage`: the site's
-    settings, wheels and the models to bake in, linked where that is possible.
+    """Put what a build needs from outside the checkout into `stage`: the site's
+    settings, wheels and the models to bake in, hard-linked where possible.
 
-    Raises DeployError where something that was asked for is not there or is damaged.
+    Raises DeployError if something requested is missing or damaged.
     """
     need(models, plan.models)
     for path in (site.bundle, site.extra):
         if path and not path.is_file():
-            raise DeployError(f"{path}, named by the environment for certificates, is not there.")
+            raise DeployError(
+                f"{path}, which the environment names for certificates, does not exist."
+            )
         if path and path.stat().st_size > MAX_SECRET_BYTES:
             raise DeployError(
-                f"{path} is larger than {MAX_SECRET_BYTES} bytes, which is as much as a build "
-                "takes: name a file with fewer certificates in SSL_CERT_FILE."
+                f"{path} is larger than {MAX_SECRET_BYTES} bytes, the limit of a build: "
+                "set SSL_CERT_FILE to a file with fewer certificates."
             )
     for name in ("wheels", "models"):
         shutil.rmtree(stage / name, ignore_errors=True)
@@ -151,7 +155,7 @@ def stage_inputs(plan: BuildPlan, site: Site, models: Path, stage: Path = STAGE)
 
 
 def _link(source: str, target: str) -> str:
-    """A second name for a large file; a copy where the disk is another one."""
+    """A hard link to a large file; a copy if it is on another disk."""
     if not os.path.exists(target):
         try:
             os.link(os.path.realpath(source), target)
@@ -161,9 +165,9 @@ def _link(source: str, target: str) -> str:
 
 
 def build(plan: BuildPlan, site: Site, client: str, models: Path) -> Iterator[str]:
-    """Build the images of `plan`; yields progress, and sizes and seconds at the end.
+    """Build the images of `plan`. Yields progress, then sizes and seconds.
 
-    Raises DeployError where the disk is too small or a step fails; the same call resumes.
+    Raises DeployError if the disk is too small or a step fails; repeating the call resumes.
     """
     before = {image: _image(client, plan.name(image)) for image in plan.images}
     missing = [image for image, (identity, _) in before.items() if not identity]
@@ -185,7 +189,7 @@ def build(plan: BuildPlan, site: Site, client: str, models: Path) -> Iterator[st
 
 
 def _image(client: str, name: str) -> tuple[str, int]:
-    """Identity and size in bytes of the image `name`; nothing if it is not there."""
+    """Id and size in bytes of the image `name`; None if it does not exist."""
     done = subprocess.run(
         [client, "image", "inspect", "--format", "{{.Id}} {{.Size}}", name],
         capture_output=True,
@@ -199,7 +203,7 @@ def _image(client: str, name: str) -> tuple[str, int]:
 
 
 def _forget(client: str, old: str, name: str) -> None:
-    """Remove the image that `name` meant before, unless a container or another tag keeps it."""
+    """Remove the image that `name` tagged before, unless a container or another tag uses it."""
     if old and _image(client, name)[0] != old:
         subprocess.run([client, "image", "rm", old], capture_output=True, timeout=300)
 
@@ -212,7 +216,7 @@ def _check_disk(client: str, plan: BuildPlan, missing: Sequence[str], models_mb:
 
 
 def _run(command: Sequence[str], log: Path) -> Iterator[str]:
-    """Run a build, its whole output into `log`; yields its steps as they begin and end.
+    """Run a build with its complete output in `log`; yields its steps as they start and end.
 
     Raises DeployError with the end of the output if it fails.
     """
@@ -240,8 +244,8 @@ def _run(command: Sequence[str], log: Path) -> Iterator[str]:
         output = log.read_text(encoding="utf-8").splitlines()[-TAIL:]
         raise DeployError(
             "\n".join(f"    {line}" for line in output)
-            + f"\nThe build failed; all of its output is in {log}. {advice(output)}Run the same "
-            "command again to continue from the step that failed."
+            + f"\nThe build failed; its complete output is in {log}. {advice(output)}Run the same "
+            "command again to resume at the failed step."
         )
 
 
@@ -253,8 +257,8 @@ def _written(lines, file) -> Iterator[str]:
 
 
 def progress(lines) -> Iterator[str]:
-    """The steps in BuildKit's output `lines`: each that has work to do, when it ends with its
-    seconds; and while one takes long, that it goes on."""
+    """The steps in BuildKit's output `lines`: each one that is not cached, at its end with its
+    seconds, and reminders of one that is taking long."""
     steps: dict[str, str] = {}
     begun: dict[str, float] = {}
     named = time.monotonic()
@@ -275,29 +279,29 @@ def progress(lines) -> Iterator[str]:
 
 
 def _short(instruction: str) -> str:
-    """An instruction of the Dockerfile without its mounts."""
+    """A Dockerfile instruction without its mounts."""
     words = [word for word in instruction.split() if not word.startswith("--mount=")]
     text = " ".join(words)
     return text if len(text) <= 80 else text[:79] + "…"
 
 
 def advice(output: Sequence[str]) -> str:
-    """What to do about a failure that left `output` behind; empty if nothing better is known."""
+    """What to do about a failure with this `output`; empty if unknown."""
     text = "\n".join(output).lower()
     if "no space left" in text:
-        return "The disk is full: `docker system df` shows what Docker holds. "
+        return "The disk is full: `docker system df` shows what Docker uses. "
     if "certificate" in text:
-        return "Where a site's own CA stands between, name its bundle in SSL_CERT_FILE. "
+        return "If your site intercepts TLS with its own CA, set SSL_CERT_FILE to its bundle. "
     if re.search(r"(pull access denied|failed to resolve|load metadata|registry)", text):
         return (
-            "Where no registry is in reach, `python3 -m hub.host.deploy base` makes a base image "
-            "here; name it by BASE_IMAGE in .env. "
+            "If no registry can be reached, `python3 -m hub.host.deploy base` builds a base image "
+            "here; set BASE_IMAGE to it in .env. "
         )
     return ""
 
 
 def settings(deployment: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """What .env in `deployment` says, and above it the caller's environment."""
+    """The settings of .env in `deployment`, overridden by the caller's environment."""
     file = deployment / ".env"
     written = read_env(file) if file.exists() else {}
     return {**written, **{name: environ[name] for name in DEFAULTS if environ.get(name)}}
@@ -306,9 +310,13 @@ def settings(deployment: Path, environ: Mapping[str, str]) -> dict[str, str]:
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
     """Arguments of `images`."""
     parser.add_argument(
-        *("--only",), action="append", choices=IMAGES, default=[], help="this one (repeatable)"
+        *("--only",),
+        action="append",
+        choices=IMAGES,
+        default=[],
+        help="only this image; repeatable",
     )
-    parser.add_argument("--models", help="models of the deployment's models/ to bake in: gpt2,…")
+    parser.add_argument("--models", help="models to bake in, from the deployment's models/: gpt2,…")
 
 
 def run(name: str, arguments: argparse.Namespace) -> int:

@@ -1,9 +1,9 @@
 """`models`: the deployment's folder `models/`, beside .env.
 
-What is in it can be baked into images (`images --models`), or used as it is (`MODELS_MODE=volume`):
-the volume `<project>_models` then is this folder itself, mounted read-only, so that there is
-nothing to copy, and a model that is added or removed is there or gone at once. Only this host
-writes it; `up` refuses one that is damaged or that students could not read.
+Its models can be baked into images (`images --models`) or mounted (`MODELS_MODE=volume`). In the
+second case the volume `<project>_models` is this folder itself, mounted read-only, so that there is
+nothing to copy and a model that is added or removed appears or disappears at once. Only this host
+writes to it; `up` refuses to start with a model that is damaged or that students cannot read.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from hub.host.models import ModelsError, add, damage
 
 INSIDE = "/srv/models"
 CERTIFICATES = "/run/certificates.pem"
-# What the client of the model hub is told by its own names.
+# The model hub client's own variables.
 HANDED_ON = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DOWNLOAD_TIMEOUT")
 
 
 def check(models: Path) -> Iterator[str]:
-    """Read every model in the folder `models` to its end; a line for each before it begins.
+    """Verify every model in the folder `models`, reading all of it. Yields a line before each.
 
-    Raises DeployError with all that is wrong, and what to do.
+    Raises DeployError with every problem and its fix.
     """
     wrong = [] if _open_to_all(models) else [f"closed to others: `chmod a+rx {models}`"]
     there = [path for path in sorted(models.iterdir()) if not path.name.startswith(".")]
@@ -37,22 +37,22 @@ def check(models: Path) -> Iterator[str]:
     if not there:
         yield f"no models in {models} yet: `make add-model NAME=gpt2`"
     for path in there:
-        yield f"checking the model {path.name}, {size_mb([path])} MB"
+        yield f"checking model {path.name}, {size_mb([path])} MB"
         wrong += [f"{path.name}: {fault}" for fault in faults(path)]
     if wrong:
         raise DeployError(
-            f"{models} is not in order:\n"
+            f"There are problems in {models}:\n"
             + "".join(f"  {fault}\n" for fault in wrong)
-            + "`make add-model NAME=…` replaces a damaged model; or remove its folder."
+            + "`make add-model NAME=…` replaces a damaged model; removing its folder drops it."
         )
 
 
 def faults(model: Path) -> list[str]:
-    """Why containers could not load the model in the folder `model`; empty if they can."""
+    """Why containers cannot load the model in the folder `model`; empty if they can."""
     inside = [model, *([] if model.is_symlink() else sorted(model.rglob("*")))]
     if link := next((path for path in inside if path.is_symlink()), None):
         return [
-            f"{link} is a symbolic link, which containers do not follow: remove it, and copy its "
+            f"{link} is a symbolic link, which containers cannot follow: remove it and copy its "
             f"target with `make add-model NAME={model.name} FROM={model.resolve()}`"
         ]
     if not all(_open_to_all(path) for path in inside):
@@ -61,16 +61,16 @@ def faults(model: Path) -> list[str]:
 
 
 def need(models: Path, names: Iterable[str]) -> None:
-    """Raises DeployError where one of the models `names` is not in the folder, or is damaged."""
+    """Raise DeployError if one of the models `names` is missing from the folder, or is damaged."""
     for name in names:
         if not (models / name).is_dir():
             raise DeployError(
-                f"{models / name} is not there: `make add-model NAME={name}` puts it there."
+                f"{models / name} does not exist: add it with `make add-model NAME={name}`."
             )
         if wrong := damage(models / name):
             raise DeployError(
-                f"{models / name} is damaged: {wrong[0]}. `make add-model NAME={name}` puts it "
-                "there anew."
+                f"{models / name} is damaged: {wrong[0]}. Replace it with `make "
+                "add-model NAME={name}`."
             )
 
 
@@ -88,10 +88,10 @@ def _open_to_all(path: Path) -> bool:
 def settle_volume(
     docker: Callable[..., subprocess.CompletedProcess], volume: str, models: Path
 ) -> None:
-    """Make room for the volume that is the folder `models`, where it is of another folder: Compose
-    makes it anew, and nothing is lost, as it holds nothing.
+    """Remove the models volume if it is bound to another folder than `models`: Compose recreates
+    it, and nothing is lost, as it has no content of its own.
 
-    Raises DeployError where that cannot be.
+    Raises DeployError if it cannot be removed.
     """
     device = '{{index .Options "device"}}'
     found = docker("volume", "inspect", "--format", device, volume)
@@ -100,22 +100,23 @@ def settle_volume(
         return
     if not there:
         raise DeployError(
-            f"The volume {volume} has files of its own. Move what you need to {models}, then "
+            f"The volume {volume} has files of its own. Move those you need to {models}, then run "
             f"`make down` and `docker volume rm {volume}`."
         )
     if docker("volume", "rm", volume).returncode:
-        # An engine that was restarted while containers ran goes on counting them as users.
+        # An engine restarted while containers ran goes on counting them as users of the volume.
         raise DeployError(
-            f"Containers still use the models in {there}: `make down` first. If nothing runs, "
-            f"restart the engine, and then `docker volume rm {volume}`."
+            f"Containers still use the models in {there}: run `make down` first. If nothing is "
+            "running, "
+            f"restart the engine and run `docker volume rm {volume}`."
         )
 
 
 def fetch_command(
     name: str, models: Path, tag: str, site: Site, environ: Iterable[str]
 ) -> list[str]:
-    """A container that fetches a published model into the folder `models`: it has the client of
-    the model hub, which this host need not have. It sees that folder and nothing else."""
+    """A container that downloads a published model into the folder `models`. It has the model hub
+    client, which this host may lack, and mounts nothing but that folder."""
     certificates: list[str] = []
     if site.bundle:
         certificates = [f"--volume={site.bundle}:{CERTIFICATES}:ro"]
@@ -125,7 +126,7 @@ def fetch_command(
         *("docker", "run", "--rm", "--read-only", "--cap-drop=ALL", "--tmpfs=/tmp"),
         *("--security-opt=no-new-privileges:true", f"--user={os.getuid()}:{os.getgid()}"),
         f"--volume={models.resolve()}:{INSIDE}",
-        # Its faster way of fetching keeps gigabytes in a cache of its own.
+        # Its faster transfer keeps gigabytes in its own cache.
         *("--env=HF_HUB_OFFLINE=0", "--env=HF_HUB_DISABLE_XET=1", "--env=HOME=/tmp"),
         *(f"--env={variable}" for variable in (*HANDED_ON, *site.proxies) if variable in environ),
         *certificates,
@@ -135,14 +136,16 @@ def fetch_command(
 
 
 def fetch(name: str, models: Path, tag: str) -> Iterator[str]:
-    """Fetch a published model into the folder `models`; yields progress.
+    """Download a published model into the folder `models`. Yields progress.
 
-    Raises DeployError where it did not come.
+    Raises DeployError if the download fails.
     """
     image = containers.image("grader", tag)
     asked = ["docker", "image", "inspect", image]
     if subprocess.run(asked, capture_output=True, timeout=60).returncode:
-        raise DeployError(f"{image}, which fetches models, is not on this machine: `make images`.")
+        raise DeployError(
+            f"{image}, which downloads models, is not on this machine: run `make images`."
+        )
     command = fetch_command(name, models, tag, site_here(), os.environ)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -152,9 +155,9 @@ def fetch(name: str, models: Path, tag: str) -> Iterator[str]:
         except BaseException:
             process.terminate()
             raise
-    if process.returncode:  # why stands above: its errors go to this terminal
+    if process.returncode:  # its errors went to this terminal, just above
         raise DeployError(
-            f"{name} was not added. From a folder that you have: `make add-model NAME={name} "
+            f"{name} was not added. To add it from a local folder: `make add-model NAME={name} "
             "FROM=FOLDER`."
         )
 
@@ -167,7 +170,7 @@ def _add(name: str, source: Path | None, deployment: Path) -> Iterator[str]:
         yield from fetch(name, models, given.get("LOGITLAB_TAG") or "dev")
         return
     if not source.is_dir():
-        raise DeployError(f"{source}: there is no such folder.")
+        raise DeployError(f"{source}: no such folder.")
     try:
         yield from add(name, source, models)
     except ModelsError as error:
@@ -178,11 +181,14 @@ def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
     """Arguments of `models`."""
     what = parser.add_subparsers(dest="what", required=True, metavar="add|check")
     adding = what.add_parser("add", help="put a model into models/")
-    adding.add_argument("model", help="the name by which notebooks load it: gpt2")
+    adding.add_argument("model", help="the name that notebooks load it by, such as gpt2")
     adding.add_argument(
-        *("--from",), dest="source", type=Path, help="a folder with it; default: the model hub"
+        *("--from",),
+        dest="source",
+        type=Path,
+        help="folder that holds it; default: download it from the model hub",
     )
-    what.add_parser("check", help="are the models there as they were when they were added?")
+    what.add_parser("check", help="verify the models' checksums")
 
 
 def run(name: str, arguments: argparse.Namespace) -> int:
@@ -195,5 +201,5 @@ def run(name: str, arguments: argparse.Namespace) -> int:
     for line in lines:
         print(line, flush=True)
     if arguments.what == "check":
-        print(f"{deployment / 'models'}: in order", flush=True)
+        print(f"{deployment / 'models'}: OK", flush=True)
     return 0

@@ -1,4 +1,4 @@
-"""`roster` and `links`: the people of the course, by `logitlab roster` in the right container."""
+"""`roster` and `links`: run `logitlab roster` in the right container."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hub.host.deploy.stack import Stack, need_running, opened
 def course_command(
     stack: Stack, *arguments: str, mounts: tuple[str, ...] = (), folder: str = "/tmp"
 ) -> list[str]:
-    """A command in a container of its own that sees the course and its gradebook."""
+    """A command in a container of its own, with the course and its gradebook mounted."""
     project, tag = stack.project, stack.variables["LOGITLAB_TAG"]
     volumes = {
         "course": "/srv/course",
@@ -51,7 +51,7 @@ def hub_command(stack: Stack, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def roster_command(stack: Stack, table: Path, yes: bool) -> list[str]:
-    """The import of `table`, by which name it is called in all that is said about it."""
+    """The command that imports `table`, under its own name so that messages show it."""
     command = ["logitlab", "roster", "import", table.name, *(["--yes"] if yes else [])]
     mount = f"{table}:/tables/{table.name}:ro"
     return course_command(stack, *command, mounts=(mount,), folder="/tables")
@@ -61,10 +61,12 @@ def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand `name`."""
     if name == "roster":
         parser.add_argument("table", type=Path, help="CSV file: username, first_name, last_name…")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--yes", action="store_true", help="apply without asking")
     else:
         parser.add_argument(
-            "names", nargs="*", help="for these; default: who has neither password nor open link"
+            "names",
+            nargs="*",
+            help="for these people; default: all with neither a password nor an open link",
         )
 
 
@@ -77,5 +79,5 @@ def run(name: str, arguments: argparse.Namespace) -> int:
         return hub_command(stack, "roster", "links", *(new or ["--missing"])).returncode
     table = arguments.table.resolve()
     if not table.is_file():
-        raise DeployError(f"{table} is not a file. Name it: `make roster FILE=students.csv`.")
+        raise DeployError(f"{table} is not a file. Usage: `make roster FILE=students.csv`.")
     return subprocess.run(roster_command(stack, table, arguments.yes)).returncode

@@ -1,4 +1,4 @@
-"""`up`, `down`, `status`, `logs`: the services of one deployment, by Compose."""
+"""`up`, `down`, `status`, `logs`: run the services of one deployment with Compose."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ RESTARTS = 4
 
 
 def compose_command(run=subprocess.run) -> list[str]:
-    """`docker compose`, or `docker-compose` where that is what there is.
+    """`docker compose`, or `docker-compose` if only that is installed.
 
-    Raises DeployError where there is neither.
+    Raises DeployError if there is neither.
     """
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]) is None:
@@ -40,14 +40,14 @@ def compose_command(run=subprocess.run) -> list[str]:
         if run([*command, "version"], capture_output=True, timeout=60).returncode == 0:
             return command
     raise DeployError(
-        "Docker Compose is not installed. Debian and Ubuntu have it as docker-compose-v2, "
+        "Docker Compose is not installed. Debian and Ubuntu package it as docker-compose-v2, "
         "docker-compose-plugin or docker-compose."
     )
 
 
 @dataclass(frozen=True)
 class Stack:
-    """One deployment: its folder and what Compose is told of it."""
+    """One deployment: its folder and Compose's variables."""
 
     folder: Path
 
@@ -89,7 +89,7 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        # Compose reads .env itself as well; what is set here stands above it.
+        # Compose also reads .env itself; what is set here overrides it.
         return {**os.environ, **self.variables}
 
     def compose(self, *arguments: str, **options) -> subprocess.CompletedProcess:
@@ -97,7 +97,7 @@ class Stack:
         return subprocess.run([*self._compose, *arguments], env=self.environment, **options)
 
     def docker(self, *arguments: str, **options) -> subprocess.CompletedProcess:
-        """Run `docker` and take its output."""
+        """Run `docker` and capture its output."""
         return subprocess.run(
             ["docker", *arguments], capture_output=True, text=True, timeout=300, **options
         )
@@ -117,12 +117,12 @@ class Stack:
 
 
 def up(stack: Stack) -> Iterator[str]:
-    """Start what does not run, change what changed, leave the rest. Yields progress.
+    """Start what is not running, recreate what changed, leave the rest. Yields progress.
 
-    Raises DeployError where images are missing, a model is damaged or a part does not come up.
+    Raises DeployError if images are missing, a model is damaged or a service does not come up.
     """
     if missing := stack.missing_images():
-        raise DeployError(f"Not on this machine: {', '.join(missing)}. `make images` makes them.")
+        raise DeployError(f"Not on this machine: {', '.join(missing)}. Run `make images`.")
     if wrong := check_course(stack):
         raise DeployError(wrong)
     if stack.variables["MODELS_MODE"] == "volume":
@@ -147,9 +147,9 @@ def up(stack: Stack) -> Iterator[str]:
 
 
 def _give_up_on(stack: Stack, before: Mapping[str, int]) -> None:
-    """Raises DeployError where a part has ended time and again, with its last words.
+    """Raise DeployError, with its last output, if a service keeps restarting.
 
-    before: restarts by container when this began; the engine counts over a container's life.
+    before: restarts per container at the start; the engine counts over a container's lifetime.
     """
     for service in services(stack):
         if service.restarts - before.get(service.id, 0) >= RESTARTS:
@@ -177,7 +177,7 @@ def _checked(stack: Stack, arguments: Sequence[str]) -> None:
 
 
 def _not_up(stack: Stack) -> str:
-    """The part that the login page still waits for, or nothing."""
+    """What the login page is still waiting for; empty if nothing."""
     states = {service.name: service for service in services(stack)}
     for name, service in states.items():
         if name == "setup":
@@ -197,7 +197,7 @@ def _not_up(stack: Stack) -> str:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """One service of compose.yaml as it is now."""
+    """The current state of one service of compose.yaml."""
 
     id: str
     name: str
@@ -207,7 +207,7 @@ class ServiceStatus:
 
 
 def services(stack: Stack) -> list[ServiceStatus]:
-    """The services' containers, by the engine (Compose's own list differs by version)."""
+    """The services' containers, from the engine (Compose's own listing differs by version)."""
     ids = stack.docker(
         *("ps", "-aq"), *("--filter", f"label=com.docker.compose.project={stack.project}")
     ).stdout.split()
@@ -230,14 +230,14 @@ def services(stack: Stack) -> list[ServiceStatus]:
 
 
 def need_running(stack: Stack, *names: str) -> None:
-    """Raises DeployError where one of these parts does not run."""
+    """Raise DeployError unless all these services are running."""
     running = {service.name for service in services(stack) if service.state == "running"}
     if missing := [name for name in names if name not in running]:
-        raise DeployError(f"{', '.join(missing)} does not run: `make up` first.")
+        raise DeployError(f"Not running: {', '.join(missing)}. Run `make up` first.")
 
 
 def _with_course(stack: Stack, *command: str) -> subprocess.CompletedProcess:
-    """A command of the server's image that sees course.yaml, in /srv/settings, and nothing else."""
+    """A command in the server's image with only course.yaml mounted, in /srv/settings."""
     return stack.docker(
         *("run", "--rm", "--network=none", "--read-only", "--tmpfs=/tmp"),
         f"--user={accounts.HUB}:{accounts.HUB}",
@@ -250,7 +250,7 @@ def _with_course(stack: Stack, *command: str) -> subprocess.CompletedProcess:
 
 
 def check_course(stack: Stack) -> str:
-    """What is wrong with course.yaml, as the server's image sees it; empty: nothing is."""
+    """What is wrong with course.yaml according to the server's image; empty if nothing."""
     done = _with_course(stack, "logitlab", "check", "--course", "/srv/settings")
     if done.returncode == 0:
         return ""
@@ -259,7 +259,7 @@ def check_course(stack: Stack) -> str:
 
 
 def gpu_devices(stack: Stack) -> str | list[str]:
-    """`gpus.devices` of a course.yaml in which nothing is wrong, as the server's image reads it."""
+    """`gpus.devices` of a valid course.yaml, as the server's image reads it."""
     done = _with_course(
         stack,
         *("python", "-c"),
@@ -273,20 +273,20 @@ def gpu_devices(stack: Stack) -> str | list[str]:
 
 
 def down(stack: Stack) -> Iterator[str]:
-    """Stop everything, students' servers first. Volumes, and with them all work, stay."""
+    """Stop everything, students' servers first. Volumes, and so all work, are kept."""
     if servers := stack.servers():
-        yield f"stopping {len(servers)} servers of people"
+        yield f"stopping {len(servers)} users' servers"
         stack.docker("stop", "-t", "10", *servers)
         stack.docker("rm", "-f", *servers)
     done = stack.compose("down", "--remove-orphans", capture_output=True, text=True)
     if done.returncode:
         raise DeployError(done.stderr.strip()[-3000:])
     _remove_rules(stack)
-    yield "stopped; everything is kept, `make up` continues where it was"
+    yield "stopped; all data is kept, `make up` starts it again"
 
 
 def _remove_rules(stack: Stack) -> None:
-    """Take the firewall's rules away, which stay when it ends: the bridge is gone now."""
+    """Remove the firewall's rules, which outlive its container, now that the bridge is gone."""
     names = ("LOGITLAB_BRIDGE", "HUB_IP", "PROXY_IP", "STUDENT_INTERNET")
     values = {name: stack.variables[name] for name in names}
     for name in ("HUB_IP", "PROXY_IP"):
@@ -301,19 +301,19 @@ def _remove_rules(stack: Stack) -> None:
 
 
 def status(stack: Stack) -> Iterator[str]:
-    """One line a part, and how many people's servers run."""
+    """One line per service, and the number of users' servers."""
     found = services(stack)
     if not found:
-        yield "not started: `make up`"
+        yield "not started: run `make up`"
         return
     for service in found:
         if service.name != "setup":
             yield f"{service.name:<12} {service.state:<10} {service.health}"
-    yield f"{len(stack.servers(running=True))} servers of people run; the page is {stack.url}"
+    yield f"{len(stack.servers(running=True))} users' servers running; the course is at {stack.url}"
 
 
 def opened() -> Stack:
-    """The deployment of this checkout or of `$LOGITLAB_DEPLOYMENT`, with what is missing made."""
+    """The deployment of this checkout or of `$LOGITLAB_DEPLOYMENT`; creates its missing files."""
     deployment = folder()
     for line in prepare(deployment):
         print(line, flush=True)
@@ -333,8 +333,8 @@ def run(name: str, arguments: argparse.Namespace) -> int:
     if name == "logs":
         known = {state.name for state in services(stack)}
         if unknown := [service for service in arguments.service if service not in known]:
-            have = ", ".join(sorted(known)) or "none; `make up` starts them"
-            raise DeployError(f"{', '.join(unknown)}: no such service. There are: {have}")
+            have = ", ".join(sorted(known)) or "none; run `make up` to start them"
+            raise DeployError(f"{', '.join(unknown)}: no such service. Services: {have}")
         follow = ["--follow"] if arguments.follow else []
         return stack.compose("logs", "--tail=200", *follow, *arguments.service).returncode
     for line in {"up": up, "down": down, "status": status}[name](stack):

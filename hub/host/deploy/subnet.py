@@ -1,4 +1,4 @@
-"""A private network for students' servers that this host does not use yet."""
+"""Finds a private network for students' servers that this host does not use yet."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import ipaddress
 from collections.abc import Iterable
 from pathlib import Path
 
-# The first that is free is written into a new .env. After the first come some that the engine
-# does not hand out to other projects by itself.
+# The first free one is written into a new .env. The others are networks that the engine does not
+# assign to other projects by default.
 CANDIDATES = ("172.30.0.0/16", *(f"10.{number}.0.0/16" for number in range(201, 216)))
 
 
 def overlapping(subnet: str, routes: Iterable[str]) -> list[str]:
-    """Those of `routes`, networks of this host, that share addresses with `subnet`."""
+    """Those of `routes`, this host's networks, that overlap `subnet`."""
     wanted = ipaddress.ip_network(subnet)
     return [route for route in routes if ipaddress.ip_network(route).overlaps(wanted)]
 
 
 def free_subnet(routes: Iterable[str]) -> str | None:
-    """The first candidate that no route overlaps, or None where each is taken."""
+    """The first candidate that overlaps no route, or None."""
     taken = list(routes)
     return next((one for one in CANDIDATES if not overlapping(one, taken)), None)
 
 
 def host_routes(table: Path = Path("/proc/net/route")) -> tuple[str, ...]:
-    """Networks of this host's interfaces, from the kernel's table; the default route is none."""
+    """Networks of this host's interfaces, from the routing table, without the default route."""
     found = []
     for line in table.read_text().splitlines()[1:] if table.exists() else []:
         _, destination, _, _, _, _, _, mask, *_ = line.split()

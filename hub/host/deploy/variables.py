@@ -1,4 +1,4 @@
-"""What compose.yaml asks for, from the admin's few settings: a pure function."""
+"""Derives compose.yaml's variables from the admin's few settings: a pure function."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CHOICES = {"STUDENT_INTERNET": ("yes", "no"), "MODELS_MODE": ("image", "volume")
 
 @dataclass(frozen=True)
 class Host:
-    """What of this host goes into the variables."""
+    """The facts about this host that go into the variables."""
 
     docker_gid: int
     settings_digest: str
@@ -43,21 +43,23 @@ class Host:
 
 
 def variables(given: Mapping[str, str], host: Host, deployment: Path) -> dict[str, str]:
-    """Every variable of compose.yaml. `given`: the admin's, `deployment`: the deployment's folder.
+    """Every variable of compose.yaml. `given`: the admin's settings; `deployment`: its folder.
 
-    Raises DeployError where a value cannot be used.
+    Raises DeployError if a value is not valid.
     """
     values = {name: given.get(name) or default for name, default in DEFAULTS.items()}
     for name, accepted in CHOICES.items():
         if values[name] not in accepted:
-            raise DeployError(f"{name}={values[name]}: accepted: {' or '.join(accepted)}")
+            raise DeployError(f"{name}={values[name]} is not valid: use {' or '.join(accepted)}")
     for name in ("HTTP_PORT", "HTTPS_PORT"):
         port = values[name]
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            raise DeployError(f"{name}={port}: a number from 1 to 65535")
+            raise DeployError(f"{name}={port} is not valid: use a number from 1 to 65535")
     project = values["LOGITLAB_PROJECT"]
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", project):
-        raise DeployError(f"LOGITLAB_PROJECT={project}: small letters, digits and '-'")
+        raise DeployError(
+            f"LOGITLAB_PROJECT={project} is not valid: use lowercase letters, digits and '-'"
+        )
     return {
         **values,
         **_network(values),
@@ -66,25 +68,27 @@ def variables(given: Mapping[str, str], host: Host, deployment: Path) -> dict[st
         "LOGITLAB_SETTINGS_DIGEST": host.settings_digest,
         "MODELS_FOLDER": str((deployment / "models").resolve()),
         "COURSE_MODELS": models_folders(values["MODELS_MODE"] == "volume"),
-        # Names of interfaces have 15 characters at most.
+        # Interface names have at most 15 characters.
         "LOGITLAB_BRIDGE": values["LOGITLAB_BRIDGE"] or f"{project[:11]}-st",
         "LOGITLAB_GPUS": values["LOGITLAB_GPUS"] or host.gpus,
         "DOCKER_GID": str(host.docker_gid),
-        # Half of the machine for grading at most: students work meanwhile.
+        # At most half of the machine for grading, as students work at the same time.
         "EXECUTOR_MEMORY": values["EXECUTOR_MEMORY"] or f"{max(4096, host.memory_mib // 2)}m",
         "STUDENTS_INTERNAL": "false" if values["STUDENT_INTERNET"] == "yes" else "true",
     }
 
 
 def _network(values: Mapping[str, str]) -> dict[str, str]:
-    """Fixed addresses of proxy and hub, and the half of the subnet that students get."""
+    """Fixed addresses of the proxy and the hub, and the half of the subnet for students."""
     try:
         subnet = ipaddress.IPv4Network(values["STUDENTS_SUBNET"])
         _, upper = subnet.subnets()
     except ValueError as error:
         raise DeployError(f"STUDENTS_SUBNET={values['STUDENTS_SUBNET']}: {error}") from error
     if subnet.prefixlen > 24 or not subnet.is_private:
-        raise DeployError(f"STUDENTS_SUBNET={subnet}: a private network of at least /24")
+        raise DeployError(
+            f"STUDENTS_SUBNET={subnet} is not valid: use a private network of at least /24"
+        )
     return {
         "PROXY_IP": str(subnet[2]),
         "HUB_IP": str(subnet[3]),
@@ -93,7 +97,7 @@ def _network(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _addresses(values: Mapping[str, str]) -> dict[str, str]:
-    """What browsers type, and where the gateway listens: everywhere only with TLS."""
+    """The URL for browsers, and where the gateway listens: on all interfaces only with TLS."""
     ca = {"staging": STAGING, "production": PRODUCTION}.get(values["ACME_CA"], values["ACME_CA"])
     domain, https = values["DOMAIN"], values["HTTPS_PORT"]
     if domain:
@@ -104,7 +108,7 @@ def _addresses(values: Mapping[str, str]) -> dict[str, str]:
             "HTTP_PUBLISH": values["HTTP_PORT"] or "80",
             "HTTPS_PUBLISH": https,
             "HTTPS_PORT_SUFFIX": port,
-            # A browser told to insist on TLS could not come back from certificates of a trial.
+            # With HSTS, browsers would let nobody past the warning about a trial's certificates.
             "HSTS_SECONDS": "31536000" if ca == PRODUCTION else "0",
         }
     port = values["HTTP_PORT"] or "8000"
@@ -112,7 +116,7 @@ def _addresses(values: Mapping[str, str]) -> dict[str, str]:
         "ACME_CA": ca,
         "LOGITLAB_URL": f"http://localhost:{port}",
         "HTTP_PUBLISH": f"127.0.0.1:{port}",
-        "HTTPS_PUBLISH": "127.0.0.1:",  # no TLS here: any free port, which nobody uses
+        "HTTPS_PUBLISH": "127.0.0.1:",  # no TLS here: any free port; nobody uses it
         "HTTPS_PORT_SUFFIX": "",
         "HSTS_SECONDS": "0",
     }

@@ -24,20 +24,20 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = tuple(dict.fromkeys(step for target in options.targets for step in TARGETS[target]))
     if not state.outstanding(wanted, install_target):
         return 0
-    end_in_order()  # the running command as well
+    end_in_order()  # and so the running command too
     try:
         with _only_one(install_target) as lock:
             began = time.monotonic()
             steps = state.outstanding(
                 wanted, install_target
-            )  # the other installation may have done some
+            )  # another installation may have done some of them
             for line in _recorded(install(steps, install_target, lock), steps, install_target):
                 print(line, flush=True)
     except InstallError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted. Run the same command again to continue.", file=sys.stderr)
+        print("\nInterrupted. Run the same command again to resume.", file=sys.stderr)
         return 130
     print(f"Installed in {time.monotonic() - began:.0f} s.", flush=True)
     return 0
@@ -50,14 +50,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--torch-backend",
         default=os.environ.get("TORCH_BACKEND", ""),
-        help="insist on one build of torch, by uv's name for it: cpu, cu130, auto, …",
+        help="require this build of torch, by uv's name: cpu, cu130, auto, …",
     )
     return parser.parse_args(arguments)
 
 
 @contextmanager
 def _only_one(target: InstallTarget) -> Iterator[int]:
-    """Wait until no other installation writes to this environment; yields the lock's descriptor."""
+    """Wait until no other installation uses this environment; yields the lock's descriptor."""
     checks.check_writable(target.venv)
     checks.check_venv_folder(target.venv)
     target.records.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def _only_one(target: InstallTarget) -> Iterator[int]:
 
 
 def _wait(lock: int, target: InstallTarget) -> Iterator[str]:
-    """Take the lock; yields what the installation that holds it says meanwhile."""
+    """Take the lock; yields the progress of the installation that holds it meanwhile."""
     output = state.notebook_progress(target.venv)
     waited = False
     while True:
@@ -77,7 +77,7 @@ def _wait(lock: int, target: InstallTarget) -> Iterator[str]:
             return
         except BlockingIOError:
             if not waited:
-                yield "Another installation is running here; waiting for it to finish."
+                yield "Another installation is using this environment; waiting for it to finish."
                 waited = True
         time.sleep(0.2)
         heard, output = output, state.notebook_progress(target.venv)
@@ -86,7 +86,7 @@ def _wait(lock: int, target: InstallTarget) -> Iterator[str]:
 
 
 def _recorded(lines: Iterator[str], steps: tuple[str, ...], target: InstallTarget) -> Iterator[str]:
-    """Pass `lines` on; if notebook libraries are among `steps`, the spawn page reads them too."""
+    """Pass `lines` on, and to the spawn page too if `steps` install notebook libraries."""
     if "notebook" not in steps and "torch" not in steps:
         yield from lines
         return

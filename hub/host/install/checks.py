@@ -1,4 +1,4 @@
-"""Can this machine carry the installation? Decisions on plain data; the shell gathers the data."""
+"""Can this machine run the installation? Decisions on plain data, which the shell gathers."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def fits(version: tuple[int, ...]) -> bool:
 
 
 def choose_python(found: list[Interpreter]) -> Interpreter:
-    """The first interpreter of `found` (the one that runs the installer first) that will do.
+    """The first suitable interpreter of `found`, which begins with the installer's own.
 
-    Raises InstallError: what is wrong with the first one, and the one thing to do about it.
+    Raises InstallError with the first one's problem and its fix.
     """
     for interpreter in found:
         if fits(interpreter.version) and interpreter.has_venv:
@@ -56,8 +56,8 @@ def choose_python(found: list[Interpreter]) -> Interpreter:
     first = found[0]
     verdict = "old" if first.version[:2] < OLDEST else "new"
     raise InstallError(
-        f"{first.named} is too {verdict}: {NEEDED}, and found none on PATH. Install one of them "
-        "(with its venv module) and name it: make serve PYTHON=/path/to/python3.13"
+        f"{first.named} is too {verdict}: {NEEDED}, and none is on PATH. Install one "
+        "(with its venv module) and run: make serve PYTHON=/path/to/python3.13"
     )
 
 
@@ -66,14 +66,14 @@ def _package(interpreter: Interpreter) -> str:
 
 
 def interpreters() -> list[Interpreter]:
-    """The Python that runs this, then python3.13, 3.12 and 3.11 as PATH has them."""
+    """The Python that runs this, then python3.13, 3.12 and 3.11 from PATH."""
     named = (shutil.which(f"python3.{minor}") for minor in range(NEWEST[1], OLDEST[1] - 1, -1))
     found = (probe(path) for path in [sys.executable, *named] if path)
     return [interpreter for interpreter in found if interpreter]
 
 
 def probe(path: str | Path) -> Interpreter | None:
-    """Ask the Python at `path` what it is; None if it does not run."""
+    """Query the Python at `path`; None if it does not run."""
     try:
         answer = subprocess.run(
             [str(path), "-c", PROBE], capture_output=True, text=True, timeout=30, check=True
@@ -85,11 +85,11 @@ def probe(path: str | Path) -> Interpreter | None:
 
 
 def check_disk(free_mb: int, needed_mb: int, folder: Path) -> None:
-    """Raise InstallError if `needed_mb` more MB do not fit on the disk of `folder`."""
+    """Raise InstallError if the disk of `folder` has less than `needed_mb` MB free."""
     if free_mb < needed_mb:
         raise InstallError(
             f"{gb(free_mb)} free on the disk of {folder}, but the installation needs about "
-            f"{gb(needed_mb)}: make room, or put the environment on another disk: "
+            f"{gb(needed_mb)}: free some space, or put the environment on another disk: "
             "make serve VENV=/path/to/a/new/folder"
         )
 
@@ -100,7 +100,7 @@ def check_writable(folder: Path) -> None:
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InstallError(
             f"No permission to write in {existing}: clone LogitLab into a folder of your own "
-            "(no root needed), or make this one yours with chown"
+            "(no root needed), or take ownership of this one with chown"
         )
 
 
@@ -110,7 +110,7 @@ def check_home(environment: Mapping[str, str]) -> None:
     cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
     if not os.access(nearest_existing(cache), os.W_OK | os.X_OK) or not home.is_dir():
         raise InstallError(
-            f"The home folder {home} cannot be written to: set HOME to a folder of your own"
+            f"The home folder {home} is not writable: set HOME to a folder of your own"
         )
 
 
@@ -121,7 +121,7 @@ def check_venv_folder(venv: Path) -> None:
     names = {path.name for path in venv.iterdir()}
     if names and not names & {"pyvenv.cfg", "logitlab"}:
         raise InstallError(
-            f"{venv} exists and is not a virtual environment: choose another folder, "
+            f"{venv} exists but is not a virtual environment: choose another folder: "
             "make serve VENV=/path/to/a/new/folder"
         )
 
@@ -131,5 +131,5 @@ def nearest_existing(folder: Path) -> Path:
 
 
 def gb(megabytes: int) -> str:
-    """A size as people say it: 640 MB, 2.7 GB."""
+    """A human-readable size: 640 MB, 2.7 GB."""
     return f"{megabytes} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"

@@ -1,4 +1,4 @@
-"""Runs the commands of an installation and passes on what they say, a line at a time."""
+"""Runs the commands of an installation and passes on their output, line by line."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ HEARTBEAT = 10.0  # seconds of silence before `heartbeat` is asked for a line
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 TAIL = 15  # lines of output that an error repeats
 ADVICE = (
-    "Run the same command again to go on from here. Behind a proxy set HTTPS_PROXY; with a "
-    "package mirror set PIP_INDEX_URL, UV_DEFAULT_INDEX and npm_config_registry."
+    "Run the same command again to resume. Behind a proxy, set HTTPS_PROXY; with a "
+    "package mirror, set PIP_INDEX_URL, UV_DEFAULT_INDEX and npm_config_registry."
 )
 
 
@@ -30,17 +30,17 @@ def run(
     say: tuple[str, ...] = (),
     heartbeat: Callable[[], str] | None = None,
 ) -> Iterator[str]:
-    """Run `command`, yielding the lines of its output that begin with one of `say`.
+    """Run `command`, yielding the lines of its output that start with one of `say`.
 
     `keep_open` is a file descriptor that the command inherits: the lock of the installation is
-    held until the last command has ended, even if the installer itself was killed.
-    Raises InstallError with the last lines of the output if the command fails. A generator that
-    is closed early, by Ctrl-C for one, ends the command.
+    held until the last command has exited, even if the installer itself was killed.
+    Raises InstallError with the last lines of the output if the command fails. Closing the
+    generator early, for example by Ctrl-C, ends the command.
     """
     tail: deque[str] = deque(maxlen=TAIL)
     process = None
     try:
-        # An interruption while the command is being started must find it in `process`.
+        # An interrupt while the command is starting must find it in `process`.
         signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
         process = subprocess.Popen(
             [str(part) for part in command],
@@ -78,7 +78,7 @@ def _let_interruptions_through() -> None:
 
 
 def _lines(process: subprocess.Popen, heartbeat: Callable[[], str] | None) -> Iterator[str | None]:
-    """Lines of the output as they come, and None after each HEARTBEAT seconds without one."""
+    """Lines of output as they arrive, and None after every HEARTBEAT seconds of silence."""
     assert process.stdout is not None
     unfinished = b""
     with selectors.DefaultSelector() as waiting, process.stdout as output:

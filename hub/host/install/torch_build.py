@@ -1,8 +1,8 @@
 """Which build of torch to install, and from where.
 
-torch stands in no lock file: its builds for different hardware carry different local versions
-(2.13.0+cpu, 2.13.0+cu130), which a package index has or has not. Any build of the pinned version
-will do, so one that is there is kept.
+torch is in no lock file: its builds for different hardware have different local versions
+(2.13.0+cpu, 2.13.0+cu130), which an index may or may not have. Any build of the pinned version
+will do, so an installed one is kept.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from hub.host.install import commands
 from hub.host.install.errors import InstallError
 from hub.host.install.state import ROOT, InstallTarget, pinned_torch
 
-ANSWER_SECONDS = 20  # how long the index of CPU builds may take to answer before we go without it
+ANSWER_SECONDS = 20  # timeout of the index of CPU builds, before we do without it
 SAID = ("Downloading", "Installing", "Installed", "Successfully")
 
 
 @dataclass(frozen=True)
 class Build:
-    """A way to get torch. `backend` is uv's name of the index, or '' for pip's own choice."""
+    """A way to get torch. `backend` is uv's name for the index, or '' for pip's own choice."""
 
     backend: str
     download: str
-    disk_mb: int  # on the disk of the environment, at the peak
-    may_be_missing: bool = False  # its index may not answer; then the next way is tried
+    disk_mb: int  # peak use on the environment's disk
+    may_be_missing: bool = False  # its index may not answer; the next build is then tried
 
 
 CPU = Build("cpu", "the CPU build, about 200 MB", 1000, may_be_missing=True)
-PIP = Build("", "up to 2.7 GB where pip finds only the CUDA build", 12000)
+PIP = Build("", "up to 2.7 GB if pip finds only the CUDA build", 12000)
 
 
 def ways(installed: str, backend: str, nvidia: bool, system: str) -> list[Build]:
-    """How to get torch, best first; nothing if the build at hand is to be kept.
+    """How to get torch, best first; empty if the installed build is to be kept.
 
     `installed` is the version that `import torch` reports, '' if it cannot be imported;
-    `backend` what the caller insists on ('cpu', 'cu130', 'auto'), '' if nothing.
+    `backend` is the build that the caller requires ('cpu', 'cu130', 'auto'), '' if none.
     """
     version, _, local = installed.partition("+")
     if version == pinned_torch() and backend in ("", local):
@@ -65,7 +65,7 @@ def importable(python: Path) -> str:
 
 
 def has_nvidia() -> bool:
-    """Is a driver of an NVIDIA GPU loaded?"""
+    """Is an NVIDIA driver loaded?"""
     return Path("/proc/driver/nvidia/version").exists() or bool(shutil.which("nvidia-smi"))
 
 
@@ -76,24 +76,27 @@ def ways_here(target: InstallTarget) -> list[Build]:
 def install(
     target: InstallTarget, free_mb: int, again: bool, keep_open: int | None
 ) -> Iterator[str]:
-    """Install torch into `target`; `again` reinstalls what an interruption may have left in pieces.
+    """Install torch into `target`; `again` reinstalls what an interrupt may have left incomplete.
 
-    Raises InstallError if no way worked or the disk is too small for the one that is left.
+    Raises InstallError if no build could be installed or the disk is too small for the last one.
     """
     options = ways_here(target)
     if not options:
-        yield f"torch {pinned_torch()} is there: kept"
+        yield f"torch {pinned_torch()} is already installed: kept"
         return
     for build in options:
         if build.may_be_missing and not _answers(build, target):
-            yield "the index of CPU builds of torch does not answer: asking pip for torch instead"
+            yield (
+                "the index of CPU builds of torch does not answer: using pip's choice of torch "
+                "instead"
+            )
             continue
         _check_room(build, free_mb)
         yield f"torch {pinned_torch()}: downloads {build.download}; {free_mb / 1000:.1f} GB free"
         yield from (_with_uv if build.backend else _with_pip)(build, target, again, keep_open)
         if not importable(target.python):
             raise InstallError(
-                f"torch {pinned_torch()} was installed but cannot be imported: see "
+                f"torch {pinned_torch()} was installed but cannot be imported: run "
                 f"{target.python} -c 'import torch'"
             )
         return
@@ -103,8 +106,9 @@ def _check_room(build: Build, free_mb: int) -> None:
     if free_mb < build.disk_mb:
         raise InstallError(
             f"torch needs about {build.disk_mb / 1000:.0f} GB of disk while it installs "
-            f"({build.download}), and {free_mb / 1000:.1f} GB are free: make room, or choose the "
-            "small build, if its index can be reached from here: make serve TORCH_BACKEND=cpu"
+            f"({build.download}), and {free_mb / 1000:.1f} GB are free: free some space, or choose "
+            "the "
+            "small build, if its index can be reached: make serve TORCH_BACKEND=cpu"
         )
 
 
@@ -117,7 +121,7 @@ def _uv_command(build: Build, target: InstallTarget) -> list[str | Path]:
 
 
 def _answers(build: Build, target: InstallTarget) -> bool:
-    """Does uv find this build? Asked without installing anything, and not for long."""
+    """Does uv find this build? Installs nothing, and does not wait long."""
     try:
         subprocess.run(
             [str(part) for part in [*_uv_command(build, target), "--dry-run"]],
@@ -142,9 +146,9 @@ def _with_uv(
 def _with_pip(
     build: Build, target: InstallTarget, again: bool, keep_open: int | None
 ) -> Iterator[str]:
-    """pip, because it honours a site's own folders of wheels; it says nothing while it downloads
+    """Install with pip, which honours a site's folders of wheels. It is silent while downloading
     without a terminal, so the growth of its scratch folder is shown instead."""
-    scratch = target.records / "scratch"  # not /tmp, which may be a small disk in memory
+    scratch = target.records / "scratch"  # not /tmp, which may be a small tmpfs
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
 
@@ -173,7 +177,7 @@ def _with_pip(
 
 
 def _megabytes(folder: Path) -> float:
-    """Size of the files in `folder`, some of which may vanish while it is looked through."""
+    """Size of the files in `folder`, some of which may vanish during the walk."""
     total = 0
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):
