@@ -11,7 +11,7 @@ cell that has the name of one, but not its text, is the student's own.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -85,15 +85,15 @@ class _Matching:
         self.result = Match(self.released)
         self.free: dict[int, str] = {}  # cells that no rule has used, with their text
         self.owner_of_name = only_owners(
-            (target.name, bound_names(target.text))
-            for target in self.released
-            if target.kind == "code"
+            (target.name, target.names) for target in self.released if target.kind == "code"
         )
         self.owner_of_line = only_owners(
             (target.name, lines_of(target.text)) for target in self.released
         )
         self.answers = {target.name for target in self.released if target.is_open}
-        self.locked_texts = {target.text for target in self.released if not target.is_open} - {""}
+        self.locked_texts = {target.text for target in self.released if not target.is_open}
+        self.locked_texts = (self.locked_texts | {text for _, text in self.texts}) - {""}
+        self.defined: dict[int, set[str]] = {}  # see `_defines`
         self.edited: set[int] = set()  # replaced, but with lines of the locked cell
 
     def match(self) -> Match:
@@ -132,6 +132,7 @@ class _Matching:
             **{name: ("id", indices) for name, indices in known.items()},
             **{name: ("name", indices) for name, indices in named.items()},
         }
+        self._drop_misnamed(candidates)
         for target in self.released:
             if not target.is_open and target.name in candidates:
                 how, indices = candidates[target.name]
@@ -151,6 +152,67 @@ class _Matching:
             # What another copy was preferred to is the student's own, but nothing's answer.
             if index not in used and index not in chosen:
                 self.free[index] = cell.text.strip()
+
+    def _drop_misnamed(self, candidates: dict[str, tuple[How, list[int]]]) -> None:
+        """Leave to the other rules the answers that say something else than their names or ids.
+
+        That is what defines what one other exercise asks for, where nothing has that one's name.
+        And text with the name of code, or code with the name of text, where names are shuffled: a
+        cell whose kind was changed keeps its name else.
+        """
+        wrongly_named = self._wrongly_named(candidates)
+        for name in wrongly_named:
+            candidates.pop(name, None)
+        shuffled = bool(wrongly_named) or any(map(self._has_name_of_another, self.cells))
+        left = 0
+        while left != len(candidates):  # what one lost may have been another's only cell
+            left = len(candidates)
+            for name in [name for name in candidates if name in self.answers]:
+                how, indices = candidates.pop(name)
+                others = {i for i in indices if self._is_anothers(name, i, candidates)}
+                if shuffled:
+                    others |= {i for i in indices if self._is_stray(name, i)}
+                if how == "id" and (telling := {i for i in indices if name in self._defines(i)}):
+                    others |= set(indices) - telling  # several have the id, which says little
+                if kept := [i for i in indices if i not in others]:
+                    candidates[name] = how, kept
+
+    def _has_name_of_another(self, cell: Cell) -> bool:
+        """Whether a cell has the text of a given cell, test or heading, and another cell's name."""
+        target = self.by_name.get(cell.grade_id or "")
+        return target is not None and cell.text.strip() in self.locked_texts - {target.text}
+
+    def _wrongly_named(self, candidates: Mapping[str, tuple[How, list[int]]]) -> set[str]:
+        """The answers that a cell with another's name defines, and none with their own name.
+
+        One of the two cells has to be of the wrong kind, too.
+        """
+        found = set()
+        for name in self.answers & candidates.keys():
+            for index in candidates[name][1]:
+                for other in self._alone(index) - {name}:
+                    named = candidates[other][1] if other in candidates else []
+                    kinds = [(name, index), *((other, i) for i in named)]
+                    if not any(other in self._defines(i) for i in named) and any(
+                        self._is_of_wrong_kind(*pair) for pair in kinds
+                    ):
+                        found.add(other)
+        return found
+
+    def _alone(self, index: int) -> set[str]:
+        """The answer that a cell defines, where it is one only."""
+        defines = self._defines(index)
+        return defines if len(defines) == 1 else set()
+
+    def _is_stray(self, name: str, index: int) -> bool:
+        return self._is_of_wrong_kind(name, index) and name not in self._defines(index)
+
+    def _is_of_wrong_kind(self, name: str, index: int) -> bool:
+        return (self.by_name[name].kind == "code") != (self.cells[index].kind == "code")
+
+    def _is_anothers(self, name: str, index: int, candidates: Mapping[str, object]) -> bool:
+        """Whether an answer defines what one other exercise asks for, and that has no other."""
+        return not self._alone(index).isdisjoint(self.answers - {name} - candidates.keys())
 
     def _says_what(self, target: ReleasedCell, cell: Cell) -> bool:
         """Whether a cell with the name or id of `target` can stand for it by what it says."""
@@ -244,9 +306,12 @@ class _Matching:
 
     def _defines(self, index: int) -> set[str]:
         """The released cells whose names a cell binds, also where it had become a text cell."""
-        cell = self.cells[index]
-        names = bound_names(cell.text if cell.kind == "code" else unfenced(cell.text))
-        return {self.owner_of_name.get(name, "") for name in names} & self.answers
+        if index not in self.defined:
+            cell = self.cells[index]
+            names = bound_names(cell.text if cell.kind == "code" else unfenced(cell.text))
+            owners = {self.owner_of_name.get(name, "") for name in names}
+            self.defined[index] = owners & self.answers
+        return set(self.defined[index])
 
     def _text(self, target: ReleasedCell, index: int) -> str:
         return target.text_of(self.cells[index].kind, self.cells[index].text)
@@ -273,11 +338,21 @@ class _Matching:
     def _is_own(self, index: int) -> bool:
         """Whether a cell that no rule has used may be an answer by where it stands."""
         text = self.free.get(index, "")
-        return text not in {*self.given_texts, ""} and index not in self.edited
+        return (
+            text not in {*self.given_texts, ""}
+            and index not in self.edited
+            and not self._is_mostly_locked(index)
+        )
+
+    def _is_mostly_locked(self, index: int) -> bool:
+        """Whether more than half of a cell's lines are those of one given cell or test."""
+        lines = lines_of(self.cells[index].text)
+        owners = Counter(self.owner_of_line.get(line, "") for line in lines)
+        return any(2 * owners[cell.name] > len(lines) for cell in self.released if not cell.is_open)
 
     def _could_be(self, target: ReleasedCell, index: int) -> bool:
         """A cell that defines none of what a stub defines is something else of the student's."""
-        defines = self.cells[index].kind == "code" and bound_names(target.text)
+        defines = self.cells[index].kind == "code" and target.names
         return not defines and not self._claims(index)
 
     def _gaps(self) -> dict[tuple[float, float], list[ReleasedCell]]:
@@ -330,7 +405,7 @@ class _Matching:
         target, index = self.by_name[name], self.result.chosen[name]
         cell = self.cells[index]
         return (
-            bool(bound_names(target.text))
+            bool(target.names)
             and not self._defines(index)
             and not target.untouched(cell.text)
             and cell.kind == self.by_name[other].kind
@@ -350,7 +425,7 @@ class _Matching:
         answered = set()
         for target in self._chosen_answers():
             text = self._text(target, self.result.chosen[target.name])
-            if target.kind != "code" or bound_names(target.text) <= bound_names(text):
+            if target.kind != "code" or target.names <= bound_names(text):
                 answered.add(target.text)
         answered.discard("")
         chosen = set(self.result.chosen.values())
@@ -374,11 +449,11 @@ class _Matching:
             is_code = (cell if target is None else target).kind == "code"
             if is_code and own and text.strip() not in self.given_texts:
                 given = self.by_name.get(self.result.replaced.get(index, ""))
-                for name in bound_names(text) - (bound_names(given.text) if given else set()):
+                for name in bound_names(text) - (given.names if given else set()):
                     defined[name].append(index)
         for target in self._chosen_answers():
             name, index = target.name, self.result.chosen[target.name]
-            names = bound_names(target.text)
+            names = target.names
             # Where another exercise asks for the same name, its answer is none to this one.
             alone = all(self.owner_of_name.get(bound) == name for bound in names)
             if target.by_hand or not names or not alone:
@@ -406,12 +481,13 @@ class _Matching:
                 or not target.untouched(self._text(target, index))
             ):
                 continue
-            around = [*_until(range(index - 1, -1, -1), fixed)][::-1]
-            around = [
-                i for i in around if (self.cells[i].kind == "code") == (target.kind == "code")
-            ]
-            around += _until(range(index + 1, len(self.cells)), fixed)
-            maybe = [i for i in around if self._is_own(i)]
+            before = [*_until(range(index - 1, -1, -1), fixed)][::-1]
+            below = [*_until(range(index + 1, len(self.cells)), fixed)]
+            # Many write all their answers at the end.
+            end = [*_until(range(len(self.cells) - 1, index, -1), fixed)][::-1]
+            of_kind = [i for i in (*before, *end) if not self._is_of_wrong_kind(target.name, i)]
+            around = sorted({*of_kind, *below})
+            maybe = [i for i in around if self._is_own(i) and not self._defines(i)]
             if maybe:
                 self.result.maybe[target.name] = maybe
 

@@ -59,7 +59,9 @@ def parse(submitted: bytes) -> Parsed:
     report: list[tuple[str, str]] = []
     document = _document(_decoded(submitted, report), report)
     content = document.get("content")
-    if document.get("type") == "notebook" and isinstance(content, dict):
+    if "cells" not in document and isinstance(content, str) and "path" in document:
+        document = _document(content, report)  # asked for as a file
+    elif document.get("type") == "notebook" and isinstance(content, dict):
         document = content  # saved from Jupyter's contents API, which wraps the notebook
     cells = list(_read_cells(document, report))
     report += _version_problems(document)

@@ -178,7 +178,7 @@ def _put_back(
         return
     cell.source = ""
     sentence += "an empty one was put in its place."
-    names = bound_names(target.text) if target.kind == "code" else frozenset()
+    names = target.names
     if names and names <= defined:
         sentence += f" What you define of {_listed(f'`{n}`' for n in sorted(names))} in another "
         sentence += "cell counts, where it stands before the test."
@@ -190,7 +190,7 @@ def _merged_below(target: ReleasedCell, found: Match, cells: Sequence[Cell]) -> 
 
     Its cell may have stood above this test: in its given place alone it would come too late.
     """
-    names = bound_names(target.text) if target.is_open and target.kind == "code" else frozenset()
+    names = target.names if target.is_open else frozenset()
     later = sorted(
         (i, other)
         for i, other in found.by_index().items()

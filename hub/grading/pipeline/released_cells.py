@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, takewhile
 
 from nbformat import NotebookNode
 
@@ -38,6 +40,7 @@ class ReleasedCell:
     is_test: whether its outcome is points.
     kind: code, markdown or raw.
     text: as it was released, without white space around.
+    names: those that its code binds; of an answer without any, those that its tests ask for.
     """
 
     name: str
@@ -48,6 +51,7 @@ class ReleasedCell:
     is_test: bool
     kind: str
     text: str
+    names: frozenset[str] = frozenset()
 
     @cached_property
     def what(self) -> str:
@@ -79,6 +83,7 @@ def released_cells(released: NotebookNode) -> list[ReleasedCell]:
         found = marks(cell)
         if not found.name:
             continue
+        text = cell.source.strip()
         cells.append(
             ReleasedCell(
                 name=found.name,
@@ -88,10 +93,37 @@ def released_cells(released: NotebookNode) -> list[ReleasedCell]:
                 by_hand=found.grade and found.solution,
                 is_test=found.is_test,
                 kind=cell.cell_type,
-                text=cell.source.strip(),
+                text=text,
+                names=bound_names(text) if cell.cell_type == "code" else frozenset(),
             )
         )
-    return cells
+    return list(_with_names(cells))
+
+
+def _with_names(cells: list[ReleasedCell]) -> Iterator[ReleasedCell]:
+    """The cells, where a stub binds nothing with the names that its tests use and nobody binds."""
+    bound = frozenset(vars(builtins)).union(*(cell.names for cell in cells))
+    for number, cell in enumerate(cells):
+        if cell.is_open and cell.kind == "code" and not cell.by_hand and not cell.names:
+            after = takewhile(lambda other: not other.is_open, cells[number + 1 :])
+            used = (names_used(other.text) for other in after if other.is_test)
+            cell = replace(cell, names=frozenset().union(*used) - bound)
+        yield cell
+
+
+def names_used(code: str) -> frozenset[str]:
+    """The names that code reads and binds nowhere; none where it is no plain Python."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return frozenset()
+    nodes = list(ast.walk(tree))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    own = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= {node.name or "" for node in nodes if isinstance(node, ast.ExceptHandler)}
+    return frozenset(read - own - bound_names(code))
 
 
 def _bare(text: str, comments: bool) -> list[str]:
