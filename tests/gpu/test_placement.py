@@ -147,6 +147,12 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
             Slot("A"),
         ),
         (
+            "a device that others overfill takes nothing away from the rest",
+            SlotsState(capacity={"A": 1, "B": 2}, elsewhere={"A": 2}),
+            staff,
+            Slot("B"),
+        ),
+        (
             "staff never gets the last place that other deployments leave",
             replace(TWO, elsewhere={"A": 2, "B": 1}),
             staff,
@@ -212,6 +218,16 @@ def test_who_takes_a_slot_waits_no_longer_and_is_remembered():
     state = take(replace(FULL_UP, waiting=("x", "y"), last={"y": "A"}), SlotRequest("x"), "B")
     assert state.waiting == ("y",)
     assert state.taken["x"] == "B" and state.last == {"y": "A", "x": "B"}
+
+
+def test_a_count_of_other_deployments_servers_takes_the_place_of_the_last_one():
+    state = placement.count_elsewhere(replace(FULL_UP, elsewhere={"A": 1}), {"B": 2})
+    assert state == replace(FULL_UP, elsewhere={"B": 2})
+    assert (state.load("A"), state.load("B"), state.held("B")) == (2, 4, 2)
+
+
+def test_who_runs_is_remembered_where_they_run():
+    assert rebuild(replace(TWO, last={"a": "B"}), {"a": "A"}, frozenset()).last == {"a": "A"}
 
 
 def test_a_rebuild_takes_the_engines_word_and_keeps_who_waits_and_who_was_where():

@@ -202,7 +202,7 @@ def mark(state: SlotsState, devices: frozenset[str]) -> SlotsState:
 
 def count_elsewhere(state: SlotsState, elsewhere: Mapping[str, int]) -> SlotsState:
     """Exactly `elsewhere` (device -> number) run there for other deployments of this host."""
-    return replace(state, elsewhere=dict(elsewhere))
+    return replace(state, elsewhere=elsewhere)
 
 
 def serve(state: SlotsState) -> tuple[SlotsState, dict[str, Slot | Cpu]]:
@@ -232,7 +232,7 @@ def rebuild(state: SlotsState, running: Mapping[str, str], staff: frozenset[str]
     """
     taken = {
         holder: device
-        for holder, device in sorted(running.items())
+        for holder, device in running.items()
         if device and not device.startswith("cpu")
     }
     return replace(
