@@ -20,7 +20,7 @@ from typing import IO
 
 import psutil
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.merge import everybody
 from hub.core.settings import old_spellings
 from hub.exchange.errors import Refusal
@@ -34,7 +34,7 @@ from hub.jupyterhub.tables import upgrade
 from hub.people.accounts.demo import demo_accounts
 from hub.people.accounts.issue import missing_links, table
 from hub.people.accounts.login import address_file, login_kind
-from hub.people.accounts.rules import role
+from hub.people.accounts.rules import highest_role
 from hub.people.enrolment import enrol
 from hub.people.rights import reconcile
 
@@ -61,9 +61,11 @@ def serve(folder: CourseFolder) -> Iterator[str]:
     """
     with _only_one(folder):
         yield from upgrade(folder.hub_database_url, WAY_BACK)
-        yield from old_spellings(folder.settings_file)
+        for course in courses_of(folder):
+            yield from old_spellings(course.settings_file)
         yield from reconcile(folder)
-        yield from enrol(folder)
+        for course in courses_of(folder):
+            yield from enrol(course)
         yield from _upgrade_exchange(folder)
         ports = _ports(folder)
         address_file(folder).write_text(f"http://localhost:{ports.public}\n", encoding="utf-8")
@@ -98,7 +100,7 @@ def _only_one(folder: CourseFolder) -> Iterator[IO[str]]:
 
 
 def _upgrade_exchange(folder: CourseFolder) -> Iterator[str]:
-    """Upgrade the exchange's database before anybody logs in, and make sure it has the course."""
+    """Upgrade the exchange's database before anybody logs in, and look for the courses in it."""
     try:
         store = Store(folder.exchange)
     except Refusal as error:
@@ -107,9 +109,10 @@ def _upgrade_exchange(folder: CourseFolder) -> Iterator[str]:
     store.close()
     if store.upgraded:
         yield store.upgraded
-    course = folder.settings.course.id
-    if report := warning(course, {course}, kept):
-        yield f"warning: {report}"
+    courses = {each.settings.course.id for each in courses_of(folder)}
+    for course in sorted(courses):
+        if report := warning(course, courses, kept):
+            yield f"warning: {report}"
 
 
 def _ports(folder: CourseFolder) -> Ports:
@@ -195,10 +198,11 @@ def _ways_in(folder: CourseFolder) -> Iterator[str]:
     settings = folder.settings
     kind = login_kind(settings, os.environ)
     if kind == "demo":
-        names = everybody(settings)
+        courses = [course.settings for course in courses_of(folder)]
+        names = everybody(*courses)
         passwords = demo_accounts(names, folder.server / "accounts.json")
         for name in names:
-            yield f"    {name:<14} {passwords[name]:<14} {role(settings, name)}"
+            yield f"    {name:<14} {passwords[name]:<14} {highest_role(courses, name)}"
     elif kind == "native":
         rows = missing_links(folder)
         if rows:

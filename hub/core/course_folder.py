@@ -89,6 +89,14 @@ class CourseFolder:
         return self.server / "exchange"
 
 
+def courses_of(hub: CourseFolder) -> tuple[CourseFolder, ...]:
+    """The courses of the hub that keeps its state in the course folder `hub`, its first course.
+
+    The one place that says how many there are: one, so far. Whoever asks takes any number.
+    """
+    return (hub,)
+
+
 def default_root() -> Path:
     """`$LOGITLAB_COURSE`, else the demonstration course in the user's data folder."""
     if named := os.environ.get("LOGITLAB_COURSE"):

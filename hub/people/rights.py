@@ -1,8 +1,9 @@
-"""Who is in the course, made true in the hub's database.
+"""Who is in which course, made true in the hub's database.
 
-JupyterHub's `load_groups` and `admin_users` only ever add. Somebody who left the course or was
+JupyterHub's `load_groups` and `admin_users` only ever add. Somebody who left a course or was
 moved within it must not keep memberships, an admin's rights, sessions or tokens: neither over a
-start of the hub (`reconcile`) nor while it runs (`hub.people.accounts.watch`).
+start of the hub (`reconcile`) nor while it runs (`hub.people.accounts.watch`). An account is the
+hub's: it goes when no course has it any more.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from jupyterhub import orm
 from sqlalchemy import create_engine, inspect, make_url
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.merge import everybody
 from hub.core.settings import Settings
 from hub.people.roles import groups
@@ -42,15 +43,16 @@ class Difference:
         return bool(self.gone or self.new or self.moved)
 
 
-def wanted(settings: Settings) -> dict[str, Rights]:
-    """The rights of everybody in the course, the grader's account among them."""
-    members = {name: set(group["users"]) for name, group in groups(settings).items()}
+def wanted(*courses: Settings) -> dict[str, Rights]:
+    """The rights of everybody in the hub's `courses`, the graders' accounts among them."""
+    members = {name: set(group["users"]) for name, group in groups(*courses).items()}
+    graders = [settings.course.grader for settings in courses]
     return {
         name: Rights(
-            admin=name in settings.people.admins,
+            admin=any(name in settings.people.admins for settings in courses),
             groups=frozenset(group for group, names in members.items() if name in names),
         )
-        for name in [*everybody(settings), settings.course.grader]
+        for name in [*everybody(*courses), *graders]
     }
 
 
@@ -83,9 +85,9 @@ def apply_rights(session: Any, user: orm.User, kept: Rights | None) -> None:
 
 
 def reconcile(folder: CourseFolder) -> Iterator[str]:
-    """Take from the hub's database what the course no longer gives; yields what was taken.
+    """Take from the hub's database what its courses no longer give; yields what was taken.
 
-    For a hub that does not run. Whoever is in the course no more is removed with every token and
+    For a hub that does not run. Whoever is in none of them any more is removed with every token and
     session, or, where their server still runs, left for the hub to stop and remove. Home,
     submissions, grades and password stay. What is newly given, the hub adds when it starts.
     """
@@ -93,7 +95,7 @@ def reconcile(folder: CourseFolder) -> Iterator[str]:
         return
     session = orm.new_session_factory(folder.hub_database_url)()
     try:
-        then = wanted(folder.settings)
+        then = wanted(*(course.settings for course in courses_of(folder)))
         found = difference(present(session), then)
         users = {user.name: user for user in session.query(orm.User).all()}
         for name in found.gone:

@@ -18,13 +18,14 @@ USE_EXCHANGE = f"access:services!service={EXCHANGE}"
 SERVER_TOKEN_SCOPES = ["users:activity!user", "access:servers!server", USE_EXCHANGE]
 
 
-def groups(settings: Settings) -> dict[str, dict[str, list[str]]]:
+def groups(*courses: Settings) -> dict[str, dict[str, list[str]]]:
     """JupyterHub's `load_groups`: one group of students and one of instructors a course."""
-    course, people = settings.course, settings.people
-    return {
-        course.student_group: {"users": list(people.students)},
-        course.instructor_group: {"users": [*people.instructors, course.grader]},
-    }
+    found = {}
+    for settings in courses:
+        course, people = settings.course, settings.people
+        found[course.student_group] = {"users": list(people.students)}
+        found[course.instructor_group] = {"users": [*people.instructors, course.grader]}
+    return found
 
 
 def grader_token_scopes(settings: Settings) -> list[str]:
@@ -39,12 +40,16 @@ def grader_token_scopes(settings: Settings) -> list[str]:
     ]
 
 
-def roles(settings: Settings) -> list[dict[str, Any]]:
-    """JupyterHub's `load_roles`."""
+def roles(*courses: Settings) -> list[dict[str, Any]]:
+    """JupyterHub's `load_roles`: that of servers, and three of each course."""
+    server = {"name": "server", "scopes": SERVER_TOKEN_SCOPES}
+    return [server, *(role for settings in courses for role in _course_roles(settings))]
+
+
+def _course_roles(settings: Settings) -> list[dict[str, Any]]:
     course = settings.course
     grader = course.grader
     return [
-        {"name": "server", "scopes": SERVER_TOKEN_SCOPES},
         {
             "name": f"member-{course.id}",
             "description": "Fetch from and hand in to the exchange",

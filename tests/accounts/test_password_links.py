@@ -182,12 +182,12 @@ COURSE = Settings.model_validate(
     ],
 )
 def test_a_link_never_leads_upwards(actor, target, may):
-    assert may_issue_link(COURSE, actor, target) is may
+    assert may_issue_link(COURSE, [COURSE], actor, target) is may
 
 
 def test_people_are_seen_by_instructors_and_admins():
     everyone = ("root", "prof", "ta", "ada", "both", "grader-m", "mallory")
-    assert [name for name in everyone if may_see_people(COURSE, name)] == [
+    assert [name for name in everyone if may_see_people(COURSE, [COURSE], name)] == [
         *("root", "prof", "ta", "both")
     ]
     assert role(COURSE, "grader-m") is None

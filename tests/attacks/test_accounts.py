@@ -375,8 +375,22 @@ def test_the_people_page_is_for_instructors_and_admins(people, browser):
     answer = people["ada"].get("/hub/people")
     assert answer.status_code == 403 and "ada@example.org" not in answer.text
     assert "/hub/login" in str(browser.get("/hub/people").url)
-    assert 'href="/hub/people"' not in people["ada"].get("/hub/home").text
-    assert 'href="/hub/people"' in people["prof"].get("/hub/home").text
+    assert 'href="/hub/people' not in people["ada"].get("/hub/home").text
+    assert 'href="/hub/people/m"' in people["prof"].get("/hub/home").text
+
+
+def test_the_people_page_is_a_courses_and_its_old_address_leads_there(people, browser):
+    prof = people["prof"]
+    page = prof.get("/hub/people")
+    assert page.url.path == "/hub/people/m" and "ada@example.org" in page.text
+    for path in ("other", "grader-m", "m/", "M", "m%2F..%2Fm"):
+        assert prof.get(f"/hub/people/{path}").status_code == 404, path
+    assert people["ada"].get("/hub/people/m").status_code == 403
+    assert people["ada"].get("/hub/people/other").status_code == 403  # nor whether there is one
+    assert "/hub/login" in str(browser.get("/hub/people/m").url)
+    # A page that was open before an upgrade sends its form to the address without the course.
+    answer = prof.send(page, "/hub/people", name="bob")
+    assert answer.status_code == 200 and "set-password?key=" in answer.text
 
 
 def test_a_student_makes_no_link(hub, people):

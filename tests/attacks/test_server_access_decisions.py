@@ -42,7 +42,7 @@ names = st.from_regex(USER_NAME, fullmatch=True)
     ],
 )
 def test_owners_and_instructors_go_on_and_admins_are_asked(visitor, owner, may_access, expected):
-    assert decision(visitor, owner, GRADER, may_access) == expected
+    assert decision(visitor, owner, {GRADER}, may_access) == expected
 
 
 @pytest.mark.parametrize("rest", ["", "/", "/lab/tree/a%20b?reset", "?x=/user/bob/", "/a//b"])
@@ -122,8 +122,8 @@ def test_the_hub_in_containers_gives_visits_and_takes_them_at_every_login(folder
     c = Config()
     containers.update(c, folder, Deployment("lab", "1", "https://course.example"))
     pages = [each for each in c.JupyterHub.extra_handlers if each[1] is GrantPage]
-    grader = folder.settings.course.grader
-    assert pages == [("/visit/.*", GrantPage, {"grader": grader, "begins": "__Host-visit-"})]
+    graders = {folder.settings.course.grader}
+    assert pages == [("/visit/.*", GrantPage, {"graders": graders, "begins": "__Host-visit-"})]
     assert c.Authenticator.post_auth_hook is revoke_grants
 
 

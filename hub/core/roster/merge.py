@@ -21,7 +21,12 @@ def with_roster(settings: Settings, roster: Sequence[Student]) -> Settings:
     return settings.model_copy(update={"people": merged})
 
 
-def everybody(settings: Settings) -> list[str]:
-    """Each person's name once: admins, then instructors, then students."""
-    people = settings.people
-    return list(dict.fromkeys([*people.admins, *people.instructors, *people.students]))
+def everybody(*courses: Settings) -> list[str]:
+    """Each person's name once: admins, then instructors, then students of all `courses`."""
+    people = [course.people for course in courses]
+    names = [
+        *(name for each in people for name in each.admins),
+        *(name for each in people for name in each.instructors),
+        *(name for each in people for name in each.students),
+    ]
+    return list(dict.fromkeys(names))

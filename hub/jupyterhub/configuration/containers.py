@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.settings import Settings
 from hub.facts.deployment import EXCHANGE, HUB_API, INSIDE, PROXY_API, Deployment
 from hub.jupyterhub.configuration import jupyterhub
@@ -101,7 +101,8 @@ def update_spawner(c: Any, folder: CourseFolder) -> None:
 
 def update_access_grants(c: Any, folder: CourseFolder, deployment: Deployment) -> None:
     """Who opens whose server in a browser: the gateway asks for what the hub gives here."""
-    pages = server_access.handlers(folder.settings.course.grader, deployment.url)
+    graders = frozenset(course.settings.course.grader for course in courses_of(folder))
+    pages = server_access.handlers(graders, deployment.url)
     c.JupyterHub.extra_handlers = [*c.JupyterHub.extra_handlers, *pages]
     c.Authenticator.post_auth_hook = server_access.revoke_grants
 

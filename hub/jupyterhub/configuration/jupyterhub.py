@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.settings import Settings
 from hub.host.install.state import notebook_ready
 from hub.jupyterhub.pages import formgrader_redirects, landing, passwords, people
@@ -52,23 +52,26 @@ def update_state(c: Any, folder: CourseFolder) -> None:
 
 def update_people(c: Any, folder: CourseFolder) -> None:
     """Accounts, groups and roles."""
-    settings = folder.settings
+    courses = [course.settings for course in courses_of(folder)]
     for section, traits in login.configuration(folder, os.environ).items():
         c[section].update(traits)
-    c.JupyterHub.load_groups = roles.groups(settings)
-    c.JupyterHub.load_roles = roles.roles(settings)
+    c.JupyterHub.load_groups = roles.groups(*courses)
+    c.JupyterHub.load_roles = roles.roles(*courses)
 
 
-def exchange_arguments(settings: Settings) -> list[str]:
-    """What `python -m hub.exchange` is told of the course: its name, due dates and limits."""
-    course, limits = settings.course, settings.exchange
-    due = {name: settings.due_utc(name) for name in settings.assignments}
+def exchange_arguments(*courses: Settings) -> list[str]:
+    """What `python -m hub.exchange` is told: each course's name and due dates, the hub's limits.
+
+    courses: the hub's, its first one first, whose limits are the hub's.
+    """
+    limits = courses[0].exchange
     return [
-        f"--course={course.id}",
+        *(f"--course={settings.course.id}" for settings in courses),
         *(
-            f"--due={course.id}/{name}={when:%Y-%m-%dT%H:%M:%SZ}"
-            for name, when in due.items()
-            if when
+            f"--due={settings.course.id}/{name}={when:%Y-%m-%dT%H:%M:%SZ}"
+            for settings in courses
+            for name in settings.assignments
+            if (when := settings.due_utc(name))
         ),
         f"--submission-mib={limits.submission_mib}",
         f"--file-mib={limits.file_mib}",
@@ -86,7 +89,7 @@ def update_exchange(c: Any, folder: CourseFolder, ports: Ports) -> None:
             "command": [
                 *(sys.executable, "-m", "hub.exchange"),
                 f"--store={folder.exchange}",
-                *exchange_arguments(folder.settings),
+                *exchange_arguments(*(course.settings for course in courses_of(folder))),
             ],
             "display": False,
         }
@@ -97,8 +100,9 @@ def update_confirmation(c: Any, folder: CourseFolder) -> None:
     """An instructor who opens the formgrader, and anybody who opens the exchange's page, is not
     asked to authorise it first: both belong to the hub. JupyterHub asks for other people's
     servers, which the grader's is."""
-    grader = f"jupyterhub-user-{folder.settings.course.grader}"
-    c.JupyterHub.tornado_settings = {"oauth_no_confirm_list": {grader, f"service-{roles.EXCHANGE}"}}
+    graders = {f"jupyterhub-user-{each.settings.course.grader}" for each in courses_of(folder)}
+    unasked = {*graders, f"service-{roles.EXCHANGE}"}
+    c.JupyterHub.tornado_settings = {"oauth_no_confirm_list": unasked}
 
 
 def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
@@ -127,6 +131,7 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
         "login_kind": kind,
         "instructor_group": course.instructor_group,
         "formgrader_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/formgrader",
+        "people_url": f"/hub/people/{course.id}",
         "course_files_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/lab",
     }
 

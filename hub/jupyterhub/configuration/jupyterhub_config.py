@@ -8,14 +8,15 @@ of the names, with `c` at hand: the way out for what course.yaml does not set.
 import os
 from pathlib import Path
 
-from hub.core.course_folder import open_course
+from hub.core.course_folder import courses_of, open_course
 from hub.jupyterhub.configuration import jupyterhub, jupyterlab
 
 c = get_config()  # type: ignore[name-defined]
 
 folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
 ports = jupyterhub.Ports(*(int(port) for port in os.environ["LOGITLAB_PORTS"].split(",")))
-jupyterlab.write(folder)
+for course in courses_of(folder):
+    jupyterlab.write(course)
 jupyterhub.update(c, folder, ports)
 
 for extra in sorted((folder.root / "jupyterhub.d").glob("*.py")):

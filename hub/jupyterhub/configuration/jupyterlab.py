@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 from traitlets.config import Config
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
+from hub.core.roster.merge import everybody
 from hub.core.settings import Settings
 from hub.grading.pipeline.configuration import update_grading
 from hub.people.accounts.login import in_containers
@@ -43,11 +44,26 @@ LABEXTENSIONS = Path(__file__).parents[2] / "singleuser" / "labextensions"
 AUTHOR_ONLY = ["*.bak", ".ipynb_checkpoints", "*.pyc", "__pycache__"]
 
 
-def role_of(user: str, settings: Settings) -> Role:
-    """The part `user` plays; who is neither instructor nor grader is served as a student."""
-    if user == settings.course.grader:
+def role_of(user: str, hub: CourseFolder) -> Role:
+    """The part `user` plays; who is neither instructor nor grader is served as a student.
+
+    A person has one server for all courses of the `hub`: an instructor of one is served as such.
+    """
+    courses = [course.settings for course in courses_of(hub)]
+    if any(user == settings.course.grader for settings in courses):
         return "grader"
-    return "instructor" if user in settings.people.instructors else "student"
+    instructs = any(user in settings.people.instructors for settings in courses)
+    return "instructor" if instructs else "student"
+
+
+def course_of(user: str, hub: CourseFolder) -> CourseFolder:
+    """The course that a server of `user` is started for: a grader's own, else the first of the
+    `hub` that has them; the hub's first where none has."""
+    courses = courses_of(hub)
+    for course in courses:
+        if user == course.settings.course.grader:
+            return course
+    return next((each for each in courses if user in everybody(each.settings)), courses[0])
 
 
 def nbgrader_config(role: Role, folder: CourseFolder) -> dict[str, Any]:

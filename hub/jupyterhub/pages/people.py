@@ -1,19 +1,19 @@
-"""The course's people and their accounts, for instructors and admins."""
+"""A course's people and their accounts, for its instructors and for admins: `/people/<course>`."""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jupyterhub import orm
 from tornado import web
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.merge import everybody
-from hub.core.settings import SettingsError
+from hub.core.settings import NAME, Settings, SettingsError
 from hub.jupyterhub.pages.guarded import AccountPage
 from hub.people.accounts import password_links
 from hub.people.accounts.login import in_containers, login_kind, public_url
@@ -42,8 +42,13 @@ class AccountsState:
     last_seen: Mapping[str, dt.datetime | None]
 
 
-def rows(folder: CourseFolder, state: AccountsState, actor: str) -> list[PersonRow]:
-    """The page's lines as `actor` may see them: admins, instructors, students by last name."""
+def rows(
+    folder: CourseFolder, courses: Sequence[Settings], state: AccountsState, actor: str
+) -> list[PersonRow]:
+    """The page's lines as `actor` may see them: admins, instructors, students by last name.
+
+    folder: of the course; courses: all of the hub's.
+    """
     settings = folder.settings
     listed = {one.username: one for one in folder.roster}
 
@@ -64,7 +69,7 @@ def rows(folder: CourseFolder, state: AccountsState, actor: str) -> list[PersonR
             role=role(settings, name) or "",
             password=password or "none, and no link",
             last_seen=when(state.last_seen.get(name)),
-            may_issue=may_issue_link(settings, actor, name),
+            may_issue=may_issue_link(settings, courses, actor, name),
         )
 
     order = ("admin", "instructor", "student")
@@ -76,47 +81,84 @@ def rows(folder: CourseFolder, state: AccountsState, actor: str) -> list[PersonR
     return sorted((row(name) for name in everybody(settings)), key=place)
 
 
-class PeoplePage(AccountPage):
-    """The list, and a new link for one of it."""
+class CoursePage(AccountPage):
+    """A page of one course, for its instructors and for the hub's admins."""
+
+    def _courses(self) -> dict[str, CourseFolder]:
+        """id -> each course of the hub as it is now whose people this person may see.
+
+        Raises HTTPError where there is none.
+        """
+        courses = courses_of(CourseFolder(Path(self.authenticator.course_root)))
+        try:
+            self.all_courses = [course.settings for course in courses]
+        except SettingsError as error:
+            self.log.error("%s", error)
+            raise web.HTTPError(503, "course.yaml or the roster cannot be read.") from error
+        seen = {
+            course.settings.course.id: course
+            for course in courses
+            if may_see_people(course.settings, self.all_courses, self.current_user.name)
+        }
+        if not seen:
+            raise web.HTTPError(403, "This page is for instructors.")
+        return seen
+
+
+class PeopleRedirect(CoursePage):
+    """`/people`, the address from before it named a course, leads to the first one of theirs."""
 
     @web.authenticated
     async def get(self) -> None:
-        await self._page(self._folder())
+        self._forward()
 
     @web.authenticated
     async def post(self) -> None:
-        folder = self._folder()
+        self._forward()
+
+    def _forward(self) -> None:
+        course = next(iter(self._courses()))
+        self.redirect(f"{self.hub.base_url}people/{course}", status=307)  # a form stays one
+
+
+class PeoplePage(CoursePage):
+    """The list, and a new link for one of it."""
+
+    @web.authenticated
+    async def get(self, course: str) -> None:
+        await self._page(self._folder(course))
+
+    @web.authenticated
+    async def post(self, course: str) -> None:
+        folder = self._folder(course)
         self.refuse_other_forms()
         if login_kind(folder.settings, os.environ) != "native":
             raise web.HTTPError(404)
         actor, name = self.current_user.name, self.get_body_argument("name", "")
-        if not may_issue_link(folder.settings, actor, name):
+        if not may_issue_link(folder.settings, self.all_courses, actor, name):
             raise web.HTTPError(403, "You cannot make a link for this account.")
         link = password_links.issue(self.db, name, folder.settings.accounts.link_days, actor)
         self.log.info("%s made a link to set the password of %s", actor, name)
         await self._page(folder, name, link.url(public_url(folder, os.environ)))
 
-    def _folder(self) -> CourseFolder:
-        """The course as it is now. Raises HTTPError for who may not see its people."""
-        folder = CourseFolder(Path(self.authenticator.course_root))
-        try:
-            allowed = may_see_people(folder.settings, self.current_user.name)
-        except SettingsError as error:
-            self.log.error("%s", error)
-            raise web.HTTPError(503, "course.yaml or the roster cannot be read.") from error
-        if not allowed:
-            raise web.HTTPError(403, "This page is for instructors.")
-        return folder
+    def _folder(self, course: str) -> CourseFolder:
+        """The course `course` as it is now. Raises HTTPError for who may not see its people."""
+        seen = self._courses()
+        if course not in seen:
+            raise web.HTTPError(404)
+        return seen[course]
 
     async def _page(self, folder: CourseFolder, new_for: str = "", link: str = "") -> None:
-        native = login_kind(folder.settings, os.environ) == "native"
+        settings = folder.settings
+        native = login_kind(settings, os.environ) == "native"
         await self.show(
             "people.html",
-            rows=rows(folder, self._state(native), self.current_user.name),
+            course=settings.course,
+            rows=rows(folder, self.all_courses, self._state(native), self.current_user.name),
             passwords=native,
             new_for=new_for,
             link=link,
-            days=folder.settings.accounts.link_days,
+            days=settings.accounts.link_days,
             roster_command="make roster FILE=students.csv"
             if in_containers(os.environ)
             else "logitlab roster import students.csv",
@@ -131,4 +173,4 @@ class PeoplePage(AccountPage):
         )
 
 
-HANDLERS = [("/people", PeoplePage)]
+HANDLERS = [("/people", PeopleRedirect), (rf"/people/({NAME.pattern})", PeoplePage)]

@@ -12,6 +12,7 @@ Logging out ends the session, and with it every grant; logging in clears the coo
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -53,17 +54,17 @@ def access_request(uri: str, prefix: str) -> AccessRequest | None:
     return AccessRequest(found[1].replace("%40", "@"), target) if found else None
 
 
-def decision(visitor: str, owner: str, grader: str, may_access: bool) -> Decision:
+def decision(visitor: str, owner: str, graders: Set[str], may_access: bool) -> Decision:
     """Whether `visitor` gets to the server of `owner`.
 
-    grader: whose server is the course's own, and shows what the course lets it show.
+    graders: whose servers are the courses' own, and show what their course lets them show.
     may_access: whether the hub lets them open it, by a role or as an admin.
     """
     if visitor == owner:
         return "open"
     if not may_access:
         return "refuse"
-    return "open" if owner == grader else "ask"
+    return "open" if owner in graders else "ask"
 
 
 def cookie_prefix(url: str) -> str:
@@ -82,8 +83,8 @@ def cookie_name(owner: str, begins: str) -> str:
 class GrantPage(AccountPage):
     """Sends on to the server, with the cookie; or asks first; or refuses."""
 
-    def initialize(self, grader: str, begins: str) -> None:
-        self.grader, self.begins = grader, begins
+    def initialize(self, graders: Set[str], begins: str) -> None:
+        self.graders, self.begins = graders, begins
 
     @web.authenticated
     async def get(self) -> None:
@@ -106,7 +107,7 @@ class GrantPage(AccountPage):
         if wanted is None:
             raise web.HTTPError(404)
         may_access = self.has_scope(f"access:servers!server={wanted.owner}/")
-        decided = decision(self.current_user.name, wanted.owner, self.grader, may_access)
+        decided = decision(self.current_user.name, wanted.owner, self.graders, may_access)
         if decided == "refuse":
             raise web.HTTPError(403, REFUSED)
         return wanted, decided
@@ -120,9 +121,9 @@ class GrantPage(AccountPage):
         self.redirect(wanted.target, status=303)
 
 
-def handlers(grader: str, url: str) -> list[tuple[str, Any, dict[str, str]]]:
+def handlers(graders: Set[str], url: str) -> list[tuple[str, Any, dict[str, Any]]]:
     """The page, for people who open the hub at `url`."""
-    return [(rf"/{PAGE}/.*", GrantPage, {"grader": grader, "begins": cookie_prefix(url)})]
+    return [(rf"/{PAGE}/.*", GrantPage, {"graders": graders, "begins": cookie_prefix(url)})]
 
 
 def revoke_grants(authenticator: Any, handler: Any, authenticated: Any) -> Any:

@@ -22,7 +22,7 @@ from hub.core.course_folder import CourseFolder
 from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
 from hub.facts.deployment import Deployment, deployment
 from hub.facts.gpu_devices import chosen, from_variable, missing
-from hub.jupyterhub.configuration.jupyterlab import role_of
+from hub.jupyterhub.configuration.jupyterlab import course_of, role_of
 from hub.jupyterhub.spawners.environment import arguments
 from hub.jupyterhub.spawners.gpu.claim import GpuStart
 from hub.jupyterhub.spawners.gpu.messages import read_form
@@ -57,7 +57,7 @@ def gpu_slots(spawner: ContainerSpawner) -> Slots:
             devices,
             settings.gpus,
             spawner.listed,
-            staff=lambda name: role_of(name, spawner.folder.settings) != "student",
+            staff=lambda name: role_of(name, spawner.folder) != "student",
             map_file=GPU_SLOTS if devices else None,
         )
         for uuid in missing(from_variable(deployment.gpus), settings.gpus.devices):
@@ -113,7 +113,7 @@ class ContainerSpawner(DockerSpawner):
     @property
     def made_of(self) -> Options:
         settings = self.folder.settings
-        role = role_of(self.user.name, settings)
+        role = role_of(self.user.name, self.folder)
         path = self.folder.server / "uids.json"
         uid = 0 if role == "grader" else keep_uid(self.user.name, path)
         return options(self.user.name, role, uid, settings, self.deployment)
@@ -133,19 +133,19 @@ class ContainerSpawner(DockerSpawner):
 
     @default("cmd")
     def _cmd(self) -> list[str]:
-        if role_of(self.user.name, self.folder.settings) == "grader":
+        if role_of(self.user.name, self.folder) == "grader":
             return ["python", "-m", "hub.containers", "formgrader"]
         return ["jupyterhub-singleuser"]
 
     @default("server_token_scopes")
     def _server_token_scopes(self) -> list[str]:
-        if role_of(self.user.name, self.folder.settings) == "grader":
-            return grader_token_scopes(self.folder.settings)
+        if role_of(self.user.name, self.folder) == "grader":
+            return grader_token_scopes(course_of(self.user.name, self.folder).settings)
         return SERVER_TOKEN_SCOPES
 
     @default("default_url")
     def _default_url(self) -> str:
-        grader = role_of(self.user.name, self.folder.settings) == "grader"
+        grader = role_of(self.user.name, self.folder) == "grader"
         return "/formgrader" if grader else "/lab"
 
     async def listed(self) -> list[ListedContainer]:
@@ -154,7 +154,7 @@ class ContainerSpawner(DockerSpawner):
         return [as_listed(each, self.deployment.project) for each in found]
 
     def get_args(self) -> list[str]:
-        role = role_of(self.user.name, self.folder.settings)
+        role = role_of(self.user.name, self.folder)
         return [*super().get_args(), *arguments(role, self.made_of.root)]
 
     def get_env(self) -> dict[str, str]:

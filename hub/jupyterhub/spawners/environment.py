@@ -9,16 +9,16 @@ from pathlib import Path
 from course.models import models_folders
 from hub.core.course_folder import CourseFolder
 from hub.core.settings import Settings
-from hub.jupyterhub.configuration.jupyterlab import Role, config_path, role_of
+from hub.jupyterhub.configuration.jupyterlab import Role, config_path, course_of, role_of
 
 # Of the hub's own environment only these reach a server that is a process of the same machine.
 KEPT = ["LANG", "LC_ALL", "TZ", "COURSE_DEVICE", "CUDA_VISIBLE_DEVICES"]
 
 
 def home(user: str, folder: CourseFolder) -> Path:
-    """Where `user` works. The grader works in the course folder itself."""
-    if role_of(user, folder.settings) == "grader":
-        return folder.root
+    """Where `user` works. A grader works in its course's folder itself."""
+    if role_of(user, folder) == "grader":
+        return course_of(user, folder).root
     return folder.server / "homes" / user
 
 
@@ -39,16 +39,16 @@ def common(settings: Settings, exchange_url: str) -> dict[str, str]:
 
 def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str, str]:
     """The environment of a server that is a process of this machine."""
-    role = role_of(user, folder.settings)
+    role, course = role_of(user, folder), course_of(user, folder)
     variables = common(folder.settings, exchange_url) | {
-        "JUPYTER_CONFIG_PATH": str(config_path(role, folder)),
+        "JUPYTER_CONFIG_PATH": str(config_path(role, course)),
         # Named, as each person's data folder is their own.
         "COURSE_MODELS": os.pathsep.join(map(str, models_folders())),
         # nbgrader starts `alembic` and `jupyter` by name.
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
     }
     if role == "grader":
-        variables["LOGITLAB_COURSE"] = str(folder.root)
+        variables["LOGITLAB_COURSE"] = str(course.root)
         # The grader's own dot files stay out of the folder that instructors see.
         private = folder.server / "homes" / user
         variables |= {"HOME": str(private), "JUPYTER_DATA_DIR": str(private / "jupyter")}

@@ -15,7 +15,7 @@ from traitlets import Bool, Unicode, default
 
 from hub.core.course_folder import CourseFolder
 from hub.host.install.state import notebook_progress, notebook_ready
-from hub.jupyterhub.configuration.jupyterlab import Role, role_of
+from hub.jupyterhub.configuration.jupyterlab import Role, course_of, role_of
 from hub.jupyterhub.spawners.environment import KEPT, arguments, environment, home
 from hub.people.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 
@@ -41,7 +41,7 @@ class LocalSpawner(LocalProcessSpawner):
 
     @property
     def role(self) -> Role:
-        return role_of(self.user.name, self.folder.settings)
+        return role_of(self.user.name, self.folder)
 
     @default("cmd")
     def _cmd(self) -> list[str]:
@@ -50,7 +50,7 @@ class LocalSpawner(LocalProcessSpawner):
     @default("server_token_scopes")
     def _server_token_scopes(self) -> list[str]:
         if self.role == "grader":
-            return grader_token_scopes(self.folder.settings)
+            return grader_token_scopes(course_of(self.user.name, self.folder).settings)
         return SERVER_TOKEN_SCOPES
 
     @default("default_url")

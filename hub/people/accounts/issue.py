@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyterhub import orm
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.merge import everybody
 from hub.facts import files
 from hub.facts.text import csv_line
@@ -23,13 +23,13 @@ LinkRow = tuple[str, str, str]
 
 
 def new_links(folder: CourseFolder, names: Collection[str]) -> list[LinkRow]:
-    """A new link for each of `names`; their older ones are void from now on.
+    """A new link for each of `names`, people of the hub in `folder`; older ones are void then.
 
     Raises AccountsError for a name that is not in the course, or where nobody has a password
     of their own.
     """
     _check_login(folder)
-    unknown = sorted(set(names) - set(everybody(folder.settings)))
+    unknown = sorted(set(names) - set(_people(folder)))
     if unknown:
         raise AccountsError(f"{', '.join(unknown)}: not in the course. No link was made.")
     days = folder.settings.accounts.link_days
@@ -40,13 +40,18 @@ def new_links(folder: CourseFolder, names: Collection[str]) -> list[LinkRow]:
 
 
 def without_password(folder: CourseFolder, link_is_enough: bool = False) -> list[str]:
-    """Everybody in the course without a password; with `link_is_enough`, and without a link."""
+    """Everybody of the courses without a password; with `link_is_enough`, and without a link."""
     _check_login(folder)
     with hub_database(folder) as session:
         settled = with_password(session) | (
             set(password_links.open_links(session)) if link_is_enough else set()
         )
-    return [name for name in everybody(folder.settings) if name not in settled]
+    return [name for name in _people(folder) if name not in settled]
+
+
+def _people(folder: CourseFolder) -> list[str]:
+    """Who has an account: it is the hub's, whichever of its courses they are in."""
+    return everybody(*(course.settings for course in courses_of(folder)))
 
 
 def missing_links(folder: CourseFolder, names: Collection[str] | None = None) -> list[LinkRow]:

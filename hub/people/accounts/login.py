@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.merge import everybody
 from hub.core.settings import OAuthSettings, Settings, SettingsError
 
@@ -91,6 +91,7 @@ def configuration(folder: CourseFolder, environ: Mapping[str, str]) -> dict[str,
     Raises AccountsError where it cannot be done as the settings say.
     """
     settings = folder.settings
+    courses = [course.settings for course in courses_of(folder)]
     kind = login_kind(settings, environ)
     name = CLASSES[kind].rpartition(".")[2]
     own: dict[str, Any] = {"course_root": str(folder.root)}
@@ -104,8 +105,8 @@ def configuration(folder: CourseFolder, environ: Mapping[str, str]) -> dict[str,
     return {
         "JupyterHub": {"authenticator_class": CLASSES[kind]},
         "Authenticator": {
-            "admin_users": set(settings.people.admins),
-            "allowed_users": set(everybody(settings)),
+            "admin_users": {name for each in courses for name in each.people.admins},
+            "allowed_users": set(everybody(*courses)),
             # Else whoever has been here once is let in for ever.
             "allow_existing_users": False,
             "any_allow_config": True,

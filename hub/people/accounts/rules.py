@@ -1,6 +1,8 @@
-"""Who may see the course's people, and give whom a new way in."""
+"""Who may see a course's people, and give whom a new way in."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from hub.core.settings import Settings
 
@@ -15,16 +17,25 @@ def role(settings: Settings, name: str) -> str | None:
     return "student" if name in people.students else None
 
 
-def may_see_people(settings: Settings, actor: str) -> bool:
-    return role(settings, actor) in ("admin", "instructor")
+def highest_role(courses: Sequence[Settings], name: str) -> str | None:
+    """The most that `name` is in any of `courses`; None for nobody of them."""
+    held = {role(course, name) for course in courses}
+    return next((each for each in ("admin", "instructor", "student") if each in held), None)
 
 
-def may_issue_link(settings: Settings, actor: str, target: str) -> bool:
-    """Admins for everybody of the course; instructors for those who are students and no more.
+def may_see_people(course: Settings, courses: Sequence[Settings], actor: str) -> bool:
+    """Whether `actor` sees the people of `course`, one of the hub's `courses`."""
+    return highest_role(courses, actor) == "admin" or role(course, actor) == "instructor"
 
-    Who has a link for somebody can become them, so it never leads upwards.
+
+def may_issue_link(course: Settings, courses: Sequence[Settings], actor: str, target: str) -> bool:
+    """Admins for everybody of the course; its instructors for those who are students and no more.
+
+    Who has a link for somebody can become them, in every course of the hub, so it never leads
+    upwards: who instructs another course, or administers the hub, is no student here.
     """
-    for_whom = role(settings, target)
-    if role(settings, actor) == "admin":
-        return for_whom is not None
-    return role(settings, actor) == "instructor" and for_whom == "student"
+    if role(course, target) is None:
+        return False
+    if highest_role(courses, actor) == "admin":
+        return True
+    return role(course, actor) == "instructor" and highest_role(courses, target) == "student"

@@ -1,4 +1,4 @@
-"""The running hub takes up who joined and who left, from course.yaml and the roster.
+"""The running hub takes up who joined and who left, from each course's course.yaml and roster.
 
 In the hub's own process and on its event loop: no token with an admin's rights exists for it.
 """
@@ -12,7 +12,7 @@ from jupyterhub import orm, roles
 from jupyterhub.utils import maybe_future
 from tornado.ioloop import PeriodicCallback
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.merge import everybody
 from hub.core.settings import Settings, SettingsError
 from hub.people.rights import Difference, Rights, apply_rights, difference, present, wanted
@@ -24,12 +24,12 @@ Stamp = tuple[int, int, int] | None
 
 
 class PeopleWatch:
-    """Looks at the two files every few seconds; acts when one is not what it was."""
+    """Looks at the courses' files every few seconds; acts when one is not what it was."""
 
     def __init__(self, app: Any, root: Path) -> None:
         self.app, self.root = app, root
         self._looked: list[Stamp] = []
-        self._roster_was_there = False
+        self._rosters_seen: set[Path] = set()
         self._callback = PeriodicCallback(self.look, 1000 * SECONDS)
 
     def start(self) -> None:
@@ -37,32 +37,33 @@ class PeopleWatch:
 
     async def look(self) -> None:
         """Take up what changed since the last look; what cannot be done yet is tried again."""
-        folder = CourseFolder(self.root)
-        stamps = [_stamp(folder.settings_file), _stamp(folder.roster_file)]
+        courses = courses_of(CourseFolder(self.root))
+        rosters = [course.roster_file for course in courses]
+        stamps = [_stamp(path) for path in (*(each.settings_file for each in courses), *rosters)]
         hub_is_up = getattr(self.app, "http_server", None) is not None
         if stamps == self._looked or not hub_is_up:
             return
         self._looked = stamps
         try:
-            if self._roster_was_there and not folder.roster_file.is_file():
+            if missing := [path for path in self._rosters_seen if not path.is_file()]:
                 raise SettingsError(
-                    "The roster file is missing; nobody is removed because of that."
+                    f"The roster file is missing ({missing[0]}); nobody is removed because of that."
                 )
-            settings = folder.settings
+            settings = [course.settings for course in courses]
         except SettingsError as error:
             self.app.log.error("The course's people stay as they were. %s", error)
             return
-        self._roster_was_there = bool(stamps[1])
-        if not await self.apply(settings):
+        self._rosters_seen = {path for path in rosters if path.is_file()}
+        if not await self.apply(*settings):
             self._looked = []
 
-    async def apply(self, settings: Settings) -> bool:
-        """Make the hub's users those of `settings`; False where somebody's server has to come
+    async def apply(self, *courses: Settings) -> bool:
+        """Make the hub's users those of its `courses`; False where somebody's server has to come
         up or go down first."""
         authenticator, db = self.app.authenticator, self.app.db
-        then = wanted(settings)
-        authenticator.admin_users = set(settings.people.admins)
-        authenticator.allowed_users = set(everybody(settings))
+        then = wanted(*courses)
+        authenticator.admin_users = {name for each in courses for name in each.people.admins}
+        authenticator.allowed_users = set(everybody(*courses))
         found = difference(present(db), then)
         try:
             self._change_rights(found, then)
@@ -77,7 +78,7 @@ class PeopleWatch:
         """Everything that takes no waiting, in one transaction, and first of all what is taken."""
         db = self.app.db
         for name in found.gone:
-            self.app.log.info("%s left the course: sessions end, the server stops", name)
+            self.app.log.info("%s is in no course any more: sessions end, the server stops", name)
             apply_rights(db, orm.User.find(db, name), None)
         for name in found.moved:
             self.app.log.info("%s: rights follow course.yaml and roster", name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.core.course_folder import CourseFolder
+from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.file import write_roster
 from hub.core.roster.merge import everybody
 from hub.core.roster.student import Student
@@ -34,7 +34,8 @@ def plan_import(folder: CourseFolder, path: Path) -> ImportPlan:
     Raises RosterError where the list cannot be used.
     """
     people = folder.settings.people
-    reserved = {*people.admins, *people.instructors, folder.settings.course.grader}
+    graders = {each.settings.course.grader for each in courses_of(folder)}
+    reserved = {*people.admins, *people.instructors, *graders}
     listed = read_spreadsheet(path, reserved)
     return ImportPlan(listed.students, changes(folder.roster, listed.students), listed.remarks)
 
