@@ -29,9 +29,8 @@ from ruamel.yaml.error import MarkedYAMLError
 from hub.facts import limits
 from hub.facts.errors import UserError
 from hub.facts.execution import Tests
-from hub.facts.names import assignment_name_fault
+from hub.facts.names import COURSE_ID, assignment_name_fault, grader_of
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?")
 
 
@@ -58,7 +57,7 @@ class CourseSettings(Section):
     @field_validator("id")
     @classmethod
     def _id_is_a_plain_name(cls, value: str) -> str:
-        if not NAME.fullmatch(value):
+        if not COURSE_ID.fullmatch(value):
             raise ValueError("small letters, digits, '-' and '_', at most 41 characters")
         return value
 
@@ -86,7 +85,7 @@ class CourseSettings(Section):
     @property
     def grader(self) -> str:
         """The Hub user whose server runs this course's formgrader."""
-        return f"grader-{self.id}"
+        return grader_of(self.id)
 
 
 class PeopleSettings(Section):

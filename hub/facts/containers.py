@@ -3,6 +3,7 @@
 # Labels of each person's container.
 PROJECT_LABEL = "logitlab.project"
 USER_LABEL = "logitlab.user"
+COURSE_LABEL = "logitlab.course"  # its id; containers of earlier versions have none
 GPU_LABEL = "logitlab.gpu"  # a device's UUID
 NO_GPU = "cpu"
 

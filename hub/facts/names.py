@@ -1,4 +1,4 @@
-"""Which names assignments and courses can have."""
+"""Which names assignments, courses and their graders can have."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ IDENTIFIER_RULE = (
     "letters from a to z, digits, '-', '_' and '.', first a letter or digit, last no '.', "
     "at most 100 characters"
 )
+
+# The id of a course in course.yaml: also in user names, groups, labels and addresses.
+COURSE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}", re.ASCII)
+
+
+def grader_of(course: str) -> str:
+    """The Hub user whose server runs the formgrader of the course with the id `course`."""
+    return f"grader-{course}"
 
 
 def is_identifier(name: str) -> bool:

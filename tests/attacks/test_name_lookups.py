@@ -117,7 +117,7 @@ def look_up(engine: APIClient, name: str, dns: list[str]) -> None:
 def test_no_name_that_a_student_looks_up_leaves_the_machine(engine, asked):
     folder = Deployment(project="lab", tag="1", url="http://localhost:8000")
     settings = Settings.model_validate({"course": {"id": "mech"}, "people": {}})
-    host = options("alice", "student", 20000, settings, folder).host
+    host = options("alice", "student", 20000, "m", settings, folder).host
     look_up(engine, "message.example", host["dns"])
     assert asked == []
     look_up(engine, "message.example", [])  # positive control

@@ -30,7 +30,8 @@ COMMANDS: dict[Role, list[str]] = {
 
 def person(user: str, part: Role = "student", policy: Policy = POLICY) -> Options:
     folder = Deployment(policy.project, policy.tag, "http://localhost", models_volume=True)
-    return options(user, part, UID, SETTINGS, folder)
+    course = user.removeprefix("grader-") if part == "grader" else "mech"
+    return options(user, part, UID, course, SETTINGS, folder)
 
 
 def created(user: str, part: Role = "student", policy: Policy = POLICY) -> dict[str, Any]:

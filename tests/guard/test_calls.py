@@ -223,6 +223,14 @@ def test_a_container_is_ours_by_label_user_and_name_together(name, labels):
     assert answers.containers(listed, POLICY) == []
 
 
+def test_a_container_from_before_labels_named_courses_is_still_ours():
+    labels = INSPECTED["Config"]["Labels"]  # type: ignore[index]
+    assert "logitlab.course" not in labels
+    assert answers.is_own(INSPECTED, POLICY)
+    named = INSPECTED | {"Config": {"Labels": {**labels, "logitlab.course": "mech"}}}
+    assert answers.is_own(named, POLICY)
+
+
 def test_strange_answers_are_nobodys():
     answers_of_none: list[dict] = [
         {},

@@ -189,7 +189,7 @@ def test_the_reason_never_tells_a_variables_value():
 
 
 def test_a_person_gets_no_graders_container_and_the_grader_no_persons_uid():
-    refused(created("alice", "grader"), "not a course's grader", "alice", "grader")
+    refused(created("alice", "grader"), "^Image: alice is not the grader", "alice", "grader")
     body = created("grader-mech", "grader")
     body["User"] = "20001:20001"
     refused(body, "User", "grader-mech", "grader")
@@ -462,13 +462,19 @@ def test_a_command_is_the_images_program_with_arguments():
     assert checked(grader, "grader-mech", "grader")["Cmd"] == grader["Cmd"]
 
 
-def test_labels_name_project_user_and_gpu_and_nothing_else():
+def test_labels_name_project_course_user_and_gpu_and_nothing_else():
     long = "x" * 255
     assert checked(created(long), long)["Labels"]["logitlab.user"] == long
     for user in ("", "x" * 256, None, 1, ["alice"]):
         body = created("alice")
         body["Labels"]["logitlab.user"] = user
         refused(body, "Labels.logitlab.user: found")
+    body = created("alice")
+    body["Labels"]["logitlab.course"] = "m" * 41
+    assert checked(body)["Labels"]["logitlab.course"] == "m" * 41
+    for course in ("", "m" * 42, "Mech", "m/../x", "mech\n", "m\u0131", None, 1, ["mech"]):
+        body["Labels"]["logitlab.course"] = course
+        refused(body, "Labels.logitlab.course: found")
     several: tuple[Any, ...] = (None, [], {}, {"logitlab.user": "alice"})
     for labels in several:
         refused(created("alice") | {"Labels": labels}, "^Labels: found")
@@ -518,9 +524,13 @@ def test_a_reason_is_short_whatever_was_sent():
     refused(body, f"^Env: '{'-' * 60}' is not a variable with a value$")
 
 
-@pytest.mark.parametrize("user", ["grader", "grader-", "grader-Mech", "grader-" + "a" * 42, "bob"])
-def test_a_graders_image_is_for_names_of_graders(user):
-    refused(created(user, "grader"), "not a course's grader", user, "grader")
+@pytest.mark.parametrize(
+    "user", ["grader", "grader-", "grader-Mech", "grader-" + "a" * 42, "bob", "grader-other"]
+)
+def test_a_graders_image_is_for_its_courses_grader(user):
+    body = created(user, "grader")
+    body["Labels"]["logitlab.course"] = "mech"
+    refused(body, "^Image: .* is not the grader of mech$", user, "grader")
 
 
 def test_a_graders_name_may_have_48_characters():

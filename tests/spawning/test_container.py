@@ -129,6 +129,7 @@ def test_a_container_is_what_options_say_and_the_placement_adds(made):
     assert spawner.volumes == {"lab_home_alice": "/home/student"}
     assert spawner.extra_create_kwargs["user"] == "20000:20000"
     assert spawner.extra_create_kwargs["labels"]["logitlab.user"] == "alice"
+    assert spawner.extra_create_kwargs["labels"]["logitlab.course"] == "mech"
     assert spawner.extra_host_config["cap_drop"] == ["ALL"]
     assert not spawner.extra_host_config["device_requests"]
 

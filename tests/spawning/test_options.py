@@ -17,7 +17,7 @@ PLACE = Deployment(project="lab", tag="1", url="http://localhost:8000")
 
 
 def made(user, part="student", folder=PLACE):
-    return options(user, part, 20000, SETTINGS, folder)
+    return options(user, part, 20000, "mech", SETTINGS, folder)
 
 
 def test_a_student_has_no_right_over_the_machine():
@@ -53,6 +53,15 @@ def test_only_the_formgrader_mounts_course_database_and_executor(part):
     person = made("alice", part)
     assert not secret & {*person.volumes, *person.read_only_volumes}
     assert "LOGITLAB_GRADEBOOK" not in person.environment
+
+
+def test_a_container_says_whose_it_is_and_for_which_course():
+    assert made("alice").create["labels"] == {
+        "logitlab.project": "lab",
+        "logitlab.course": "mech",
+        "logitlab.user": "alice",
+        "logitlab.gpu": "cpu",
+    }
 
 
 def test_a_server_talks_to_the_proxy_and_to_nobody_else():

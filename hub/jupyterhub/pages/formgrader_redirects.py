@@ -12,6 +12,8 @@ from urllib.parse import quote
 from jupyterhub.handlers.base import BaseHandler
 from tornado import web
 
+from hub.facts.names import grader_of
+
 INSTRUCTORS = "formgrade-"
 
 
@@ -21,7 +23,7 @@ def target(groups: list[str], referer: str, path: str) -> str | None:
     The page that the link stands on (`referer`) says which course, for who instructs several.
     """
     graders = [
-        f"grader-{group.removeprefix(INSTRUCTORS)}"
+        grader_of(group.removeprefix(INSTRUCTORS))
         for group in sorted(groups)
         if group.startswith(INSTRUCTORS)
     ]

@@ -13,7 +13,8 @@ from tornado import web
 
 from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.merge import everybody
-from hub.core.settings import NAME, Settings, SettingsError
+from hub.core.settings import Settings, SettingsError
+from hub.facts.names import COURSE_ID
 from hub.jupyterhub.pages.guarded import AccountPage
 from hub.people.accounts import password_links
 from hub.people.accounts.login import in_containers, login_kind, public_url
@@ -173,4 +174,4 @@ class PeoplePage(CoursePage):
         )
 
 
-HANDLERS = [("/people", PeopleRedirect), (rf"/people/({NAME.pattern})", PeoplePage)]
+HANDLERS = [("/people", PeopleRedirect), (rf"/people/({COURSE_ID.pattern})", PeoplePage)]

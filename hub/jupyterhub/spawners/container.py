@@ -116,7 +116,8 @@ class ContainerSpawner(DockerSpawner):
         role = role_of(self.user.name, self.folder)
         path = self.folder.server / "uids.json"
         uid = 0 if role == "grader" else keep_uid(self.user.name, path)
-        return options(self.user.name, role, uid, settings, self.deployment)
+        course = course_of(self.user.name, self.folder).settings.course.id
+        return options(self.user.name, role, uid, course, settings, self.deployment)
 
     @property
     def starts(self) -> StartQueue:

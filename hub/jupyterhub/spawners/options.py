@@ -12,6 +12,7 @@ from hub.core.settings import Settings
 from hub.facts import accounts
 from hub.facts.container_names import container_name, home_volume
 from hub.facts.containers import (
+    COURSE_LABEL,
     DATABASE_FOLDER,
     GPU_LABEL,
     GRADEBOOK_URL,
@@ -62,8 +63,14 @@ class Options:
         return COURSE if COURSE in self.volumes.values() else HOME
 
 
-def options(user: str, role: Role, uid: int, settings: Settings, deployment: Deployment) -> Options:
-    """The container of `user`. `uid`: a student's number; the grader has its own."""
+def options(
+    user: str, role: Role, uid: int, course: str, settings: Settings, deployment: Deployment
+) -> Options:
+    """The container of `user`.
+
+    uid: a student's number; the grader has its own.
+    course: the id of the course that it is started for.
+    """
     grader = role == "grader"
     number = accounts.GRADER if grader else uid
     limits = settings.containers
@@ -78,6 +85,7 @@ def options(user: str, role: Role, uid: int, settings: Settings, deployment: Dep
             "labels": {
                 PROJECT_LABEL: deployment.project,
                 USER_LABEL: user,
+                COURSE_LABEL: course,
                 GPU_LABEL: NO_GPU,
             },
             "working_dir": COURSE if grader else HOME,

@@ -12,8 +12,9 @@ from typing import Any
 
 from hub.facts import accounts
 from hub.facts.container_names import container_name
-from hub.facts.containers import GPU_LABEL, NO_GPU, PROJECT_LABEL, USER_LABEL
+from hub.facts.containers import COURSE_LABEL, GPU_LABEL, NO_GPU, PROJECT_LABEL, USER_LABEL
 from hub.facts.limits import MIB
+from hub.facts.names import COURSE_ID, grader_of
 from hub.services.guard.errors import RequestRefused
 from hub.services.guard.policy import Policy
 
@@ -21,7 +22,6 @@ Check = Callable[[Any], Any]
 
 STUDENTS_COMMAND = ["jupyterhub-singleuser"]
 GRADERS_COMMAND = ["python", "-m", "hub.containers", "formgrader"]
-GRADERS = re.compile(r"grader-[a-z0-9][a-z0-9_-]{0,40}")
 CPU_PERIOD = 100_000  # microseconds
 LONGEST_ENVIRONMENT = 256  # variables
 LONGEST_TEXT = 16 * 1024  # characters of one variable or argument
@@ -66,8 +66,8 @@ def check_create(name: str, body: dict[str, Any], policy: Policy) -> dict[str, A
     user = labels[USER_LABEL]
     _is(f"the name of {user}'s container", container_name(policy.project, user))(name)
     image = _one_of("Image", policy.images)(body.get("Image"))
-    if image == policy.grader_image and not GRADERS.fullmatch(user):
-        raise RequestRefused(f"Image: {user} is not a course's grader")
+    if image == policy.grader_image and user != grader_of(labels[COURSE_LABEL]):
+        raise RequestRefused(f"Image: {user} is not the grader of {labels[COURSE_LABEL]}")
     clean = _checked("", body, _config(policy, user, image))
     host = body.get("HostConfig")
     if not isinstance(host, dict):
@@ -220,13 +220,17 @@ def _texts(path: str, value: Any, most: int) -> list[str]:
 
 def _labels(value: Any, policy: Policy) -> dict[str, str]:
     labels = _mapping("Labels", value)
-    if set(labels) != {PROJECT_LABEL, USER_LABEL, GPU_LABEL}:
-        raise _refuse("Labels", sorted(labels), f"{PROJECT_LABEL}, {USER_LABEL}, {GPU_LABEL}")
+    wanted = (PROJECT_LABEL, COURSE_LABEL, USER_LABEL, GPU_LABEL)
+    if set(labels) != set(wanted):
+        raise _refuse("Labels", sorted(labels), ", ".join(wanted))
     _is(f"Labels.{PROJECT_LABEL}", policy.project)(labels[PROJECT_LABEL])
     _one_of(f"Labels.{GPU_LABEL}", (NO_GPU, *policy.gpus))(labels[GPU_LABEL])
     user = labels[USER_LABEL]
     if type(user) is not str or not 0 < len(user) <= 255:
         raise _refuse(f"Labels.{USER_LABEL}", user, "a user name")
+    course = labels[COURSE_LABEL]
+    if type(course) is not str or not COURSE_ID.fullmatch(course):
+        raise _refuse(f"Labels.{COURSE_LABEL}", course, COURSE_ID.pattern)
     return labels
 
 
