@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from jupyterhub import orm
 
 from hub.core.course_folder import CourseFolder, new_course
+from hub.core.roster.file import write_roster
 from hub.core.roster.merge import everybody
+from hub.core.roster.student import Student
 from hub.core.settings import Settings
 from hub.jupyterhub.configuration import jupyterlab
 from hub.jupyterhub.configuration.jupyterhub import exchange_arguments
 from hub.jupyterhub.pages.people import AccountsState, rows
 from hub.jupyterhub.spawners import environment
 from hub.people import rights, roles
-from hub.people.accounts import issue
+from hub.people.accounts import issue, watch
 from hub.people.accounts.rules import highest_role, may_issue_link, may_see_people
 from hub.people.rights import Rights, difference, reconcile, wanted
 
@@ -164,6 +168,36 @@ def test_a_start_of_the_hub_takes_nobody_away_whom_another_course_has(two, empty
     session.close()
     assert left["both"] == {"nbgrader-b"} and left["ada"] == {"formgrade-b"}
     assert set(left) == {"prof", "ada", "both", "zoe", "grader-a", "grader-b"}
+
+
+def test_a_running_hub_follows_every_courses_files_and_removes_nobody_for_a_lost_one(
+    two, monkeypatch
+):
+    folders = [folder.root for folder in two]
+    monkeypatch.setattr(watch, "courses_of", lambda hub: tuple(map(CourseFolder, folders)))
+    errors: list[str] = []
+    log = SimpleNamespace(error=lambda text, *values: errors.append(text % values))
+    follows = watch.PeopleWatch(SimpleNamespace(http_server=True, log=log), folders[0])
+    applied: list[list[str]] = []
+
+    async def apply(*courses: Settings) -> bool:
+        applied.append(sorted(everybody(*courses)))
+        return True
+
+    monkeypatch.setattr(follows, "apply", apply)
+
+    def look() -> int:
+        asyncio.run(follows.look())
+        return len(applied)
+
+    write_roster(two[1].roster_file, (Student("yan"),))
+    assert look() == 1 and applied[0] == ["ada", "both", "prof", "yan", "zoe"]
+    assert look() == 1  # nothing changed
+    two[1].roster_file.unlink()
+    two[0].settings_file.write_text("course: {id: a}\npeople: {instructors: [prof]}\n")
+    assert look() == 1 and str(two[1].roster_file) in errors[0]
+    write_roster(two[1].roster_file, (Student("yan"), Student("xia")))
+    assert look() == 2 and applied[1] == ["ada", "both", "prof", "xia", "yan", "zoe"]
 
 
 def test_a_link_is_one_persons_whichever_course_asks(two, empty_databases, monkeypatch):
