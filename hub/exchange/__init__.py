@@ -1,5 +1,5 @@
-"""The exchange: releases go out, submissions come in, feedback goes back.
+"""The exchange: hands out releases, takes in submissions, returns feedback.
 
-``store`` keeps them (core), ``access`` decides who may do what (core), ``service`` speaks HTTP
-as a service of JupyterHub, ``client`` holds nbgrader's exchange classes on top of it.
+``store`` keeps them (core), ``access`` decides who may do what (core), ``service`` serves HTTP
+as a Hub service, ``client`` has nbgrader's exchange classes on top of it.
 """

@@ -1,4 +1,4 @@
-"""``python -m hub.exchange``: the exchange as a service that JupyterHub starts."""
+"""``python -m hub.exchange``: the exchange as a Hub service."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def _due(
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="Folder of releases, submissions and feedback; made if it is not there.",
+    help="Folder for releases, submissions and feedback; created if missing.",
 )
 @click.option(
     "--database",
-    help="SQLAlchemy URL of a database of its own.  [default: SQLite in --store]",
+    help="SQLAlchemy URL of the exchange's own database.  [default: SQLite in --store]",
 )
 @click.option(
     "--course",
@@ -68,14 +68,14 @@ def _due(
     multiple=True,
     required=True,
     callback=_courses,
-    help="A course to serve; can be given again.",
+    help="A course to serve; repeatable.",
 )
 @click.option(
     "--due",
     multiple=True,
     callback=_due,
     metavar="COURSE/ASSIGNMENT=TIME",
-    help="Due date with its offset, e.g. mechinterp/start=2027-03-01T22:00:00Z; again for more.",
+    help="Due date with its offset, e.g. mechinterp/start=2027-03-01T22:00:00Z; repeatable.",
 )
 @click.option("--submission-mib", default=defaults.SUBMISSION_MIB, show_default=True)
 @click.option("--file-mib", default=defaults.SUBMISSION_FILE_MIB, show_default=True)
@@ -101,7 +101,7 @@ def main(
     files: int,
     quota_mib: int,
 ) -> None:
-    """Serve the exchange. Address, prefix and token come from the environment JupyterHub sets."""
+    """Serve the exchange. JupyterHub sets address, prefix and token in the environment."""
     missing = [
         name
         for name in ("JUPYTERHUB_SERVICE_URL", "JUPYTERHUB_API_TOKEN")
@@ -131,7 +131,7 @@ def main(
 
 async def _serve(store: Store, courses: set[str]) -> None:
     url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
-    # A new cookie secret at each start costs browsers one silent trip through the Hub's login.
+    # A new cookie secret at each start only costs browsers a silent redirect through Hub login.
     hub_auth = HubOAuth(cache_max_age=IDENTITY_SECONDS)
     http = server(application(store, courses, hub_auth, secrets.token_bytes(32)))
     http.listen(url.port or 80, url.hostname or "127.0.0.1")

@@ -1,7 +1,7 @@
-"""Who may do what: the store as one caller sees it.
+"""Access control: the store as one caller sees it.
 
-The service and the in-process transport both go through `Access`, so there is one place that
-decides. Who the caller is comes from the Hub, never from the request.
+The service and the in-process transport both go through `Access`, the one place that
+decides. The caller's identity comes from the Hub, never from the request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _GROUP_OF_ROLE = {STUDENT: "nbgrader-", INSTRUCTOR: "formgrade-"}
 
 @dataclass(frozen=True)
 class Caller:
-    """A Hub user and the Hub groups it is in."""
+    """A Hub user and their Hub groups."""
 
     name: str
     groups: frozenset[str]
@@ -38,10 +38,10 @@ class Caller:
 
 
 class Access:
-    """What `caller` can do with `store`, in the courses that this exchange serves.
+    """What `caller` may do with `store`, in the courses that this exchange serves.
 
-    Every method raises NotAllowed for a caller without the role it needs. The `may_` methods
-    answer before any byte of an upload is taken.
+    Every method raises NotAllowed for callers without the required role. The `may_` methods
+    decide before any byte of an upload is read.
     """
 
     def __init__(self, store: Store, caller: Caller, courses: Collection[str]) -> None:
@@ -54,7 +54,7 @@ class Access:
         held = self.caller.roles(course) if course in self._courses else frozenset()
         if held.isdisjoint(roles):
             raise NotAllowed(
-                f"{self.caller.name!r} is not {' or '.join(roles)} of a course {course!r}.",
+                f"{self.caller.name!r} is not {' or '.join(roles)} of the course {course!r}.",
                 "Check the course's name, or ask the instructor to add you.",
             )
 
@@ -91,12 +91,12 @@ class Access:
         return self._store.submissions(course, assignment=assignment, student=self.caller.name)
 
     def my_feedback(self, course: str, receipt: str) -> Feedback:
-        """Feedback on the caller's own submission; of another's, not even that it exists."""
+        """Feedback on the caller's own submission; does not reveal whether others' exist."""
         self._need(course, STUDENT, INSTRUCTOR)
         names.check_receipt(receipt)
         nothing = NotFound(
             f"There is no feedback for you on {receipt!r}.",
-            "Look again when your instructor has released it.",
+            "Check again once your instructor has released it.",
         )
         try:
             submission = self._store.submission(course, receipt)
@@ -114,7 +114,7 @@ class Access:
         names.check_key(key)
         self._check_size(size)
         names.check_assignment(assignment)
-        if not self._store.has_key(self.caller.name, key):  # a repeated one is in already
+        if not self._store.has_key(self.caller.name, key):  # a repeat is already stored
             self._store.release_of(course, assignment)
             self._store.check_room(course, self.caller.name, size)
 
@@ -195,6 +195,6 @@ class Access:
         limit = self._store.limits.submission_bytes
         if size > limit:
             raise TooLarge(
-                f"The upload has {size_text(size)}; at most {size_text(limit)} are taken.",
-                "Clear large outputs, or take out files that do not belong to the assignment.",
+                f"The upload is {size_text(size)}; the limit is {size_text(limit)}.",
+                "Clear large outputs, or remove files that do not belong to the assignment.",
             )

@@ -3,7 +3,7 @@
 A plain uncompressed ustar file (POSIX.1-1988, readable by every ``tar``) in which nothing is
 left to choose: regular files only, sorted by path, mode 0644, owner 0, time 0, two blocks of
 zeros at the end and nothing after. A reader rebuilds each header from its path and size and
-takes no other bytes, so links, devices, extended headers, sparse files and declared owners
+accepts no other bytes, so links, devices, extended headers, sparse files and declared owners
 are all refused by one comparison.
 """
 
@@ -27,7 +27,7 @@ _COPY_BYTES = 256 * 1024
 
 @dataclass(frozen=True)
 class Member:
-    """One file in an archive: its path, its size in bytes and where its bytes begin."""
+    """One file in an archive: its path, its size in bytes and the offset of its content."""
 
     path: str
     size: int
@@ -35,7 +35,7 @@ class Member:
 
 
 def header(path: str, size: int) -> bytes:
-    """The 512 bytes that stand before the `size` bytes of `path`. `path` has been checked."""
+    """The 512-byte header before the `size` bytes of `path`, which has been checked."""
     encoded = path.encode()
     prefix, name = b"", encoded
     if len(encoded) > COMPONENT_BYTES:
@@ -48,7 +48,7 @@ def header(path: str, size: int) -> bytes:
         b"0000000\0",  # group
         b"%011o\0" % size,
         b"00000000000\0",  # time
-        b" " * 8,  # the checksum counts as spaces while it is computed
+        b" " * 8,  # the checksum field counts as spaces in its own computation
         b"0",  # a regular file
         bytes(100),  # no link
         b"ustar\00000",
@@ -66,36 +66,37 @@ def _padding(size: int) -> bytes:
 
 
 def packed_size(sizes: Iterable[int]) -> int:
-    """Bytes of the archive of files of these sizes in bytes."""
+    """Size in bytes of an archive of files of these sizes."""
     return sum(BLOCK + size + -size % BLOCK for size in sizes) + len(END)
 
 
 def check_sizes(sizes: dict[str, int], limits: ExchangeLimits) -> None:
-    """Raises TooLarge when files of these sizes (path: bytes) pass a limit."""
+    """Raise TooLarge if files of these sizes (path: bytes) exceed a limit."""
     if len(sizes) > limits.files:
         raise TooLarge(
-            f"There are {len(sizes)} files; at most {limits.files} are taken.",
-            "Take out the files that do not belong to the assignment.",
+            f"There are {len(sizes)} files; the limit is {limits.files}.",
+            "Remove the files that do not belong to the assignment.",
         )
     for path, size in sizes.items():
         if size > limits.file_bytes:
             raise TooLarge(
-                f"{path} has {size_text(size)}; a file may have {size_text(limits.file_bytes)}.",
-                "Clear large outputs, or take the file out.",
+                f"{path} is {size_text(size)}; the limit for a file is "
+                f"{size_text(limits.file_bytes)}.",
+                "Clear large outputs, or remove the file.",
             )
     total = packed_size(sizes.values())
     if total > limits.submission_bytes:
         raise TooLarge(
-            f"All files together have {size_text(total)}; "
-            f"at most {size_text(limits.submission_bytes)} are taken.",
-            "Clear large outputs, or take out files that do not belong to the assignment.",
+            f"All files together are {size_text(total)}; "
+            f"the limit is {size_text(limits.submission_bytes)}.",
+            "Clear large outputs, or remove files that do not belong to the assignment.",
         )
 
 
 def files_in(folder: Path, ignored: Callable[[str, os.DirEntry], bool]) -> dict[str, Path]:
     """The regular files under `folder` by relative path, sorted; links are never followed.
 
-    `ignored(path, entry)` says what to leave out, files and folders alike. Raises InvalidName for
+    `ignored(path, entry)` decides what to leave out, files or folders. Raises InvalidName for
     a symbolic link or special file.
     """
     found: dict[str, Path] = {}
@@ -113,7 +114,7 @@ def files_in(folder: Path, ignored: Callable[[str, os.DirEntry], bool]) -> dict[
                 else:
                     kind = "a symbolic link" if entry.is_symlink() else "not a regular file"
                     raise InvalidName(
-                        f"{path!r} is {kind}.", "Put the file itself there, or take it out."
+                        f"{path!r} is {kind}.", "Replace it with the file itself, or remove it."
                     )
 
     walk(folder, "")
@@ -123,8 +124,8 @@ def files_in(folder: Path, ignored: Callable[[str, os.DirEntry], bool]) -> dict[
 def pack(files: dict[str, Path], out: BinaryIO, limits: ExchangeLimits) -> None:
     """Write the archive of `files` (path in the archive: file) to `out`.
 
-    Raises InvalidName or TooLarge before anything is written, InvalidArchive when a file changes
-    while it is read.
+    Raises InvalidName or TooLarge before anything is written, InvalidArchive if a file changes
+    while it is being read.
     """
     paths = sorted(check_paths(files))
     sizes = {path: files[path].lstat().st_size for path in paths}
@@ -141,20 +142,20 @@ def _copy_file(source: Path, path: str, size: int, out: BinaryIO) -> None:
     with open(descriptor, "rb") as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size != size:
-            raise InvalidArchive(f"{path} changed while it was read.", "Try again.")
+            raise InvalidArchive(f"{path} changed while it was being read.", "Try again.")
         left = size
         while left and (chunk := file.read(min(left, _COPY_BYTES))):
             out.write(chunk)
             left -= len(chunk)
         if left:
-            raise InvalidArchive(f"{path} changed while it was read.", "Try again.")
+            raise InvalidArchive(f"{path} changed while it was being read.", "Try again.")
 
 
 def read(archive: BinaryIO, limits: ExchangeLimits) -> list[Member]:
-    """The members of the whole archive in `archive`, every byte of its frame checked.
+    """The members of `archive`, with every byte outside their content checked.
 
-    Raises InvalidArchive, InvalidName or TooLarge. Reads headers only, and stops at the first
-    fault, so an archive that declares much costs no more than the bytes it has.
+    Raises InvalidArchive, InvalidName or TooLarge. Reads only headers and stops at the first
+    fault, so an archive that declares huge sizes costs no more than the bytes it has.
     """
     length = archive.seek(0, os.SEEK_END)
     members: list[Member] = []
@@ -166,16 +167,18 @@ def read(archive: BinaryIO, limits: ExchangeLimits) -> list[Member]:
             break
         path, size = _parse(block)
         if members and path <= members[-1].path:
-            raise InvalidArchive(f"{path!r} is out of order or twice in the archive.", _PACK_AGAIN)
+            raise InvalidArchive(
+                f"{path!r} is out of order or a duplicate in the archive.", _PACK_AGAIN
+            )
         if len(members) >= limits.files:
-            raise TooLarge(f"More than {limits.files} files.", "Take out files not needed.")
+            raise TooLarge(f"More than {limits.files} files.", "Remove files not needed.")
         offset += BLOCK
         if offset + size + -size % BLOCK > length:
             raise InvalidArchive(f"{path!r} is longer than the archive that holds it.", _PACK_AGAIN)
         members.append(Member(path, size, offset))
         archive.seek(offset + size)
         if archive.read(-size % BLOCK) != _padding(size):
-            raise InvalidArchive(f"There are bytes hidden after {path!r}.", _PACK_AGAIN)
+            raise InvalidArchive(f"There are hidden bytes after {path!r}.", _PACK_AGAIN)
         offset += size + -size % BLOCK
     if archive.read(BLOCK + 1) != END[BLOCK:] or archive.tell() != length:
         raise InvalidArchive("The archive does not end where it should.", _PACK_AGAIN)
@@ -184,11 +187,11 @@ def read(archive: BinaryIO, limits: ExchangeLimits) -> list[Member]:
     return members
 
 
-_PACK_AGAIN = "Send it with this course's own submit command."
+_PACK_AGAIN = "Submit it with this course's own submit command."
 
 
 def _parse(block: bytes) -> tuple[str, int]:
-    """Path and size from one header, which must be the very bytes that `header` writes."""
+    """Path and size from one header, which must be exactly the bytes that `header` writes."""
     fault = InvalidArchive("The archive is not in the exchange's format.", _PACK_AGAIN)
     if len(block) != BLOCK:
         raise fault
@@ -205,7 +208,7 @@ def _parse(block: bytes) -> tuple[str, int]:
 
 
 def contents(archive: BinaryIO, member: Member) -> Iterator[bytes]:
-    """The bytes of one member, in pieces."""
+    """The bytes of one member, in chunks."""
     archive.seek(member.offset)
     left = member.size
     while left:
@@ -217,9 +220,9 @@ def contents(archive: BinaryIO, member: Member) -> Iterator[bytes]:
 
 
 def extract(archive: BinaryIO, folder: Path, members: Iterable[Member]) -> None:
-    """Write `members`, as `read` returned them, under `folder`, which is new and our own.
+    """Write `members`, as `read` returned them, under `folder`, which is new and ours.
 
-    Every file is created, never opened where something already is, so no link is followed.
+    Files are only ever created, never opened over an existing one, so no link is followed.
     """
     for member in members:
         target = folder / member.path

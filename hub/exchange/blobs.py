@@ -1,10 +1,10 @@
-"""Bytes on disk, named by their SHA-256, that are either wholly there or not there at all.
+"""Bytes on disk, named by their SHA-256, that either exist completely or not at all.
 
-An upload is written to ``incoming/``, hashed and measured on the way, and flushed to the disk.
+An upload is written to ``incoming/``, hashed and measured on the way, and flushed to disk.
 `keep` then renames it to ``blobs/ab/ab…``; only after that does the store's transaction make it
 visible. A crash in between leaves a file in ``incoming/`` or a blob with an *intent* beside it,
-and the next start clears both away. Only blobs with an intent are ever cleared, so a store opened
-with the wrong database removes nothing that was acknowledged.
+and the next start removes both. Only blobs with an intent are ever removed, so a store opened
+with the wrong database deletes nothing that was acknowledged.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Blob:
-    """What is kept of an upload: its SHA-256 in hexadecimal and its size in bytes."""
+    """A stored upload: its SHA-256 in hexadecimal and its size in bytes."""
 
     sha256: str
     size: int
@@ -41,13 +41,13 @@ class Blob:
 def disk_full() -> DiskFull:
     return DiskFull(
         "The course server's disk is full, so nothing was stored.",
-        "Tell your instructor; submit again when there is room.",
+        "Tell your instructor, and submit again once there is space.",
     )
 
 
 @contextmanager
 def _room_on_disk() -> Iterator[None]:
-    """Turns the operating system's 'no space left' and 'over quota' into DiskFull."""
+    """Turns the operating system's ENOSPC and EDQUOT into DiskFull."""
     try:
         yield
     except OSError as error:
@@ -68,11 +68,11 @@ class Upload:
         self._size = 0
 
     def write(self, chunk: bytes) -> None:
-        """Add bytes. Raises TooLarge past the limit, DiskFull when there is no room."""
+        """Add bytes. Raises TooLarge beyond the limit, DiskFull if there is no space."""
         if self._size + len(chunk) > self._limit:
             raise TooLarge(
-                f"The upload has more than {size_text(self._limit)}.",
-                "Clear large outputs, or take out files that do not belong to the assignment.",
+                f"The upload is larger than {size_text(self._limit)}.",
+                "Clear large outputs, or remove files that do not belong to the assignment.",
             )
         with _room_on_disk():
             self.file.write(chunk)
@@ -80,12 +80,12 @@ class Upload:
         self._size += len(chunk)
 
     def finish(self, expected: str) -> Blob:
-        """Flush to the disk. Raises InvalidArchive if the bytes have not the SHA-256 `expected`."""
+        """Flush to disk. Raises InvalidArchive if the SHA-256 of the bytes is not `expected`."""
         sha256 = self._digest.hexdigest()
         if sha256 != expected:
             raise InvalidArchive(
-                f"What arrived has the SHA-256 {sha256}, not {expected}.",
-                "It was damaged on the way; send it again.",
+                f"The upload arrived with SHA-256 {sha256}, not {expected}.",
+                "It was damaged in transit; send it again.",
             )
         with _room_on_disk():
             self.file.flush()
@@ -93,18 +93,18 @@ class Upload:
         return Blob(sha256, self._size)
 
     def close(self) -> None:
-        """Let go of the file; what was not kept is removed. May be called twice."""
+        """Close the file, and remove it if it was not kept. Safe to call twice."""
         if not self.file.closed:
             try:
                 self.file.close()
-            except OSError:  # flushing to a full disk; the file goes anyway
+            except OSError:  # flushing to a full disk; the file is removed anyway
                 log.warning("could not flush %s while removing it", self.path)
             self.path.unlink(missing_ok=True)
             self._closed()
 
 
 class Blobs:
-    """The folder of blobs. Its lock says whether anybody else is using it."""
+    """The folder of blobs, with a lock that shows whether anybody else is using it."""
 
     def __init__(self, folder: Path, limits: ExchangeLimits) -> None:
         self.folder = folder
@@ -120,12 +120,12 @@ class Blobs:
         self._lock = open(folder / "lock", "a+b")  # noqa: SIM115 - held while the store is open
 
     def begin(self, owner: str) -> Upload:
-        """An upload of `owner`. Raises TooManyUploads beyond the limit at once."""
+        """A new upload by `owner`. Raises TooManyUploads beyond the limit of simultaneous ones."""
         with self._counting:
             if self._uploads[owner] >= self._limits.uploads_at_once:
                 raise TooManyUploads(
-                    f"{self._limits.uploads_at_once} of your uploads are still under way.",
-                    "Wait for them to end, then try again.",
+                    f"{self._limits.uploads_at_once} of your uploads are still in progress.",
+                    "Wait for them to finish, then try again.",
                 )
             self._uploads[owner] += 1
 
@@ -145,19 +145,19 @@ class Blobs:
         return self.folder / "blobs" / sha256[:2] / sha256
 
     def keep(self, upload: Upload, blob: Blob) -> Path:
-        """Give a finished upload its place. The intent returned is removed after the commit."""
+        """Move a finished upload into place. Remove the returned intent after the commit."""
         intent = self._incoming / f"{blob.sha256}.{uuid.uuid4().hex}.intent"
         with _room_on_disk():
             intent.touch()
-            # An older blob of the same name is replaced: the new bytes have just been checked.
+            # This replaces an older blob of the same name: the new bytes have just been checked.
             os.replace(upload.path, self.path(blob.sha256))
             sync_directory(self.path(blob.sha256).parent)
         return intent
 
     def sweep(self, is_referenced: Callable[[str], bool]) -> int:
-        """Clear away what interrupted uploads left, if nobody else uses the folder.
+        """Remove what interrupted uploads left behind, if nobody else uses the folder.
 
-        Returns the number of files removed, and holds the folder's lock, shared, from then on.
+        Returns the number of files removed, and holds a shared lock on the folder from then on.
         """
         removed = 0
         try:

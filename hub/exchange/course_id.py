@@ -1,4 +1,4 @@
-"""Whether the id of a course was changed after something was released under the old one."""
+"""Detects a course id that was changed after something was released under the old one."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hub.exchange.renamed import kept_in, warning
 
 
 def changed_id(course: str, exchange: Path) -> str:
-    """What to do where it was changed; "" where not, or where the exchange cannot be asked.
+    """What to do if it was changed; "" if not, or if the exchange cannot be read.
 
-    course: its id now.
-    exchange: the folder of the exchange, read where this is no server of the hub's.
+    course: its current id.
+    exchange: the exchange's folder, read when not on one of the hub's servers.
     """
     url, token = (os.environ.get(n) for n in ("LOGITLAB_EXCHANGE_URL", "JUPYTERHUB_API_TOKEN"))
     if not (url and token):

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from hub.exchange.blobs import disk_full
 from hub.exchange.errors import InvalidName, ServiceAway
 
-DATABASE_FILE = "exchange.sqlite"  # in the exchange's folder, where no other database is named
+DATABASE_FILE = "exchange.sqlite"  # in the exchange's folder, unless another database is configured
 
-# Of an advisory lock, the same in every process that writes to this database.
+# Key of an advisory lock, the same in every process that writes to this database.
 WRITERS = 0x6C6F676974  # "logit"
 
 CONNECT_SECONDS = 5
@@ -26,11 +26,11 @@ DISK_FULL = "53100"  # SQLSTATE
 
 
 class Database:
-    """The tables of `records` at a SQLAlchemy URL, made where there are none, upgraded where old.
+    """The tables of `records` at a SQLAlchemy URL, created if missing, upgraded if old.
 
-    A database server that is away, or goes away in the middle, is ServiceAway: whoever asked asks
-    again, and what was acknowledged is there. Raises it also when it is made, and SchemaError where
-    the tables cannot be used. `upgraded` says what was done to them, "" where nothing was.
+    A database server that is away, or goes away midway, raises ServiceAway: the caller asks
+    again, and what was acknowledged is kept. The constructor raises it too, and SchemaError if
+    the tables cannot be used. `upgraded` says what was done to them, "" if nothing.
     """
 
     def __init__(self, url: str) -> None:
@@ -44,8 +44,8 @@ class Database:
             raise
 
     def _upgrade(self) -> str:
-        # Not at the top: a student's client imports this module, opens no database, and Alembic
-        # takes long to import.
+        # Not at the top: a student's client imports this module without opening a database, and
+        # Alembic is slow to import.
         from hub.exchange.migrations.upgrade import upgrade
 
         with self.write() as session:
@@ -59,7 +59,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that sees one state of the database."""
+        """A read transaction that sees one state of the database."""
         with self._readable_errors(), Session(self._engine) as session:
             if self._server:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
@@ -67,11 +67,11 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A transaction that no other writer overlaps; committed when the block ends well."""
+        """A transaction that no other writer overlaps; committed if the block succeeds."""
         with self._readable_errors(), self._writing, Session(self._engine) as session:
             connection = session.connection(execution_options={"writes": True})
             if self._server:
-                # Before anything is read: from here on nothing changes until we commit.
+                # Before reading anything: from here on nothing changes until we commit.
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
             yield session
             session.commit()
@@ -88,8 +88,8 @@ class Database:
             raise
         except InterfaceError as error:
             raise _away() from error
-        except DataError as error:  # such as a zero byte, which PostgreSQL keeps in no text
-            raise InvalidName("A name has a character that cannot be kept.", "") from error
+        except DataError as error:  # such as a NUL, which PostgreSQL cannot store in text
+            raise InvalidName("A name has a character that cannot be stored.", "") from error
 
 
 def _is_full(error: OperationalError) -> bool:
@@ -98,14 +98,14 @@ def _is_full(error: OperationalError) -> bool:
 
 
 def _is_busy(error: OperationalError) -> bool:
-    """Whether another process wrote to SQLite's file for as long as we waited."""
+    """Whether we timed out waiting for another process that writes to SQLite's file."""
     return getattr(error.orig, "sqlite_errorname", "") == "SQLITE_BUSY"
 
 
 def _away() -> ServiceAway:
     return ServiceAway(
-        "The exchange's database does not answer just now, so nothing was stored.",
-        "Try again in a minute; tell your instructor if it goes on.",
+        "The exchange's database does not answer at the moment, so nothing was stored.",
+        "Try again in a minute; tell your instructor if this continues.",
     )
 
 
@@ -120,7 +120,7 @@ def _engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
-        # A receipt is given after the commit is on the disk, whatever the server's default.
+        # Receipts are issued once the commit is on disk, whatever the server's default.
         for setting in ("synchronous_commit = on", f"lock_timeout = '{LOCK_SECONDS}s'"):
             connection.execute(f"SET {setting}")
         connection.commit()
@@ -133,7 +133,7 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions begin where we say, below
+        connection.isolation_level = None  # transactions begin explicitly, below
         for pragma in (
             "journal_mode=WAL",
             "synchronous=FULL",
@@ -143,7 +143,7 @@ def _sqlite(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Any) -> None:
-        # A writer takes its place in the queue at once: no deadlock between two that read first.
+        # A writer locks at once, so that two that read first cannot deadlock.
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

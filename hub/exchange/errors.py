@@ -1,4 +1,4 @@
-"""What the exchange refuses, each with the HTTP status it travels as and what to do about it."""
+"""The exchange's refusals, each with its HTTP status and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hub.facts.errors import UserError
 
 
 class Refusal(UserError):
-    """The exchange says no; every refusal says how to put it right."""
+    """The exchange refuses a request; every refusal says how to fix it."""
 
     status = 400
 
@@ -20,13 +20,13 @@ class Refusal(UserError):
 
 
 class InvalidName(Refusal):
-    """A course, assignment, student or file name that the exchange does not take."""
+    """A course, assignment, student or file name that the exchange does not accept."""
 
     status = 400
 
 
 class InvalidArchive(Refusal):
-    """Bytes that are not exactly an archive of the exchange's format."""
+    """Bytes that are not exactly an archive in the exchange's format."""
 
     status = 400
 
@@ -40,7 +40,7 @@ class NotFound(Refusal):
 
 
 class Conflict(Refusal):
-    """What is asked contradicts what is already kept."""
+    """The request contradicts what is already stored."""
 
     status = 409
 
@@ -50,7 +50,7 @@ class LengthRequired(Refusal):
 
 
 class TooLarge(Refusal):
-    """A size limit or a quota would be passed."""
+    """A size limit or a quota would be exceeded."""
 
     status = 413
 
@@ -60,13 +60,13 @@ class TooManyUploads(Refusal):
 
 
 class ServiceAway(Refusal):
-    """The exchange or the Hub behind it cannot be reached just now; trying again may help."""
+    """The exchange or the Hub behind it cannot be reached at the moment; retrying may help."""
 
     status = 503
 
 
 class SchemaError(Refusal):
-    """The database's tables are not what this LogitLab works with, and it was left as it was."""
+    """This LogitLab version cannot use the database's tables; they were left unchanged."""
 
     status = 503
 

@@ -1,7 +1,7 @@
 """Releasing an assignment to students without a browser.
 
-In the formgrader's server the exchange is asked, as the Release button does; elsewhere the store is
-opened in this process, which needs the server not to run.
+In the formgrader's server this asks the exchange, as the Release button does; elsewhere it opens
+the store in this process, so the course server must not be running.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class HandOutError(UserError):
 
 
 def is_running(folder: CourseFolder) -> bool:
-    """Whether a server runs on this course (it holds the lock that `serve` takes)."""
+    """Whether a server runs on this course: if so, it holds the lock that `serve` takes."""
     try:
         with (folder.server / "serve.lock").open("r+", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,9 +40,9 @@ def is_running(folder: CourseFolder) -> bool:
 
 
 def hand_out(folder: CourseFolder, names: list[str]) -> Iterator[str]:
-    """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
+    """Let students fetch `release/<name>` of each name, replacing what they could fetch before.
 
-    Raises HandOutError where a release is not there, or the exchange is not to be had.
+    Raises HandOutError if a release does not exist or the exchange cannot be reached.
     """
     url, token = (os.environ.get(n) for n in ("LOGITLAB_EXCHANGE_URL", "JUPYTERHUB_API_TOKEN"))
     if not (url and token):
@@ -53,9 +53,9 @@ def hand_out(folder: CourseFolder, names: list[str]) -> Iterator[str]:
 
 
 def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
-    """Let students fetch `release/<name>` of each name, in place of what they could fetch before.
+    """Let students fetch `release/<name>` of each name, replacing what they could fetch before.
 
-    Raises HandOutError where the course's server runs, a release is not there or is refused, or the
+    Raises HandOutError if the course's server is running, a release is missing or refused, or the
     exchange's database cannot be used.
     """
     if is_running(folder):
@@ -84,7 +84,7 @@ def _check_releases(folder: CourseFolder, names: list[str]) -> None:
             raise HandOutError(fault)
         if not (folder.release / name).is_dir():
             raise HandOutError(
-                f"{folder.release / name} is not there: `logitlab generate {name}` makes it."
+                f"{folder.release / name} does not exist: run `logitlab generate {name}`."
             )
 
 

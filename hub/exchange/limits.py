@@ -1,4 +1,4 @@
-"""How much the exchange takes, and how sizes are said to people."""
+"""How much the exchange accepts, and how sizes are shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub.facts.limits import MIB
 
 @dataclass(frozen=True)
 class ExchangeLimits:
-    """Bounds on one upload and on what one student keeps in one course, in bytes unless said."""
+    """Limits on an upload and on a student's submissions in one course, in bytes unless noted."""
 
     submission_bytes: int = limits.SUBMISSION_MIB * MIB
     file_bytes: int = limits.SUBMISSION_FILE_MIB * MIB
@@ -23,7 +23,7 @@ class ExchangeLimits:
 
 
 def size_text(size: int) -> str:
-    """`size` bytes for people: ``'512 bytes'``, ``'20.0 kB'``, ``'1.5 MB'`` (powers of 1000)."""
+    """`size` bytes, human-readable: ``'512 bytes'``, ``'20.0 kB'``, ``'1.5 MB'`` (decimal)."""
     if size < 1000:
         return f"{size} bytes"
     if size < 1_000_000:

@@ -1,6 +1,6 @@
-"""Which names the exchange takes. The client and the service both check, with this module.
+"""Which names the exchange accepts. The client and the service both check with this module.
 
-A name that passes here can be a path under a folder of somebody else's without leaving it,
+A name that passes can be a path under somebody else's folder without leaving it,
 hiding in it, colliding with another name on any common file system, or being read as
 configuration by a program that the instructor runs there.
 """
@@ -15,15 +15,15 @@ from pathlib import Path
 from hub.exchange.errors import InvalidName
 from hub.facts.names import IDENTIFIER_RULE, is_identifier
 
-COMPONENT_BYTES = 100  # what one field of a ustar header holds
-PATH_BYTES = 155  # so that every path can be split between the two fields of a ustar header
+COMPONENT_BYTES = 100  # the size of a field of a ustar header
+PATH_BYTES = 155  # so that every path can be split between the two fields
 
 # Written by the exchange itself beside the files of a collected submission.
 RECEIPT_FILE = "receipt.json"
 TIMESTAMP_FILE = "timestamp.txt"
 WRITTEN_BY_THE_EXCHANGE = frozenset({RECEIPT_FILE, TIMESTAMP_FILE, "submission_secret.txt"})
 
-# Read as configuration, or as its database, by nbgrader and Jupyter run in that folder.
+# nbgrader and Jupyter, run in that folder, would read these as configuration or database.
 READ_BY_THE_GRADER = frozenset(
     {
         "gradebook.db",
@@ -46,7 +46,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def _folded(name: str) -> str:
-    """The form in which two names are one file on some common file system."""
+    """A form that is equal for names that some common file system takes for the same file."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", name).casefold())
 
 
@@ -56,7 +56,7 @@ RESERVED = frozenset(_folded(name) for name in WRITTEN_BY_THE_EXCHANGE | READ_BY
 def _identifier(kind: str, name: str) -> str:
     if not is_identifier(name):
         raise InvalidName(
-            f"The {kind} name {name!r} is not one the exchange takes.", f"Use {IDENTIFIER_RULE}."
+            f"The exchange does not accept the {kind} name {name!r}.", f"Use {IDENTIFIER_RULE}."
         )
     return name
 
@@ -72,11 +72,11 @@ def check_assignment(name: str) -> str:
 
 
 def check_key(key: str) -> str:
-    """`key` if it is a UUID in lower case, as the client makes one for each submission."""
+    """`key` if it is a lower-case UUID, as the client makes for each submission."""
     if not _KEY.fullmatch(key):
         raise InvalidName(
             f"{key!r} is not a submission key.",
-            "Send a UUID in lower case, new for each submission.",
+            "Send a lower-case UUID, a new one for each submission.",
         )
     return key
 
@@ -117,10 +117,10 @@ def _component_fault(name: str) -> str | None:
 
 
 def check_student(name: str) -> str:
-    """`name` if the Hub user of that name can have a folder in a course; raises InvalidName."""
+    """`name` if it can be a user's folder in a course; raises InvalidName otherwise."""
     fault = _component_fault(name)
     if fault is None and any(character in "*?[]{}" for character in name):
-        fault = "has a character that means something in file patterns"
+        fault = "has a character with a special meaning in file patterns"
     if fault is not None:
         raise InvalidName(
             f"The user name {name!r} {fault}, so it cannot name a folder.",
@@ -130,9 +130,9 @@ def check_student(name: str) -> str:
 
 
 def check_path(path: str) -> str:
-    """`path` if it is a relative path of a plain file that the exchange takes.
+    """`path` if it is the relative path of a regular file that the exchange accepts.
 
-    Raises InvalidName, with the path and what is wrong with it.
+    Raises InvalidName with the path and its fault.
     """
     parts = path.split("/")
     fault = next((fault for part in parts if (fault := _component_fault(part))), None)
@@ -141,14 +141,14 @@ def check_path(path: str) -> str:
     if fault is None and any(_folded(part) in RESERVED for part in parts):
         fault = "has a name that is reserved for the course server"
     if fault is not None:
-        raise InvalidName(f"The path {path!r} {fault}.", "Rename the file or take it out.")
+        raise InvalidName(f"The path {path!r} {fault}.", "Rename the file or remove it.")
     return path
 
 
 def composed(files: Mapping[str, Path]) -> dict[str, Path]:
-    """`files` by names in Unicode's composed form; some systems give them decomposed.
+    """`files` under names in Unicode's composed form, as some systems decompose them.
 
-    Raises InvalidName for two that differ in nothing else.
+    Raises InvalidName for two that differ only in that.
     """
     found: dict[str, str] = {}
     for path in files:
@@ -160,10 +160,10 @@ def composed(files: Mapping[str, Path]) -> dict[str, Path]:
 
 
 def check_paths(paths: Iterable[str]) -> list[str]:
-    """All of `paths`, each checked, if they can live in one folder on any file system.
+    """All of `paths`, each checked, if they can coexist in one folder on any file system.
 
     Raises InvalidName for a bad path, for two that differ only in case or Unicode form, and for
-    one that is a file in one place and a folder in another.
+    one that is both a file and a folder.
     """
     checked = []
     files: dict[str, str] = {}

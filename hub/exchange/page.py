@@ -1,4 +1,4 @@
-"""The small page that a browser sees at the exchange's address: who you are, what you sent in."""
+"""The small page at the exchange's address: who you are, and what you submitted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STYLE = (
 
 
 def page(access: Access) -> str:
-    """The whole page as HTML; everything that came from anybody is escaped."""
+    """The whole page as HTML, with everything from users escaped."""
     courses = access.courses()
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>Exchange</title>",
@@ -23,7 +23,7 @@ def page(access: Access) -> str:
         f"<p>You are <strong>{escape(access.caller.name)}</strong>.</p>",
     ]
     if not courses:
-        parts.append("<p>You are in no course here. Ask your instructor to add you.</p>")
+        parts.append("<p>You are not in any course here. Ask your instructor to add you.</p>")
     for course in courses:
         roles = " and ".join(course["roles"])
         parts.append(f"<h2>{escape(course['course'])}</h2><p>You are {escape(roles)} here.</p>")
@@ -43,7 +43,7 @@ def _submissions(access: Access, course: str) -> str:
         for submission in reversed(access.my_submissions(course))
     ]
     if not rows:
-        return "<p>You have submitted nothing yet.</p>"
+        return "<p>You have not submitted anything yet.</p>"
     return (
         "<table><tr><th>Assignment<th>Received<th>Size<th>Feedback<th>Receipt</tr>"
         + "".join(rows)

@@ -1,4 +1,4 @@
-"""The tables of the exchange, and what their rows look like outside."""
+"""The tables of the exchange, and how their rows are shown to clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A time in UTC, aware in Python, without a zone in the database (SQLite has none)."""
+    """A time in UTC, timezone-aware in Python, naive in the database (SQLite has no zones)."""
 
     impl = DateTime
     cache_ok = True
@@ -35,7 +35,7 @@ class Base(DeclarativeBase):
 
 
 class ReleaseRow(Base):
-    """What students can fetch now: one row an assignment."""
+    """What students can fetch now: one row per assignment."""
 
     __tablename__ = "releases"
     course: Mapped[str] = mapped_column(primary_key=True)
@@ -70,13 +70,13 @@ class SubmissionRow(Base):
 
 
 class FeedbackRow(Base):
-    """The feedback on one submission; a later one takes its place."""
+    """The feedback on one submission; later feedback replaces it."""
 
     __tablename__ = "feedback"
     receipt: Mapped[str] = mapped_column(ForeignKey("submissions.receipt"), primary_key=True)
     sha256: Mapped[str] = mapped_column(index=True)
     size: Mapped[int]
-    files: Mapped[dict[str, str]]  # name: SHA-256, so that a client knows what it has already
+    files: Mapped[dict[str, str]]  # name: SHA-256, so that a client knows what it already has
     released_at: Mapped[datetime]
     released_by: Mapped[str]
 
@@ -126,7 +126,7 @@ class Feedback:
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission as its receipt describes it. Times are the server's, in UTC."""
+    """A submission as described by its receipt. Times are the server's, in UTC."""
 
     receipt: str
     course: str
@@ -170,5 +170,5 @@ def parse_time(text: str) -> datetime:
     """An ISO 8601 time with its offset (``…Z`` or ``…+01:00``) in UTC; raises ValueError."""
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset from UTC; write e.g. 2027-03-01T22:00:00Z")
+        raise ValueError(f"{text!r} has no UTC offset; write e.g. 2027-03-01T22:00:00Z")
     return time.astimezone(UTC)

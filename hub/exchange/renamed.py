@@ -1,4 +1,4 @@
-"""A course whose id was changed: what the exchange keeps under the old one is seen by nobody."""
+"""Courses whose id was changed: nobody sees what the exchange keeps under the old id."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hub.exchange.records import ReleaseRow, SubmissionRow
 
 @dataclass(frozen=True)
 class Kept:
-    """How many releases and submissions of one course are kept."""
+    """The number of releases and submissions kept of one course."""
 
     course: str
     releases: int
@@ -24,7 +24,7 @@ class Kept:
 
 
 def kept(session: Session) -> list[Kept]:
-    """What is kept of each course, whether it is served or not."""
+    """What is kept of each course, whether the exchange serves it or not."""
     releases, submissions = (
         dict(session.execute(select(table.course, func.count()).group_by(table.course)).all())
         for table in (ReleaseRow, SubmissionRow)
@@ -36,7 +36,7 @@ def kept(session: Session) -> list[Kept]:
 
 
 def kept_in(folder: Path) -> list[Kept]:
-    """`kept` of an exchange in `folder`, read beside whatever uses it and changed in nothing."""
+    """`kept` of an exchange in `folder`, read-only, even while something else uses it."""
     file = folder.resolve() / DATABASE_FILE
     if not file.is_file():
         return []
@@ -44,17 +44,17 @@ def kept_in(folder: Path) -> list[Kept]:
     try:
         with Session(engine) as session:
             return kept(session)
-    except OperationalError:  # its first start has made no tables yet
+    except OperationalError:  # its first start has not created tables yet
         return []
     finally:
         engine.dispose()
 
 
 def warning(course: str, served: Collection[str], found: Iterable[Kept]) -> str:
-    """What an instructor of `course` must know and do where its id was changed; "" where not.
+    """What an instructor of `course` must know and do if its id was changed; "" if it was not.
 
-    Silent as soon as something was released under the new id: then it is meant. `served` are the
-    courses that the exchange serves: what is kept of another of them is no trace of `course`.
+    Silent once something was released under the new id, which is then intended. `served` are the
+    courses that the exchange serves: what it keeps of the others of these is not of `course`.
     """
     found = list(found)
     if any(one.course == course and one.releases for one in found):
@@ -67,9 +67,11 @@ def warning(course: str, served: Collection[str], found: Iterable[Kept]) -> str:
         for one in lost
     )
     return (
-        f"Nothing was released in the course {course!r}, but under another id: {what}. They are "
-        f"kept, and nobody sees them. If course.id was changed by mistake, write `id: "
-        f"{lost[0].course}` into course.yaml again and start the server anew. If {course!r} is "
-        "meant, hand the assignments out again: `logitlab release --hand-out NAME`, or Release in "
-        "the formgrader; what was submitted before stays under the old id."
+        f"Nothing was released in the course {course!r}, but there is work under another id: "
+        f"{what}. It is "
+        f"kept, but nobody sees it. If course.id was changed by mistake, set `id: "
+        f"{lost[0].course}` in course.yaml again and restart the server. If {course!r} is "
+        "intended, hand the assignments out again: `logitlab release --hand-out NAME`, or Release "
+        "in "
+        "the formgrader; earlier submissions stay under the old id."
     )

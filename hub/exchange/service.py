@@ -1,7 +1,7 @@
-"""The exchange over HTTP: a service that JupyterHub starts and proxies.
+"""The exchange over HTTP: a Hub service that JupyterHub starts and proxies.
 
-Handlers are thin: find out who asks, call `Access`, write JSON. Every answer to the API is JSON or
-an archive; a refusal is ``{"error": …, "what_to_do": …}`` with a status that says the kind.
+Handlers are thin: identify the caller, call `Access`, write JSON. Every API response is JSON or
+an archive; a refusal is ``{"error": …, "what_to_do": …}`` with a matching status.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ from hub.exchange.store import Store
 
 log = logging.getLogger(__name__)
 
-REFUSED_BODY_BYTES = 1024 * 1024  # how much of a refused upload is read so that the answer arrives
+REFUSED_BODY_BYTES = (
+    1024 * 1024
+)  # how much of a refused upload is read, so that the response arrives
 BODY_SECONDS = 600  # how long one upload may take
 _CHUNK_BYTES = 256 * 1024
 
 
 class SecureHeaders(RequestHandler):
-    """What every answer has: nothing is cached, guessed, framed or run, and no version told."""
+    """Headers of every response: no caching, sniffing, framing or scripts, and no version."""
 
     style_source = "'none'"
 
@@ -48,7 +50,7 @@ class SecureHeaders(RequestHandler):
 
 
 class ApiHandler(SecureHeaders):
-    """Identifies the caller by token before anything else, and answers in JSON."""
+    """Identifies the caller by token before anything else, and responds in JSON."""
 
     access: Access
 
@@ -65,7 +67,7 @@ class ApiHandler(SecureHeaders):
         self.finish(json.dumps(value))
 
     async def send_archive(self, sha256: str, size: int) -> None:
-        """Stream a kept archive; its SHA-256 travels in a header."""
+        """Stream a stored archive, with its SHA-256 in a header."""
         self.set_header("Content-Type", "application/x-tar")
         self.set_header("Content-Disposition", "attachment")
         self.set_header("Content-Length", str(size))
@@ -94,7 +96,7 @@ class ApiHandler(SecureHeaders):
             self.answer(
                 {
                     "error": "The exchange failed; nothing was acknowledged.",
-                    "what_to_do": "Try again; if it stays, tell the administrator the time.",
+                    "what_to_do": "Try again; if it persists, tell the administrator the time.",
                 },
                 500,
             )
@@ -106,10 +108,10 @@ class ApiHandler(SecureHeaders):
 
 @stream_request_body
 class UploadHandler(ApiHandler):
-    """Takes one archive. `admit` may refuse it before its bytes are taken, `keep` stores it.
+    """Receives one archive. `admit` may refuse it before its bytes are read, `keep` stores it.
 
-    A refusal before the body is held back until a small body has been read, because a client that
-    is still sending often loses an answer that comes with a closed connection.
+    An early refusal is held back until a small body has been read, because a client that
+    is still sending often loses a response that comes with a closed connection.
     """
 
     upload: Upload | None = None
@@ -167,7 +169,7 @@ class UploadHandler(ApiHandler):
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
-        if not self.arrived:  # else `put` is at work on it, and closes it
+        if not self.arrived:  # else `put` is working on it, and closes it
             self._close()
 
     def _close(self) -> None:
@@ -176,7 +178,7 @@ class UploadHandler(ApiHandler):
 
 
 class HealthHandler(SecureHeaders):
-    """Says that the process answers, to anybody, and nothing else."""
+    """Tells anybody that the process is alive, and nothing else."""
 
     def get(self) -> None:
         self.finish({"status": "ok"})
@@ -194,7 +196,7 @@ class AssignmentsHandler(ApiHandler):
 
 
 class AssignmentHandler(UploadHandler):
-    """GET fetches a release; PUT releases, DELETE takes back."""
+    """GET fetches a release, PUT releases, DELETE withdraws."""
 
     async def get(self, course: str, assignment: str) -> None:
         release = await self.run(self.access.fetch, course, assignment)
@@ -229,7 +231,7 @@ class AssignmentHandler(UploadHandler):
 
 
 class SubmitHandler(UploadHandler):
-    """PUT with a key that the client made: repeating it is safe and gives the same receipt."""
+    """PUT with a client-made key: repeating it is safe and returns the same receipt."""
 
     async def admit(self, size: int, **path: str) -> None:
         await self.run(
@@ -269,7 +271,7 @@ class DownloadHandler(ApiHandler):
 
 
 class FeedbackHandler(UploadHandler):
-    """GET gives the owner of a submission its feedback; PUT is the instructor's."""
+    """GET returns feedback to the submission's owner; PUT is for instructors."""
 
     async def get(self, course: str, receipt: str) -> None:
         feedback = await self.run(self.access.my_feedback, course, receipt)
@@ -300,13 +302,13 @@ class HomeHandler(HubOAuthenticated, SecureHeaders):
         self.store, self.courses, self.hub_auth = store, courses, hub_auth
 
     async def prepare(self) -> None:
-        # Found out here, without blocking the loop; get_current_user then has it cached.
+        # Resolved here without blocking the loop; get_current_user then finds it cached.
         if not well_formed(self.request.headers.get("Authorization", "token x")):
             raise HTTPError(403)
         try:
             await self.hub_auth.get_user(self, sync=False)
         except HTTPError as error:
-            raise HTTPError(503, reason="JupyterHub cannot say who you are just now") from error
+            raise HTTPError(503, reason="JupyterHub cannot identify you at the moment") from error
 
     @authenticated
     async def get(self) -> None:
@@ -315,7 +317,7 @@ class HomeHandler(HubOAuthenticated, SecureHeaders):
 
 
 class CallbackHandler(HubOAuthCallbackHandler):
-    """The end of the browser's login."""
+    """The callback of the browser's login."""
 
     def initialize(self, hub_auth: HubOAuth) -> None:
         self.hub_auth = hub_auth
@@ -335,7 +337,7 @@ def application(
 ) -> Application:
     """The service's routes under ``hub_auth.base_url``."""
     if not hub_auth.access_scopes:
-        raise ValueError("without access scopes every token would be let in")
+        raise ValueError("without access scopes every token would be accepted")
     shared = {"store": store, "courses": courses, "hub_auth": hub_auth}
     course, assignment = r"courses/(?P<course>[^/]+)", r"assignments/(?P<assignment>[^/]+)"
     submissions = rf"{course}/submissions"
@@ -365,14 +367,14 @@ def application(
 
 
 def _log_request(handler: RequestHandler) -> None:
-    """State changes have a line of their own in the store; here only what went wrong."""
+    """Log only failures here: the store logs state changes."""
     if handler.get_status() >= 500:
         request = handler.request
         log.error("failed status=%d %s %r", handler.get_status(), request.method, request.path)
 
 
 def server(app: Application) -> HTTPServer:
-    """Bodies stay small except where `UploadHandler` allows more."""
+    """Bodies are limited except where `UploadHandler` allows more."""
     return HTTPServer(
         app, max_body_size=REFUSED_BODY_BYTES, body_timeout=BODY_SECONDS, xheaders=False
     )

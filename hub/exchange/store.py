@@ -1,7 +1,7 @@
 """What the exchange keeps: releases, submissions and feedback of each course.
 
-The store trusts its caller about who asks (see `access`). It promises that what a call returned is
-on the disk, that a submission never changes, and that a crash leaves all of it or nothing.
+The store trusts its caller about identity (see `access`). It promises that what a call returned is
+on disk, that a submission never changes, and that a crash leaves all of a change or none of it.
 One process serves a store; in local mode several short-lived ones may share it on SQLite.
 """
 
@@ -42,10 +42,10 @@ def utc_now() -> datetime:
 class Store:
     """The exchange in `folder` and `database` (a SQLAlchemy URL, by default SQLite in `folder`).
 
-    `due` maps (course, assignment) to a time in UTC that stands above the one given at release.
-    `upgraded` is a line about what opening it did to older tables, "" where nothing was to do.
+    `due` maps (course, assignment) to a time in UTC that overrides the one given at release.
+    `upgraded` is a line about what opening it did to older tables, "" if nothing.
 
-    Raises ServiceAway where the database does not answer, SchemaError where its tables are of a
+    Raises ServiceAway if the database does not answer, SchemaError if its tables are from a
     newer LogitLab or could not be upgraded.
     """
 
@@ -78,7 +78,7 @@ class Store:
         self._blobs.close()
 
     def begin_upload(self, owner: str) -> Upload:
-        """Where `owner`'s bytes go until a call below takes them; close it in every case."""
+        """Where `owner`'s bytes go until a call below takes them; always close it."""
         return self._blobs.begin(owner)
 
     def blob_path(self, sha256: str) -> Path:
@@ -102,9 +102,9 @@ class Store:
         due: datetime | None = None,
         force: bool = False,
     ) -> Release:
-        """Let students fetch the uploaded archive. Without `due`, an earlier due date stays.
+        """Let students fetch the uploaded archive. Without `due`, an earlier due date is kept.
 
-        Raises Conflict if it is released already and not `force`.
+        Raises Conflict if it is already released, unless `force`.
         """
         names.check_course(course)
         names.check_assignment(assignment)
@@ -113,11 +113,12 @@ class Store:
         with self._database.write() as session:
             old = session.get(ReleaseRow, (course, assignment))
             if old is not None and old.sha256 == blob.sha256 and due in (None, old.due):
-                return self._release(old)  # repeated, perhaps because the answer was lost
+                return self._release(old)  # repeated, perhaps because the response was lost
             if old is not None and not force:
                 raise Conflict(
                     f"{assignment} is already released in {course}.",
-                    "Release it with --force to replace it; students who fetched it keep theirs.",
+                    "Release it with --force to replace it; students who fetched it keep their "
+                    "copy.",
                 )
             replaced = old.sha256 if old else None
             intent = self._blobs.keep(upload, blob)
@@ -136,7 +137,7 @@ class Store:
         return kept
 
     def unrelease(self, course: str, assignment: str, *, by: str) -> Release:
-        """Take a release back. Submissions and feedback stay."""
+        """Withdraw a release. Submissions and feedback are kept."""
         with self._database.write() as session:
             row = _released(session, course, assignment)
             gone = self._release(row)
@@ -171,7 +172,7 @@ class Store:
     # Submissions
 
     def check_room(self, course: str, student: str, size: int) -> None:
-        """Raises TooLarge if `size` more bytes pass the student's quota in the course."""
+        """Raise TooLarge if `size` more bytes exceed the student's quota in the course."""
         with self._database.read() as session:
             self._check_room(session, course, student, size)
 
@@ -180,17 +181,17 @@ class Store:
             return _used_bytes(session, course, student)
 
     def has_key(self, student: str, key: str) -> bool:
-        """Whether a submission of the student with this key is kept already."""
+        """Whether a submission by the student with this key is already stored."""
         with self._database.read() as session:
             return _with_key(session, student, key) is not None
 
     def submit(
         self, course: str, assignment: str, student: str, key: str, upload: Upload, sha256: str
     ) -> Submission:
-        """Keep a submission; what is returned is its receipt, true from this moment on.
+        """Store a submission; returns its receipt, valid from this moment on.
 
-        The same `key` with the same bytes gives the first receipt again. Raises Conflict for a key
-        used for something else, NotFound if the assignment is not released, TooLarge past the
+        The same `key` with the same bytes returns the first receipt. Raises Conflict for a key
+        used for something else, NotFound if the assignment is not released, TooLarge beyond the
         quota.
         The time of a submission is the moment at which all of it has arrived and been checked.
         """
@@ -203,8 +204,9 @@ class Store:
             if again is not None:
                 if (again.course, again.assignment, again.sha256) != (course, assignment, sha256):
                     raise Conflict(
-                        "This submission key was used for another submission already.",
-                        "Make a new key for each submission; a key is for repeating the same one.",
+                        "This submission key was already used for another submission.",
+                        "Make a new key for each submission; reuse a key only to repeat the same "
+                        "one.",
                     )
                 return self._submission(session, again)
             _released(session, course, assignment)
@@ -277,13 +279,13 @@ class Store:
         used, quota = _used_bytes(session, course, student), self.limits.quota_bytes
         if used + size > quota:
             raise TooLarge(
-                f"Your submissions in {course} would have {size_text(used + size)} together; "
-                f"{size_text(quota)} are yours, {size_text(used)} are used.",
-                "Clear large outputs before you submit, or ask your instructor for more room.",
+                f"Your submissions in {course} would take {size_text(used + size)} together; "
+                f"your quota is {size_text(quota)}, of which {size_text(used)} is used.",
+                "Clear large outputs before you submit, or ask your instructor for more space.",
             )
 
     def _free_time(self, session: Session, course: str, assignment: str, student: str) -> datetime:
-        """Now, or the next free microsecond: nbgrader tells submissions apart by their time."""
+        """Now, or the next free microsecond, as nbgrader tells submissions apart by time."""
         time = self._clock()
         taken = set(
             session.scalars(
@@ -312,10 +314,10 @@ class Store:
         assignment: str,
         by: str,
     ) -> Feedback:
-        """Give feedback, an archive of HTML pages, on exactly one submission.
+        """Release feedback, an archive of HTML pages, on exactly one submission.
 
-        `student` and `assignment` must be that submission's, or Conflict is raised: a receipt
-        number that was swapped on the way cannot show one student another's feedback.
+        `student` and `assignment` must be that submission's, or it raises Conflict: a receipt
+        number swapped along the way cannot show one student another's feedback.
         """
         blob = upload.finish(sha256)
         members = archive.read(upload.file, self.limits)
@@ -323,7 +325,8 @@ class Store:
         for member in members:
             if "/" in member.path or not member.path.endswith(".html"):
                 raise InvalidName(
-                    f"{member.path!r} is not a feedback page.", "Feedback is .html pages only."
+                    f"{member.path!r} is not a feedback page.",
+                    "Feedback consists of .html pages only.",
                 )
             digest = hashlib.sha256()
             for chunk in archive.contents(upload.file, member):
@@ -333,7 +336,7 @@ class Store:
             about = _submitted(session, course, receipt)
             if (about.student, about.assignment) != (student, assignment):
                 raise Conflict(
-                    f"Receipt {receipt} is not of {student}'s {assignment}.",
+                    f"Receipt {receipt} is not for {student}'s {assignment}.",
                     "Collect, grade and generate the feedback again.",
                 )
             old = session.get(FeedbackRow, receipt)
@@ -354,7 +357,7 @@ class Store:
         return kept
 
     def _drop_unreferenced(self, sha256: str | None) -> None:
-        """Remove the bytes of something replaced, unless something else has the same bytes."""
+        """Remove the bytes of something replaced, unless something else still uses them."""
         if sha256 is not None:
             with self._database.write() as session:
                 if not _is_referenced(session, sha256):
@@ -386,7 +389,7 @@ def _released(session: Session, course: str, assignment: str) -> ReleaseRow:
     if row is None:
         raise NotFound(
             f"There is no released assignment {assignment!r} in {course}.",
-            "See `nbgrader list` for what is released.",
+            "Run `nbgrader list` to see what is released.",
         )
     return row
 
@@ -402,7 +405,7 @@ def _submitted(session: Session, course: str, receipt: str) -> SubmissionRow:
 
 
 def _notebooks(members: list[archive.Member]) -> list[str]:
-    """Names, without ending, of the notebooks at the top: what nbgrader calls notebook ids."""
+    """Names, without suffix, of the notebooks at the top level: nbgrader's notebook ids."""
     paths = (member.path for member in members)
     return [path[: -len(".ipynb")] for path in paths if path.endswith(".ipynb") and "/" not in path]
 

@@ -208,4 +208,4 @@ def test_two_files_of_one_name_are_refused(shared_service):
 def test_a_file_over_the_limit_is_refused_with_the_figures(shared_service):
     response = send(shared_service, packed({"a.bin": bytes(1_000_001)}))
     assert response.status_code == 413
-    assert "a file may have 1.0 MB" in response.json()["error"]
+    assert "the limit for a file is 1.0 MB" in response.json()["error"]

@@ -280,7 +280,7 @@ def test_a_quota_used_up_stops_its_owner_only_and_says_the_figures(service):
     statuses = [ask(service, "PUT", submission_path(), body=big).status_code for _ in range(4)]
     assert statuses == [201, 201, 201, 413]
     answer = ask(service, "PUT", submission_path(), body=big).json()
-    assert "3.0 MB are yours, 2.9 MB are used" in answer["error"]
+    assert "your quota is 3.0 MB, of which 2.9 MB is used" in answer["error"]
     assert "ask your instructor" in answer["what_to_do"]
     assert ask(service, "PUT", submission_path(), "other-student", big).status_code == 201
 

@@ -113,7 +113,7 @@ def test_each_call_is_for_its_roles_only(store, call, role):
         ask(access, mine.receipt)
     else:
         words = "student or instructor" if wanted == "both" else wanted
-        with pytest.raises(NotAllowed, match=f"'alice' is not {words} of a course '{COURSE}'"):
+        with pytest.raises(NotAllowed, match=f"'alice' is not {words} of the course '{COURSE}'"):
             ask(access, mine.receipt)
 
 
@@ -200,7 +200,7 @@ def test_an_upload_may_have_the_size_of_the_limit_and_no_byte_more(store, alice,
     ]
     for may in asked:
         may(MOST)
-        with pytest.raises(TooLarge, match=r"The upload has .*; at most 2\.0 MB are taken"):
+        with pytest.raises(TooLarge, match=r"The upload is .*; the limit is 2\.0 MB"):
             may(MOST + 1)
 
 
@@ -211,7 +211,7 @@ def test_a_submission_must_be_of_a_release_and_have_room_unless_it_is_in_already
     for number in range(3):
         submit(store, packed({"a.bin": bytes([number]) * 900_000}), with_key=known)
         known = key() if number < 2 else known
-    with pytest.raises(TooLarge, match="are yours"):
+    with pytest.raises(TooLarge, match="your quota is"):
         alice.may_submit(COURSE, ASSIGNMENT, key(), 900_000)
     alice.may_submit(COURSE, ASSIGNMENT, known, 900_000)
     store.unrelease(COURSE, ASSIGNMENT, by="prof")

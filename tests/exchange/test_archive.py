@@ -78,13 +78,13 @@ def test_a_file_that_becomes_a_link_while_packing_is_not_followed(tmp_path):
 
 def test_a_file_too_large_is_refused_with_the_figures(tmp_path):
     write(tmp_path, {"a.bin": b"x" * 10_001})
-    with pytest.raises(TooLarge, match=r"10\.0 kB; a file may have 10\.0 kB"):
+    with pytest.raises(TooLarge, match=r"10\.0 kB; the limit for a file is 10\.0 kB"):
         pack(tmp_path)
 
 
 def test_too_many_files_are_refused_with_the_figures(tmp_path):
     write(tmp_path, {str(n): b"" for n in range(6)})
-    with pytest.raises(TooLarge, match="6 files; at most 5"):
+    with pytest.raises(TooLarge, match="6 files; the limit is 5"):
         pack(tmp_path)
 
 

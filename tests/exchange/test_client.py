@@ -425,7 +425,7 @@ def test_an_oversized_file_is_refused_before_it_is_sent(student, capsys):
     student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
     student.path(ASSIGNMENT, "big.bin").write_bytes(bytes(1_500_000))
     assert student.nbgrader("SubmitApp", ASSIGNMENT) == 1
-    assert "big.bin has 1.5 MB; a file may have 1.0 MB" in "".join(capsys.readouterr())
+    assert "big.bin is 1.5 MB; the limit for a file is 1.0 MB" in "".join(capsys.readouterr())
 
 
 def test_nobody_submits_in_anothers_name(student, store, capsys):

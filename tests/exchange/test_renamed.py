@@ -37,7 +37,7 @@ def test_it_is_reported_until_something_is_released_under_the_new_id(found, said
 def test_it_says_how_much_there_is_and_both_ways_out():
     text = warning("new", {"new"}, [OLD])
     assert "'old' has 2 release(s) and 5 submission(s)" in text
-    assert "write `id: old` into course.yaml again" in text
+    assert "set `id: old` in course.yaml again" in text
     assert "`logitlab release --hand-out NAME`" in text
 
 
@@ -84,7 +84,7 @@ def check(folder: CourseFolder) -> str:
 def test_check_and_the_start_say_it_and_change_nothing(renamed: CourseFolder):
     before = kept_in(renamed.exchange)
     assert "warning: Nothing was released in the course 'renamed'" in check(renamed)
-    assert any(f"write `id: {COURSE}`" in line for line in _upgrade_exchange(renamed))
+    assert any(f"set `id: {COURSE}`" in line for line in _upgrade_exchange(renamed))
     assert kept_in(renamed.exchange) == before == [Kept(COURSE, 1, 0)]
     (renamed.release / ASSIGNMENT).mkdir()
     (renamed.release / ASSIGNMENT / "a.ipynb").write_text("{}")

@@ -218,7 +218,9 @@ def test_a_quota_counts_all_submissions_of_a_student_in_a_course(store):
     big = packed({"a.bin": b"x" * 900_000})
     for _ in range(3):
         submit(store, big)
-    with pytest.raises(TooLarge, match=r"3\.6 MB together; 3\.0 MB are yours, 2\.7 MB are used"):
+    with pytest.raises(
+        TooLarge, match=r"3\.6 MB together; your quota is 3\.0 MB, of which 2\.7 MB is used"
+    ):
         submit(store, big)
     submit(store, big, student="bob")
     assert store.used_bytes(COURSE, "alice") == 3 * len(big)
@@ -226,7 +228,7 @@ def test_a_quota_counts_all_submissions_of_a_student_in_a_course(store):
 
 def test_an_upload_larger_than_the_limit_is_stopped_while_it_arrives(store):
     upload = store.begin_upload("alice")
-    with pytest.raises(TooLarge, match=r"more than 2\.0 MB"):
+    with pytest.raises(TooLarge, match=r"larger than 2\.0 MB"):
         for _ in range(30):
             upload.write(bytes(100_000))
     assert upload.path.stat().st_size <= LIMITS.submission_bytes

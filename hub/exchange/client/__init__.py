@@ -1,6 +1,6 @@
 """nbgrader's exchange classes over this course's exchange.
 
-Configure nbgrader with these and its command line and JupyterLab extensions work unchanged::
+With these configured, nbgrader's command line and JupyterLab extensions work unchanged::
 
     c.ExchangeFactory.exchange = "hub.exchange.client.Exchange"
     c.ExchangeFactory.fetch_assignment = "hub.exchange.client.ExchangeFetchAssignment"

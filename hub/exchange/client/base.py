@@ -1,4 +1,4 @@
-"""What all of nbgrader's exchange classes share here: where the exchange is, and how to fail."""
+"""What all of our exchange classes share: where the exchange is, and how to fail."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ STATE_FOLDER = Path(".logitlab", "exchange")  # below the home folder
 
 @cache
 def _store(folder: str) -> Store:
-    """The store in `folder`, opened once a process."""
+    """The store in `folder`, opened once per process."""
     return Store(Path(folder))
 
 
 class Exchange(ABCExchange):
-    """Reaches the exchange and turns every refusal into one message without a traceback."""
+    """Connects to the exchange, and turns every refusal into one message without a traceback."""
 
     url = Unicode(
         help="Address of the exchange, e.g. http://127.0.0.1:8000/services/exchange. "
@@ -38,12 +38,12 @@ class Exchange(ABCExchange):
     ).tag(config=True)
 
     local_store = Unicode(
-        help="Folder of an exchange used in this process, without a server and without accounts: "
-        "whoever can write there is student and instructor. Used when there is no url."
+        help="Folder of an exchange to use in this process, without a server or accounts: "
+        "whoever can write there is student and instructor. Used if no url is set."
     ).tag(config=True)
 
     state_dir = Unicode(
-        help="Folder where a submission waits until the server has acknowledged it."
+        help="Folder in which submissions wait until the server has acknowledged them."
     ).tag(config=True)
 
     path_includes_course = Bool(
@@ -61,12 +61,12 @@ class Exchange(ABCExchange):
 
     @cached_property
     def transport(self) -> Transport:
-        """The exchange as the user of this process reaches it."""
+        """The exchange, as this process's user."""
         if self.url:
             token = os.environ.get("JUPYTERHUB_API_TOKEN", "")
             if not token:
                 raise NotAllowed(
-                    "There is no JUPYTERHUB_API_TOKEN, so the exchange cannot know you.",
+                    "JUPYTERHUB_API_TOKEN is not set, so the exchange cannot identify you.",
                     "Run this in your server on the hub.",
                 )
             return HttpTransport(self.url, token)
@@ -81,13 +81,13 @@ class Exchange(ABCExchange):
         )
 
     def course(self) -> str:
-        """The course in question; fails if none was named."""
+        """The course's id; fails if none is set."""
         if not self.coursedir.course_id:
             self.fail("No course id specified. Re-run with --course flag.")
         return self.coursedir.course_id
 
     def limits(self) -> ExchangeLimits:
-        """What the server takes in this course. Raises NotAllowed outside one's courses."""
+        """The server's limits in this course. Raises NotAllowed outside the user's courses."""
         courses = {record["course"]: record for record in self.transport.courses()}
         if self.course() not in courses:
             yours = ", ".join(courses) or "none"
@@ -98,20 +98,22 @@ class Exchange(ABCExchange):
         return ExchangeLimits(**courses[self.course()]["limits"])
 
     def assignment_path(self, course: str, assignment: str) -> Path:
-        """Where a student's copy of an assignment is, or would be."""
+        """The path of a student's copy of an assignment, whether it exists or not."""
         parts = (course, assignment) if self.path_includes_course else (assignment,)
         return Path(self.assignment_dir, *parts).absolute()
 
     def ignored(self) -> Callable[[str, os.DirEntry], bool]:
-        """What is never sent: hidden files, what the course directory ignores, and environments.
+        """Whether to leave a file out: hidden, ignored by the course directory, or an environment.
 
-        An environment is told, as somebody put it there on purpose.
+        Warns about an environment, as somebody put it there on purpose.
         """
         exclude, include = self.coursedir.ignore, self.coursedir.include
 
         def ignored(path: str, entry: os.DirEntry) -> bool:
             if entry.is_dir(follow_symlinks=False) and _is_environment(Path(entry.path)):
-                self.log.warning("%s/ is left out: it holds installed packages, no work", path)
+                self.log.warning(
+                    "%s/ is left out: it holds installed packages, not your work", path
+                )
                 return True
             left_out = entry.name.startswith(".") or _matches(entry.name, exclude)
             if not left_out and not entry.is_dir(follow_symlinks=False):
@@ -123,7 +125,7 @@ class Exchange(ABCExchange):
         return ignored
 
     def timestamp_text(self, record: Record) -> str:
-        """The server's time of a submission as nbgrader writes and reads it, in UTC."""
+        """The server's time of a submission in nbgrader's format, in UTC."""
         return datetime.fromisoformat(record["received_at"]).strftime(self.timestamp_format)
 
     def start(self) -> Any:
@@ -132,7 +134,7 @@ class Exchange(ABCExchange):
             return super().start()
         except Refusal as refusal:
             message = str(refusal)
-        self.fail(message)  # outside the handler, so that no chain of causes is shown
+        self.fail(message)  # outside the handler, so that no exception chain is shown
 
 
 def _is_environment(folder: Path) -> bool:

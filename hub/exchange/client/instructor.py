@@ -32,7 +32,7 @@ class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
         key_trait=Unicode(),
         value_trait=Unicode(),
         help="Due dates by assignment, with their offset, e.g. {'start': '2027-03-01T22:00:00Z'}; "
-        "where an assignment is not named, the gradebook's date is taken.",
+        "for other assignments, the gradebook's date is used.",
     ).tag(config=True)
 
     def init_src(self) -> None:
@@ -40,7 +40,7 @@ class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
         self.src_path = Path(course.format_path(course.release_directory, ".", assignment))
         if not self.src_path.is_dir():
             self.fail(
-                f"There is no {self.src_path}: run `nbgrader generate_assignment {assignment}` "
+                f"{self.src_path} does not exist: run `nbgrader generate_assignment {assignment}` "
                 "first."
             )
 
@@ -60,7 +60,7 @@ class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
         self.log.info("Due: %s", release["due"] or "no due date")
 
     def _due_in_gradebook(self, assignment: str) -> str | None:
-        """What the instructor entered in the formgrader."""
+        """The due date that the instructor entered in the formgrader."""
         with Gradebook(self.coursedir.db_url, self.course()) as gradebook:
             try:
                 due = gradebook.find_assignment(assignment).duedate
@@ -72,7 +72,7 @@ class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
 class ExchangeCollect(Exchange, ABCExchangeCollect):
     """Puts each student's newest submission under ``submitted/``, with the server's time.
 
-    `check_owner` has nothing to check here: the server knows whose submission it is.
+    `check_owner` is not needed: the server knows whose submission it is.
     """
 
     def init_src(self) -> None:
@@ -85,7 +85,7 @@ class ExchangeCollect(Exchange, ABCExchangeCollect):
         self.chosen = [self._choose(records) for _, records in sorted(by_student.items())]
 
     def _choose(self, records: list[Record]) -> Record:
-        """The newest, or the newest in time if that is asked for and there is one."""
+        """The newest, or the newest on-time one if requested and there is one."""
         in_time = [record for record in records if not record["late"]]
         return in_time[-1] if self.before_duedate and in_time else records[-1]
 
@@ -94,12 +94,12 @@ class ExchangeCollect(Exchange, ABCExchangeCollect):
             self._keep_due_date(datetime.fromisoformat(self.chosen[0]["due"]))
 
     def _keep_due_date(self, due: datetime) -> None:
-        """The exchange's due date is the one that counts: the gradebook gets it here."""
+        """Copy the exchange's due date, which counts, into the gradebook."""
         with Gradebook(self.coursedir.db_url, self.course()) as gradebook:
             try:
                 assignment = gradebook.find_assignment(self.coursedir.assignment_id)
             except MissingEntry:
-                return  # autograding will say that the assignment is not registered
+                return  # autograding will report that the assignment is not registered
             assignment.duedate = due.astimezone(UTC).replace(tzinfo=None)
             gradebook.db.commit()
 
@@ -112,10 +112,10 @@ class ExchangeCollect(Exchange, ABCExchangeCollect):
                 self._collect(record)
             except ServiceAway:
                 raise
-            except Refusal as refusal:  # one bad submission costs only its owner
+            except Refusal as refusal:  # one bad submission affects only its owner
                 failed += 1
                 self.log.error("Not collected: %s %s: %s", record["student"], assignment, refusal)
-        self.log.info("%d submissions looked at, %d failed", len(self.chosen), failed)
+        self.log.info("%d submissions checked, %d failed", len(self.chosen), failed)
 
     def _collect(self, record: Record) -> None:
         student = names.check_student(record["student"])
@@ -151,18 +151,18 @@ class ExchangeCollect(Exchange, ABCExchangeCollect):
             self.transport.download(self.course(), record["receipt"], file)
             if sha256_of(file) != record["sha256"]:
                 raise InvalidArchive(
-                    f"The bytes of {record['receipt']} are not those of its receipt.",
+                    f"The bytes of {record['receipt']} do not match its receipt.",
                     "Tell the administrator: the exchange's disk may be failing.",
                 )
             archive.extract(file, folder, archive.read(file, self.server_limits))
         (folder / names.TIMESTAMP_FILE).write_text(self.timestamp_text(record))
         receipt = {key: record[key] for key in ("receipt", "sha256", "received_at", "late")}
         (folder / names.RECEIPT_FILE).write_text(json.dumps(receipt, indent=1) + "\n")
-        folder.chmod(0o755)  # mkdtemp makes folders that only their owner enters
+        folder.chmod(0o755)  # mkdtemp's folders are closed to others
 
 
 class ExchangeReleaseFeedback(Exchange, ABCExchangeReleaseFeedback):
-    """Sends the pages in ``feedback/`` to the owners of the submissions they are about."""
+    """Sends the pages in ``feedback/`` to the owners of their submissions."""
 
     def init_src(self) -> None:
         course = self.coursedir
@@ -188,7 +188,8 @@ class ExchangeReleaseFeedback(Exchange, ABCExchangeReleaseFeedback):
             pages = {page.name: page for page in sorted(folder.glob("*.html"))}
             if receipt is None or not pages:
                 self.log.error(
-                    "No feedback released for %s %s: %s has no receipt of the exchange or no page",
+                    "No feedback released for %s %s: %s has no receipt from the exchange or no "
+                    "page",
                     *(student, assignment, folder),
                 )
                 continue
@@ -204,14 +205,14 @@ class ExchangeReleaseFeedback(Exchange, ABCExchangeReleaseFeedback):
                 )
         except ServiceAway:
             raise
-        except Refusal as refusal:  # one student's trouble does not keep feedback from the rest
+        except Refusal as refusal:  # a failure for one student must not keep feedback from the rest
             self.log.error("No feedback released for %s %s: %s", student, assignment, refusal)
         else:
             self.log.info("Feedback released: %s %s", student, assignment)
 
 
 def _receipt_in(folder: Path) -> str | None:
-    """The receipt number that `ExchangeCollect` wrote, and nbgrader copied, into a folder."""
+    """The receipt number that `ExchangeCollect` wrote into a folder, or nbgrader copied there."""
     try:
         return str(json.loads((folder / names.RECEIPT_FILE).read_text())["receipt"])
     except (OSError, ValueError, KeyError, TypeError):

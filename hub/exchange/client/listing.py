@@ -1,6 +1,6 @@
-"""What nbgrader lists: released assignments, own submissions, and all of them for instructors.
+"""nbgrader's lists: released assignments, one's own submissions, and all for instructors.
 
-The records have the keys that the JupyterLab extension *Assignment List* and the formgrader read.
+The records have the keys that JupyterLab's *Assignment List* extension and the formgrader read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Info = dict[str, Any]
 
 
 class ExchangeList(Exchange, ABCExchangeList):
-    """Lists, and takes releases back with ``--remove``."""
+    """Lists, and withdraws releases with ``--remove``."""
 
     def init_src(self) -> None:
         pass
@@ -43,16 +43,16 @@ class ExchangeList(Exchange, ABCExchangeList):
         return self._submissions() if self.inbound or self.cached else self._releases()
 
     def remove_files(self) -> list[Info]:
-        """Take one release back. Submissions are kept for good."""
+        """Withdraw one release. Submissions are never removed."""
         if self.inbound or self.cached:
-            self.fail("Submissions are kept: a receipt was given for them.")
+            self.fail("Submissions cannot be removed: receipts were issued for them.")
         if self.coursedir.assignment_id in ("", "*"):
-            self.fail("Say which assignment to take back.")
+            self.fail("Name the assignment to withdraw.")
         releases = self._releases()
         for info in releases:
             self.transport.unrelease(info["course_id"], info["assignment_id"])
             info["status"] = "removed"
-            self.log.info("Taken back: %s %s", info["course_id"], info["assignment_id"])
+            self.log.info("Withdrawn: %s %s", info["course_id"], info["assignment_id"])
         return releases
 
     def _releases(self) -> list[Info]:
@@ -122,10 +122,10 @@ class ExchangeList(Exchange, ABCExchangeList):
         timestamp = self.timestamp_text(record)
         local = folder / "feedback" / timestamp
         pages = record["feedback"]["files"] if record["feedback"] else {}
-        # A notebook that was handed in under another name has its feedback under the released one.
+        # Feedback on a notebook submitted under another name is under the released name.
         names = [*record["notebooks"], *(page.removesuffix(".html") for page in sorted(pages))]
         notebooks = [_feedback_state(name, local, pages) for name in dict.fromkeys(names)]
-        # A notebook that the student added has no feedback, and must not hide that of the rest.
+        # A notebook added by the student has no feedback, and must not hide that of the others.
         graded = [book for book in notebooks if book["has_exchange_feedback"]]
         fetched = bool(graded) and all(book["has_local_feedback"] for book in graded)
         return {
@@ -151,7 +151,7 @@ def _notebook(name: str, path: str) -> Info:
 
 
 def _feedback_state(name: str, local: Path, pages: dict[str, str]) -> Info:
-    """What is known about the feedback on one notebook, here and on the server."""
+    """The state of the feedback on one notebook, here and on the server."""
     page = local / f"{name}.html"
     here = hashlib.sha256(page.read_bytes()).hexdigest() if page.is_file() else None
     there = pages.get(page.name)

@@ -1,8 +1,8 @@
 """A submission on the student's side: kept on disk until the server has acknowledged it.
 
-The archive is written to ``<state>/pending/`` under the key that the server will know it by, and
-removed only after the receipt is in the student's receipts file. Whatever is interrupted, the next
-submit finds the archive and sends it again with the same key, so nothing is lost or counted twice.
+The archive is written to ``<state>/pending/`` under the key that identifies it to the server, and
+removed only once the receipt is in the student's receipts file. After any interruption, the next
+submit finds the archive and resends it with the same key, so nothing is lost or counted twice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RECEIPTS_FILE = "submission-receipts.txt"
 
 @dataclass(frozen=True)
 class Pending:
-    """One packed submission that is not acknowledged yet."""
+    """One packed submission that has not been acknowledged yet."""
 
     path: Path
     course: str
@@ -36,7 +36,7 @@ class Pending:
 
 
 class Outbox:
-    """The packed submissions in `state`; receipts go to `receipts`, a file for people."""
+    """The packed submissions in `state`; receipts go to `receipts`, a human-readable file."""
 
     def __init__(self, state: Path, receipts: Path) -> None:
         self._state = state
@@ -46,7 +46,7 @@ class Outbox:
         return self._state / "pending" / course / assignment
 
     def unsent(self, course: str, assignment: str) -> list[Pending]:
-        """What an interrupted submit left, oldest first."""
+        """Submissions left by interrupted submits, oldest first."""
         folder = self._folder(course, assignment)
         found = sorted(folder.glob("*.tar"), key=lambda path: path.stat().st_mtime_ns)
         return [Pending(path, course, assignment) for path in found]
@@ -54,7 +54,7 @@ class Outbox:
     def pack(
         self, course: str, assignment: str, files: dict[str, Path], limits: ExchangeLimits
     ) -> Pending:
-        """Pack `files` (path in the archive: file) under a new key, whole and on the disk."""
+        """Pack `files` (path in the archive: file) under a new key, complete and synced to disk."""
         folder = self._folder(course, assignment)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{uuid.uuid4()}.tar"
@@ -63,10 +63,10 @@ class Outbox:
         return Pending(path, course, assignment)
 
     def send(self, pending: Pending, transport: Transport) -> Record:
-        """Send it and write the receipt down. Raises Refusal.
+        """Send it and record the receipt. Raises Refusal.
 
-        After a refusal that repeating cannot change, the archive is removed; when the service is
-        away, full or in trouble it stays for the next time.
+        A refusal that retrying cannot change removes the archive; if the service is
+        away, full or failing, it is kept for the next attempt.
         """
         with open(pending.path, "rb") as file:
             sha256 = sha256_of(file)
@@ -93,7 +93,7 @@ class Outbox:
 
 
 def receipt_line(receipt: Record) -> str:
-    """A receipt as one line for people: server's time, what, number, SHA-256 and size."""
+    """A receipt as one line of text: server's time, assignment, number, SHA-256 and size."""
     time = datetime.fromisoformat(receipt["received_at"])
     return (
         f"{time:%Y-%m-%d %H:%M:%S} UTC  {receipt['course']}/{receipt['assignment']}"

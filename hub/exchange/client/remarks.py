@@ -1,7 +1,7 @@
-"""What a student is told about the notebooks in a submission, at once and beside the receipt.
+"""Remarks to the student about a submission's notebooks, shown at once beside the receipt.
 
-A submission is taken in any state. What grading would find only days later, that a notebook cannot
-be read or is not there under its name, is said while there is time to submit again.
+A submission is accepted in any state. What grading would find only days later, that a notebook
+cannot be read or is missing under its name, is reported while there is time to submit again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ REMARKS_FILE = "remarks.json"
 
 
 def remarks(files: Mapping[str, Path], released: Collection[str]) -> list[str]:
-    """A sentence each about the notebooks of a submission that are damaged or missing.
+    """One sentence per damaged or missing notebook of a submission.
 
     files: what is submitted, by relative name.
     released: the names of the released notebooks, with their suffix.
@@ -45,7 +45,7 @@ def _problems(path: Path) -> Iterator[str]:
             "it and submit again."
         )
     except ReadingError:
-        return  # no verdict: grading will read it elsewhere
+        return  # undecided here: grading will read it elsewhere
     else:
         yield from (sentence for _, sentence in parsed.report)
 
@@ -61,13 +61,13 @@ def _missing(name: str, others: Collection[str]) -> str:
 
 
 def leave_remarks(state: Path, remarks: Collection[str]) -> None:
-    """Leave the remarks on a submission for the page that shows them."""
+    """Store the remarks on a submission for the page that shows them."""
     state.mkdir(parents=True, exist_ok=True)
     (state / REMARKS_FILE).write_text(json.dumps(list(remarks)))
 
 
 def take_remarks(state: Path) -> list[str] | None:
-    """The remarks on the last submission, which are gone afterwards; None if none were left."""
+    """The remarks on the last submission, and forget them; None if there are none."""
     path = state / REMARKS_FILE
     try:
         remarks = json.loads(path.read_text())

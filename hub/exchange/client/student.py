@@ -21,7 +21,7 @@ from hub.exchange.limits import ExchangeLimits
 
 
 class ExchangeFetchAssignment(Exchange, ABCExchangeFetchAssignment):
-    """Puts a released assignment where the student works."""
+    """Copies a released assignment into the student's folder."""
 
     def init_src(self) -> None:
         self.server_limits = self.limits()
@@ -41,7 +41,7 @@ class ExchangeFetchAssignment(Exchange, ABCExchangeFetchAssignment):
             with tempfile.TemporaryFile() as file:
                 self.transport.fetch(self.course(), assignment, file)
                 archive.extract(file, new, archive.read(file, self.server_limits))
-            new.chmod(0o755)  # mkdtemp makes folders that only their owner enters
+            new.chmod(0o755)  # mkdtemp's folders are closed to others
             if self.dest_path.exists():
                 self._add_missing(new)
             else:
@@ -71,12 +71,10 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
     def init_dest(self) -> None:
         named, own = self.coursedir.student_id, os.environ.get("JUPYTERHUB_USER")
         if named not in ("*", own):
-            self.fail(f"You can submit for yourself only, not for {named}.")
+            self.fail(f"You can submit only for yourself, not for {named}.")
         self.server_limits = self.limits()
         self.outbox = Outbox(Path(self.state_dir), Path.home() / RECEIPTS_FILE)
-        take_remarks(
-            Path(self.state_dir)
-        )  # those of an earlier submission, if nobody asked for them
+        take_remarks(Path(self.state_dir))  # of an earlier submission, if they were never shown
 
     def copy_files(self) -> None:
         course, assignment = self.course(), self.coursedir.assignment_id
@@ -95,21 +93,21 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
         except ServiceAway as away:
             raise ServiceAway(
                 away.message,
-                f"Your work is kept here and NOT submitted yet: submit {assignment} again in a "
+                f"Your work is saved here but NOT submitted yet: submit {assignment} again in a "
                 "minute.",
             ) from None
 
     def _send_unsent(self, course: str, assignment: str) -> set[str]:
-        """Finish what was interrupted before; returns the SHA-256 of what went in."""
+        """Finish interrupted submissions; returns the SHA-256 of those now submitted."""
         sent = set()
         for pending in self.outbox.unsent(course, assignment):
-            self.log.info("Finishing a submission that was interrupted before")
+            self.log.info("Finishing an earlier submission that was interrupted")
             try:
                 receipt = self.outbox.send(pending, self.transport)
             except ServiceAway:
                 raise
             except Refusal as refusal:
-                self.log.warning("The interrupted submission was not taken: %s", refusal)
+                self.log.warning("The interrupted submission was not accepted: %s", refusal)
             else:
                 self._show(receipt)
                 sent.add(receipt["sha256"])
@@ -122,13 +120,13 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
             self.log.warning("This submission is late: it was due %s", receipt["due"])
 
     def _remark(self, remarks: list[str]) -> None:
-        """Say what is odd about what was submitted, here and in JupyterLab."""
+        """Report remarks on the submission, here and in JupyterLab."""
         for sentence in remarks:
             self.log.warning("%s", sentence)
         leave_remarks(Path(self.state_dir), remarks)
 
     def _released_notebooks(self, course: str, assignment: str, files: dict[str, Path]) -> set[str]:
-        """The names of the notebooks that were released. Fails where `strict` wants them all."""
+        """The names of the released notebooks. Fails if `strict` is set and one is missing."""
         releases = {
             release["assignment"]: release for release in self.transport.assignments(course)
         }
@@ -145,7 +143,7 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
 
 
 class ExchangeFetchFeedback(Exchange, ABCExchangeFetchFeedback):
-    """Puts feedback pages into ``<assignment>/feedback/<time of the submission>/``."""
+    """Saves feedback pages in ``<assignment>/feedback/<time of the submission>/``."""
 
     def init_src(self) -> None:
         wanted = self.coursedir.assignment_id

@@ -1,6 +1,6 @@
-"""How the client reaches the store: over HTTP, or in its own process. Both say the same things.
+"""How the client reaches the store: over HTTP, or in its own process, with the same interface.
 
-What comes back is what the service sends as JSON (see `hub.exchange.records`).
+Answers are what the service sends as JSON (see `hub.exchange.records`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from hub.exchange.store import Store
 Record = dict[str, Any]
 T = TypeVar("T")
 
-RETRY_SECONDS = 60.0  # no attempt begins later than this after the first
+RETRY_SECONDS = 60.0  # no attempt starts later than this after the first
 _COPY_BYTES = 256 * 1024
 
 
 class Transport(Protocol):
-    """What the exchange can be asked. Every call raises Refusal; archives are seekable files."""
+    """The requests to the exchange. Any call may raise Refusal; archives are seekable files."""
 
     def courses(self) -> list[Record]: ...
 
@@ -58,7 +58,7 @@ class Transport(Protocol):
 
 
 def sha256_of(file: BinaryIO) -> str:
-    """SHA-256 in hexadecimal of a whole file, which is left at its beginning."""
+    """SHA-256 in hexadecimal of a whole file, which is rewound afterwards."""
     digest = hashlib.sha256()
     file.seek(0)
     while chunk := file.read(_COPY_BYTES):
@@ -70,15 +70,15 @@ def sha256_of(file: BinaryIO) -> str:
 class HttpTransport:
     """The exchange at `url` for the holder of `token`.
 
-    Every call is safe to repeat, so a lost connection or a service that is just being started
-    again is tried again after each of `delays`; then ServiceAway is raised.
+    Every call is safe to repeat, so after a lost connection, or while the service is restarting,
+    it is retried after each of `delays`; then ServiceAway is raised.
     """
 
     delays: Sequence[float] = (0.5, 1.0, 2.0, 4.0)  # seconds between attempts
 
     def __init__(self, url: str, token: str) -> None:
-        # No settings from the environment: a proxy or .netrc meant for the internet does not
-        # belong between a student's server and the hub.
+        # No settings from the environment: a proxy or .netrc meant for the internet has no
+        # place between a student's server and the hub.
         self._http = httpx.Client(
             base_url=url.rstrip("/") + "/api/",
             headers={"Authorization": f"token {token}"},
@@ -127,7 +127,7 @@ class HttpTransport:
         return self._repeated(attempt)
 
     def _archive(self, path: str, out: BinaryIO) -> None:
-        """Write what is at `path` to `out`, checked against the SHA-256 sent with it."""
+        """Download `path` to `out`, checked against the SHA-256 sent with it."""
 
         def attempt() -> None:
             out.seek(0)
@@ -139,7 +139,7 @@ class HttpTransport:
                 for chunk in response.iter_bytes(_COPY_BYTES):
                     out.write(chunk)
             if sha256_of(out) != response.headers.get("X-Content-SHA256"):
-                raise InvalidArchive("The download was damaged on the way.", "Try again.")
+                raise InvalidArchive("The download was damaged in transit.", "Try again.")
 
         self._repeated(attempt)
 
@@ -187,13 +187,13 @@ class HttpTransport:
 
 
 def _raise_for(response: httpx.Response) -> None:
-    """Raises the refusal in an answer. A proxy's own 502, 503 and 504 mean that nobody is there."""
+    """Raise the refusal in a response. A proxy's 502, 503 and 504 mean that the service is down."""
     status = response.status_code
     if status in (200, 201):
         return
     if status in (502, 503, 504):
         raise ServiceAway(
-            "The course's exchange is not running just now.",
+            "The course's exchange is not running at the moment.",
             "Try again in a minute; nothing of yours is lost.",
         )
     if 300 <= status < 400:
@@ -208,7 +208,7 @@ def _raise_for(response: httpx.Response) -> None:
 
 
 class InProcessTransport:
-    """A store in this process, for local mode and tests; the same rules decide."""
+    """A store in this process, under the same access rules, for local mode and tests."""
 
     def __init__(self, store: Store, caller: Caller, courses: Collection[str]) -> None:
         self._access = Access(store, caller, courses)

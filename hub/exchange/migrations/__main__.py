@@ -1,7 +1,7 @@
 """`python -m hub.exchange.migrations "what changes"`: write the next revision.
 
-From the difference between the tables of `hub.exchange.records` and the newest revision. Read what
-it wrote, and complete it: Alembic sees neither renamed columns nor what becomes of the rows.
+It is generated from how the tables of `hub.exchange.records` differ from the newest revision. Read
+and complete it: Alembic detects neither renamed columns nor what should happen to the rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hub.exchange.migrations.upgrade import VERSIONS, configuration, revisions, 
 @click.command()
 @click.argument("message")
 def main(message: str) -> None:
-    """Write the next revision of the exchange's tables; MESSAGE says what changes."""
+    """Write the next revision of the exchange's tables; MESSAGE describes the change."""
     with create_engine("sqlite://").begin() as connection:
         upgrade(connection)
         config = configuration(connection)

@@ -1,4 +1,4 @@
-"""What has to happen to a database of the exchange, decided from what is in it."""
+"""Decides, from a database's content, what an upgrade has to do."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from hub.exchange.errors import SchemaError
 
-# What the exchange had made where it wrote down no revision (2d81227 and before).
+# The tables of versions that recorded no revision (2d81227 and before).
 BASELINE_TABLES = frozenset({"releases", "submissions", "feedback"})
 
 
 @dataclass(frozen=True)
 class UpgradePlan:
-    """How a database gets to the revision `head`.
+    """How to bring a database to the revision `head`.
 
-    found: the revision its tables are at; None where there are none yet.
-    written: whether the database itself says so.
-    newer: whether `found` is none that this LogitLab knows, so that nothing can be done.
+    found: the revision of its tables; None if there are none yet.
+    written: whether the database itself records it.
+    newer: whether this LogitLab does not know `found`, so that nothing can be done.
     """
 
     found: str | None
@@ -27,16 +27,16 @@ class UpgradePlan:
 
     @property
     def changes(self) -> bool:
-        """Whether the database has something that is going to be changed."""
+        """Whether the database has content that is going to be changed."""
         return self.found is not None and (not self.written or self.found != self.head)
 
 
 def plan(tables: Collection[str], revision: str | None, known: Sequence[str]) -> UpgradePlan:
-    """What to do with a database that has `tables` and says that it is at `revision`.
+    """What to do with a database that has `tables` and records `revision`.
 
-    known: this LogitLab's revisions, the oldest first.
+    known: this LogitLab's revisions, oldest first.
 
-    Raises SchemaError where the tables are not, or not all, the exchange's.
+    Raises SchemaError if the tables are not, or not all of, the exchange's.
     """
     baseline, head = known[0], known[-1]
     ours = BASELINE_TABLES & set(tables)
@@ -49,22 +49,23 @@ def plan(tables: Collection[str], revision: str | None, known: Sequence[str]) ->
     if revision is not None and ours:
         return UpgradePlan(revision, head, newer=True)
     raise SchemaError(
-        "The exchange's database has tables of something else, or only some of its own "
+        "The exchange's database has tables of another program, or only some of its own "
         f"({', '.join(sorted(tables))}). Nothing was changed.",
         "Give the exchange a database of its own, or restore the backup of this one.",
     )
 
 
 def refusal(newer: UpgradePlan, copy: str | None) -> SchemaError:
-    """Why a database of a newer LogitLab is left alone; `copy` is one that would do, if any."""
+    """Why a newer LogitLab's database is left alone; `copy`: a usable copy, if any."""
     way_back = (
         f"the copy made before the upgrade ({copy}), which lacks what was submitted since"
         if copy
         else "a backup made before the upgrade"
     )
     return SchemaError(
-        f"The exchange's database is of a newer LogitLab: its tables are at revision "
-        f"{newer.found}, this version knows them up to {newer.head}. Nothing was changed.",
-        f"Start the LogitLab that was here, or any that knows revision {newer.found}; or go back "
+        f"The exchange's database is from a newer LogitLab: its tables are at revision "
+        f"{newer.found}, but this version knows only up to {newer.head}. Nothing was changed.",
+        f"Start the LogitLab version that ran here, or any that knows revision {newer.found}; or "
+        "go back "
         f"to {way_back}. docs/upgrading.md says how.",
     )

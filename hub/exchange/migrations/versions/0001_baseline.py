@@ -1,4 +1,4 @@
-"""The tables as LogitLab made them before it had migrations (2d81227)."""
+"""The tables as LogitLab created them before it had migrations (2d81227)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One file a revision, numbered in their order."""
+"""One file per revision, numbered in order."""
