@@ -241,7 +241,7 @@ class GpuSettings(Section):
 
 
 class OAuthSettings(Section):
-    """Logging in with an institution's accounts: OAuthSettings 2, OpenID Connect.
+    """Logging in with an institution's accounts: OAuth 2, OpenID Connect.
 
     The client's secret is never here: `$LOGITLAB_OAUTH_SECRET_FILE` or `$LOGITLAB_OAUTH_SECRET`.
     """
