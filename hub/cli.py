@@ -67,6 +67,13 @@ def _course_folder(named: Path | None) -> CourseFolder:
     return folder
 
 
+def _check_gradebook(folder: CourseFolder) -> None:
+    """For commands that open it: one of another version would end in a traceback, or be changed."""
+    from hub.core.gradebook import GRADEBOOK
+
+    GRADEBOOK.check(folder.gradebook_url)
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="logitlab")
 def main() -> None:
@@ -124,6 +131,7 @@ def add(assignments: tuple[str, ...], course: Path | None) -> None:
         say(catalogue.available())
         return
     folder = _course_folder(course)
+    _check_gradebook(folder)
     say(add_assignments(folder, list(assignments)))
 
 
@@ -241,6 +249,7 @@ def generate(
     folder = _course_folder(course)
     if not assignments:
         raise RequestRefused("Name the assignments to generate.")
+    _check_gradebook(folder)
     settings = folder.settings
     for name in assignments:
         lines = release_in_course(
@@ -342,6 +351,7 @@ def export(target: Path, folder: CourseFolder) -> None:
     """Write the course's grades to TARGET as CSV: a row per student and assignment, in UTC."""
     from hub.grading.pipeline.export import export_csv
 
+    _check_gradebook(folder)
     late = folder.settings.late
     export_csv(
         folder.gradebook_url, folder.settings.course.id, target, late.policy, late.percent_per_day
@@ -444,6 +454,7 @@ def autograde(
     from hub.grading.pipeline.batch import autograde
     from hub.jupyterhub.configuration.jupyterlab import grader_config
 
+    _check_gradebook(folder)
     configured = folder.settings.grading.workers
     workers = workers or (None if configured == "auto" else configured)
 

@@ -21,6 +21,7 @@ from typing import IO
 import psutil
 
 from hub.core.course_folder import CourseFolder, courses_of
+from hub.core.gradebook import GRADEBOOK
 from hub.core.roster.merge import everybody
 from hub.core.settings import old_spellings
 from hub.exchange.errors import Refusal
@@ -30,7 +31,7 @@ from hub.facts.errors import UserError
 from hub.grading.sandbox.landlock import describe, landlock_version
 from hub.host.install.state import notebook_progress, notebook_ready
 from hub.jupyterhub.configuration.jupyterhub import Ports
-from hub.jupyterhub.tables import upgrade
+from hub.jupyterhub.tables import HUB
 from hub.people.accounts.demo import demo_accounts
 from hub.people.accounts.issue import missing_links, table
 from hub.people.accounts.login import address_file, login_kind
@@ -56,12 +57,13 @@ class ServeError(UserError):
 def serve(folder: CourseFolder) -> Iterator[str]:
     """Run the course server until it is interrupted. Yields lines for the terminal.
 
-    Raises UserError if another server runs on this course, the hub's or the exchange's database
-    cannot be used, the port is taken, or the hub exits on its own.
+    Raises UserError if another server runs on this course, a database cannot be used, the port is
+    taken, or the hub exits on its own.
     """
     with _only_one(folder):
-        yield from upgrade(folder.hub_database_url, WAY_BACK)
+        yield from HUB.upgrade(folder.hub_database_url, WAY_BACK)
         for course in courses_of(folder):
+            yield from GRADEBOOK.upgrade(course.gradebook_url, WAY_BACK)
             yield from old_spellings(course.settings_file)
         yield from reconcile(folder)
         for course in courses_of(folder):

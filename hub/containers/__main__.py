@@ -43,12 +43,12 @@ def setup() -> None:
 def hub() -> None:
     """JupyterHub, after its database was brought up to date: the tables, then the people."""
     from hub.core.course_folder import open_course
-    from hub.jupyterhub.tables import upgrade
+    from hub.jupyterhub.tables import HUB
     from hub.people.rights import reconcile
 
     folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
     try:
-        for line in upgrade(folder.hub_database_url, WAY_BACK):
+        for line in HUB.upgrade(folder.hub_database_url, WAY_BACK):
             click.echo(line)
     except UserError as error:
         raise click.ClickException(str(error)) from error
@@ -96,12 +96,19 @@ def formgrader(arguments: tuple[str, ...]) -> None:
 
     from hub.core.course_folder import open_course
     from hub.core.database import wait_for_database
+    from hub.core.gradebook import GRADEBOOK
     from hub.people.enrolment import enrol
     from hub.upstream.nbgrader import revive_sessions
 
     wait_for_database(GRADEBOOK_SECONDS)
     revive_sessions()
-    for line in enrol(open_course(Path(os.environ["LOGITLAB_COURSE"]))):
+    folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+    try:
+        for line in GRADEBOOK.upgrade(folder.gradebook_url, WAY_BACK):
+            click.echo(line)
+    except UserError as error:
+        raise click.ClickException(str(error)) from error
+    for line in enrol(folder):
         click.echo(line)
     sys.argv = ["jupyterhub-singleuser", *arguments]
     serve()

@@ -1,4 +1,4 @@
-"""Opening nbgrader's gradebook, whatever the PATH."""
+"""nbgrader's gradebook: opening it, whatever the PATH, and the tables it has to have."""
 
 import os
 import shutil
@@ -6,7 +6,18 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nbgrader import dbutil
 from nbgrader.api import Gradebook
+
+from hub.core.tables import Tables
+
+
+def _write_settings(path: str, url: str) -> None:
+    # What is encoded in a URL, nbgrader takes for a reference to another setting.
+    dbutil.write_alembic_ini(path, url.replace("%", "%%"))
+
+
+GRADEBOOK = Tables("gradebook", dbutil.ALEMBIC_DIR, _write_settings)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
+from hub.core import copies
 from hub.exchange.errors import SchemaError
-from hub.exchange.migrations import copies
 from hub.exchange.migrations.plan import UpgradePlan, plan, refusal
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def upgrade(connection: Connection) -> Upgrade:
             _migrate(config, todo)
         return Upgrade()
     assert todo.found is not None
-    copy = copies.take(connection, todo.found)
+    copy = _copy(connection, todo.found)
     try:
         with connection.begin_nested():
             _migrate(config, todo)
@@ -84,6 +84,18 @@ def revisions(config: Config) -> list[str]:
     """The revisions that this LogitLab knows, the oldest first."""
     scripts = ScriptDirectory.from_config(config).walk_revisions()
     return [script.revision for script in scripts][::-1]
+
+
+def _copy(connection: Connection, found: str) -> str:
+    try:
+        return copies.take(connection, found)
+    except copies.CopyError as error:
+        raise SchemaError(
+            f"The exchange's database could not be copied ({error}), so it was not upgraded. "
+            "Nothing was changed.",
+            "Put that right and start again; see docs/upgrading.md. The LogitLab that was here "
+            "works with it as it is.",
+        ) from error
 
 
 def _migrate(config: Config, todo: UpgradePlan) -> None:

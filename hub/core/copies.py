@@ -1,6 +1,6 @@
-"""Copies of the exchange's database as it was before an upgrade.
+"""Copies of a database as it was before an upgrade.
 
-On SQLite a file beside the database, on PostgreSQL a schema beside the exchange's own; each is
+On SQLite a file beside the database, on PostgreSQL a schema beside the database's own; each is
 named for the time in UTC and for the revision of the tables in it. A copy that exists already with
 the same content is not taken again, so a start that fails over and over fills no disk.
 """
@@ -16,12 +16,17 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, MetaData, Table, inspect, select, text
+from sqlalchemy import Connection, MetaData, Table, Text, cast, inspect, select, text
+from sqlalchemy.dialects.postgresql import ENUM
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateSchema
 
-from hub.exchange.errors import SchemaError
+from hub.facts.errors import UserError
 from hub.facts.files import sync_directory
+
+
+class CopyError(UserError):
+    """There is no room or no right to make a copy; the message is what the system says of it."""
 
 
 def take(connection: Connection, revision: str) -> str:
@@ -30,7 +35,7 @@ def take(connection: Connection, revision: str) -> str:
     Within a transaction that no other writer overlaps and that has not written yet. The copy is
     kept where that transaction is committed; a file is there in any case.
 
-    Raises SchemaError where there is no room or no right to make a copy.
+    Raises CopyError where it cannot be made.
     """
     try:
         if connection.dialect.name == "sqlite":
@@ -39,12 +44,7 @@ def take(connection: Connection, revision: str) -> str:
     except (OSError, sqlite3.Error, DBAPIError) as error:
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             raise
-        raise SchemaError(
-            f"The exchange's database could not be copied ({reason(error)}), so it was not "
-            "upgraded. Nothing was changed.",
-            "Put that right and start again; see docs/upgrading.md. The LogitLab that was here "
-            "works with it as it is.",
-        ) from error
+        raise CopyError(reason(error)) from error
 
 
 def newest(connection: Connection, revisions: Collection[str]) -> str | None:
@@ -137,7 +137,14 @@ def _schema(connection: Connection, revision: str) -> str:
 
 
 def _fill(connection: Connection, copy: Table, table: Table) -> None:
-    connection.execute(copy.insert().from_select(list(table.columns.keys()), select(table)))
+    # An enumerated type of the copy is another one, in its own schema.
+    values = [
+        cast(cast(column, Text), copy.c[column.name].type)
+        if isinstance(column.type, ENUM)
+        else column
+        for column in table.columns
+    ]
+    connection.execute(copy.insert().from_select(list(table.columns.keys()), select(*values)))
     counter = text("SELECT pg_get_serial_sequence(:table, :column)")
     for column in table.columns:
         counts = {"column": column.name}
