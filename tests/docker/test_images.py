@@ -268,6 +268,32 @@ def test_a_student_can_import_and_load_models_without_any_right_or_network():
     assert output.splitlines()[-1] == "2"
 
 
+KERNEL = """
+import os, sys
+from jupyter_client.manager import start_new_kernel
+manager, client = start_new_kernel()
+code = '''
+import signal, torch
+calls = [call for call, _ in torch.cuda._queued_calls]
+print("limits torch:", any(call.__module__ == "hub.singleuser.gpu.budget" for call in calls))
+print("says why it is stopped:", callable(signal.getsignal(signal.SIGUSR1)))
+'''
+try:
+    client.execute_interactive(code, timeout=100)
+finally:
+    manager.shutdown_kernel(now=True)
+"""
+
+
+@pytest.mark.parametrize("name", ["student", "grader"])
+@pytest.mark.parametrize("mib", ["10240", ""])
+def test_a_kernel_keeps_to_its_servers_gpu_memory(name, mib):
+    options = ("--env=HOME=/tmp", f"--env=LOGITLAB_GPU_MIB={mib}", "--user=20007:20007")
+    output = inside(name, "python", "-c", KERNEL, options=options)
+    held = bool(mib)
+    assert output.splitlines() == [f"limits torch: {held}", f"says why it is stopped: {held}"]
+
+
 @pytest.mark.parametrize("name", ["server", "student", "grader"])
 def test_the_command_says_its_version(name):
     assert re.search(r"logitlab, version \d", inside(name, "logitlab", "--version"))
