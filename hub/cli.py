@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from hub.core.course_folder import CourseFolder, default_root, open_course
+from hub.core.environment import Environment, executables_on_path
 from hub.core.settings import old_spellings
 from hub.facts.errors import UserError
 from hub.facts.signals import end_in_order
@@ -60,9 +61,15 @@ def in_course(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _environment() -> Environment:
+    """What this command was told from outside."""
+    return click.get_current_context().ensure_object(Environment)
+
+
 def _course_folder(named: Path | None) -> CourseFolder:
     here = Path.cwd() if Path("course.yaml").is_file() else None
-    folder = open_course(named or here or default_root())
+    environment = _environment()
+    folder = open_course(named or here or default_root(environment), environment)
     _ = folder.settings  # report mistakes in course.yaml before doing anything
     return folder
 
@@ -76,10 +83,11 @@ def _check_gradebook(folder: CourseFolder) -> None:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="logitlab")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """LogitLab: a course server for mechanistic interpretability."""
-    # nbgrader starts `alembic` and `jupyter` by name, even if the venv is not activated.
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    executables_on_path()
+    context.obj = Environment.read(os.environ)
 
 
 @main.command()
@@ -93,11 +101,12 @@ def serve(course: Path | None) -> None:
     from hub.serve import serve
 
     end_in_order()
-    root = course or default_root()
+    environment = _environment()
+    root = course or default_root(environment)
     try:
         if course is None:
-            say(demo_course(root))
-        say(serve(open_course(root)))
+            say(demo_course(root, environment))
+        say(serve(open_course(root, environment)))
     except KeyboardInterrupt:
         click.echo("\nStopped. All data is kept; `make serve` starts it again.")
 
@@ -196,7 +205,7 @@ def check(folder: CourseFolder) -> None:
     course = folder.settings.course.id
     click.echo(f"{folder.settings_file}: course {course}: OK")
     say(old_spellings(folder.settings_file))
-    if report := changed_id(course, folder.exchange):
+    if report := changed_id(course, folder):
         say([f"warning: {report}"])
     for written in sorted(path.name for path in folder.source.glob("[!._]*") if path.is_dir()):
         say([fault] if (fault := assignment_name_fault(written)) else [])
@@ -374,7 +383,6 @@ def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
     Shows the import plan and asks. Students no longer in TABLE cannot log in; their home,
     submissions and grades are kept. Safe to repeat.
     """
-    from hub.people.accounts.login import in_containers
     from hub.people.roster.changes import described
     from hub.people.roster.importing import apply_import, plan_import
 
@@ -383,7 +391,7 @@ def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
     say(described(proposal.changes))
     if proposal.changes and not yes:
         if not sys.stdin.isatty():
-            how = "`make roster … YES=1`" if in_containers(os.environ) else "--yes"
+            how = "`make roster … YES=1`" if folder.environment.in_containers else "--yes"
             raise RequestRefused(f"Nothing was changed. Not a terminal; pass {how} to apply.")
         click.confirm("Apply these changes?", abort=True)
     say(apply_import(folder, proposal))
@@ -541,6 +549,7 @@ def prove(
         tried = Sample.parse(sample, seed, whole)
     except ValueError as error:
         raise click.BadParameter(f"{error}", param_hint="--sample") from error
+    environment = _environment()
     here = _course_folder(None).source if Path("course.yaml").is_file() else None
     root = source or here or catalogue.shipped_sources()
     failures = []
@@ -552,7 +561,13 @@ def prove(
                 most, models = (mutants, others) if first else (0, [])
                 try:
                     proofs = prove(
-                        root / name, mode, workers, mutants=most, others=models, sample=tried
+                        root / name,
+                        mode,
+                        workers,
+                        mutants=most,
+                        others=models,
+                        sample=tried,
+                        executor=environment.executor,
                     )
                     say(proofs)
                 except UserError as error:

@@ -27,6 +27,7 @@ from hub.core.settings import old_spellings
 from hub.exchange.errors import Refusal
 from hub.exchange.renamed import warning
 from hub.exchange.store import Store
+from hub.facts import env
 from hub.facts.errors import UserError
 from hub.grading.sandbox.landlock import describe, landlock_version
 from hub.host.install.state import notebook_progress, notebook_ready
@@ -118,7 +119,7 @@ def _upgrade_exchange(folder: CourseFolder) -> Iterator[str]:
 
 
 def _ports(folder: CourseFolder) -> Ports:
-    public = int(os.environ.get("LOGITLAB_PORT") or folder.settings.server.port)
+    public = folder.environment.port or folder.settings.server.port
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -153,9 +154,8 @@ def _start_hub(folder: CourseFolder, ports: Ports) -> subprocess.Popen[bytes]:
     log = folder.server / "log"
     log.mkdir(exist_ok=True)
     environment = os.environ | {
-        "LOGITLAB_COURSE": str(folder.root),
-        "LOGITLAB_PORTS": f"{ports.public},{ports.hub},{ports.proxy_api},{ports.exchange}",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+        env.COURSE: str(folder.root),
+        env.PORTS: f"{ports.public},{ports.hub},{ports.proxy_api},{ports.exchange}",
     }
     libc = ctypes.CDLL(None)
 
@@ -198,7 +198,7 @@ def _last_lines(folder: CourseFolder, count: int = 15) -> str:
 def _ways_in(folder: CourseFolder) -> Iterator[str]:
     """How each person logs in, for the terminal."""
     settings = folder.settings
-    kind = login_kind(settings, os.environ)
+    kind = login_kind(settings, folder.environment)
     if kind == "demo":
         courses = [course.settings for course in courses_of(folder)]
         names = everybody(*courses)

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from hub.cli import main
 from hub.core.course_folder import CourseFolder, new_course, open_course
+from hub.core.environment import Environment
 from hub.exchange.store import Store
 
 REFUSAL = (
@@ -21,7 +22,7 @@ REFUSAL = (
 def folder(tmp_path: Path) -> CourseFolder:
     """A course with one assignment, `start`, of which students got nothing yet."""
     list(new_course(tmp_path))
-    folder = open_course(tmp_path)
+    folder = open_course(tmp_path, Environment())
     (folder.source / "start").mkdir()
     (folder.source / "start" / "start.py").write_text("# %% [markdown]\n# Welcome.\n")
     return folder

@@ -9,7 +9,10 @@ from pathlib import Path
 import click
 
 from hub.containers.setup import setup as set_up
+from hub.core.course_folder import CourseFolder, default_root, open_course
+from hub.core.environment import Environment
 from hub.core.settings import load_settings
+from hub.facts import env
 from hub.facts.containers import database_url
 from hub.facts.deployment import HUB_API, secret
 from hub.facts.errors import UserError
@@ -33,7 +36,7 @@ def main() -> None:
 def setup() -> None:
     """Put settings and configuration into the volumes, with their owners. Runs once at each up."""
     try:
-        for line in set_up(SETTINGS):
+        for line in set_up(SETTINGS, Environment.read(os.environ)):
             click.echo(line)
     except UserError as error:
         raise click.ClickException(str(error)) from error
@@ -42,11 +45,10 @@ def setup() -> None:
 @main.command()
 def hub() -> None:
     """JupyterHub, after its database was brought up to date: the tables, then the people."""
-    from hub.core.course_folder import open_course
     from hub.jupyterhub.tables import HUB
     from hub.people.rights import reconcile
 
-    folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+    folder = _course()
     try:
         for line in HUB.upgrade(folder.hub_database_url, WAY_BACK):
             click.echo(line)
@@ -69,14 +71,14 @@ def exchange() -> None:
     except UserError as error:
         raise click.ClickException(str(error)) from error
     os.environ |= {
-        "JUPYTERHUB_API_TOKEN": token,
+        env.HUB_TOKEN: token,
         "JUPYTERHUB_API_URL": f"{HUB_API}/hub/api",
         "JUPYTERHUB_BASE_URL": "/",
         "JUPYTERHUB_CLIENT_ID": f"service-{EXCHANGE}",
         "JUPYTERHUB_OAUTH_ACCESS_SCOPES": f'["{USE_EXCHANGE}"]',
         "JUPYTERHUB_SERVICE_NAME": EXCHANGE,
         "JUPYTERHUB_SERVICE_PREFIX": f"/services/{EXCHANGE}/",
-        "JUPYTERHUB_SERVICE_URL": f"http://exchange-control:{EXCHANGE_PORT}",
+        env.SERVICE_URL: f"http://exchange-control:{EXCHANGE_PORT}",
     }
     _become(
         [
@@ -94,7 +96,6 @@ def formgrader(arguments: tuple[str, ...]) -> None:
     """The formgrader's server, after the students of the course were put into its gradebook."""
     from jupyterhub.singleuser import main as serve
 
-    from hub.core.course_folder import open_course
     from hub.core.database import wait_for_database
     from hub.core.gradebook import GRADEBOOK
     from hub.people.enrolment import enrol
@@ -102,7 +103,7 @@ def formgrader(arguments: tuple[str, ...]) -> None:
 
     wait_for_database(GRADEBOOK_SECONDS)
     revive_sessions()
-    folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+    folder = _course()
     try:
         for line in GRADEBOOK.upgrade(folder.gradebook_url, WAY_BACK):
             click.echo(line)
@@ -112,6 +113,11 @@ def formgrader(arguments: tuple[str, ...]) -> None:
         click.echo(line)
     sys.argv = ["jupyterhub-singleuser", *arguments]
     serve()
+
+
+def _course() -> CourseFolder:
+    environment = Environment.read(os.environ)
+    return open_course(default_root(environment), environment)
 
 
 def _become(command: list[str]) -> None:

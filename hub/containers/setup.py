@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.core.course_folder import CourseFolder, new_course
+from hub.core.environment import Environment
 from hub.core.settings import load_settings, old_spellings
 from hub.facts import accounts, files
 from hub.jupyterhub.configuration.jupyterlab import Role, write_files
@@ -44,7 +45,7 @@ FOLDERS = [
 ]
 
 
-def setup(settings_file: Path) -> Iterator[str]:
+def setup(settings_file: Path, environment: Environment) -> Iterator[str]:
     """Check `course.yaml` and put what follows from it into the volumes. Repeatable.
 
     Raises SettingsError where `course.yaml` cannot be used: nothing was changed then.
@@ -65,7 +66,7 @@ def setup(settings_file: Path) -> Iterator[str]:
         os.chown(path, accounts.GRADER, accounts.GRADER)
     _copy_extras(settings_file.parent / "jupyterhub.d", HUB / "jupyterhub.d")
     for role in ROLES:
-        write_files(role, CourseFolder(COURSE), Path(f"/srv/config_{role}"))
+        write_files(role, CourseFolder(COURSE, environment), Path(f"/srv/config_{role}"))
     yield from old_spellings(settings_file)
     what = "made" if first else "kept"
     yield f"course {settings.course.id}: settings in order, course folder {what}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hub.core.environment import Environment
 from hub.core.roster.file import read_roster
 from hub.core.roster.merge import with_roster
 from hub.core.roster.student import Student
@@ -24,9 +24,18 @@ class CourseFolderError(UserError):
 
 @dataclass(frozen=True)
 class CourseFolder:
-    """Where each thing of a course lives. `root` is absolute."""
+    """Where each thing of a course lives.
+
+    root: absolute.
+    environment: what the process that uses it was told; some of it may lie elsewhere.
+    """
 
     root: Path
+    environment: Environment = Environment()  # noqa: RUF009 (frozen)
+
+    def reread(self) -> CourseFolder:
+        """The same course, with its settings and roster as they are now."""
+        return CourseFolder(self.root, self.environment)
 
     @cached_property
     def settings(self) -> Settings:
@@ -39,9 +48,8 @@ class CourseFolder:
 
     @property
     def roster_file(self) -> Path:
-        """In the folder `$LOGITLAB_PEOPLE`, else in the course's `people/`."""
-        people = os.environ.get("LOGITLAB_PEOPLE") or self.root / "people"
-        return Path(people) / "roster.csv"
+        """In the folder that the environment names, else in the course's `people/`."""
+        return (self.environment.people or self.root / "people") / "roster.csv"
 
     @property
     def settings_file(self) -> Path:
@@ -69,8 +77,8 @@ class CourseFolder:
 
     @property
     def gradebook_url(self) -> str:
-        """SQLAlchemy URL: `$LOGITLAB_GRADEBOOK`, else SQLite in the course folder."""
-        return os.environ.get("LOGITLAB_GRADEBOOK") or f"sqlite:///{self.root / 'gradebook.db'}"
+        """SQLAlchemy URL: the environment's, else SQLite in the course folder."""
+        return self.environment.gradebook or f"sqlite:///{self.root / 'gradebook.db'}"
 
     @property
     def server(self) -> Path:
@@ -79,9 +87,9 @@ class CourseFolder:
 
     @property
     def hub_database_url(self) -> str:
-        """SQLAlchemy URL: `$LOGITLAB_HUB_DATABASE`, else SQLite among the server's state."""
+        """SQLAlchemy URL: the environment's, else SQLite among the server's state."""
         kept = f"sqlite:///{self.server / 'jupyterhub.sqlite'}"
-        return os.environ.get("LOGITLAB_HUB_DATABASE") or kept
+        return self.environment.hub_database or kept
 
     @property
     def exchange(self) -> Path:
@@ -97,17 +105,17 @@ def courses_of(hub: CourseFolder) -> tuple[CourseFolder, ...]:
     return (hub,)
 
 
-def default_root() -> Path:
-    """`$LOGITLAB_COURSE`, else the demonstration course in the user's data folder."""
-    if named := os.environ.get("LOGITLAB_COURSE"):
-        return Path(named).expanduser().resolve()
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data) / "logitlab" / "demo"
+def default_root(environment: Environment) -> Path:
+    """The course that the environment names, else the demonstration course in the user's data."""
+    if environment.course:
+        return environment.course.expanduser().resolve()
+    data = environment.data_folder or Path.home() / ".local" / "share"
+    return data / "logitlab" / "demo"
 
 
-def open_course(root: Path) -> CourseFolder:
+def open_course(root: Path, environment: Environment) -> CourseFolder:
     """The course folder at `root`; raises CourseFolderError where there is none."""
-    folder = CourseFolder(root.expanduser().resolve())
+    folder = CourseFolder(root.expanduser().resolve(), environment)
     if not folder.settings_file.is_file():
         raise CourseFolderError(
             f"{folder.root} is not a course folder (it has no course.yaml). "

@@ -1,14 +1,12 @@
 """nbgrader's gradebook: opening it, whatever the PATH, and the tables it has to have."""
 
-import os
-import shutil
-import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from nbgrader import dbutil
 from nbgrader.api import Gradebook
 
+from hub.core.environment import executables_on_path
 from hub.core.tables import Tables
 
 
@@ -30,10 +28,3 @@ def open_gradebook(db_url: str, course_id: str) -> Iterator[Gradebook]:
     executables_on_path()
     with Gradebook(db_url, course_id) as gradebook:
         yield gradebook
-
-
-def executables_on_path() -> None:
-    """Make this environment's executables findable for this process and its children."""
-    if shutil.which("alembic") is None:
-        scripts = sysconfig.get_path("scripts")
-        os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])

@@ -22,6 +22,7 @@ from hub.exchange.records import parse_time
 from hub.exchange.renamed import warning
 from hub.exchange.service import application, server
 from hub.exchange.store import Store
+from hub.facts import env
 from hub.facts import limits as defaults
 from hub.facts.limits import MIB
 
@@ -102,11 +103,7 @@ def main(
     quota_mib: int,
 ) -> None:
     """Serve the exchange. JupyterHub sets address, prefix and token in the environment."""
-    missing = [
-        name
-        for name in ("JUPYTERHUB_SERVICE_URL", "JUPYTERHUB_API_TOKEN")
-        if name not in os.environ
-    ]
+    missing = [name for name in (env.SERVICE_URL, env.HUB_TOKEN) if name not in os.environ]
     if missing:
         raise click.UsageError(f"{', '.join(missing)} not set: JupyterHub starts this service.")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -130,7 +127,7 @@ def main(
 
 
 async def _serve(store: Store, courses: set[str]) -> None:
-    url = urlsplit(os.environ["JUPYTERHUB_SERVICE_URL"])
+    url = urlsplit(os.environ[env.SERVICE_URL])
     # A new cookie secret at each start only costs browsers a silent redirect through Hub login.
     hub_auth = HubOAuth(cache_max_age=IDENTITY_SECONDS)
     http = server(application(store, courses, hub_auth, secrets.token_bytes(32)))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
+from hub.core.course_folder import CourseFolder
 from hub.exchange.client.transport import HttpTransport
 from hub.exchange.errors import Refusal
 from hub.exchange.renamed import kept_in, warning
 
 
-def changed_id(course: str, exchange: Path) -> str:
+def changed_id(course: str, folder: CourseFolder) -> str:
     """What to do if it was changed; "" if not, or if the exchange cannot be read.
 
     course: its current id.
-    exchange: the exchange's folder, read when not on one of the hub's servers.
+    folder: whose exchange is read when not on one of the hub's servers.
     """
-    url, token = (os.environ.get(n) for n in ("LOGITLAB_EXCHANGE_URL", "JUPYTERHUB_API_TOKEN"))
+    url, token = folder.environment.exchange_url, folder.environment.hub_token
     if not (url and token):
-        return warning(course, {course}, kept_in(exchange))
+        return warning(course, {course}, kept_in(folder.exchange))
     try:
         records = HttpTransport(url, token).courses()
     except Refusal:

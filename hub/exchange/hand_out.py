@@ -7,7 +7,6 @@ the store in this process, so the course server must not be running.
 from __future__ import annotations
 
 import fcntl
-import os
 import tempfile
 from collections.abc import Iterator
 
@@ -44,7 +43,7 @@ def hand_out(folder: CourseFolder, names: list[str]) -> Iterator[str]:
 
     Raises HandOutError if a release does not exist or the exchange cannot be reached.
     """
-    url, token = (os.environ.get(n) for n in ("LOGITLAB_EXCHANGE_URL", "JUPYTERHUB_API_TOKEN"))
+    url, token = folder.environment.exchange_url, folder.environment.hub_token
     if not (url and token):
         yield from hand_out_in_process(folder, names)
         return

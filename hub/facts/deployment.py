@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.facts import containers
+from hub.facts import containers, env
 from hub.facts.errors import UserError
 
 # Names on the networks of compose.yaml. The `-control` ones exist on the control network only.
@@ -64,17 +64,17 @@ def deployment(environ: Mapping[str, str], secrets: Path = SECRETS) -> Deploymen
 
     Raises DeploymentError where a variable or a secret is missing.
     """
-    wanted = ("LOGITLAB_PROJECT", "LOGITLAB_TAG", "LOGITLAB_URL")
+    wanted = (env.PROJECT, env.TAG, env.URL)
     missing = [name for name in wanted if not environ.get(name)]
     if missing:
         raise DeploymentError(f"{', '.join(missing)} not set: start this through compose.yaml.")
     return Deployment(
-        project=environ["LOGITLAB_PROJECT"],
-        tag=environ["LOGITLAB_TAG"],
-        url=environ["LOGITLAB_URL"],
-        models_volume=environ.get("MODELS_MODE", "image") == "volume",
-        internet=environ.get("STUDENT_INTERNET", "no") == "yes",
-        gpus=environ.get("LOGITLAB_GPUS", ""),
+        project=environ[env.PROJECT],
+        tag=environ[env.TAG],
+        url=environ[env.URL],
+        models_volume=environ.get(env.MODELS_MODE, "image") == "volume",
+        internet=environ.get(env.STUDENT_INTERNET, "no") == "yes",
+        gpus=environ.get(env.GPUS, ""),
         proxy_token=secret("proxy_token", secrets),
         exchange_token=secret("exchange_token", secrets),
     )

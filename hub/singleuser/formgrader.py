@@ -36,11 +36,11 @@ from traitlets.config import Config
 from hub.authoring.errors import AuthoringError
 from hub.authoring.register import release_in_course
 from hub.core.course_folder import CourseFolder
+from hub.core.environment import Environment
 from hub.exchange.course_id import changed_id
 from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
 from hub.grading.pipeline.batch import BatchError, autograde
 from hub.grading.sandbox.landlock import describe, landlock_version
-from hub.grading.sandbox.remote import EXECUTOR
 from hub.upstream.nbgrader import end_transaction, put_pages_before, replace_handler
 
 IDLE_SECONDS = 60
@@ -133,6 +133,9 @@ class AddAssignment(AssignmentHandler):
         super().put(assignment_id)
 
 
+ENVIRONMENT = "logitlab_environment"  # key of the server's settings
+
+
 class CourseWarning(BaseApiHandler):
     """What the page of the assignments says above its list, asked by its script: the exchange may
     take long to answer."""
@@ -140,8 +143,8 @@ class CourseWarning(BaseApiHandler):
     @web.authenticated
     async def get(self) -> None:
         course = self.coursedir
-        exchange = CourseFolder(Path(course.root)).exchange
-        output = await asyncio.to_thread(changed_id, course.course_id, exchange)
+        folder = CourseFolder(Path(course.root), self.settings[ENVIRONMENT])
+        output = await asyncio.to_thread(changed_id, course.course_id, folder)
         self.write({"message": output})
 
 
@@ -157,7 +160,7 @@ class CourseFormgrader(FormgradeExtension):
         super().init_tornado_settings(webapp)
         environment = put_pages_before(webapp, PAGES / "formgrader")
         environment.globals["protection"] = (
-            "" if os.environ.get(EXECUTOR) else describe(landlock_version())
+            "" if webapp.settings[ENVIRONMENT].executor else describe(landlock_version())
         )
         environment.globals["assignment_name"] = IDENTIFIER
         environment.globals["assignment_name_rule"] = IDENTIFIER_RULE
@@ -184,6 +187,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     # The dialogs show everything that is logged while a button works. The server's logger passes
     # everything on, and leaves it to its own handlers what is for debugging only.
     server.log.setLevel(server.log_level)
+    server.web_app.settings[ENVIRONMENT] = Environment.read(os.environ)
     formgrader.initialize([])
     formgrader.init_tornado_settings(server.web_app)
     formgrader.init_handlers(server.web_app)

@@ -99,6 +99,7 @@ def prove(
     mutants: int = 0,
     others: Sequence[ModelVariant] = (),
     sample: Sample = ALL,
+    executor: Path | None = None,
 ) -> Iterator[str]:
     """Prove the notebooks of an assignment; yields progress and, at the end, a table of each.
 
@@ -109,6 +110,7 @@ def prove(
     mutants: of each reference at most, chosen from all of its parts, always the same; 0 for none.
     others: other models, on which the reference must keep its points too.
     sample: of the answers and mutants; the reference and the stub are always tried.
+    executor: as in `execute`.
 
     Raises:
         NotProved: after the table, if anything is not as it should be; before it, if the
@@ -127,6 +129,7 @@ def prove(
         tests,
         workers or os.cpu_count() or 1,
         sample=ALL if source_folder.name in sample.whole else sample,
+        executor=executor,
     )
     wrongs = 0
     for name, notebook in notebooks.items():
@@ -185,6 +188,7 @@ class Runner:
     workers: int
     models: Path | None = None
     sample: Sample = ALL
+    executor: Path | None = None
 
     def all(
         self,
@@ -268,6 +272,7 @@ class Runner:
             ),
             tests=self.tests,
             models=self.models,
+            executor=self.executor,
         )
         seen = [Seen() for _ in trial.batches]
         for cell, position in zip(execution.notebook.cells, trial.positions, strict=True):

@@ -9,6 +9,7 @@ import pytest
 from traitlets.config import Config
 
 from hub.core.course_folder import CourseFolder, new_course
+from hub.core.environment import Environment
 from hub.core.settings import SettingsError, load_settings
 from hub.jupyterhub.configuration import jupyterhub
 from hub.people.accounts.institution import InstitutionAuthenticator
@@ -31,12 +32,12 @@ OAUTH = """
 CONTAINERS = {"LOGITLAB_SHAPE": "containers", "LOGITLAB_URL": "https://course.example.org"}
 
 
-def course(tmp_path: Path, accounts: str) -> CourseFolder:
+def course(tmp_path: Path, accounts: str, **environ: str) -> CourseFolder:
     list(new_course(tmp_path))
     (tmp_path / "course.yaml").write_text(
         f"course:\n  id: m\npeople:\n  admins: [root]\n  students: [ada]\naccounts:\n  {accounts}\n"
     )
-    return CourseFolder(tmp_path)
+    return CourseFolder(tmp_path, Environment.read(environ))
 
 
 @pytest.mark.parametrize(
@@ -51,20 +52,21 @@ def course(tmp_path: Path, accounts: str) -> CourseFolder:
     ],
 )
 def test_the_way_to_log_in_follows_setting_and_shape(tmp_path, login, environ, kind):
-    assert login_kind(course(tmp_path, f"login: {login}").settings, environ) == kind
+    folder = course(tmp_path, f"login: {login}", **environ)
+    assert login_kind(folder.settings, folder.environment) == kind
 
 
 @pytest.mark.parametrize(
     "url", ["https://course.example.org", "http://localhost.example.org", "http://10.0.0.1", ""]
 )
 def test_demonstration_passwords_are_refused_beyond_this_machine(tmp_path, url):
-    environ = CONTAINERS | {"LOGITLAB_URL": url}
+    folder = course(tmp_path, "login: demo", **CONTAINERS | {"LOGITLAB_URL": url})
     with pytest.raises(AccountsError, match="native or oauth"):
-        login_kind(course(tmp_path, "login: demo").settings, environ)
+        login_kind(folder.settings, folder.environment)
 
 
 def test_passwords_of_ones_own_come_without_sign_up(tmp_path):
-    found = configuration(course(tmp_path, "login: native"), {})
+    found = configuration(course(tmp_path, "login: native"))
     own = found["PasswordAuthenticator"]
     assert own["enable_signup"] is False and own["open_signup"] is False
     assert own["minimum_password_length"] == 10
@@ -84,10 +86,14 @@ def test_configuring_twice_changes_nothing(tmp_path):
 
 
 def test_an_institutions_accounts_are_configured_from_the_settings_and_a_secret_file(tmp_path):
-    folder = course(tmp_path / "course", f"login: oauth\n  url: https://course.example.org{OAUTH}")
     secret = tmp_path / "secret"
     secret.write_text("hush\n")
-    found = configuration(folder, {"LOGITLAB_OAUTH_SECRET_FILE": str(secret)})
+    folder = course(
+        tmp_path / "course",
+        f"login: oauth\n  url: https://course.example.org{OAUTH}",
+        LOGITLAB_OAUTH_SECRET_FILE=str(secret),
+    )
+    found = configuration(folder)
     assert found["JupyterHub"]["authenticator_class"].endswith("InstitutionAuthenticator")
     own = found["InstitutionAuthenticator"]
     assert own["client_secret"] == "hush"
@@ -97,10 +103,10 @@ def test_an_institutions_accounts_are_configured_from_the_settings_and_a_secret_
 
 
 def test_an_institution_without_a_secret_is_refused_with_where_to_put_it(tmp_path):
-    folder = course(tmp_path, f"login: oauth{OAUTH}")
     for environ in ({}, {"LOGITLAB_OAUTH_SECRET_FILE": "/nowhere"}):
+        folder = course(tmp_path, f"login: oauth{OAUTH}", **environ)
         with pytest.raises(AccountsError, match="LOGITLAB_OAUTH_SECRET_FILE"):
-            configuration(folder, environ)
+            configuration(folder)
 
 
 @pytest.mark.parametrize(
@@ -123,14 +129,16 @@ def test_wrong_settings_of_accounts_are_refused(tmp_path, accounts, expected):
 
 
 def test_links_begin_with_the_address_that_is_named_first(tmp_path):
-    folder = course(tmp_path, "url: https://course.example.org/")
-    assert public_url(folder, {"LOGITLAB_URL": "https://else.example/"}) == "https://else.example"
-    assert public_url(folder, {}) == "https://course.example.org"
+    named = "url: https://course.example.org/"
+    elsewhere = course(tmp_path, named, LOGITLAB_URL="https://else.example/")
+    assert public_url(elsewhere) == "https://else.example"
+    assert public_url(course(tmp_path, named)) == "https://course.example.org"
     plain = course(tmp_path, "login: native")
-    assert public_url(plain, {}) == "http://localhost:8000"
-    assert public_url(plain, {"LOGITLAB_PORT": "8080"}) == "http://localhost:8080"
+    assert public_url(plain) == "http://localhost:8000"
+    moved = course(tmp_path, "login: native", LOGITLAB_PORT="8080")
+    assert public_url(moved) == "http://localhost:8080"
     address_file(plain).write_text("http://localhost:9999\n")
-    assert public_url(plain, {}) == "http://localhost:9999"
+    assert public_url(plain) == "http://localhost:9999"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from jupyterhub import orm
 from nativeauthenticator.orm import UserInfo
 
 from hub.core.course_folder import CourseFolder, new_course
+from hub.core.environment import Environment
 from hub.core.roster.file import write_roster
 from hub.core.roster.student import Student
 from hub.people.accounts import password_links
@@ -16,7 +17,7 @@ from hub.people.rights import has_hub_database, reconcile
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def folder(tmp_path: Path, request, monkeypatch, empty_databases: Path) -> CourseFolder:
+def folder(tmp_path: Path, request, empty_databases: Path) -> CourseFolder:
     """A course whose hub knows everybody of the example, and two have a token."""
     list(new_course(tmp_path))
     folder = CourseFolder(tmp_path)
@@ -24,7 +25,7 @@ def folder(tmp_path: Path, request, monkeypatch, empty_databases: Path) -> Cours
         shutil.copy(empty_databases / "jupyterhub.sqlite", folder.server)
     else:
         url = request.getfixturevalue("postgresql_url")
-        monkeypatch.setenv("LOGITLAB_HUB_DATABASE", url)
+        folder = CourseFolder(tmp_path, Environment(hub_database=url))
     session = orm.new_session_factory(folder.hub_database_url)()
     users = {}
     for name in ("admin", "instructor", "alice", "bob", "grader-mechinterp"):
@@ -45,7 +46,7 @@ def folder(tmp_path: Path, request, monkeypatch, empty_databases: Path) -> Cours
 
 def write_people(folder: CourseFolder, people: str) -> CourseFolder:
     folder.settings_file.write_text(f"course:\n  id: mechinterp\npeople: {people}\n")
-    return CourseFolder(folder.root)
+    return folder.reread()
 
 
 def hub_state(folder: CourseFolder) -> dict[str, tuple[bool, list[str], int]]:
@@ -105,7 +106,7 @@ def test_who_is_in_the_roster_stays_and_leaves_with_it(folder):
     assert list(reconcile(folder)) == []
     assert hub_state(folder)["bob"][1] == ["nbgrader-mechinterp"]
     write_roster(folder.roster_file, (Student("carol"),))
-    folder = CourseFolder(folder.root)
+    folder = folder.reread()
     assert "bob" in "\n".join(reconcile(folder))
     assert "bob" not in hub_state(folder)
 
@@ -148,10 +149,10 @@ def test_links_work_in_this_database_too(folder):
     session.close()
 
 
-def test_a_database_where_no_hub_has_been_yet_is_left_alone(postgresql_url, tmp_path, monkeypatch):
+def test_a_database_where_no_hub_has_been_yet_is_left_alone(postgresql_url, tmp_path):
     list(new_course(tmp_path))
-    monkeypatch.setenv("LOGITLAB_HUB_DATABASE", postgresql_url)
-    assert list(reconcile(CourseFolder(tmp_path))) == []
+    folder = CourseFolder(tmp_path, Environment(hub_database=postgresql_url))
+    assert list(reconcile(folder)) == []
     assert not has_hub_database(postgresql_url)
 
 

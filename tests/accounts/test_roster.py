@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hub.core.course_folder import CourseFolder, new_course
+from hub.core.environment import Environment
 from hub.core.roster.file import RosterError, csv_lines, read_roster, write_roster
 from hub.core.roster.merge import everybody, with_roster
 from hub.core.roster.student import Student, student
@@ -186,13 +187,13 @@ def test_a_roster_takes_nobodys_part_away_and_gives_none_above_a_students():
     assert merged.people.admins == ["a"]
 
 
-def test_a_course_folders_people_come_from_both_files(tmp_path, monkeypatch):
+def test_a_course_folders_people_come_from_both_files(tmp_path):
     list(new_course(tmp_path / "course"))
     write_roster(tmp_path / "course" / "people" / "roster.csv", (ADA,))
     assert "ada" in CourseFolder(tmp_path / "course").settings.people.students
     write_roster(tmp_path / "elsewhere" / "roster.csv", (ZOE,))
-    monkeypatch.setenv("LOGITLAB_PEOPLE", str(tmp_path / "elsewhere"))
-    students = CourseFolder(tmp_path / "course").settings.people.students
+    elsewhere = Environment(people=tmp_path / "elsewhere")
+    students = CourseFolder(tmp_path / "course", elsewhere).settings.people.students
     assert "zoe" in students and "ada" not in students
 
 

@@ -177,7 +177,7 @@ def test_a_running_hub_follows_every_courses_files_and_removes_nobody_for_a_lost
     monkeypatch.setattr(watch, "courses_of", lambda hub: tuple(map(CourseFolder, folders)))
     errors: list[str] = []
     log = SimpleNamespace(error=lambda text, *values: errors.append(text % values))
-    follows = watch.PeopleWatch(SimpleNamespace(http_server=True, log=log), folders[0])
+    follows = watch.PeopleWatch(SimpleNamespace(http_server=True, log=log), two[0])
     applied: list[list[str]] = []
 
     async def apply(*courses: Settings) -> bool:

@@ -16,7 +16,6 @@ import pytest
 from nbformat import NotebookNode
 
 from hub.grading.pipeline.execute import Execution, ExecutionLimits, execute
-from hub.grading.sandbox.remote import EXECUTOR
 from tests.executor.container import APP, CHECKOUT, IMAGE, Executor, docker, executor
 from tests.grading.test_execute import notebook, text
 from tests.isolation.notebooks import failed
@@ -218,12 +217,12 @@ def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
 def _both(running: Executor) -> tuple[Execution, Execution]:
     """An attacker and, at the same time, a victim."""
     with ThreadPoolExecutor(2) as pool:
-        victim = pool.submit(execute, notebook(*VICTIM))
+        victim = pool.submit(execute, notebook(*VICTIM), executor=running.socket)
         deadline = time.monotonic() + 60
         while "sleep 30" not in " ".join(running.job_processes()):
             assert time.monotonic() < deadline, running.log()
             time.sleep(0.2)
-        attacker = execute(notebook(*PROBES.values()))
+        attacker = execute(notebook(*PROBES.values()), executor=running.socket)
         return attacker, victim.result()
 
 
@@ -248,13 +247,13 @@ def test_a_victim_is_unharmed_by_all_of_it(both):
 
 
 def test_the_search_finds_the_same_secret_where_it_may(running):
-    own = execute(notebook(*VICTIM[:1], FIND_SECRET, ABSTRACT))
+    own = execute(notebook(*VICTIM[:1], FIND_SECRET, ABSTRACT), executor=running.socket)
     found = text(own.notebook.cells[1])
     assert "GOT environment" in found and "GOT file by" in found and "GOT file /scratch" in found
     assert "GOT socket" in text(own.notebook.cells[2])
 
 
-def test_the_network_probe_gets_through_where_there_is_no_executor(monkeypatch):
+def test_the_network_probe_gets_through_where_there_is_no_executor():
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -262,7 +261,6 @@ def test_the_network_probe_gets_through_where_there_is_no_executor(monkeypatch):
         threading.Thread(
             target=lambda: listening.accept()[0].sendall(b"hello"), daemon=True
         ).start()
-        monkeypatch.delenv(EXECUTOR, raising=False)
         cell = CONNECT.replace("HOST, PORT", f"'127.0.0.1', {port}")
         assert "GOT b'hello'" in text(execute(notebook(cell)).notebook.cells[0])
 
@@ -305,8 +303,15 @@ def test_killing_everything_kills_only_what_is_ones_own(probe):
 def test_a_fork_bomb_ends_itself_while_another_is_graded(running):
     bomb = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
     with ThreadPoolExecutor(2) as pool:
-        ended = pool.submit(execute, notebook(bomb), limits=ExecutionLimits(cell_seconds=60))
-        honest = execute(notebook("import time; time.sleep(3)", "print('right')"))
+        ended = pool.submit(
+            execute,
+            notebook(bomb),
+            limits=ExecutionLimits(cell_seconds=60),
+            executor=running.socket,
+        )
+        honest = execute(
+            notebook("import time; time.sleep(3)", "print('right')"), executor=running.socket
+        )
         assert text(honest.notebook.cells[1]) == "right\n"
         assert any("processes were started" in problem for problem in ended.result().problems), (
             ended.result().problems
@@ -326,7 +331,9 @@ def test_a_fork_bomb_ends_itself_while_another_is_graded(running):
 )
 def test_filling_the_disk_ends_who_does_it(running, fill):
     execution = execute(
-        notebook("n = 0", fill), limits=ExecutionLimits(cell_seconds=20, files_mib=64)
+        notebook("n = 0", fill),
+        limits=ExecutionLimits(cell_seconds=20, files_mib=64),
+        executor=running.socket,
     )
     reason = " ".join(execution.problems) + text(execution.notebook.cells[1])
     assert "more than 64 MiB" in reason or "more than 50000 files" in reason or "space" in reason
@@ -360,7 +367,8 @@ def test_tests_apart_have_another_user_and_their_memory_is_closed(running):
         *(("test", cell.source) for cell in HIDDEN.cells[1:]),
         ("student", "print(open('found').read(), 'END')"),
     )
-    executed = execute(spying, source=HIDDEN, tests="isolated").notebook
+    done = execute(spying, source=HIDDEN, tests="isolated", executor=running.socket)
+    executed = done.notebook
     assert failed(executed) == []
     assert "END" in text(executed.cells[3]) and "GOT" not in text(executed.cells[3])
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from traitlets.config import Config
 
 from hub.core.course_folder import CourseFolder, new_course
+from hub.core.environment import Environment
 from hub.core.settings import USER_NAME
 from hub.facts.deployment import Deployment
 from hub.jupyterhub.configuration import containers, jupyterhub
@@ -111,14 +112,14 @@ def test_logging_in_takes_every_visit_away_and_nothing_else():
 
 
 @pytest.fixture(name="folder")
-def _folder(tmp_path, monkeypatch) -> CourseFolder:
-    monkeypatch.setenv("LOGITLAB_HUB_DATABASE", "postgresql+psycopg:///jupyterhub")
+def _folder(tmp_path) -> CourseFolder:
     list(new_course(tmp_path))
     return CourseFolder(tmp_path)
 
 
-def test_the_hub_in_containers_gives_visits_and_takes_them_at_every_login(folder, monkeypatch):
-    monkeypatch.setenv("LOGITLAB_SHAPE", "containers")
+def test_the_hub_in_containers_gives_visits_and_takes_them_at_every_login(folder):
+    database = "postgresql+psycopg:///jupyterhub"
+    folder = CourseFolder(folder.root, Environment(hub_database=database, in_containers=True))
     c = Config()
     containers.update(c, folder, Deployment("lab", "1", "https://course.example"))
     pages = [each for each in c.JupyterHub.extra_handlers if each[1] is GrantPage]

@@ -107,12 +107,9 @@ def test_an_excuse_that_is_not_needed_is_named(source: Path, other: ModelVariant
     assert "layers keeps its points on another model: [trained] can go" in lines
 
 
-def test_an_executor_is_not_given_other_models(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("LOGITLAB_EXECUTOR", str(tmp_path / "socket"))
+def test_an_executor_is_not_given_other_models(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="its own models"):
-        execute(new_notebook(), models=tmp_path)
+        execute(new_notebook(), models=tmp_path, executor=tmp_path / "socket")
 
 
 def test_random_weights_concern_a_notebook_about_gpt2_and_copies_concern_all() -> None:

@@ -10,6 +10,7 @@ import yaml
 from traitlets.config import Config
 
 from hub.core.course_folder import CourseFolder, new_course
+from hub.core.environment import Environment
 from hub.facts import accounts
 from hub.facts.containers import DATABASE_FOLDER, GRADEBOOK_URL, database_url
 from hub.facts.deployment import Deployment, DeploymentError, deployment
@@ -26,12 +27,11 @@ ENVIRON = {
 
 
 @pytest.fixture
-def config(tmp_path, monkeypatch):
-    monkeypatch.setenv("LOGITLAB_HUB_DATABASE", "postgresql+psycopg:///jupyterhub")
-    monkeypatch.setenv("LOGITLAB_SHAPE", "containers")
+def config(tmp_path):
     list(new_course(tmp_path))
     c = Config()
-    containers.update(c, CourseFolder(tmp_path), PLACE)
+    environment = Environment(hub_database="postgresql+psycopg:///jupyterhub", in_containers=True)
+    containers.update(c, CourseFolder(tmp_path, environment), PLACE)
     return c
 
 

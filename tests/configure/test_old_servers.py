@@ -5,12 +5,13 @@ import subprocess
 import sys
 
 from hub.core.course_folder import new_course, open_course
+from hub.core.environment import Environment
 from hub.jupyterhub.configuration.jupyterlab import write_files
 
 
 def test_a_students_server_of_an_earlier_version_reads_the_new_configuration(tmp_path):
     list(new_course(tmp_path / "course"))
-    write_files("student", open_course(tmp_path / "course"), tmp_path / "config")
+    write_files("student", open_course(tmp_path / "course", Environment()), tmp_path / "config")
     # What that server's image has of the code, and it has nothing else.
     old = tmp_path / "old" / "hub"
     (old / "validation").mkdir(parents=True)

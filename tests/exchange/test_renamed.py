@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from hub.cli import main
 from hub.core.course_folder import CourseFolder, new_course, open_course
+from hub.core.environment import Environment
 from hub.exchange.access import Access, Caller
 from hub.exchange.course_id import changed_id
 from hub.exchange.renamed import Kept, kept_in, warning
@@ -64,11 +65,11 @@ def test_the_exchange_tells_instructors_and_no_student(store: Store):
 def renamed(tmp_path: Path) -> CourseFolder:
     """A course folder in which something was released before its id was changed."""
     list(new_course(tmp_path / "course"))
-    folder = open_course(tmp_path / "course")
+    folder = open_course(tmp_path / "course", Environment())
     text = folder.settings_file.read_text()
     assert f"id: {COURSE}" in text
     folder.settings_file.write_text(text.replace(f"id: {COURSE}", "id: renamed"))
-    folder = open_course(tmp_path / "course")
+    folder = open_course(tmp_path / "course", Environment())
     store = Store(folder.exchange)
     release(store)
     store.close()
@@ -96,12 +97,11 @@ def test_check_and_the_start_say_it_and_change_nothing(renamed: CourseFolder):
 
 def test_a_course_that_never_started_is_in_order(tmp_path: Path):
     list(new_course(tmp_path / "course"))
-    assert "warning" not in check(open_course(tmp_path / "course"))
+    assert "warning" not in check(open_course(tmp_path / "course", Environment()))
     assert not (tmp_path / "course" / "server" / "exchange").exists()
 
 
 def test_an_exchange_that_is_away_does_not_hold_up_the_page(tmp_path, monkeypatch):
-    monkeypatch.setenv("LOGITLAB_EXCHANGE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "t")
     monkeypatch.setattr("hub.exchange.client.transport.HttpTransport.delays", ())
-    assert changed_id("renamed", tmp_path) == ""
+    environment = Environment(exchange_url="http://127.0.0.1:9", hub_token="t")
+    assert changed_id("renamed", CourseFolder(tmp_path, environment)) == ""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.grading.sandbox.remote import EXECUTOR, status
+from hub.facts import env
+from hub.grading.sandbox.remote import status
 from tests.needs import TAG, need
 
 CHECKOUT = Path(__file__).parents[2]
@@ -88,13 +89,13 @@ class Executor:
 
 @contextmanager
 def executor(folder: Path, **options) -> Iterator[Executor]:
-    """An executor that answers, and that `execute` uses meanwhile."""
+    """An executor that answers, and that what nbgrader makes uses meanwhile."""
     need("images")
     running = Executor(folder, **options)
     try:
         running.wait()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(EXECUTOR, str(running.socket))
+            patch.setenv(env.EXECUTOR, str(running.socket))
             yield running
     finally:
         running.remove()

@@ -26,16 +26,16 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(name="running", scope="module")
 def _running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
     with executor(tmp_path_factory.mktemp("executor")) as running:
         yield running
 
 
-def proved(folder: Path, sample: Sample) -> str:
+def proved(folder: Path, sample: Sample, executor: Path) -> str:
     lines = []
     try:
-        for line in prove(folder, tests="isolated", workers=2, sample=sample):
+        for line in prove(folder, tests="isolated", workers=2, sample=sample, executor=executor):
             lines.append(line)
             print(line)
     except NotProved as error:
@@ -44,8 +44,10 @@ def proved(folder: Path, sample: Sample) -> str:
 
 
 @pytest.mark.parametrize("assignment", available(shipped_sources()))
-def test_answers_earn_what_they_should_in_the_container(assignment: str, sample: Sample) -> None:
-    output = proved(shipped_sources() / assignment, sample)
+def test_answers_earn_what_they_should_in_the_container(
+    assignment: str, sample: Sample, running: Executor
+) -> None:
+    output = proved(shipped_sources() / assignment, sample, running.socket)
     assert re.search(
         r"tests isolated: \d+ points, (\d+)/\1 wrong caught, (\d+)/\2 right kept", output
     )

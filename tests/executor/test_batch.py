@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from nbgrader.api import Gradebook
 
+from hub.facts import env
 from hub.grading.pipeline.batch import BatchError, autograde
 from hub.grading.sandbox import remote
 from tests.executor.test_client import Stand, say, uploaded
@@ -29,7 +30,7 @@ def _course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     make_course(tmp_path / "course")
     for student in ("alice", "bob"):
         submit(tmp_path / "course", student, answered(tmp_path / "course"))
-    monkeypatch.setenv(remote.EXECUTOR, str(tmp_path / "socket"))
+    monkeypatch.setenv(env.EXECUTOR, str(tmp_path / "socket"))
     monkeypatch.setattr(remote, "_outage", remote._Outage())
     return tmp_path / "course"
 

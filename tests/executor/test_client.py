@@ -78,7 +78,6 @@ DONE = answering(
 
 @pytest.fixture(name="path")
 def _path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(remote.EXECUTOR, str(tmp_path / "socket"))
     monkeypatch.setattr(remote, "_outage", remote._Outage())
     monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
     return tmp_path / "socket"
@@ -86,7 +85,7 @@ def _path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_the_executor_answers_is_the_outcome(path):
     Stand(path, DONE)
-    execution = execute(notebook("print(1)"))
+    execution = execute(notebook("print(1)"), executor=path)
     assert text(execution.notebook.cells[0]) == "1\n"
     assert (execution.problems, execution.seconds) == ([], 1.5)
 
@@ -102,20 +101,21 @@ def test_files_go_there_and_links_do_not(path, tmp_path):
     (tmp_path / "data").write_bytes(bytes(3_000_000))
     (tmp_path / "link").symlink_to("/etc/passwd")
     Stand(path, script)
-    execute(notebook("1"), files={"a/data": tmp_path / "data", "link": tmp_path / "link"})
+    files = {"a/data": tmp_path / "data", "link": tmp_path / "link"}
+    execute(notebook("1"), executor=path, files=files)
     assert seen.keys() == {"request", "a/data"} and len(seen["a/data"]) == 3_000_000
 
 
 def test_what_breaks_off_is_asked_for_again(path):
     stand = Stand(path, lambda connection: None, lambda c: uploaded(c) and None, DONE)
-    assert text(execute(notebook("print(1)")).notebook.cells[0]) == "1\n"
+    assert text(execute(notebook("print(1)"), executor=path).notebook.cells[0]) == "1\n"
     assert stand.served == 2 or stand.served == 3
 
 
 def test_what_breaks_off_three_times_is_reported(path):
     Stand(path, *[lambda c: uploaded(c) and None] * 3)
     with pytest.raises(ExecutorAway, match=r"ended 3 times.*make status"):
-        execute(notebook("print(1)"))
+        execute(notebook("print(1)"), executor=path)
 
 
 def test_an_executor_that_is_away_is_waited_for_once_and_reported(path, monkeypatch):
@@ -123,11 +123,11 @@ def test_an_executor_that_is_away_is_waited_for_once_and_reported(path, monkeypa
     monkeypatch.setattr(remote.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(remote.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     with pytest.raises(ExecutorAway, match="make status"):
-        execute(notebook("1"))
+        execute(notebook("1"), executor=path)
     waited = now[0]
     assert 60 < waited < 62
     with pytest.raises(ExecutorAway):  # the next of a batch does not wait another minute
-        execute(notebook("1"))
+        execute(notebook("1"), executor=path)
     assert now[0] == waited
 
 
@@ -138,7 +138,7 @@ def test_a_refusal_is_reported(path):
 
     Stand(path, script)
     with pytest.raises(ExecutorAway, match="more than 256 MiB"):
-        execute(notebook("1"))
+        execute(notebook("1"), executor=path)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_refusal_is_reported(path):
 )
 def test_what_the_executor_sends_is_checked_like_any_workers(path, line):
     Stand(path, answering(line, {"finished": True}))
-    execution = execute(notebook("print(1)"))
+    execution = execute(notebook("print(1)"), executor=path)
     for output in execution.notebook.cells[0].outputs:
         assert output.output_type in ("stream", "error") and isinstance(
             output.get("text", output.get("evalue")), str

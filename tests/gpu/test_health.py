@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from hub.core.course_folder import CourseFolder, new_course
+from hub.core.environment import Environment
 from hub.jupyterhub.configuration import jupyterlab
 from hub.singleuser.gpu.extension import GpuHealth, judge, notice
 
@@ -100,9 +101,9 @@ def folder(tmp_path: Path) -> CourseFolder:
     return CourseFolder(tmp_path / "course")
 
 
-@pytest.mark.parametrize(("shape", "seconds"), [("containers", 3600), ("", 0)])
-def test_idle_kernels_are_stopped_in_containers_only(folder, shape, seconds, monkeypatch):
-    monkeypatch.setenv("LOGITLAB_SHAPE", shape)
+@pytest.mark.parametrize(("in_containers", "seconds"), [(True, 3600), (False, 0)])
+def test_idle_kernels_are_stopped_in_containers_only(folder, in_containers, seconds):
+    folder = CourseFolder(folder.root, Environment(in_containers=in_containers))
     for part in ("student", "instructor", "grader"):
         config = jupyterlab.files(part, folder)["jupyter_server_config.json"]
         assert config["MappingKernelManager"]["cull_idle_timeout"] == seconds

@@ -19,6 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.api import Gradebook
 
 from hub.core.course_folder import open_course
+from hub.core.environment import Environment
 from hub.jupyterhub.configuration.jupyterlab import write_files
 
 pytestmark = pytest.mark.kernel
@@ -223,7 +224,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Student:
     nbformat.write(_source(), root / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb")
     for command in (["generate"], ["release", "--hand-out"]):
         student.run(*_logitlab(*command, ASSIGNMENT, "--course", str(root)))
-    folder = open_course(root)
+    folder = open_course(root, Environment())
     write_files("student", folder, home / ".config")
     with (home / ".config" / "nbgrader_config.py").open("a") as config:
         config.write(f"c.Exchange.local_store = {str(folder.exchange)!r}\n")

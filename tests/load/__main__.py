@@ -25,7 +25,8 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 
 from hub.core.course_folder import new_course, open_course
-from hub.grading.sandbox.remote import EXECUTOR as EXECUTOR_VARIABLE
+from hub.core.environment import Environment
+from hub.facts import env
 from tests.grading.tiny_course import ASSIGNMENT, make_course
 from tests.grading.trust_course import source
 from tests.load import classes
@@ -84,7 +85,7 @@ class Course:
     def _outcome(
         self, points: Mapping[str, float], seconds: float, executed: Mapping[str, float]
     ) -> Outcome:
-        course = open_course(self.root)
+        course = open_course(self.root, Environment())
         with Gradebook(course.gradebook_url, course.settings.course.id) as gradebook:
             found = {
                 one.student_id: float(one.score)
@@ -112,7 +113,7 @@ def shipped(folder: Path, environment: Mapping[str, str]) -> Course:
 
     root = Path(tempfile.mkdtemp(dir=folder)) / "course"
     list(new_course(root))
-    list(add_assignments(open_course(root), [SHIPPED[0]]))
+    list(add_assignments(open_course(root, Environment()), [SHIPPED[0]]))
     return Course(root, SHIPPED[0], environment)
 
 
@@ -162,7 +163,7 @@ def executor(folder: Path, wanted: bool) -> Iterator[dict[str, str]]:
         deadline = time.monotonic() + 60
         while not socket.exists() and time.monotonic() < deadline:
             time.sleep(0.2)
-        yield {EXECUTOR_VARIABLE: str(socket)}
+        yield {env.EXECUTOR: str(socket)}
     finally:
         os.killpg(process.pid, 9)
         process.wait()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hub.core.course_folder import EXAMPLE, CourseFolderError, new_course, open_course
+from hub.core.environment import Environment
 from hub.core.settings import Settings, SettingsError, load_settings, old_spellings
 from hub.exchange.__main__ import main as exchange_service
 from hub.exchange.hand_out import exchange_limits
@@ -39,7 +40,7 @@ def test_the_documented_example_is_valid_and_shows_the_defaults():
 
 def test_limits_without_a_course_are_the_defaults_of_its_settings(tmp_path):
     list(new_course(tmp_path / "course"))
-    folder = open_course(tmp_path / "course")
+    folder = open_course(tmp_path / "course", Environment())
     assert ExchangeLimits() == exchange_limits(folder)
     config = grader_config(folder)
     for grading in (ExecuteSubmission, CourseValidator):
@@ -172,7 +173,7 @@ def test_making_a_course_folder_twice_keeps_what_was_written(tmp_path):
     (root / "source" / "note.txt").write_text("kept")
     lines = list(new_course(root))
     assert any("kept" in line for line in lines)
-    assert open_course(root).settings.course.id == "mine"
+    assert open_course(root, Environment()).settings.course.id == "mine"
     assert (root / "source" / "note.txt").read_text() == "kept"
 
 
@@ -183,4 +184,4 @@ def test_only_the_owner_can_look_into_the_servers_state(tmp_path):
 
 def test_a_folder_without_settings_is_refused_with_the_command_that_makes_it_one(tmp_path):
     with pytest.raises(CourseFolderError, match="logitlab course new"):
-        open_course(tmp_path)
+        open_course(tmp_path, Environment())

@@ -14,6 +14,7 @@ from dockerspawner import DockerSpawner
 from jupyterhub.objects import Hub
 from sqlalchemy.exc import OperationalError
 
+from hub.core.course_folder import CourseFolder
 from hub.core.settings import GpuSettings
 from hub.facts.deployment import Deployment
 from hub.facts.gpu_devices import Device
@@ -101,8 +102,13 @@ def made(tmp_path, monkeypatch, engine):
             rules = GpuSettings.model_validate({"students_per_device": 1, "when_full": "cpu"})
             slots.append(Slots(gpus, rules, nobody))
         monkeypatch.setattr(container, "_slots", slots[0])
-        spawner = ContainerSpawner(user=user(name), hub=Hub(), course_root=str(tmp_path), **traits)
-        spawner.__dict__["deployment"] = Deployment("lab", "1", "http://localhost")
+        spawner = ContainerSpawner(
+            user=user(name),
+            hub=Hub(),
+            course=CourseFolder(tmp_path),
+            deployment=Deployment("lab", "1", "http://localhost"),
+            **traits,
+        )
         spawner.db = SimpleNamespace(execute=lambda what: None, rollback=lambda: None)
         monkeypatch.setattr(
             ContainerSpawner, "server", SimpleNamespace(base_url=f"/user/{name}/", proto="http")

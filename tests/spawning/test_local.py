@@ -11,6 +11,7 @@ import pytest
 from jupyterhub.objects import Hub
 from jupyterhub.spawner import LocalProcessSpawner
 
+from hub.core.course_folder import CourseFolder
 from hub.jupyterhub.spawners import local
 from hub.jupyterhub.spawners.local import LocalSpawner
 from tests.spawning.people import course, no_sleep, user
@@ -25,7 +26,7 @@ def spawner(folder, name="alice", **traits):
     return LocalSpawner(
         user=user(name),
         hub=Hub(),
-        course_root=str(folder),
+        course=CourseFolder(folder),
         exchange_url="http://localhost/x",
         **traits,
     )

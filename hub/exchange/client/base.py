@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.exchange.abc import Exchange as ABCExchange
-from traitlets import Bool, Unicode, default
+from traitlets import Bool, Instance, Unicode, default
 
+from hub.core.environment import Environment
 from hub.exchange.access import Caller
 from hub.exchange.client.transport import HttpTransport, InProcessTransport, Record, Transport
 from hub.exchange.errors import NotAllowed, Refusal
@@ -51,9 +52,16 @@ class Exchange(ABCExchange):
         help="Whether assignments live in <course>/<assignment> instead of <assignment>.",
     ).tag(config=True)
 
+    environment = Instance(Environment, help="What this process was told from outside.")
+
+    @default("environment")
+    def _environment_default(self) -> Environment:
+        # nbgrader makes these classes, from its applications and its server extensions.
+        return Environment.read(os.environ)
+
     @default("url")
     def _url_default(self) -> str:
-        return os.environ.get("LOGITLAB_EXCHANGE_URL", "")
+        return self.environment.exchange_url
 
     @default("state_dir")
     def _state_dir_default(self) -> str:
@@ -63,15 +71,14 @@ class Exchange(ABCExchange):
     def transport(self) -> Transport:
         """The exchange, as this process's user."""
         if self.url:
-            token = os.environ.get("JUPYTERHUB_API_TOKEN", "")
-            if not token:
+            if not self.environment.hub_token:
                 raise NotAllowed(
                     "JUPYTERHUB_API_TOKEN is not set, so the exchange cannot identify you.",
                     "Run this in your server on the hub.",
                 )
-            return HttpTransport(self.url, token)
+            return HttpTransport(self.url, self.environment.hub_token)
         if self.local_store:
-            user = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+            user = self.environment.hub_user or getpass.getuser()
             course = self.coursedir.course_id
             groups = frozenset({f"nbgrader-{course}", f"formgrade-{course}"})
             return InProcessTransport(_store(self.local_store), Caller(user, groups), {course})

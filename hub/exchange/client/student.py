@@ -69,7 +69,7 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):
             self.fail(f"Assignment not found at: {self.src_path}")
 
     def init_dest(self) -> None:
-        named, own = self.coursedir.student_id, os.environ.get("JUPYTERHUB_USER")
+        named, own = self.coursedir.student_id, self.environment.hub_user or None
         if named not in ("*", own):
             self.fail(f"You can submit only for yourself, not for {named}.")
         self.server_limits = self.limits()

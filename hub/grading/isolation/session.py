@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 
 import course
 import hub
+from hub.facts import env
 from hub.facts.cell_roles import role
 from hub.grading.isolation.conversation import DEAF
 from hub.grading.isolation.manifest import Manifest, ManifestError, read
@@ -29,7 +30,7 @@ from hub.grading.isolation.wire import Channel, Closed, Malformed, TimedOut
 from hub.grading.sandbox.clock import CodeClock, Deadline, process_tree
 from hub.grading.sandbox.limits import ReferenceTimes
 from hub.grading.sandbox.outputs import checked_outputs, first_error, remarked
-from hub.grading.sandbox.processes import MARKER, has_ended
+from hub.grading.sandbox.processes import has_ended
 from hub.grading.sandbox.trouble import NO_ANSWER, Trouble, not_interrupted, out_of_time
 from hub.grading.sandbox.users import Users, drop_rights, make_expendable
 
@@ -53,11 +54,11 @@ NO_YARDSTICK = ReferenceTimes()
 # What the processes inherit of the environment: nothing that names the server or holds a secret.
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV"),
-    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", "COURSE_MODELS"),
-    "COURSE_DEVICE",
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", env.MODELS),
+    env.DEVICE,
     *("HF_HUB_OFFLINE", "HF_HOME", "CUDA_VISIBLE_DEVICES", "MPLCONFIGDIR"),
     *("NBGRADER_EXECUTION", "PLOTLY_RENDERER"),
-    MARKER,  # by which they are found and ended when student code killed their parent
+    env.EXECUTION,  # by which they are found and ended when student code killed their parent
 )
 
 

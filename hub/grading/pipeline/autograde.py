@@ -6,6 +6,7 @@ the preprocessors replace nbgrader's Execute and tell the student in words what 
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +20,9 @@ from nbgrader.converters import Autograde
 from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Dict, Enum, Float, Integer, Unicode
+from traitlets import Dict, Enum, Float, Integer, Unicode, default
 
+from hub.core.environment import Environment
 from hub.grading.pipeline.execute import ExecutionLimits, Tests, files_below
 from hub.grading.pipeline.executed import ExecutedFolder, Job
 from hub.grading.pipeline.manual import fingerprints, questions
@@ -174,6 +176,15 @@ class ExecuteSubmission(NbGraderPreprocessor):
         config=True
     )
 
+    executor = Unicode(
+        help="Socket of the executor, which runs the notebooks; empty: this machine does. By "
+        "default what the environment variable LOGITLAB_EXECUTOR names."
+    ).tag(config=True)
+
+    @default("executor")
+    def _executor_default(self) -> str:
+        return str(Environment.read(os.environ).executor or "")
+
     @property
     def limits(self) -> ExecutionLimits:
         return ExecutionLimits(
@@ -202,6 +213,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
             limits=self.limits,
             passed=Path(self.coursedir.root) / "server" / "references",
             tests=self.where(assignment),
+            executor=Path(self.executor) if self.executor else None,
         )
 
     def job(self, nb: NotebookNode, resources: Resources) -> Job:
@@ -223,6 +235,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
             tests=reference.tests,
             owner=student,
             yardstick=yardstick,
+            executor=reference.executor,
         )
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:

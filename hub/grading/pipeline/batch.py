@@ -29,7 +29,7 @@ from hub.grading.pipeline.released import not_released
 from hub.grading.pipeline.renamed import Undecided, take_renamed
 from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder
 from hub.grading.sandbox.gate import ExecutionLimiter, memory_to_spare
-from hub.grading.sandbox.remote import EXECUTOR, ExecutorAway
+from hub.grading.sandbox.remote import ExecutorAway
 
 # A batch may take hours; a database that is started again in the middle is waited for.
 DATABASE_SECONDS = 60
@@ -171,7 +171,7 @@ class Batch:
         self._executed = executed_folder(root)
         self._ungraded = UngradedFolder(root / "server" / "ungraded" / assignment)
         # Where there is an executor it is the executor that lets them wait.
-        there = workers is None and os.environ.get(EXECUTOR)
+        there = workers is None and ExecuteSubmission(config=api.config).executor
         self._gate = ExecutionLimiter(
             MOST_AT_ONCE if there else workers or os.cpu_count() or 1, memory_to_spare
         )

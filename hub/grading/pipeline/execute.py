@@ -2,14 +2,13 @@
 
 The work happens in a process tree and a scratch folder of its own, without tokens, and nothing
 that comes back is trusted: outputs are taken, checked, and put into a copy of the notebook that
-was given. Where $LOGITLAB_EXECUTOR names a socket, the work is done by the executor behind it
-(`hub.services.executor`), without network and with users of its own; else here.
+was given. Where there is an executor (`hub.services.executor`), it does the work, without network
+and with users of its own; else it is done here.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -24,7 +23,7 @@ from hub.grading.pipeline.merge import grade_id, merge, why_not
 from hub.grading.pipeline.replay import Attempt, AttemptResult, next_step
 from hub.grading.pipeline.results import Results, read_results
 from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
-from hub.grading.sandbox.remote import EXECUTOR, ExecutorAway, run_there
+from hub.grading.sandbox.remote import ExecutorAway, run_there
 from hub.grading.sandbox.run import Busy, RunOutcome, run_here
 from hub.grading.sandbox.trouble import CannotGrade, Trouble
 
@@ -71,6 +70,7 @@ def execute(
     tests: Tests = "in_kernel",
     yardstick: ReferenceTimes | None = None,
     models: Path | None = None,
+    executor: Path | None = None,
     busy: Busy = lambda busy: None,
 ) -> Execution:
     """Execute `notebook` and return a copy of it with outputs.
@@ -87,6 +87,7 @@ def execute(
     yardstick: what the given cells did in runs of the reference. Without it a given cell that fails
         is an error like any other.
     models: a folder of checkpoints that is tried before all others; not with an executor.
+    executor: the socket of the executor that does the work; None: it is done on this machine.
     busy: told whenever the processes begin or cease to want a processor; not with an executor.
 
     A cell that fails, is too slow or never runs gets an error output in words; this function
@@ -116,7 +117,7 @@ def execute(
             "yardstick": (yardstick or ReferenceTimes()).as_data(),
         }
         theirs = (files or {}) if step.files else {}
-        answer = _run(request, {**theirs, **(given_files or {})}, limits, models, busy)
+        answer = _run(request, {**theirs, **(given_files or {})}, limits, models, executor, busy)
         seconds += answer.seconds
         results = read_results(answer, notebook, step)
         if results.refused is not None:
@@ -136,14 +137,14 @@ def _run(
     files: Mapping[str, Path],
     limits: ExecutionLimits,
     models: Path | None,
+    executor: Path | None,
     busy: Busy,
 ) -> RunOutcome:
-    executor = os.environ.get(EXECUTOR)
-    if not executor:
+    if executor is None:
         return run_here(request, files, limits, models, busy)
     if models is not None:
         raise ValueError("the executor has its own models")
-    return run_there(Path(executor), request, files)
+    return run_there(executor, request, files)
 
 
 def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cells:

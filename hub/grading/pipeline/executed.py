@@ -33,6 +33,7 @@ class Job:
     tests: Tests = "in_kernel"
     owner: str = ""  # whose submission it is: equal notebooks of two students both run
     yardstick: ReferenceTimes | None = None
+    executor: Path | None = None
 
     def run(self, busy: Busy = lambda busy: None) -> Execution:
         return execute(
@@ -43,6 +44,7 @@ class Job:
             limits=self.limits,
             tests=self.tests,
             yardstick=self.yardstick,
+            executor=self.executor,
             busy=busy,
         )
 

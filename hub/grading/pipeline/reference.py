@@ -55,6 +55,7 @@ class Reference:
     limits: of an execution.
     passed: a folder that remembers which versions have passed their own tests.
     tests: where its tests run.
+    executor: as in `execute`.
     """
 
     assignment: str
@@ -63,6 +64,7 @@ class Reference:
     limits: ExecutionLimits
     passed: Path
     tests: Tests
+    executor: Path | None = None
 
     def notebook(self) -> NotebookNode:
         """The notebook, for isolated tests. Raises IsolationError where it cannot be used for
@@ -174,6 +176,7 @@ class Reference:
             given_files=self.files,
             limits=self.limits,
             tests=tests,
+            executor=self.executor,
         )
 
     def _cannot_isolate(self, why: str) -> str:

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import psutil
 
+from hub.facts import env
 from hub.facts.limits import MIB
 from hub.grading.sandbox.limits import ExecutionLimits
 from hub.grading.sandbox.trouble import Kind, how_it_ended
-
-MARKER = "LOGITLAB_EXECUTION"
 
 MOST_FILES = 50_000  # counting them takes half a second
 
@@ -194,6 +193,6 @@ def _signal(process: psutil.Process, number: int) -> None:
 
 def _carries(process: psutil.Process, marker: str) -> bool:
     try:
-        return process.environ().get(MARKER) == marker
+        return process.environ().get(env.EXECUTION) == marker
     except (psutil.Error, OSError):
         return False

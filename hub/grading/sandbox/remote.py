@@ -27,9 +27,6 @@ import msgpack
 
 from hub.grading.sandbox.run import RunOutcome
 
-EXECUTOR = "LOGITLAB_EXECUTOR"
-"""Environment variable: the executor's socket, where there is an executor."""
-
 CHUNK = 1024 * 1024
 FRAME_LIMIT = CHUNK + 1000
 ANSWER_LIMIT = 512 * 1024 * 1024

@@ -21,10 +21,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from course.models import models_folders
+from hub.facts import env
 from hub.grading.sandbox.clock import CodeClock, process_tree
 from hub.grading.sandbox.landlock import PACKAGES, STUDENTS_FOLDERS
 from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
-from hub.grading.sandbox.processes import MARKER, LimitWatch, descendants, end_tree, hide_memory
+from hub.grading.sandbox.processes import LimitWatch, descendants, end_tree, hide_memory
 from hub.grading.sandbox.transport import Line
 from hub.grading.sandbox.trouble import Kind
 
@@ -79,10 +80,10 @@ def run_here(
             if not path.is_symlink() and path.is_file() and (target := inside(scratch, name)):
                 shutil.copyfile(path, target)
         marker = secrets.token_hex(16)
-        environment = {MARKER: marker}
+        environment = {env.EXECUTION: marker}
         if models is not None:
             folders = [models.resolve(), *models_folders()]
-            environment["COURSE_MODELS"] = os.pathsep.join(map(str, folders))
+            environment[env.MODELS] = os.pathsep.join(map(str, folders))
         most = result_bytes(limits, len(request["notebook"]["cells"]))
         with worker(json.dumps(request).encode(), Path(scratch), environment, most) as running:
             try:
@@ -244,9 +245,9 @@ def students_environment(scratch: Path) -> dict[str, str]:
         "NBGRADER_EXECUTION": "autograde",
     }
     # Named, as a job's own data folder holds none.
-    environment["COURSE_MODELS"] = os.pathsep.join(map(str, models_folders()))
-    if device := os.environ.get("COURSE_DEVICE"):
-        environment["COURSE_DEVICE"] = device
+    environment[env.MODELS] = os.pathsep.join(map(str, models_folders()))
+    if device := os.environ.get(env.DEVICE):
+        environment[env.DEVICE] = device
     return environment
 
 

@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hub.facts import containers
+from hub.facts import containers, env
 from hub.host.deploy.folder import DeployError, folder
 from hub.host.deploy.stack import IMAGES, Stack, need_running, opened
 
@@ -134,7 +134,7 @@ def _tar_container(stack: Stack, volume: str, mode: str) -> list[str]:
         *("--cap-drop=ALL", "--cap-add=DAC_OVERRIDE", "--cap-add=CHOWN", "--cap-add=FOWNER"),
         *("--security-opt=no-new-privileges:true", "--entrypoint="),
         f"--volume={volume}:/volume:{mode}",
-        containers.image("server", stack.variables["LOGITLAB_TAG"]),
+        containers.image("server", stack.variables[env.TAG]),
     ]
 
 
@@ -156,7 +156,7 @@ def _write_manifest(stack: Stack, target: Path) -> None:
         "format": FORMAT,
         "made": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
         "project": stack.project,
-        "tag": stack.variables["LOGITLAB_TAG"],
+        "tag": stack.variables[env.TAG],
         "sha256": {name: _sha256(target / name) for name in files},
     }
     (target / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

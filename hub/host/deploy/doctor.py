@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from hub.facts import env
 from hub.host.deploy import gpus
 from hub.host.deploy.engine import choose, clients
 from hub.host.deploy.folder import DeployError
@@ -247,9 +248,7 @@ def facts(stack: Stack) -> HostFacts:
     running = bool(here) and any(service.state == "running" for service in services(stack))
     name = values["DOMAIN"]
     missing = tuple(stack.missing_images()) if here else ()
-    server, student = (
-        f"logitlab/{name}:{values['LOGITLAB_TAG']}" for name in ("server", "student")
-    )
+    server, student = (f"logitlab/{name}:{values[env.TAG]}" for name in ("server", "student"))
     readable = bool(here) and server not in missing
     course_error = check_course(stack) if readable else ""
     return HostFacts(

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from hub.facts import files
+from hub.facts import env, files
 from hub.facts.errors import UserError
 from hub.host.deploy.subnet import CANDIDATES, free_subnet, host_routes
 
@@ -25,7 +25,7 @@ class DeployError(UserError):
 
 def folder() -> Path:
     """The deployment's folder, absolute."""
-    return Path(os.environ.get("LOGITLAB_DEPLOYMENT") or CHECKOUT / "docker").resolve()
+    return Path(os.environ.get(env.DEPLOYMENT) or CHECKOUT / "docker").resolve()
 
 
 def prepare(deployment: Path) -> Iterator[str]:

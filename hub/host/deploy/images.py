@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.facts import env
 from hub.host.deploy import disk
 from hub.host.deploy.engine import builder
 from hub.host.deploy.environment import Site, site_here
@@ -24,7 +25,7 @@ from hub.host.deploy.models import need, size_mb
 IMAGES = ("server", "student", "grader", "proxy", "db", "gateway")
 DEFAULTS = {
     "BASE_IMAGE": "debian:bookworm-slim",
-    "LOGITLAB_TAG": "dev",
+    env.TAG: "dev",
     "MODELS": "",
     "TORCH": "cpu",
 }
@@ -57,8 +58,8 @@ def plan(given: Mapping[str, str], only: Sequence[str] = ()) -> BuildPlan:
     Raises DeployError if a setting is not valid.
     """
     values = {name: given.get(name) or default for name, default in DEFAULTS.items()}
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", values["LOGITLAB_TAG"]):
-        raise DeployError(f"LOGITLAB_TAG={values['LOGITLAB_TAG']} is not a valid image tag")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", values[env.TAG]):
+        raise DeployError(f"{env.TAG}={values[env.TAG]} is not a valid image tag")
     if not re.fullmatch(r"cpu|cuda|(cu|rocm|xpu)[0-9.]*", values["TORCH"]):
         raise DeployError(
             f"TORCH={values['TORCH']} is not valid: use cpu, cuda, or a build such as cu130"
@@ -69,7 +70,7 @@ def plan(given: Mapping[str, str], only: Sequence[str] = ()) -> BuildPlan:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", model):
             raise DeployError(f"MODELS: {model!r} is not a valid model name")
     wanted = tuple(image for image in IMAGES if not only or image in only)
-    return BuildPlan(values["BASE_IMAGE"], values["LOGITLAB_TAG"], values["TORCH"], models, wanted)
+    return BuildPlan(values["BASE_IMAGE"], values[env.TAG], values["TORCH"], models, wanted)
 
 
 def build_command(client: str, plan: BuildPlan, image: str, site: Site, stage: Path) -> list[str]:

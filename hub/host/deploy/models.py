@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from hub.facts import containers
+from hub.facts import containers, env
 from hub.host.deploy.environment import Site, site_here
 from hub.host.deploy.folder import DeployError, folder, make_models_folder, read_env
 from hub.host.models import ModelsError, add, damage
@@ -167,7 +167,7 @@ def _add(name: str, source: Path | None, deployment: Path) -> Iterator[str]:
     if source is None:
         file = deployment / ".env"
         given = read_env(file) if file.exists() else {}
-        yield from fetch(name, models, given.get("LOGITLAB_TAG") or "dev")
+        yield from fetch(name, models, given.get(env.TAG) or "dev")
         return
     if not source.is_dir():
         raise DeployError(f"{source}: no such folder.")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hub.facts import accounts
+from hub.facts import accounts, env
 from hub.facts.containers import DATABASE_FOLDER, GRADEBOOK_URL, image, volume
 from hub.host.deploy.folder import DeployError
 from hub.host.deploy.stack import Stack, need_running, opened
@@ -17,18 +17,18 @@ def course_command(
     stack: Stack, *arguments: str, mounts: tuple[str, ...] = (), folder: str = "/tmp"
 ) -> list[str]:
     """A command in a container of its own, with the course and its gradebook mounted."""
-    project, tag = stack.project, stack.variables["LOGITLAB_TAG"]
+    project, tag = stack.project, stack.variables[env.TAG]
     volumes = {
         "course": "/srv/course",
         "people": "/srv/people",
         "db_socket": f"{DATABASE_FOLDER}:ro",
     }
     environment = {
-        "LOGITLAB_SHAPE": "containers",
-        "LOGITLAB_COURSE": "/srv/course",
-        "LOGITLAB_PEOPLE": "/srv/people",
-        "LOGITLAB_GRADEBOOK": GRADEBOOK_URL,
-        "LOGITLAB_URL": stack.url,
+        env.SHAPE: "containers",
+        env.COURSE: "/srv/course",
+        env.PEOPLE: "/srv/people",
+        env.GRADEBOOK: GRADEBOOK_URL,
+        env.URL: stack.url,
         "HOME": "/tmp",
     }
     return [

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hub.facts import accounts, containers
+from hub.facts import accounts, containers, env
 from hub.facts.gpu_devices import to_variable
 from hub.host.deploy.folder import CHECKOUT, DeployError, folder, prepare, read_env
 from hub.host.deploy.gpus import discover
@@ -69,11 +69,11 @@ class Stack:
 
     @property
     def project(self) -> str:
-        return self.variables["LOGITLAB_PROJECT"]
+        return self.variables[env.PROJECT]
 
     @property
     def url(self) -> str:
-        return self.variables["LOGITLAB_URL"]
+        return self.variables[env.URL]
 
     @cached_property
     def _compose(self) -> list[str]:
@@ -84,7 +84,7 @@ class Stack:
             *compose_command(),
             *(argument for file in files for argument in ("-f", str(file))),
             *("--project-directory", str(self.folder), "-p", self.project),
-            *(("--profile", "gpu") if self.variables["LOGITLAB_GPUS"] else ()),
+            *(("--profile", "gpu") if self.variables[env.GPUS] else ()),
         ]
 
     @property
@@ -111,7 +111,7 @@ class Stack:
         return found.stdout.split()
 
     def missing_images(self) -> list[str]:
-        tag = self.variables["LOGITLAB_TAG"]
+        tag = self.variables[env.TAG]
         names = [f"logitlab/{name}:{tag}" for name in IMAGES]
         return [name for name in names if self.docker("image", "inspect", name).returncode]
 
@@ -125,7 +125,7 @@ def up(stack: Stack) -> Iterator[str]:
         raise DeployError(f"Not on this machine: {', '.join(missing)}. Run `make images`.")
     if wrong := check_course(stack):
         raise DeployError(wrong)
-    if stack.variables["MODELS_MODE"] == "volume":
+    if stack.variables[env.MODELS_MODE] == "volume":
         yield from check_models(stack.folder / "models")
     settle_volume(stack.docker, containers.volume(stack.project, "models"), stack.folder / "models")
     yield f"starting {stack.project}"
@@ -244,7 +244,7 @@ def _with_course(stack: Stack, *command: str) -> subprocess.CompletedProcess:
         *("--cap-drop=ALL", "--env=LOGITLAB_SHAPE=containers"),
         f"--env=LOGITLAB_URL={stack.url}",
         f"--volume={stack.folder / 'course.yaml'}:/srv/settings/course.yaml:ro",
-        containers.image("server", stack.variables["LOGITLAB_TAG"]),
+        containers.image("server", stack.variables[env.TAG]),
         *command,
     )
 
@@ -287,7 +287,7 @@ def down(stack: Stack) -> Iterator[str]:
 
 def _remove_rules(stack: Stack) -> None:
     """Remove the firewall's rules, which outlive its container, now that the bridge is gone."""
-    names = ("LOGITLAB_BRIDGE", "HUB_IP", "PROXY_IP", "STUDENT_INTERNET")
+    names = (env.BRIDGE, "HUB_IP", "PROXY_IP", env.STUDENT_INTERNET)
     values = {name: stack.variables[name] for name in names}
     for name in ("HUB_IP", "PROXY_IP"):
         values[f"LOGITLAB_{name}"] = values.pop(name)
@@ -295,7 +295,7 @@ def _remove_rules(stack: Stack) -> None:
         *("run", "--rm", "--network=host", "--user=root", "--read-only", "--tmpfs=/tmp"),
         *("--cap-drop=ALL", "--cap-add=NET_ADMIN", "--cap-add=NET_RAW"),
         *(f"--env={name}={value}" for name, value in values.items()),
-        containers.image("server", stack.variables["LOGITLAB_TAG"]),
+        containers.image("server", stack.variables[env.TAG]),
         *("python", "-m", "hub.services.firewall", "--remove"),
     )
 

@@ -8,28 +8,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.facts import env
 from hub.facts.deployment import models_folders
 from hub.host.deploy.folder import DeployError
 
 STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
 PRODUCTION = "https://acme-v02.api.letsencrypt.org/directory"
 DEFAULTS = {
-    "LOGITLAB_PROJECT": "logitlab",
-    "LOGITLAB_TAG": "dev",
+    env.PROJECT: "logitlab",
+    env.TAG: "dev",
     "DOMAIN": "",
     "ACME_EMAIL": "",
     "ACME_CA": "staging",
     "HTTP_PORT": "",
     "HTTPS_PORT": "443",
-    "STUDENT_INTERNET": "no",
+    env.STUDENT_INTERNET: "no",
     "STUDENTS_SUBNET": "172.30.0.0/16",
-    "LOGITLAB_BRIDGE": "",
-    "MODELS_MODE": "image",
+    env.BRIDGE: "",
+    env.MODELS_MODE: "image",
     "DOCKER_SOCKET": "/var/run/docker.sock",
-    "LOGITLAB_GPUS": "",
+    env.GPUS: "",
     "EXECUTOR_MEMORY": "",
 }
-CHOICES = {"STUDENT_INTERNET": ("yes", "no"), "MODELS_MODE": ("image", "volume")}
+CHOICES = {env.STUDENT_INTERNET: ("yes", "no"), env.MODELS_MODE: ("image", "volume")}
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def variables(given: Mapping[str, str], host: Host, deployment: Path) -> dict[st
         port = values[name]
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             raise DeployError(f"{name}={port} is not valid: use a number from 1 to 65535")
-    project = values["LOGITLAB_PROJECT"]
+    project = values[env.PROJECT]
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", project):
         raise DeployError(
             f"LOGITLAB_PROJECT={project} is not valid: use lowercase letters, digits and '-'"
@@ -64,17 +65,17 @@ def variables(given: Mapping[str, str], host: Host, deployment: Path) -> dict[st
         **values,
         **_network(values),
         **_addresses(values),
-        "LOGITLAB_DEPLOYMENT": str(deployment),
-        "LOGITLAB_SETTINGS_DIGEST": host.settings_digest,
+        env.DEPLOYMENT: str(deployment),
+        env.SETTINGS_DIGEST: host.settings_digest,
         "MODELS_FOLDER": str((deployment / "models").resolve()),
-        "COURSE_MODELS": models_folders(values["MODELS_MODE"] == "volume"),
+        env.MODELS: models_folders(values[env.MODELS_MODE] == "volume"),
         # Interface names have at most 15 characters.
-        "LOGITLAB_BRIDGE": values["LOGITLAB_BRIDGE"] or f"{project[:11]}-st",
-        "LOGITLAB_GPUS": values["LOGITLAB_GPUS"] or host.gpus,
+        env.BRIDGE: values[env.BRIDGE] or f"{project[:11]}-st",
+        env.GPUS: values[env.GPUS] or host.gpus,
         "DOCKER_GID": str(host.docker_gid),
         # At most half of the machine for grading, as students work at the same time.
         "EXECUTOR_MEMORY": values["EXECUTOR_MEMORY"] or f"{max(4096, host.memory_mib // 2)}m",
-        "STUDENTS_INTERNAL": "false" if values["STUDENT_INTERNET"] == "yes" else "true",
+        "STUDENTS_INTERNAL": "false" if values[env.STUDENT_INTERNET] == "yes" else "true",
     }
 
 
@@ -104,7 +105,7 @@ def _addresses(values: Mapping[str, str]) -> dict[str, str]:
         port = "" if https == "443" else f":{https}"
         return {
             "ACME_CA": ca,
-            "LOGITLAB_URL": f"https://{domain}{port}",
+            env.URL: f"https://{domain}{port}",
             "HTTP_PUBLISH": values["HTTP_PORT"] or "80",
             "HTTPS_PUBLISH": https,
             "HTTPS_PORT_SUFFIX": port,
@@ -114,7 +115,7 @@ def _addresses(values: Mapping[str, str]) -> dict[str, str]:
     port = values["HTTP_PORT"] or "8000"
     return {
         "ACME_CA": ca,
-        "LOGITLAB_URL": f"http://localhost:{port}",
+        env.URL: f"http://localhost:{port}",
         "HTTP_PUBLISH": f"127.0.0.1:{port}",
         "HTTPS_PUBLISH": "127.0.0.1:",  # no TLS here: any free port; nobody uses it
         "HTTPS_PORT_SUFFIX": "",

@@ -87,10 +87,11 @@ def update_services(c: Any, settings: Settings, deployment: Deployment) -> None:
         )
 
 
-def update_spawner(c: Any, folder: CourseFolder) -> None:
+def update_spawner(c: Any, folder: CourseFolder, deployment: Deployment) -> None:
     """Servers as containers, started through the guard in front of the Docker socket."""
     c.JupyterHub.spawner_class = "hub.jupyterhub.spawners.container.ContainerSpawner"
-    c.ContainerSpawner.course_root = str(folder.root)
+    c.ContainerSpawner.course = folder
+    c.ContainerSpawner.deployment = deployment
     c.ContainerSpawner.firewall_heartbeat = FIREWALL_HEARTBEAT
     c.ContainerSpawner.client_kwargs = {"base_url": GUARD}
     # Named servers would share a home and a place in the queue.
@@ -115,7 +116,7 @@ def update(c: Any, folder: CourseFolder, deployment: Deployment) -> None:
     jupyterhub.update_people(c, folder)
     update_services(c, folder.settings, deployment)
     jupyterhub.update_confirmation(c, folder)
-    update_spawner(c, folder)
+    update_spawner(c, folder, deployment)
     jupyterhub.update_pages(c, folder)
     update_access_grants(c, folder, deployment)
 

@@ -5,16 +5,17 @@ Plain Python in `docker/jupyterhub.d/*.py` is read afterwards, in the order of t
 """
 
 import os
-from pathlib import Path
 
-from hub.core.course_folder import open_course
+from hub.core.course_folder import default_root, open_course
 from hub.core.database import wait_for_database
+from hub.core.environment import Environment
 from hub.facts.deployment import deployment
 from hub.jupyterhub.configuration import containers
 
 c = get_config()  # type: ignore[name-defined]
 
-folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
+environment = Environment.read(os.environ)
+folder = open_course(default_root(environment), environment)
 wait_for_database(containers.DATABASE_SECONDS)
 containers.update(c, folder, deployment(os.environ))
 

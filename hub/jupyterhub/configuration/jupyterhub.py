@@ -53,7 +53,7 @@ def update_state(c: Any, folder: CourseFolder) -> None:
 def update_people(c: Any, folder: CourseFolder) -> None:
     """Accounts, groups and roles."""
     courses = [course.settings for course in courses_of(folder)]
-    for section, traits in login.configuration(folder, os.environ).items():
+    for section, traits in login.configuration(folder).items():
         c[section].update(traits)
     c.JupyterHub.load_groups = roles.groups(*courses)
     c.JupyterHub.load_roles = roles.roles(*courses)
@@ -108,7 +108,7 @@ def update_confirmation(c: Any, folder: CourseFolder) -> None:
 def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
     """Students' servers: local processes, for people who trust each other."""
     c.JupyterHub.spawner_class = "hub.jupyterhub.spawners.local.LocalSpawner"
-    c.LocalSpawner.course_root = str(folder.root)
+    c.LocalSpawner.course = folder
     # Decided once: a checkout that changes under a running server holds up nobody.
     c.LocalSpawner.libraries_are_coming = not notebook_ready(Path(sys.prefix))
     c.LocalSpawner.exchange_url = f"http://127.0.0.1:{ports.public}/services/{roles.EXCHANGE}"
@@ -122,7 +122,7 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.template_paths = [str(PAGES / "templates")]
     c.JupyterHub.logo_file = str(PAGES / "logo.svg")
     c.JupyterHub.default_url = landing
-    kind = login.login_kind(folder.settings, os.environ)
+    kind = login.login_kind(folder.settings, folder.environment)
     own_passwords = passwords.HANDLERS if kind == "native" else []
     c.JupyterHub.extra_handlers = [*formgrader_redirects.HANDLERS, *people.HANDLERS, *own_passwords]
     c.JupyterHub.template_vars = {

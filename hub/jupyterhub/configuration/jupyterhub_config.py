@@ -6,15 +6,17 @@ of the names, with `c` at hand: the way out for what course.yaml does not set.
 """
 
 import os
-from pathlib import Path
 
-from hub.core.course_folder import courses_of, open_course
+from hub.core.course_folder import courses_of, default_root, open_course
+from hub.core.environment import Environment
+from hub.facts import env
 from hub.jupyterhub.configuration import jupyterhub, jupyterlab
 
 c = get_config()  # type: ignore[name-defined]
 
-folder = open_course(Path(os.environ["LOGITLAB_COURSE"]))
-ports = jupyterhub.Ports(*(int(port) for port in os.environ["LOGITLAB_PORTS"].split(",")))
+environment = Environment.read(os.environ)
+folder = open_course(default_root(environment), environment)
+ports = jupyterhub.Ports(*(int(port) for port in os.environ[env.PORTS].split(",")))
 for course in courses_of(folder):
     jupyterlab.write(course)
 jupyterhub.update(c, folder, ports)

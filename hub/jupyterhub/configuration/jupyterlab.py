@@ -8,7 +8,6 @@ of the environment is changed and two courses can share one environment.
 from __future__ import annotations
 
 import json
-import os
 import pprint
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +18,6 @@ from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.merge import everybody
 from hub.core.settings import Settings
 from hub.grading.pipeline.configuration import update_grading
-from hub.people.accounts.login import in_containers
 
 Role = Literal["student", "instructor", "grader"]
 
@@ -196,7 +194,8 @@ def setting_overrides() -> dict[str, Any]:
 def files(role: Role, folder: CourseFolder) -> dict[str, Any]:
     """Every configuration file of one part."""
     # A person who runs everything on their own machine ends their kernels themselves.
-    idle = folder.settings.containers.kernel_idle_minutes if in_containers(os.environ) else 0
+    containers = folder.environment.in_containers
+    idle = folder.settings.containers.kernel_idle_minutes if containers else 0
     return {
         "nbgrader_config.py": nbgrader_config(role, folder),
         "jupyter_server_config.json": server_config(role, idle),

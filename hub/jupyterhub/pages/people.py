@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from jupyterhub import orm
 from tornado import web
@@ -17,7 +15,7 @@ from hub.core.settings import Settings, SettingsError
 from hub.facts.names import COURSE_ID
 from hub.jupyterhub.pages.guarded import AccountPage
 from hub.people.accounts import password_links
-from hub.people.accounts.login import in_containers, login_kind, public_url
+from hub.people.accounts.login import login_kind, public_url
 from hub.people.accounts.rules import may_issue_link, may_see_people, role
 
 
@@ -90,7 +88,7 @@ class CoursePage(AccountPage):
 
         Raises HTTPError where there is none.
         """
-        courses = courses_of(CourseFolder(Path(self.authenticator.course_root)))
+        courses = courses_of(self.authenticator.course.reread())
         try:
             self.all_courses = [course.settings for course in courses]
         except SettingsError as error:
@@ -133,14 +131,14 @@ class PeoplePage(CoursePage):
     async def post(self, course: str) -> None:
         folder = self._folder(course)
         self.refuse_other_forms()
-        if login_kind(folder.settings, os.environ) != "native":
+        if login_kind(folder.settings, folder.environment) != "native":
             raise web.HTTPError(404)
         actor, name = self.current_user.name, self.get_body_argument("name", "")
         if not may_issue_link(folder.settings, self.all_courses, actor, name):
             raise web.HTTPError(403, "You cannot make a link for this account.")
         link = password_links.issue(self.db, name, folder.settings.accounts.link_days, actor)
         self.log.info("%s made a link to set the password of %s", actor, name)
-        await self._page(folder, name, link.url(public_url(folder, os.environ)))
+        await self._page(folder, name, link.url(public_url(folder)))
 
     def _folder(self, course: str) -> CourseFolder:
         """The course `course` as it is now. Raises HTTPError for who may not see its people."""
@@ -151,7 +149,7 @@ class PeoplePage(CoursePage):
 
     async def _page(self, folder: CourseFolder, new_for: str = "", link: str = "") -> None:
         settings = folder.settings
-        native = login_kind(settings, os.environ) == "native"
+        native = login_kind(settings, folder.environment) == "native"
         await self.show(
             "people.html",
             course=settings.course,
@@ -161,7 +159,7 @@ class PeoplePage(CoursePage):
             link=link,
             days=settings.accounts.link_days,
             roster_command="make roster FILE=students.csv"
-            if in_containers(os.environ)
+            if folder.environment.in_containers
             else "logitlab roster import students.csv",
         )
 

@@ -16,11 +16,11 @@ from dockerspawner import DockerSpawner
 from jupyterhub.utils import wait_for_http_server
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from traitlets import Unicode, default
+from traitlets import Instance, Unicode, default
 
 from hub.core.course_folder import CourseFolder
 from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
-from hub.facts.deployment import Deployment, deployment
+from hub.facts.deployment import Deployment
 from hub.facts.gpu_devices import chosen, from_variable, missing
 from hub.jupyterhub.configuration.jupyterlab import course_of, role_of
 from hub.jupyterhub.spawners.environment import arguments
@@ -91,7 +91,8 @@ class CannotStart(Exception):
 class ContainerSpawner(DockerSpawner):
     """One container a person, all alike but for what `options` says."""
 
-    course_root = Unicode(help="The hub's course folder.").tag(config=True)
+    course = Instance(CourseFolder, help="The hub's course.").tag(config=True)
+    deployment = Instance(Deployment, help="That the hub is a service of.").tag(config=True)
     firewall_heartbeat = Unicode(
         help="File that the firewall keeps fresh; without it no server starts. Empty: no firewall."
     ).tag(config=True)
@@ -104,11 +105,7 @@ class ContainerSpawner(DockerSpawner):
 
     @cached_property
     def folder(self) -> CourseFolder:
-        return CourseFolder(Path(self.course_root))
-
-    @cached_property
-    def deployment(self) -> Deployment:
-        return deployment(os.environ)
+        return self.course.reread()
 
     @property
     def made_of(self) -> Options:

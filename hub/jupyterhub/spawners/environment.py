@@ -9,10 +9,11 @@ from pathlib import Path
 from course.models import models_folders
 from hub.core.course_folder import CourseFolder
 from hub.core.settings import Settings
+from hub.facts import env
 from hub.jupyterhub.configuration.jupyterlab import Role, config_path, course_of, role_of
 
 # Of the hub's own environment only these reach a server that is a process of the same machine.
-KEPT = ["LANG", "LC_ALL", "TZ", "COURSE_DEVICE", "CUDA_VISIBLE_DEVICES"]
+KEPT = ["LANG", "LC_ALL", "TZ", env.DEVICE, "CUDA_VISIBLE_DEVICES"]
 
 
 def home(user: str, folder: CourseFolder) -> Path:
@@ -26,7 +27,7 @@ def common(settings: Settings, exchange_url: str) -> dict[str, str]:
     """What is set for every server, whatever starts it and wherever it runs."""
     threads = str(settings.server.cpu_threads)
     return {
-        "LOGITLAB_EXCHANGE_URL": exchange_url,
+        env.EXCHANGE_URL: exchange_url,
         # Nothing is downloaded at run time; without this, a machine with no network spends
         # minutes in retries.
         "HF_HUB_OFFLINE": "1",
@@ -43,12 +44,12 @@ def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str,
     variables = common(folder.settings, exchange_url) | {
         "JUPYTER_CONFIG_PATH": str(config_path(role, course)),
         # Named, as each person's data folder is their own.
-        "COURSE_MODELS": os.pathsep.join(map(str, models_folders())),
+        env.MODELS: os.pathsep.join(map(str, models_folders())),
         # nbgrader starts `alembic` and `jupyter` by name.
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
     }
     if role == "grader":
-        variables["LOGITLAB_COURSE"] = str(course.root)
+        variables[env.COURSE] = str(course.root)
         # The grader's own dot files stay out of the folder that instructors see.
         private = folder.server / "homes" / user
         variables |= {"HOME": str(private), "JUPYTER_DATA_DIR": str(private / "jupyter")}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
-from traitlets import Bool, Unicode, default
+from traitlets import Bool, Instance, Unicode, default
 
 from hub.core.course_folder import CourseFolder
 from hub.host.install.state import notebook_progress, notebook_ready
@@ -25,7 +25,7 @@ INSTALL_SECONDS = 3600
 class LocalSpawner(LocalProcessSpawner):
     """One `jupyterhub-singleuser` a person, in a home folder below `<course>/server/homes`."""
 
-    course_root = Unicode(help="The course folder.").tag(config=True)
+    course = Instance(CourseFolder, help="The hub's course.").tag(config=True)
     exchange_url = Unicode(help="URL of the exchange service.").tag(config=True)
     libraries_are_coming = Bool(
         False, help="The notebook libraries are being installed: servers wait for them."
@@ -37,7 +37,7 @@ class LocalSpawner(LocalProcessSpawner):
 
     @cached_property
     def folder(self) -> CourseFolder:
-        return CourseFolder(Path(self.course_root))
+        return self.course.reread()
 
     @property
     def role(self) -> Role:

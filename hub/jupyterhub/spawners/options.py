@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hub.core.settings import Settings
-from hub.facts import accounts
+from hub.facts import accounts, env
 from hub.facts.container_names import container_name, home_volume
 from hub.facts.containers import (
     COURSE_LABEL,
@@ -122,15 +122,15 @@ def _environment(
         "JUPYTER_CONFIG_PATH": CONFIG,
     }
     if deployment.models_volume:
-        variables["COURSE_MODELS"] = models_folders(volume=True)
+        variables[env.MODELS] = models_folders(volume=True)
     if role == "grader":
         variables |= {
-            "LOGITLAB_SHAPE": "containers",
-            "LOGITLAB_URL": deployment.url,
-            "LOGITLAB_COURSE": COURSE,
-            "LOGITLAB_PEOPLE": "/srv/people",
-            "LOGITLAB_GRADEBOOK": GRADEBOOK_URL,
-            "LOGITLAB_EXECUTOR": "/run/executor/socket",
+            env.SHAPE: "containers",
+            env.URL: deployment.url,
+            env.COURSE: COURSE,
+            env.PEOPLE: "/srv/people",
+            env.GRADEBOOK: GRADEBOOK_URL,
+            env.EXECUTOR: "/run/executor/socket",
         }
     return variables
 

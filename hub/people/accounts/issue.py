@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +32,7 @@ def new_links(folder: CourseFolder, names: Collection[str]) -> list[LinkRow]:
     if unknown:
         raise AccountsError(f"{', '.join(unknown)}: not in the course. No link was made.")
     days = folder.settings.accounts.link_days
-    base = public_url(folder, os.environ)
+    base = public_url(folder)
     with hub_database(folder) as session:
         made = [password_links.issue(session, name, days, "the command line") for name in names]
     return [(link.name, link.url(base), f"{link.expires:%Y-%m-%dT%H:%M:%SZ}") for link in made]
@@ -79,7 +78,7 @@ def write_links(path: Path, rows: list[LinkRow]) -> None:
 
 
 def _check_login(folder: CourseFolder) -> None:
-    kind = login_kind(folder.settings, os.environ)
+    kind = login_kind(folder.settings, folder.environment)
     if kind != "native":
         raise AccountsError(f"Password links are only for accounts.login: native (here: {kind}).")
 

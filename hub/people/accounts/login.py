@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from hub.core.course_folder import CourseFolder, courses_of
+from hub.core.environment import Environment
 from hub.core.roster.merge import everybody
 from hub.core.settings import OAuthSettings, Settings, SettingsError
+from hub.facts import env
 
 Kind = Literal["demo", "native", "oauth"]
 
@@ -19,18 +20,13 @@ CLASSES: dict[Kind, str] = {
     "oauth": "hub.people.accounts.institution.InstitutionAuthenticator",
 }
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-SECRET_FILE, SECRET = "LOGITLAB_OAUTH_SECRET_FILE", "LOGITLAB_OAUTH_SECRET"
 
 
 class AccountsError(SettingsError):
     """People cannot log in as the settings say; the message says what to do."""
 
 
-def in_containers(environ: Mapping[str, str]) -> bool:
-    return environ.get("LOGITLAB_SHAPE") == "containers"
-
-
-def login_kind(settings: Settings, environ: Mapping[str, str]) -> Kind:
+def login_kind(settings: Settings, environment: Environment) -> Kind:
     """How people log in here.
 
     Raises AccountsError where that would be demonstration passwords on an address beyond
@@ -38,9 +34,9 @@ def login_kind(settings: Settings, environ: Mapping[str, str]) -> Kind:
     """
     login = settings.accounts.login
     if login == "auto":
-        return "native" if in_containers(environ) else "demo"
-    if login == "demo" and in_containers(environ):
-        url = environ.get("LOGITLAB_URL") or settings.accounts.url or ""
+        return "native" if environment.in_containers else "demo"
+    if login == "demo" and environment.in_containers:
+        url = environment.url or settings.accounts.url or ""
         if urlsplit(url).hostname not in LOCAL_HOSTS:
             raise AccountsError(
                 "accounts.login: demo is for trials on localhost, and this server is at "
@@ -49,16 +45,16 @@ def login_kind(settings: Settings, environ: Mapping[str, str]) -> Kind:
     return login
 
 
-def public_url(folder: CourseFolder, environ: Mapping[str, str]) -> str:
-    """The address that people open: `$LOGITLAB_URL`, else `accounts.url`, else where the
+def public_url(folder: CourseFolder) -> str:
+    """The address that people open: the environment's, else `accounts.url`, else where the
     embedded server said it is, else where it would be."""
     settings = folder.settings
-    if named := environ.get("LOGITLAB_URL") or settings.accounts.url:
+    if named := folder.environment.url or settings.accounts.url:
         return named.rstrip("/")
     try:
         return address_file(folder).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        return f"http://localhost:{environ.get('LOGITLAB_PORT') or settings.server.port}"
+        return f"http://localhost:{folder.environment.port or settings.server.port}"
 
 
 def address_file(folder: CourseFolder) -> Path:
@@ -66,42 +62,43 @@ def address_file(folder: CourseFolder) -> Path:
     return folder.server / "address"
 
 
-def oauth_secret(environ: Mapping[str, str]) -> str:
+def oauth_secret(environment: Environment) -> str:
     """The secret of this server at the institution, from a file or the environment.
 
     Raises AccountsError where neither is given.
     """
-    if path := environ.get(SECRET_FILE):
+    if path := environment.oauth_secret_file:
         try:
-            secret = Path(path).read_text(encoding="utf-8").strip()
+            secret = path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise AccountsError(f"{SECRET_FILE}={path}: {error.strerror}") from error
+            raise AccountsError(f"{env.OAUTH_SECRET_FILE}={path}: {error.strerror}") from error
     else:
-        secret = environ.get(SECRET, "")
+        secret = environment.oauth_secret
     if not secret:
         raise AccountsError(
-            f"accounts.login: oauth needs the client's secret: name a file with it in {SECRET_FILE}"
+            f"accounts.login: oauth needs the client's secret: name a file with it in "
+            f"{env.OAUTH_SECRET_FILE}"
         )
     return secret
 
 
-def configuration(folder: CourseFolder, environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def configuration(folder: CourseFolder) -> dict[str, dict[str, Any]]:
     """JupyterHub's configuration of logging in: class -> trait -> value.
 
     Raises AccountsError where it cannot be done as the settings say.
     """
     settings = folder.settings
     courses = [course.settings for course in courses_of(folder)]
-    kind = login_kind(settings, environ)
+    kind = login_kind(settings, folder.environment)
     name = CLASSES[kind].rpartition(".")[2]
-    own: dict[str, Any] = {"course_root": str(folder.root)}
+    own: dict[str, Any] = {"course": folder}
     if kind == "demo":
         own["accounts_file"] = str(folder.server / "accounts.json")
     elif kind == "native":
         own |= _passwords(settings)
     elif settings.accounts.oauth:
-        url = public_url(folder, environ)
-        own |= _oauth(settings.accounts.oauth, url, oauth_secret(environ))
+        url = public_url(folder)
+        own |= _oauth(settings.accounts.oauth, url, oauth_secret(folder.environment))
     return {
         "JupyterHub": {"authenticator_class": CLASSES[kind]},
         "Authenticator": {

@@ -26,8 +26,8 @@ Stamp = tuple[int, int, int] | None
 class PeopleWatch:
     """Looks at the courses' files every few seconds; acts when one is not what it was."""
 
-    def __init__(self, app: Any, root: Path) -> None:
-        self.app, self.root = app, root
+    def __init__(self, app: Any, course: CourseFolder) -> None:
+        self.app, self.course = app, course
         self._looked: list[Stamp] = []
         self._rosters_seen: set[Path] = set()
         self._callback = PeriodicCallback(self.look, 1000 * SECONDS)
@@ -37,7 +37,7 @@ class PeopleWatch:
 
     async def look(self) -> None:
         """Take up what changed since the last look; what cannot be done yet is tried again."""
-        courses = courses_of(CourseFolder(self.root))
+        courses = courses_of(self.course.reread())
         rosters = [course.roster_file for course in courses]
         stamps = [_stamp(path) for path in (*(each.settings_file for each in courses), *rosters)]
         hub_is_up = getattr(self.app, "http_server", None) is not None

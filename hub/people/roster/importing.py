@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from hub.core.roster.merge import everybody
 from hub.core.roster.student import Student
 from hub.people.accounts.demo import demo_accounts
 from hub.people.accounts.issue import missing_links, table
-from hub.people.accounts.login import in_containers, login_kind
+from hub.people.accounts.login import login_kind
 from hub.people.enrolment import enrol
 from hub.people.roster.changes import Changes, changes
 from hub.people.roster.spreadsheet import read_spreadsheet
@@ -47,14 +46,14 @@ def apply_import(folder: CourseFolder, proposal: ImportPlan) -> Iterator[str]:
     """
     write_roster(folder.roster_file, proposal.students)
     yield f"{folder.roster_file}: written; a running server follows within seconds"
-    folder = CourseFolder(folder.root)
+    folder = folder.reread()
     yield from enrol(folder)
-    kind = login_kind(folder.settings, os.environ)
+    kind = login_kind(folder.settings, folder.environment)
     added = [one.username for one in proposal.changes.added]
     if kind == "demo":
         passwords = demo_accounts(everybody(folder.settings), folder.server / "accounts.json")
         yield from (f"    {name:<14} {passwords[name]}" for name in added)
-    elif kind == "native" and in_containers(os.environ):
+    elif kind == "native" and folder.environment.in_containers:
         yield "Links to set a password, for who has none: `make links`"
     elif kind == "native":
         listed = {one.username for one in proposal.students}

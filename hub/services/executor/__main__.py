@@ -78,7 +78,7 @@ def main(
             os.chmod("/dev/mqueue", 0o755)
         scratch.mkdir(mode=0o711, parents=True, exist_ok=True)
         scratch.chmod(0o711)
-    lacks = unkept()
+    lacks = unkept(os.environ)
     for lack in lacks:
         click.echo(f"not as it should be: {lack}", err=True)
     if check or (lacks and not trial):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hub.grading.sandbox.confine import CannotConfine, confine
@@ -21,9 +21,12 @@ DOCKER_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
 SECRETS = ("TOKEN", "SECRET", "PASSWORD", "CRYPT", "DATABASE", "CREDENTIAL")
 
 
-def unkept() -> list[str]:
-    """What is missing or too much here; empty where all promises hold."""
-    return [*_rights(), *_network(), *_doors(), *_writable(), *_answers(), *_confinement()]
+def unkept(environ: Iterable[str]) -> list[str]:
+    """What is missing or too much here; empty where all promises hold.
+
+    environ: the names of the process's environment variables.
+    """
+    return [*_rights(), *_network(), *_doors(environ), *_writable(), *_answers(), *_confinement()]
 
 
 def _rights() -> Iterator[str]:
@@ -52,11 +55,11 @@ def _network() -> Iterator[str]:
         yield f"there is a network: {', '.join(others)} (network_mode: none)"
 
 
-def _doors() -> Iterator[str]:
+def _doors(environ: Iterable[str]) -> Iterator[str]:
     for socket in DOCKER_SOCKETS:
         if os.path.exists(socket):
             yield f"{socket} is here"
-    for name in os.environ:
+    for name in environ:
         if any(word in name.upper() for word in SECRETS):
             yield f"the environment has {name}"
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
+from hub.facts import env
 from hub.facts.errors import UserError
 
 Family = Literal["ipv4", "ipv6"]
@@ -74,16 +75,16 @@ def firewall_from(environ: Mapping[str, str], resolvers: tuple[str, ...] = ()) -
 
     Raises FirewallError where a variable is missing or is not what it should be.
     """
-    bridge = environ.get("LOGITLAB_BRIDGE", "")
+    bridge = environ.get(env.BRIDGE, "")
     if not _BRIDGE.fullmatch(bridge):
         raise FirewallError(f"LOGITLAB_BRIDGE: {bridge!r} is not the name of a bridge")
-    internet = environ.get("STUDENT_INTERNET", "") or "no"
+    internet = environ.get(env.STUDENT_INTERNET, "") or "no"
     if internet not in ("yes", "no"):
         raise FirewallError(f"STUDENT_INTERNET: {internet!r} is neither yes nor no")
     return Firewall(
         bridge=bridge,
-        hub=_address(environ, "LOGITLAB_HUB_IP"),
-        proxy=_address(environ, "LOGITLAB_PROXY_IP"),
+        hub=_address(environ, env.HUB_IP),
+        proxy=_address(environ, env.PROXY_IP),
         internet=internet == "yes",
         resolvers=resolvers if internet == "yes" else (),
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hub.facts import env
 from hub.facts.container_names import home_volume
 from hub.facts.containers import DATABASE_FOLDER, image, network, volume
 from hub.facts.errors import UserError
@@ -95,13 +96,13 @@ def policy_from(environ: Mapping[str, str]) -> Policy:
     Limits that are not set are the host's own, and at least what course.yaml's defaults ask for.
     Raises PolicyError.
     """
-    project = _matching(environ, "LOGITLAB_PROJECT", _PROJECT)
-    tag = _matching(environ, "LOGITLAB_TAG", _TAG)
+    project = _matching(environ, env.PROJECT, _PROJECT)
+    tag = _matching(environ, env.TAG, _TAG)
     try:
-        gpus = tuple(device.uuid for device in from_variable(environ.get("LOGITLAB_GPUS", "")))
+        gpus = tuple(device.uuid for device in from_variable(environ.get(env.GPUS, "")))
     except ValueError as error:
         raise PolicyError(str(error)) from None
-    driver = environ.get("LOGITLAB_GPU_DRIVER", "") or "nvidia"
+    driver = environ.get(env.GPU_DRIVER, "") or "nvidia"
     if driver not in ("nvidia", "cdi"):
         raise PolicyError(f"LOGITLAB_GPU_DRIVER: {driver!r} is neither nvidia nor cdi")
     host_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.facts.gpu_environment import GPU_MIB_VARIABLE
+from hub.facts import env
 from hub.singleuser.gpu.exit_message import listen
 
 CONTEXT_MIB = 512
@@ -98,7 +98,7 @@ class _AfterTorch:
 
 def begin(environ: Mapping[str, str] = os.environ) -> None:
     """Set this kernel's share when it imports torch; nothing where the server has no budget."""
-    text = environ.get(GPU_MIB_VARIABLE, "")
+    text = environ.get(env.GPU_MIB, "")
     if not text.isdigit() or not int(text):
         return
     listen(text)

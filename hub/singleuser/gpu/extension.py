@@ -20,7 +20,8 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from hub.facts.gpu_environment import GPU_VARIABLE, NONE_HERE
+from hub.facts import env
+from hub.facts.gpu_environment import NONE_HERE
 
 INTERVAL = 60.0
 PROBE_SECONDS = 20.0
@@ -57,7 +58,7 @@ class GpuHealth:
     """The state of this server's GPU, looked at again and again."""
 
     def __init__(self, environ: Mapping[str, str], log: Any, interval: float = INTERVAL) -> None:
-        self.device = environ.get(GPU_VARIABLE, "")
+        self.device = environ.get(env.GPU, "")
         self.log, self.interval = log, interval
         self.problem: str | None = None
         self._failed = 0

@@ -19,7 +19,7 @@ from tornado import web
 
 from hub.upstream.nbgrader import other_validation_routes
 
-REPORT = "logitlab_told"  # key of a server's settings: the sentences of its last validation
+REPORT = "logitlab_report"  # key of a server's settings: the sentences of its last validation
 
 
 class ValidateHandler(ValidateAssignmentHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from nbformat import NotebookNode
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import is_grade
 from nbgrader.validator import Validator
-from traitlets import Float, Integer
+from traitlets import Float, Integer, Unicode, default
 
+from hub.core.environment import Environment
 from hub.grading.pipeline.execute import CannotGrade, ExecutionLimits, execute, files_below
 from hub.grading.pipeline.rebuild import rebuild
 from hub.grading.pipeline.verdict import judge
@@ -25,7 +27,7 @@ TEST_CHANGED = "This test was changed here; grading puts the original back."
 class CourseValidator(Validator):
     """Rebuilds, executes and judges a notebook as grading does; hidden tests are not there.
 
-    Its results have one key more than nbgrader's: `told`, what was repaired or stopped, a
+    Its results have one key more than nbgrader's: `report`, what was repaired or stopped, a
     sentence each.
     """
 
@@ -42,7 +44,16 @@ class CourseValidator(Validator):
         config=True
     )
 
+    executor = Unicode(
+        help="Socket of the executor, which runs the notebook; empty: this machine does. By "
+        "default what the environment variable LOGITLAB_EXECUTOR names."
+    ).tag(config=True)
+
     _report: list[str]
+
+    @default("executor")
+    def _executor_default(self) -> str:
+        return str(Environment.read(os.environ).executor or "")
 
     def validate(self, filename: str) -> dict[str, Any]:
         path = Path(filename).absolute()
@@ -83,6 +94,7 @@ class CourseValidator(Validator):
                 memory_mib=self.memory_mib,
                 output_mib=self.output_mib,
             ),
+            executor=Path(self.executor) if self.executor else None,
         )
         for cell in execution.notebook.cells:
             judge(cell)

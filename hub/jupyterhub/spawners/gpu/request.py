@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hub.facts import env
 from hub.facts.containers import GPU_LABEL, NO_GPU
 from hub.facts.gpu_devices import Device
-from hub.facts.gpu_environment import GPU_MIB_VARIABLE, GPU_VARIABLE
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Placement:
         default runtime hands them to everybody.
         """
         if self.device is None:
-            return {GPU_VARIABLE: f"cpu: {self.reason}", "NVIDIA_VISIBLE_DEVICES": "void"}
-        variables = {GPU_VARIABLE: f"{self.device.uuid}: {self.device.name}"}
-        return variables | ({GPU_MIB_VARIABLE: str(self.mib)} if self.mib else {})
+            return {env.GPU: f"cpu: {self.reason}", "NVIDIA_VISIBLE_DEVICES": "void"}
+        variables = {env.GPU: f"{self.device.uuid}: {self.device.name}"}
+        return variables | ({env.GPU_MIB: str(self.mib)} if self.mib else {})
 
     @property
     def labels(self) -> dict[str, str]:
