@@ -42,7 +42,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            raise RequestRefused(str(error)) from error
+            raise RequestRefused(error.shown) from error
 
 
 def in_course(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -571,6 +571,6 @@ def prove(
                     )
                     say(proofs)
                 except UserError as error:
-                    failures.append(f"{error}")
+                    failures.append(error.shown)
     if failures:
         raise RequestRefused("\n".join(dict.fromkeys(failures)))

@@ -96,8 +96,8 @@ def _only_one(folder: CourseFolder) -> Iterator[IO[str]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ServeError(
-                f"A server is already running on {folder.root}. Stop it first (Ctrl-C in its "
-                "terminal)."
+                f"A server is already running on {folder.root}.",
+                "Stop it first (Ctrl-C in its terminal).",
             ) from None
         yield lock
 
@@ -107,7 +107,7 @@ def _upgrade_exchange(folder: CourseFolder) -> Iterator[str]:
     try:
         store = Store(folder.exchange)
     except Refusal as error:
-        raise ServeError(str(error)) from error
+        raise ServeError(error.message, error.fix) from error
     kept = store.kept()
     store.close()
     if store.upgraded:
@@ -126,8 +126,9 @@ def _ports(folder: CourseFolder) -> Ports:
             probe.bind(("127.0.0.1", public))
         except OSError as error:
             raise ServeError(
-                f"Port {public} cannot be used ({error.strerror}). Choose another: "
-                f"`make serve PORT={public + 1}`, or server.port in {folder.settings_file}."
+                f"Port {public} cannot be used ({error.strerror}).",
+                f"Choose another: `make serve PORT={public + 1}`, or server.port in "
+                f"{folder.settings_file}.",
             ) from error
     return Ports(public, *(free_port() for _ in range(3)))
 

@@ -35,8 +35,8 @@ def shipped_sources() -> Path:
     folder = Path(__file__).resolve().parents[2] / "source"
     if not folder.is_dir():
         raise AssignmentNotFound(
-            f"The shipped assignments are not installed here ({folder} does not exist). "
-            f"Run from a checkout of the repository."
+            f"The shipped assignments are not installed here ({folder} does not exist).",
+            "Run from a checkout of the repository.",
         )
     return folder
 
@@ -101,7 +101,7 @@ def add(
     for name in names:
         if name not in known:
             raise AssignmentNotFound(
-                f"No assignment {name!r} is shipped. There are: {', '.join(known)}."
+                f"No assignment {name!r} is shipped.", f"There are: {', '.join(known)}."
             )
     for name in names:
         target = course_root / "source" / name

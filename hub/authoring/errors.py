@@ -18,7 +18,7 @@ class InvalidAssignmentName(AuthoringError):
     """The folder of an assignment has a name that the exchange does not take."""
 
     def __init__(self, assignment: str, fault: str):
-        super().__init__(f"{fault} Rename the folder source/{assignment}.")
+        super().__init__(fault, f"Rename the folder source/{assignment}.")
 
 
 class UnreadableNotebook(AuthoringError):
@@ -26,8 +26,8 @@ class UnreadableNotebook(AuthoringError):
 
     def __init__(self, path: Path, reason: str):
         super().__init__(
-            f"{path} cannot be read as a notebook ({reason}). Repair it, or delete it to have it "
-            f"made again from its .py text."
+            f"{path} cannot be read as a notebook ({reason}).",
+            "Repair it, or delete it to have it made again from its .py text.",
         )
 
 
@@ -45,8 +45,9 @@ class SyncConflict(AuthoringError):
         command = f"logitlab notebook {text.parent.name} --keep"
         super().__init__(
             f"{first} and {second} both changed since they were last equivalent, so neither was "
-            f"updated from the other. Say which one wins: '{command} text' (the .py file) or "
-            f"'{command} notebook' (the .ipynb file). The other is kept beside it as a .bak copy."
+            "updated from the other.",
+            f"Say which one wins: '{command} text' (the .py file) or '{command} notebook' (the "
+            ".ipynb file). The other is kept beside it as a .bak copy.",
         )
 
 
@@ -76,6 +77,7 @@ class SubmissionsExist(AuthoringError):
         lines = "\n".join(f"  {change}" for change in changes)
         super().__init__(
             f"{assignment} already has {submissions} submission(s), so its set of cells is fixed:\n"
-            f"{lines}\nThe text and the points of existing cells may still change. Bring these "
-            f"cells back, or make a new assignment under another name."
+            f"{lines}",
+            "The text and the points of existing cells may still change. Bring these cells back, "
+            "or make a new assignment under another name.",
         )

@@ -229,8 +229,9 @@ def _check_representable(notebook: NotebookNode, text: str) -> None:
     for position, cell in enumerate(notebook.cells, start=1):
         if cell.get("attachments"):
             raise NotRepresentable(
-                f"Cell {position} holds a pasted picture, which a .py text cannot keep. Save it as "
-                f"a file in the assignment's folder and link that: ![what it shows](name.png)"
+                f"Cell {position} holds a pasted picture, which a .py text cannot keep.",
+                "Save it as a file in the assignment's folder and link that: "
+                "![what it shows](name.png)",
             )
     written = [_key(cell) for cell in author_cells(notebook)]
     read_back = [_key(cell) for cell in author_cells(_read(text))]

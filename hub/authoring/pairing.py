@@ -204,7 +204,9 @@ def _as_text(pair: NotebookPair, notebook: NotebookNode, like: str) -> str:
     try:
         return notebook_to_text(notebook, like=like)
     except NotRepresentable as error:
-        raise NotRepresentable(f"{pair.notebook} was not written to its text. {error}") from error
+        raise NotRepresentable(
+            f"{pair.notebook} was not written to its text. {error.message}", error.fix
+        ) from error
 
 
 def _complete_on_disk(pair: NotebookPair) -> Iterator[str]:

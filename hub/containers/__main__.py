@@ -39,7 +39,7 @@ def setup() -> None:
         for line in set_up(SETTINGS, Environment.read(os.environ)):
             click.echo(line)
     except UserError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(error.shown) from error
 
 
 @main.command()
@@ -53,7 +53,7 @@ def hub() -> None:
         for line in HUB.upgrade(folder.hub_database_url, WAY_BACK):
             click.echo(line)
     except UserError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(error.shown) from error
     for line in reconcile(folder):
         click.echo(line)
     config = Path(__file__).parents[1] / "jupyterhub" / "configuration" / "containers_config.py"
@@ -69,7 +69,7 @@ def exchange() -> None:
     try:
         settings, token = load_settings(SETTINGS), secret("exchange_token")
     except UserError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(error.shown) from error
     os.environ |= {
         env.HUB_TOKEN: token,
         "JUPYTERHUB_API_URL": f"{HUB_API}/hub/api",

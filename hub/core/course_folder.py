@@ -118,8 +118,8 @@ def open_course(root: Path, environment: Environment) -> CourseFolder:
     folder = CourseFolder(root.expanduser().resolve(), environment)
     if not folder.settings_file.is_file():
         raise CourseFolderError(
-            f"{folder.root} is not a course folder (it has no course.yaml). "
-            f"Make one with `logitlab course new {folder.root}`, or name another with --course."
+            f"{folder.root} is not a course folder (it has no course.yaml).",
+            f"Make one with `logitlab course new {folder.root}`, or name another with --course.",
         )
     return folder
 
@@ -140,6 +140,6 @@ def new_course(root: Path) -> Iterator[str]:
         folder.server.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise CourseFolderError(
-            f"{folder.root}: {error.strerror}: choose another folder"
+            f"{folder.root}: {error.strerror}.", "Choose another folder."
         ) from error
     load_settings(folder.settings_file)

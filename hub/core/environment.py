@@ -55,7 +55,9 @@ class Environment:
 
         port = environ.get(env.PORT, "")
         if port and not port.isdecimal():
-            raise EnvironmentVariableError(f"{env.PORT}={port}: not the number of a port.")
+            raise EnvironmentVariableError(
+                f"{env.PORT}={port}: not the number of a port.", "Set it to a number, or unset it."
+            )
         return cls(
             course=path(env.COURSE),
             people=path(env.PEOPLE),

@@ -401,8 +401,8 @@ def _read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(
-            f"{path}: cannot be read ({error.strerror}). "
-            "`logitlab course new FOLDER` makes a course folder with one."
+            f"{path}: cannot be read ({error.strerror}).",
+            "`logitlab course new FOLDER` makes a course folder with one.",
         ) from error
     try:
         tree = YAML().load(text)

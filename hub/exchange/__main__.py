@@ -116,7 +116,7 @@ def main(
     try:
         store = Store(folder, database=database, limits=limits, due=due)
     except Refusal as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(error.shown) from error
     for course in sorted(courses):
         if report := warning(course, courses, store.kept()):
             logging.getLogger(__name__).warning("%s", report)

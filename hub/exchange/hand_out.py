@@ -59,8 +59,9 @@ def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]
     """
     if is_running(folder):
         raise HandOutError(
-            "The course's server is running: release the assignment in the formgrader, or run "
-            "this command in a terminal of the formgrader's JupyterLab."
+            "The course's server is running.",
+            "Release the assignment in the formgrader, or run this command in a terminal of the "
+            "formgrader's JupyterLab.",
         )
     _check_releases(folder, names)
     course = folder.settings.course
@@ -68,7 +69,7 @@ def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]
     try:
         store = Store(folder.exchange, limits=exchange_limits(folder))
     except Refusal as error:
-        raise HandOutError(str(error)) from error
+        raise HandOutError(error.message, error.fix) from error
     try:
         if store.upgraded:
             yield store.upgraded
@@ -83,7 +84,7 @@ def _check_releases(folder: CourseFolder, names: list[str]) -> None:
             raise HandOutError(fault)
         if not (folder.release / name).is_dir():
             raise HandOutError(
-                f"{folder.release / name} does not exist: run `logitlab generate {name}`."
+                f"{folder.release / name} does not exist.", f"Run `logitlab generate {name}`."
             )
 
 
@@ -103,7 +104,7 @@ def _release_all(exchange: Transport, folder: CourseFolder, names: list[str]) ->
         try:
             yield _release(exchange, folder, name, exchange_limits(folder))
         except Refusal as error:
-            raise HandOutError(f"{name}: {error}") from error
+            raise HandOutError(f"{name}: {error.message}", error.fix) from error
 
 
 def _release(exchange: Transport, folder: CourseFolder, name: str, limits: ExchangeLimits) -> str:

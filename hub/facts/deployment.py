@@ -67,7 +67,7 @@ def deployment(environ: Mapping[str, str], secrets: Path = SECRETS) -> Deploymen
     wanted = (env.PROJECT, env.TAG, env.URL)
     missing = [name for name in wanted if not environ.get(name)]
     if missing:
-        raise DeploymentError(f"{', '.join(missing)} not set: start this through compose.yaml.")
+        raise DeploymentError(f"{', '.join(missing)} not set.", "Start this through compose.yaml.")
     return Deployment(
         project=environ[env.PROJECT],
         tag=environ[env.TAG],
@@ -91,5 +91,5 @@ def secret(name: str, secrets: Path = SECRETS) -> str:
         return (secrets / name).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise DeploymentError(
-            f"the secret {name} cannot be read ({error.strerror}): `make up` makes it."
+            f"The secret {name} cannot be read ({error.strerror}).", "`make up` makes it."
         ) from error

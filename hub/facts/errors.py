@@ -7,10 +7,15 @@ class UserError(Exception):
     """Something that people put right themselves; a command line shows it without a traceback.
 
     message: what is wrong.
-    fix: what to do about it, in sentences of its own; "" where the message says it.
+    fix: what to do about it, in sentences of its own; "" where nothing more is known.
     """
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(f"{message} {fix}".strip())
         self.message = message
         self.fix = fix
+
+    @property
+    def shown(self) -> str:
+        """For a terminal: what is wrong, and below it what to do."""
+        return "\n".join(filter(None, (self.message, self.fix)))

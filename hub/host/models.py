@@ -22,6 +22,7 @@ from typing import Any
 
 from course import models
 from course.models import CONFIG, WEIGHTS
+from hub.facts.disk import check_room, free_mb
 from hub.facts.errors import UserError
 
 SUMS = "SHA256SUMS"  # as `sha256sum --check` reads it
@@ -105,7 +106,7 @@ def add(
         raise ModelsError(f"{name!r} is not a valid model name: letters, digits, '.', '_' and '-'")
     if source is None and name not in published:
         known = ", ".join(sorted(published))
-        raise ModelsError(f"{name} is not pinned (only {known}): name its folder with --from")
+        raise ModelsError(f"{name} is not pinned (only {known}).", "Name its folder with --from.")
     root = (target or models.models_folders()[0]).resolve()
     path = root / name
     if path.exists() and not (wrong := damage(path)):
@@ -288,7 +289,7 @@ def _wrong_tokenizer(folder: Path, config: dict[str, Any]) -> list[str]:
 def _copy(name: str, source: Path, partial: Path, pinned: Published | None) -> Iterator[str]:
     wanted = (CONFIG, WEIGHTS, *TOKENIZER_FILES, *OTHER_FILES)
     files = [source / file for file in wanted if (source / file).is_file()]
-    _need_space(partial, sum(file.stat().st_size for file in files))
+    _check_room(partial, sum(file.stat().st_size for file in files))
     for file in files:
         yield f"{name}: {file.name}, {_size(file.stat().st_size)}"
         shutil.copyfile(file, partial / file.name)
@@ -301,7 +302,7 @@ def _copy(name: str, source: Path, partial: Path, pinned: Published | None) -> I
 def _fetch(name: str, pinned: Published, partial: Path) -> Iterator[str]:
     """Download the pinned files that `partial` lacks, and check each."""
     lacking = {f: pin for f, pin in pinned.files.items() if not _is(partial / f, *pin)}
-    _need_space(partial, sum(size for size, _ in lacking.values()))
+    _check_room(partial, sum(size for size, _ in lacking.values()))
     yield f"{name}: from {pinned.repository} at {pinned.revision} (licence: {pinned.licence})"
     for file, (size, digest) in lacking.items():
         yield f"{name}: {file}, {_size(size)}"
@@ -311,7 +312,8 @@ def _fetch(name: str, pinned: Published, partial: Path) -> Iterator[str]:
             (partial / file).unlink()
             raise ModelsError(
                 f"{file} from the model hub does not match its pin: {found}; expected {size} "
-                f"bytes, {digest}. It was discarded; try again."
+                f"bytes, {digest}. It was discarded.",
+                "Try again.",
             )
     shutil.rmtree(partial / ".cache", ignore_errors=True)  # the hub client's bookkeeping
 
@@ -335,10 +337,10 @@ def _download(name: str, pinned: Published, file: str, partial: Path) -> None:
             cause = cause.__cause__
         reason = str(cause).strip().partition("\n")[0]
         raise ModelsError(
-            f"could not download {file} from the model hub: {reason}\n"
+            f"could not download {file} from the model hub: {reason}",
             f"On a machine that can, download {pinned.repository} at revision "
             f"{pinned.revision}, copy the folder here and run: "
-            f"logitlab models add {name} --from FOLDER"
+            f"logitlab models add {name} --from FOLDER",
         ) from error
 
 
@@ -419,19 +421,17 @@ def _made(folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ModelsError(
-            f"{folder} cannot be created: {error.strerror}; choose another with --to"
+            f"{folder} cannot be created: {error.strerror}.", "Choose another with --to."
         ) from error
     if new:
         folder.chmod(0o755)  # other users read models from it
     if not os.access(folder, os.W_OK):
-        raise ModelsError(f"{folder} is not writable; choose another with --to")
+        raise ModelsError(f"{folder} is not writable.", "Choose another with --to.")
     return new
 
 
-def _need_space(folder: Path, size: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < size * 1.05:
-        raise ModelsError(f"{folder} needs {_size(size)} of free space, but has {_size(free)}")
+def _check_room(folder: Path, size: int) -> None:
+    check_room(free_mb(folder), size * 1.05 / 1e6, folder, "The model", "Choose another with --to.")
 
 
 def _refuse_if(wrong: list[str], what: str) -> None:

@@ -151,7 +151,7 @@ def prove(
         except IsolationError as error:
             raise NotProved(f"{source_folder.name}: tests cannot run isolated: {error}") from error
         except CannotGrade as error:
-            raise NotProved(f"{source_folder.name}: {error}. Prove it again.") from error
+            raise NotProved(f"{source_folder.name}: {error}.", "Prove it again.") from error
         rows = judge(exercises(notebook), found, outcomes, equivalent)
         if mutants:
             add_unknown(rows, notebook, equivalent)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.facts.disk import NoRoom
 from hub.host.deploy import base, disk, images
 from hub.host.deploy.__main__ import COMMANDS, main
 from hub.host.deploy.engine import DockerClient, choose
@@ -233,12 +234,17 @@ def test_a_bundle_of_certificates_that_is_not_there_is_named(tmp_path):
 # -- disk, progress, failures ---------------------------------------------------------------------
 
 
-def test_a_disk_that_is_too_small_stops_a_build_before_it_starts():
+def test_a_disk_that_is_too_small_stops_a_build_before_it_starts(tmp_path, monkeypatch):
     needed = disk.needed_mb(images.IMAGES, [], "cpu")
     assert 3_000 < needed < 10_000
-    with pytest.raises(DeployError, match=r"2\.0 GB free"):
-        disk.check(2_000, needed, "/var/lib/docker")
-    disk.check(needed, needed, "/var/lib/docker")
+    plan = images.plan({})
+    monkeypatch.setattr(disk, "engine_folder", lambda client: tmp_path)
+    monkeypatch.setattr(images, "free_mb", lambda path: 2_000)
+    with pytest.raises(NoRoom, match=r"2\.0 GB free") as error:
+        images._check_disk("docker", plan, images.IMAGES, 0)
+    assert "docker system df" in error.value.fix
+    monkeypatch.setattr(images, "free_mb", lambda path: needed)
+    images._check_disk("docker", plan, images.IMAGES, 0)
 
 
 def test_a_cuda_build_a_model_and_the_students_image_below_the_graders_take_room():

@@ -40,7 +40,7 @@ def test_every_model_is_named_while_it_is_checked_and_what_is_half_there_is_pass
 def test_a_file_that_differs_from_what_was_added_is_refused_with_the_command_that_fixes(models):
     file = models / "one" / "config.json"
     file.write_text(file.read_text() + " ")
-    with pytest.raises(DeployError, match=r"one: config\.json has changed since.*\n.*add-model"):
+    with pytest.raises(DeployError, match=r"one: config\.json has changed since.* `make add-model"):
         list(check(models))
 
 

@@ -58,14 +58,6 @@ def test_a_python_that_does_not_run_is_not_found(tmp_path):
     assert checks.probe(tmp_path / "nowhere") is None
 
 
-def test_too_little_disk_is_reported_in_figures_before_anything_is_written(tmp_path):
-    with pytest.raises(InstallError) as error:
-        checks.check_disk(412, 1300, tmp_path)
-    assert "412 MB free" in str(error.value)
-    assert "1.3 GB" in str(error.value)
-    checks.check_disk(1300, 1300, tmp_path)
-
-
 def test_a_folder_that_is_not_an_environment_is_left_alone(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(InstallError, match="not a virtual environment"):
@@ -82,5 +74,5 @@ def test_an_empty_missing_or_half_made_environment_may_be_filled(tmp_path):
 
 def test_a_missing_home_folder_is_reported(tmp_path):
     checks.check_home({"HOME": str(tmp_path)})
-    with pytest.raises(InstallError, match="set HOME"):
+    with pytest.raises(InstallError, match="Set HOME"):
         checks.check_home({"HOME": str(tmp_path / "nobody")})

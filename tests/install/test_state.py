@@ -124,7 +124,7 @@ def test_a_machine_that_is_too_full_is_reported_before_anything_happens(
     folder, performed, monkeypatch, capsys
 ):
     (folder.records / "server.done").unlink()
-    monkeypatch.setattr(steps, "_free_mb", lambda folder: 100)
+    monkeypatch.setattr(steps, "free_mb", lambda path: 100)
     assert __main__.main(["server", "--venv", str(folder.venv)]) == 1
     assert "100 MB free" in capsys.readouterr().err
     assert performed.steps == []

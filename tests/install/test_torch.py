@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.facts.disk import NoRoom
 from hub.host.install import state, torch_build
 from hub.host.install.errors import InstallError
 from hub.host.install.state import InstallTarget
@@ -79,7 +80,7 @@ def test_where_it_does_not_answer_pip_is_asked_after_saying_what_it_may_cost(fol
 
 def test_the_large_build_is_refused_where_it_does_not_fit(folder, tmp_path):
     (tmp_path / "uv-fails").touch()
-    with pytest.raises(InstallError, match="TORCH_BACKEND=cpu"):
+    with pytest.raises(NoRoom, match="TORCH_BACKEND=cpu"):
         install(folder, free_mb=5000)
     assert len(calls(tmp_path)) == 1
 

@@ -136,8 +136,8 @@ def _check_registered(coursedir: CourseDirectory, assignment: str) -> None:
             gradebook.find_assignment(assignment)
         except MissingEntry:
             raise BatchError(
-                f"The gradebook knows no assignment {assignment!r}: generate its release first "
-                f"(`nbgrader generate_assignment {assignment}`)."
+                f"The gradebook knows no assignment {assignment!r}.",
+                f"Generate its release first: `logitlab generate {assignment}`.",
             ) from None
 
 

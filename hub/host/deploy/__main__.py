@@ -10,8 +10,8 @@ import argparse
 import importlib
 import sys
 
+from hub.facts.errors import UserError
 from hub.facts.signals import end_in_order
-from hub.host.deploy.folder import DeployError
 
 # Command -> the module in hub.host.deploy that implements it, and its line of help.
 COMMANDS = {
@@ -43,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     module = importlib.import_module(f"hub.host.deploy.{COMMANDS[options.command][0]}")
     try:
         return module.run(options.command, options)
-    except DeployError as error:
-        print(f"\n{error}", file=sys.stderr)
+    except UserError as error:
+        print(f"\n{error.shown}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again to continue.", file=sys.stderr)

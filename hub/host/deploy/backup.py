@@ -72,7 +72,7 @@ def _container(stack: Stack, service: str) -> str:
         *("--filter", f"label=com.docker.compose.service={service}"),
     ).stdout.split()
     if len(found) != 1:
-        raise DeployError(f"{service} is not running: run `make up` first.")
+        raise DeployError(f"{service} is not running.", "Run `make up` first.")
     return found[0]
 
 
@@ -175,8 +175,8 @@ def check(source: Path) -> dict:
         manifest = json.loads((source / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DeployError(
-            f"{source} is not a backup ({MANIFEST} cannot be read). Usage: `make restore "
-            "FROM=docker/backups/2027-01-31T040000Z`."
+            f"{source} is not a backup ({MANIFEST} cannot be read).",
+            "Usage: `make restore FROM=docker/backups/2027-01-31T040000Z`.",
         ) from error
     if manifest.get("format") != FORMAT:
         raise DeployError(
@@ -210,9 +210,9 @@ def restore(source: Path, deployment: Path) -> Iterator[str]:
         yield from _volumes_in(stack, source, sorted(manifest["sha256"]))
     except DeployError as error:
         raise DeployError(
-            f"{error}\nThe restored deployment is incomplete. To try again: `make down`, remove "
-            f"the volumes {stack.project}_… (`docker volume rm`) and the folder "
-            f"{deployment / 'secrets'}."
+            f"{error}\nThe restored deployment is incomplete.",
+            f"To try again: `make down`, remove the volumes {stack.project}_… (`docker volume rm`) "
+            f"and the folder {deployment / 'secrets'}.",
         ) from error
     yield "restored; `make up` starts it"
 
@@ -220,23 +220,25 @@ def restore(source: Path, deployment: Path) -> Iterator[str]:
 def _check_nothing_is_there(project: str, deployment: Path) -> None:
     if (deployment / "secrets").exists():
         raise DeployError(
-            f"{deployment} already holds a deployment. Set LOGITLAB_DEPLOYMENT to an empty folder "
-            f"or, if that deployment is no longer needed, remove {deployment / 'secrets'}."
+            f"{deployment} already holds a deployment.",
+            "Set LOGITLAB_DEPLOYMENT to an empty folder or, if that deployment is no longer "
+            f"needed, remove {deployment / 'secrets'}.",
         )
     label = f"label=com.docker.compose.project={project}"
     there = volumes(project)
     there += _docker("ps", "-aq", f"--filter={label}").split()
     if there:
         raise DeployError(
-            f"{project} already exists ({', '.join(there[:3])} ...). Restore on another machine, "
-            "or remove it first: `make down`, then `docker volume rm` of its volumes."
+            f"{project} already exists ({', '.join(there[:3])} ...).",
+            "Restore on another machine, or remove it first: `make down`, then `docker volume rm` "
+            "of its volumes.",
         )
 
 
 def _check_images(tag: str) -> None:
     there = set(_docker("image", "ls", "--format={{.Repository}}:{{.Tag}}").split())
     if missing := [name for image in IMAGES if (name := containers.image(image, tag)) not in there]:
-        raise DeployError(f"Not on this machine: {', '.join(missing)}. Run `make images`.")
+        raise DeployError(f"Not on this machine: {', '.join(missing)}.", "Run `make images`.")
 
 
 def _deployment_in(source: Path, deployment: Path) -> Iterator[str]:

@@ -33,7 +33,7 @@ def bootstrap_command(tar: Path, mirror: str = "") -> list[str]:
 def base(client: str, mirror: str = "") -> Iterator[str]:
     """Build the image NAME with the docker `client`. Raises DeployError if that fails."""
     if not shutil.which("mmdebstrap"):
-        raise DeployError("mmdebstrap is not installed: apt-get install mmdebstrap")
+        raise DeployError("mmdebstrap is not installed.", "apt-get install mmdebstrap")
     with tempfile.TemporaryDirectory(prefix="logitlab-base-") as folder:
         tar = Path(folder) / "base.tar"
         yield f"{NAME}: Debian {SUITE}, its essential packages"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from hub.host.deploy.folder import DeployError
-
+FIX = (
+    "`docker system df` shows what Docker uses; `docker image prune` and `docker builder prune` "
+    "free unused space."
+)
 BASE_MB = 200  # base image and build tools
 CUDA_MB = 9000  # extra for a CUDA build of torch, in image and build cache: estimated, NOT measured
 
@@ -31,16 +32,6 @@ def needed_mb(missing: Iterable[str], there: Iterable[str], torch: str, models_m
     return total + 2 * models_mb  # in the layer, and in the build context
 
 
-def check(free_mb: int, needed: int, folder: str) -> None:
-    """Raise DeployError if the disk of the engine's `folder` has less than `needed` MB free."""
-    if free_mb < needed:
-        raise DeployError(
-            f"{free_mb / 1000:.1f} GB free on the disk of {folder}, but building takes about "
-            f"{needed / 1000:.1f} GB. `docker system df` shows what Docker uses; `docker image "
-            "prune` and `docker builder prune` free unused space."
-        )
-
-
 def engine_folder(client: str) -> Path | None:
     """Where the engine keeps images; None if it runs on another machine."""
     done = subprocess.run(
@@ -52,13 +43,3 @@ def engine_folder(client: str) -> Path | None:
     remote = os.environ.get("DOCKER_HOST", "unix:").split(":")[0] != "unix"
     folder = Path(done.stdout.strip())
     return None if remote or done.returncode or not folder.is_absolute() else folder
-
-
-def free_mb(path: Path) -> int:
-    """MB free on the disk of `path`, or of its nearest parent that we can read."""
-    for folder in (path, *path.parents):
-        try:
-            return shutil.disk_usage(folder).free // 1_000_000
-        except (FileNotFoundError, PermissionError):
-            continue
-    raise DeployError(f"Cannot determine the free space on the disk of {path}.")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hub.facts import env
+from hub.facts.disk import free_mb
 from hub.host.deploy import gpus
 from hub.host.deploy.engine import choose, clients
 from hub.host.deploy.folder import DeployError
@@ -256,7 +256,7 @@ def facts(stack: Stack) -> HostFacts:
         engine_error=(about.stderr or str(info.get("ServerErrors", ""))).strip()[-300:],
         compose=_compose(),
         buildkit=_buildkit(),
-        free_gib=shutil.disk_usage(root if root.exists() else "/").free / 2**30,
+        free_gib=free_mb(root) * 1e6 / 2**30,
         memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
         bridge_filter=_bridge_filter(),
         routes=host_routes(),

@@ -41,15 +41,16 @@ def choose(clients: Iterable[DockerClient]) -> DockerClient:
             return client
     if not found:
         raise DeployError(
-            "No docker command on PATH. Debian: apt-get install docker.io (or docker-cli)."
+            "No docker command on PATH.", "Debian: apt-get install docker.io (or docker-cli)."
         )
     names = ", ".join(
         f"{client.path} ({'.'.join(map(str, client.version)) or 'does not work'})"
         for client in found
     )
     raise DeployError(
-        f"No docker client here can build with BuildKit: {names}. Clients from 23.0 on need "
-        "the buildx plugin: apt-get install docker-buildx (or docker-buildx-plugin)."
+        f"No docker client here can build with BuildKit: {names}.",
+        "Clients from 23.0 on need the buildx plugin: apt-get install docker-buildx (or "
+        "docker-buildx-plugin).",
     )
 
 
@@ -102,7 +103,7 @@ def builder() -> str:
     )
     if done.returncode:
         raise DeployError(
-            f"The Docker engine does not answer {client.path}: {done.stderr.strip()}. Is it "
-            "running, and is your account in the group docker? Run `make doctor`."
+            f"The Docker engine does not answer {client.path}: {done.stderr.strip()}.",
+            "Is it running, and is your account in the group docker? Run `make doctor`.",
         )
     return client.path

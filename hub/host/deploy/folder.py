@@ -49,7 +49,9 @@ def prepare(deployment: Path) -> Iterator[str]:
         make_models_folder(deployment)
         yield from _make_secrets(deployment / "secrets")
     except OSError as error:
-        raise DeployError(f"{error.filename}: {error.strerror}: choose another folder") from error
+        raise DeployError(
+            f"{error.filename}: {error.strerror}.", "Choose another folder."
+        ) from error
 
 
 def make_models_folder(deployment: Path) -> Path:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.facts import env
+from hub.facts.disk import check_room, free_mb
 from hub.host.deploy import disk
 from hub.host.deploy.engine import builder
 from hub.host.deploy.environment import Site, site_here
@@ -134,8 +135,8 @@ def stage_inputs(plan: BuildPlan, site: Site, models: Path, stage: Path = STAGE)
             )
         if path and path.stat().st_size > MAX_SECRET_BYTES:
             raise DeployError(
-                f"{path} is larger than {MAX_SECRET_BYTES} bytes, the limit of a build: "
-                "set SSL_CERT_FILE to a file with fewer certificates."
+                f"{path} is larger than {MAX_SECRET_BYTES} bytes, the limit of a build.",
+                "Set SSL_CERT_FILE to a file with fewer certificates.",
             )
     for name in ("wheels", "models"):
         shutil.rmtree(stage / name, ignore_errors=True)
@@ -213,7 +214,7 @@ def _check_disk(client: str, plan: BuildPlan, missing: Sequence[str], models_mb:
     there = [image for image in plan.images if image not in missing]
     if root := disk.engine_folder(client):
         needed = disk.needed_mb(missing, there, plan.torch, models_mb)
-        disk.check(disk.free_mb(root), needed, str(root))
+        check_room(free_mb(root), needed, root, "Building", disk.FIX)
 
 
 def _run(command: Sequence[str], log: Path) -> Iterator[str]:
@@ -245,8 +246,8 @@ def _run(command: Sequence[str], log: Path) -> Iterator[str]:
         output = log.read_text(encoding="utf-8").splitlines()[-TAIL:]
         raise DeployError(
             "\n".join(f"    {line}" for line in output)
-            + f"\nThe build failed; its complete output is in {log}. {advice(output)}Run the same "
-            "command again to resume at the failed step."
+            + f"\nThe build failed; its complete output is in {log}.",
+            f"{advice(output)}Run the same command again to resume at the failed step.",
         )
 
 

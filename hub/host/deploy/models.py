@@ -41,9 +41,8 @@ def check(models: Path) -> Iterator[str]:
         wrong += [f"{path.name}: {fault}" for fault in faults(path)]
     if wrong:
         raise DeployError(
-            f"There are problems in {models}:\n"
-            + "".join(f"  {fault}\n" for fault in wrong)
-            + "`make add-model NAME=…` replaces a damaged model; removing its folder drops it."
+            f"There are problems in {models}:\n" + "\n".join(f"  {fault}" for fault in wrong),
+            "`make add-model NAME=…` replaces a damaged model; removing its folder drops it.",
         )
 
 
@@ -65,12 +64,12 @@ def need(models: Path, names: Iterable[str]) -> None:
     for name in names:
         if not (models / name).is_dir():
             raise DeployError(
-                f"{models / name} does not exist: add it with `make add-model NAME={name}`."
+                f"{models / name} does not exist.", f"Add it with `make add-model NAME={name}`."
             )
         if wrong := damage(models / name):
             raise DeployError(
-                f"{models / name} is damaged: {wrong[0]}. Replace it with `make "
-                "add-model NAME={name}`."
+                f"{models / name} is damaged: {wrong[0]}.",
+                f"Replace it with `make add-model NAME={name}`.",
             )
 
 
@@ -100,15 +99,16 @@ def settle_volume(
         return
     if not there:
         raise DeployError(
-            f"The volume {volume} has files of its own. Move those you need to {models}, then run "
-            f"`make down` and `docker volume rm {volume}`."
+            f"The volume {volume} has files of its own.",
+            f"Move those you need to {models}, then run `make down` and "
+            f"`docker volume rm {volume}`.",
         )
     if docker("volume", "rm", volume).returncode:
         # An engine restarted while containers ran goes on counting them as users of the volume.
         raise DeployError(
-            f"Containers still use the models in {there}: run `make down` first. If nothing is "
-            "running, "
-            f"restart the engine and run `docker volume rm {volume}`."
+            f"Containers still use the models in {there}.",
+            "Run `make down` first. If nothing is running, restart the engine and run "
+            f"`docker volume rm {volume}`.",
         )
 
 
@@ -144,7 +144,7 @@ def fetch(name: str, models: Path, tag: str) -> Iterator[str]:
     asked = ["docker", "image", "inspect", image]
     if subprocess.run(asked, capture_output=True, timeout=60).returncode:
         raise DeployError(
-            f"{image}, which downloads models, is not on this machine: run `make images`."
+            f"{image}, which downloads models, is not on this machine.", "Run `make images`."
         )
     command = fetch_command(name, models, tag, site_here(), os.environ)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -157,8 +157,8 @@ def fetch(name: str, models: Path, tag: str) -> Iterator[str]:
             raise
     if process.returncode:  # its errors went to this terminal, just above
         raise DeployError(
-            f"{name} was not added. To add it from a local folder: `make add-model NAME={name} "
-            "FROM=FOLDER`."
+            f"{name} was not added.",
+            f"To add it from a local folder: `make add-model NAME={name} FROM=FOLDER`.",
         )
 
 
@@ -174,7 +174,7 @@ def _add(name: str, source: Path | None, deployment: Path) -> Iterator[str]:
     try:
         yield from add(name, source, models)
     except ModelsError as error:
-        raise DeployError(str(error)) from error
+        raise DeployError(error.message, error.fix) from error
 
 
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:

@@ -79,5 +79,5 @@ def run(name: str, arguments: argparse.Namespace) -> int:
         return hub_command(stack, "roster", "links", *(new or ["--missing"])).returncode
     table = arguments.table.resolve()
     if not table.is_file():
-        raise DeployError(f"{table} is not a file. Usage: `make roster FILE=students.csv`.")
+        raise DeployError(f"{table} is not a file.", "Usage: `make roster FILE=students.csv`.")
     return subprocess.run(roster_command(stack, table, arguments.yes)).returncode

@@ -40,8 +40,9 @@ def compose_command(run=subprocess.run) -> list[str]:
         if run([*command, "version"], capture_output=True, timeout=60).returncode == 0:
             return command
     raise DeployError(
-        "Docker Compose is not installed. Debian and Ubuntu package it as docker-compose-v2, "
-        "docker-compose-plugin or docker-compose."
+        "Docker Compose is not installed.",
+        "Debian and Ubuntu package it as docker-compose-v2, docker-compose-plugin or "
+        "docker-compose.",
     )
 
 
@@ -59,8 +60,8 @@ class Stack:
             gid = socket.stat().st_gid
         except OSError as error:
             raise DeployError(
-                f"{socket}: {error.strerror}: is the Docker engine installed and running? `make "
-                "doctor` checks."
+                f"{socket}: {error.strerror}.",
+                "Is the Docker engine installed and running? `make doctor` checks.",
             ) from error
         digest = hashlib.sha256((self.folder / "course.yaml").read_bytes()).hexdigest()[:16]
         gpus = to_variable(discover())
@@ -122,7 +123,7 @@ def up(stack: Stack) -> Iterator[str]:
     Raises DeployError if images are missing, a model is damaged or a service does not come up.
     """
     if missing := stack.missing_images():
-        raise DeployError(f"Not on this machine: {', '.join(missing)}. Run `make images`.")
+        raise DeployError(f"Not on this machine: {', '.join(missing)}.", "Run `make images`.")
     if wrong := check_course(stack):
         raise DeployError(wrong)
     if stack.variables[env.MODELS_MODE] == "volume":
@@ -141,7 +142,8 @@ def up(stack: Stack) -> Iterator[str]:
         time.sleep(1)
     if left:
         raise DeployError(
-            f"{left}: not up after {UP_SECONDS} seconds. `make logs` shows the log of each service."
+            f"{left}: not up after {UP_SECONDS} seconds.",
+            "`make logs` shows the log of each service.",
         )
     yield f"The course server is at {stack.url}"
 
@@ -164,16 +166,16 @@ def _checked(stack: Stack, arguments: Sequence[str]) -> None:
     done = stack.compose(*arguments, capture_output=True, text=True)
     if done.returncode == 0:
         return
-    output = (done.stderr + done.stdout).strip()
+    output = (done.stderr + done.stdout).strip()[-3000:]
     hint = ""
     if "Pool overlaps" in output or "overlaps" in output:
-        hint = "\nChoose another STUDENTS_SUBNET in .env: this one is in use on this host."
+        hint = "Choose another STUDENTS_SUBNET in .env: this one is in use on this host."
     elif "port is already allocated" in output or "address already in use" in output:
-        hint = "\nChoose another HTTP_PORT or HTTPS_PORT in .env, or stop what uses it."
+        hint = "Choose another HTTP_PORT or HTTPS_PORT in .env, or stop what uses it."
     setup = stack.compose("logs", "--no-color", "setup", capture_output=True, text=True).stdout
     if "Error" in setup:
-        hint += f"\n{setup.strip()}"
-    raise DeployError(f"Compose could not start the services:\n{output[-3000:]}{hint}")
+        output += f"\n{setup.strip()}"
+    raise DeployError(f"Compose could not start the services:\n{output}", hint)
 
 
 def _not_up(stack: Stack) -> str:
@@ -233,7 +235,7 @@ def need_running(stack: Stack, *names: str) -> None:
     """Raise DeployError unless all these services are running."""
     running = {service.name for service in services(stack) if service.state == "running"}
     if missing := [name for name in names if name not in running]:
-        raise DeployError(f"Not running: {', '.join(missing)}. Run `make up` first.")
+        raise DeployError(f"Not running: {', '.join(missing)}.", "Run `make up` first.")
 
 
 def _with_course(stack: Stack, *command: str) -> subprocess.CompletedProcess:
@@ -334,7 +336,7 @@ def run(name: str, arguments: argparse.Namespace) -> int:
         known = {state.name for state in services(stack)}
         if unknown := [service for service in arguments.service if service not in known]:
             have = ", ".join(sorted(known)) or "none; run `make up` to start them"
-            raise DeployError(f"{', '.join(unknown)}: no such service. Services: {have}")
+            raise DeployError(f"{', '.join(unknown)}: no such service.", f"Services: {have}.")
         follow = ["--follow"] if arguments.follow else []
         return stack.compose("logs", "--tail=200", *follow, *arguments.service).returncode
     for line in {"up": up, "down": down, "status": status}[name](stack):

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from hub.facts.errors import UserError
 from hub.facts.signals import end_in_order
 from hub.host.install import checks, state
-from hub.host.install.errors import InstallError
 from hub.host.install.state import TARGETS, InstallTarget
 from hub.host.install.steps import install
 
@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
             )  # another installation may have done some of them
             for line in _recorded(install(steps, install_target, lock), steps, install_target):
                 print(line, flush=True)
-    except InstallError as error:
-        print(f"\n{error}", file=sys.stderr)
+    except UserError as error:
+        print(f"\n{error.shown}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. Run the same command again to resume.", file=sys.stderr)
@@ -95,7 +95,7 @@ def _recorded(lines: Iterator[str], steps: tuple[str, ...], target: InstallTarge
             for line in lines:
                 print(line.strip(), file=progress, flush=True)
                 yield line
-        except (InstallError, KeyboardInterrupt) as error:
+        except (UserError, KeyboardInterrupt) as error:
             reason = str(error).partition("\n")[0] or "interrupted"
             print(f"stopped: {reason}", file=progress, flush=True)
             raise

@@ -50,14 +50,14 @@ def choose_python(found: list[Interpreter]) -> Interpreter:
         if fits(interpreter.version):
             package = "python3" if interpreter is found[0] else _package(interpreter)
             raise InstallError(
-                f"{interpreter.named} cannot make virtual environments (no ensurepip). "
-                f"On Debian or Ubuntu: sudo apt-get install {package}-venv git make"
+                f"{interpreter.named} cannot make virtual environments (no ensurepip).",
+                f"On Debian or Ubuntu: sudo apt-get install {package}-venv git make",
             )
     first = found[0]
     verdict = "old" if first.version[:2] < OLDEST else "new"
     raise InstallError(
-        f"{first.named} is too {verdict}: {NEEDED}, and none is on PATH. Install one "
-        "(with its venv module) and run: make serve PYTHON=/path/to/python3.13"
+        f"{first.named} is too {verdict}: {NEEDED}, and none is on PATH.",
+        "Install one (with its venv module) and run: make serve PYTHON=/path/to/python3.13",
     )
 
 
@@ -84,23 +84,14 @@ def probe(path: str | Path) -> Interpreter | None:
     return Interpreter(str(path), version, answer[1] == "True")
 
 
-def check_disk(free_mb: int, needed_mb: int, folder: Path) -> None:
-    """Raise InstallError if the disk of `folder` has less than `needed_mb` MB free."""
-    if free_mb < needed_mb:
-        raise InstallError(
-            f"{gb(free_mb)} free on the disk of {folder}, but the installation needs about "
-            f"{gb(needed_mb)}: free some space, or put the environment on another disk: "
-            "make serve VENV=/path/to/a/new/folder"
-        )
-
-
 def check_writable(folder: Path) -> None:
     """Raise InstallError if this user cannot create files in `folder` or its nearest parent."""
     existing = nearest_existing(folder)
     if not os.access(existing, os.W_OK | os.X_OK):
         raise InstallError(
-            f"No permission to write in {existing}: clone LogitLab into a folder of your own "
-            "(no root needed), or take ownership of this one with chown"
+            f"No permission to write in {existing}.",
+            "Clone LogitLab into a folder of your own (no root needed), or take ownership of this "
+            "one with chown.",
         )
 
 
@@ -110,7 +101,7 @@ def check_home(environment: Mapping[str, str]) -> None:
     cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
     if not os.access(nearest_existing(cache), os.W_OK | os.X_OK) or not home.is_dir():
         raise InstallError(
-            f"The home folder {home} is not writable: set HOME to a folder of your own"
+            f"The home folder {home} is not writable.", "Set HOME to a folder of your own."
         )
 
 
@@ -121,15 +112,10 @@ def check_venv_folder(venv: Path) -> None:
     names = {path.name for path in venv.iterdir()}
     if names and not names & {"pyvenv.cfg", "logitlab"}:
         raise InstallError(
-            f"{venv} exists but is not a virtual environment: choose another folder: "
-            "make serve VENV=/path/to/a/new/folder"
+            f"{venv} exists but is not a virtual environment.",
+            "Choose another folder: make serve VENV=/path/to/a/new/folder",
         )
 
 
 def nearest_existing(folder: Path) -> Path:
     return next(path for path in [folder, *folder.parents] if path.exists())
-
-
-def gb(megabytes: int) -> str:
-    """A human-readable size: 640 MB, 2.7 GB."""
-    return f"{megabytes} MB" if megabytes < 1000 else f"{megabytes / 1000:.1f} GB"

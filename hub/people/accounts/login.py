@@ -40,7 +40,8 @@ def login_kind(settings: Settings, environment: Environment) -> Kind:
         if urlsplit(url).hostname not in LOCAL_HOSTS:
             raise AccountsError(
                 "accounts.login: demo is for trials on localhost, and this server is at "
-                f"{url or 'an unknown address'}. Set accounts.login to native or oauth."
+                f"{url or 'an unknown address'}.",
+                "Set accounts.login to native or oauth.",
             )
     return login
 
@@ -76,8 +77,8 @@ def oauth_secret(environment: Environment) -> str:
         secret = environment.oauth_secret
     if not secret:
         raise AccountsError(
-            f"accounts.login: oauth needs the client's secret: name a file with it in "
-            f"{env.OAUTH_SECRET_FILE}"
+            "accounts.login: oauth needs the client's secret.",
+            f"Name a file with it in {env.OAUTH_SECRET_FILE}.",
         )
     return secret
 

@@ -64,14 +64,16 @@ def read_spreadsheet(path: Path, reserved: Collection[str] = ()) -> Spreadsheet:
 
 def _decode(path: Path, content: bytes) -> tuple[str, list[str]]:
     if content.startswith(b"PK\x03\x04") or content.startswith(b"\xd0\xcf\x11\xe0"):
-        raise RosterError(f"{path}: a spreadsheet file, not CSV. Save it as 'CSV UTF-8' first.")
+        raise RosterError(f"{path}: a spreadsheet file, not CSV.", "Save it as 'CSV UTF-8' first.")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return content.decode("utf-16"), ["read as UTF-16"]
         except UnicodeDecodeError as error:
-            raise RosterError(f"{path}: looks like UTF-16 but is not: save it as UTF-8") from error
+            raise RosterError(
+                f"{path}: looks like UTF-16 but is not.", "Save it as 'CSV UTF-8'."
+            ) from error
     if b"\0" in content:
-        raise RosterError(f"{path}: not text (it has zero bytes). Save it as 'CSV UTF-8'.")
+        raise RosterError(f"{path}: not text (it has zero bytes).", "Save it as 'CSV UTF-8'.")
     try:
         return content.decode("utf-8-sig"), []
     except UnicodeDecodeError:
@@ -81,7 +83,7 @@ def _decode(path: Path, content: bytes) -> tuple[str, list[str]]:
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise RosterError(
-            f"{path}, line {line}: neither UTF-8 nor Windows-1252: save it as 'CSV UTF-8'"
+            f"{path}, line {line}: neither UTF-8 nor Windows-1252.", "Save it as 'CSV UTF-8'."
         ) from error
     remark = "not UTF-8: read as Windows-1252 (latin-1). Check that accents are right"
     return text, [remark]

@@ -115,8 +115,8 @@ def _check_bridge(bridge: str) -> None:
         if not any(_is_on(path) for path in (Path("/proc/sys/net/bridge") / call, own)):
             raise FirewallError(
                 f"net.bridge.{call} is not 1: what students' servers send to each other does not "
-                "pass the firewall. On the host: "
-                f"modprobe br_netfilter; sysctl -w net.bridge.{call}=1"
+                "pass the firewall.",
+                f"On the host: modprobe br_netfilter; sysctl -w net.bridge.{call}=1",
             )
 
 
@@ -129,7 +129,7 @@ def _is_on(path: Path) -> bool:
 
 def _run(command: list[str], text: str = "") -> str:
     if shutil.which(command[0]) is None:
-        raise FirewallError(f"{command[0]} is not installed (Debian: apt-get install iptables)")
+        raise FirewallError(f"{command[0]} is not installed.", "Debian: apt-get install iptables")
     # The usual place of the lock file is read-only in a container.
     environment = {**os.environ, "XTABLES_LOCKFILE": "/tmp/xtables.lock"}
     try:
