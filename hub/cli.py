@@ -21,7 +21,7 @@ from hub.facts.text import printable
 REPOSITORY = Path(__file__).parent.parent
 
 
-class RequestRefused(click.ClickException):
+class CommandFailed(click.ClickException):
     """An error and its fix, printed without a traceback."""
 
     def format_message(self) -> str:
@@ -42,7 +42,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            raise RequestRefused(error.shown) from error
+            raise CommandFailed(error.shown) from error
 
 
 def in_course(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -257,7 +257,7 @@ def generate(
         return
     folder = _course_folder(course)
     if not assignments:
-        raise RequestRefused("Name the assignments to generate.")
+        raise CommandFailed("Name the assignments to generate.")
     _check_gradebook(folder)
     settings = folder.settings
     for name in assignments:
@@ -286,9 +286,7 @@ def _rules_broken(source: Path) -> Iterable[str]:
 
 def _fresh(found: list[str]) -> None:
     if found:
-        raise RequestRefused(
-            "\n".join([*found, "Run `make release` to bring release/ up to date."])
-        )
+        raise CommandFailed("\n".join([*found, "Run `make release` to bring release/ up to date."]))
     click.echo("release/ is up to date with source/")
 
 
@@ -392,7 +390,7 @@ def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
     if proposal.changes and not yes:
         if not sys.stdin.isatty():
             how = "`make roster … YES=1`" if folder.environment.in_containers else "--yes"
-            raise RequestRefused(f"Nothing was changed. Not a terminal; pass {how} to apply.")
+            raise CommandFailed(f"Nothing was changed. Not a terminal; pass {how} to apply.")
         click.confirm("Apply these changes?", abort=True)
     say(apply_import(folder, proposal))
 
@@ -424,7 +422,7 @@ def links(names: tuple[str, ...], missing: bool, target: Path | None, folder: Co
     from hub.people.accounts.issue import csv_lines, new_links, without_password, write_links
 
     if not names and not missing:
-        raise RequestRefused("Nobody selected: pass --missing or --new NAME.")
+        raise CommandFailed("Nobody selected: pass --missing or --new NAME.")
     without = without_password(folder, link_is_enough=True) if missing else []
     if missing and (waiting := sorted(set(without_password(folder)) - {*without, *names})):
         click.echo(
@@ -573,4 +571,4 @@ def prove(
                 except UserError as error:
                     failures.append(error.shown)
     if failures:
-        raise RequestRefused("\n".join(dict.fromkeys(failures)))
+        raise CommandFailed("\n".join(dict.fromkeys(failures)))

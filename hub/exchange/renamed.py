@@ -15,7 +15,7 @@ from hub.exchange.records import ReleaseRow, SubmissionRow
 
 
 @dataclass(frozen=True)
-class Kept:
+class CourseCounts:
     """The number of releases and submissions kept of one course."""
 
     course: str
@@ -23,19 +23,19 @@ class Kept:
     submissions: int
 
 
-def kept(session: Session) -> list[Kept]:
+def kept(session: Session) -> list[CourseCounts]:
     """What is kept of each course, whether the exchange serves it or not."""
     releases, submissions = (
         dict(session.execute(select(table.course, func.count()).group_by(table.course)).all())
         for table in (ReleaseRow, SubmissionRow)
     )
     return [
-        Kept(course, releases.get(course, 0), submissions.get(course, 0))
+        CourseCounts(course, releases.get(course, 0), submissions.get(course, 0))
         for course in sorted(releases.keys() | submissions.keys())
     ]
 
 
-def kept_in(folder: Path) -> list[Kept]:
+def kept_in(folder: Path) -> list[CourseCounts]:
     """`kept` of an exchange in `folder`, read-only, even while something else uses it."""
     file = folder.resolve() / DATABASE_FILE
     if not file.is_file():
@@ -50,7 +50,7 @@ def kept_in(folder: Path) -> list[Kept]:
         engine.dispose()
 
 
-def warning(course: str, served: Collection[str], found: Iterable[Kept]) -> str:
+def warning(course: str, served: Collection[str], found: Iterable[CourseCounts]) -> str:
     """What an instructor of `course` must know and do if its id was changed; "" if it was not.
 
     Silent once something was released under the new id, which is then intended. `served` are the

@@ -30,7 +30,7 @@ from hub.exchange.records import (
     Submission,
     SubmissionRow,
 )
-from hub.exchange.renamed import Kept, kept
+from hub.exchange.renamed import CourseCounts, kept
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Store:
     def blob_path(self, sha256: str) -> Path:
         return self._blobs.path(sha256)
 
-    def kept(self) -> list[Kept]:
+    def kept(self) -> list[CourseCounts]:
         """What is kept of each course."""
         with self._database.read() as session:
             return kept(session)

@@ -12,12 +12,12 @@ from hub.core.course_folder import CourseFolder, new_course, open_course
 from hub.core.environment import Environment
 from hub.exchange.access import Access, Caller
 from hub.exchange.course_id import changed_id
-from hub.exchange.renamed import Kept, kept_in, warning
+from hub.exchange.renamed import CourseCounts, kept_in, warning
 from hub.exchange.store import Store
 from hub.serve import _upgrade_exchange
 from tests.exchange.samples import ASSIGNMENT, COURSE, packed, release, submit
 
-OLD = Kept("old", 2, 5)
+OLD = CourseCounts("old", 2, 5)
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,10 @@ OLD = Kept("old", 2, 5)
     [
         ([], False),
         ([OLD], True),
-        ([Kept("old", 0, 5)], True),
-        ([Kept("new", 0, 1), OLD], True),
-        ([Kept("new", 1, 0), OLD], False),  # the new id is meant
-        ([Kept("served", 2, 5)], False),  # another course of the same exchange
+        ([CourseCounts("old", 0, 5)], True),
+        ([CourseCounts("new", 0, 1), OLD], True),
+        ([CourseCounts("new", 1, 0), OLD], False),  # the new id is meant
+        ([CourseCounts("served", 2, 5)], False),  # another course of the same exchange
     ],
 )
 def test_it_is_reported_until_something_is_released_under_the_new_id(found, said):
@@ -86,7 +86,7 @@ def test_check_and_the_start_say_it_and_change_nothing(renamed: CourseFolder):
     before = kept_in(renamed.exchange)
     assert "warning: Nothing was released in the course 'renamed'" in check(renamed)
     assert any(f"set `id: {COURSE}`" in line for line in _upgrade_exchange(renamed))
-    assert kept_in(renamed.exchange) == before == [Kept(COURSE, 1, 0)]
+    assert kept_in(renamed.exchange) == before == [CourseCounts(COURSE, 1, 0)]
     (renamed.release / ASSIGNMENT).mkdir()
     (renamed.release / ASSIGNMENT / "a.ipynb").write_text("{}")
     command = ["release", "--hand-out", ASSIGNMENT, "--course", str(renamed.root)]

@@ -22,7 +22,7 @@ _MODULES = sys.modules
 MOST_NAMED = 3
 
 
-class Kept:
+class InterpreterSnapshot:
     """Python's built-in names and the imported modules, as they were when last looked at.
 
     Modules that lie in the folder of the notebook are left out: whoever deletes one of those means
@@ -59,12 +59,12 @@ class Kept:
         return str(getattr(module, "__file__", None)).startswith(self._folder)
 
 
-def load_ipython_extension(shell: InteractiveShell) -> Kept:
+def load_ipython_extension(shell: InteractiveShell) -> InterpreterSnapshot:
     """Have `shell` put back after each statement of a cell, and say so in the cell's output.
 
     IPython calls this where it is told our name.
     """
-    kept = Kept()
+    kept = InterpreterSnapshot()
     run_code, showtraceback = shell.run_code, shell.showtraceback
 
     def put_back() -> None:

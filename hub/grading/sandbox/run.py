@@ -26,7 +26,7 @@ from hub.grading.sandbox.clock import CodeClock, process_tree
 from hub.grading.sandbox.landlock import PACKAGES, STUDENTS_FOLDERS
 from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
 from hub.grading.sandbox.processes import LimitWatch, descendants, end_tree, hide_memory
-from hub.grading.sandbox.transport import Line
+from hub.grading.sandbox.transport import WorkerSocket
 from hub.grading.sandbox.trouble import Kind
 
 GRACE_SECONDS = 180  # for the start of the processes and their end, on top of all cells' time
@@ -144,7 +144,11 @@ class RunningWorker:
     """A worker, the line to it, and the line on which its stderr comes."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], scratch: Path, results: Line, log: Line
+        self,
+        process: subprocess.Popen[bytes],
+        scratch: Path,
+        results: WorkerSocket,
+        log: WorkerSocket,
     ) -> None:
         self.process = process
         self._scratch, self._results, self._log = scratch, results, log
@@ -206,7 +210,7 @@ def worker(
     `options` go to Popen, `arguments` among them to the worker.
     """
     arguments = options.pop("arguments", ())
-    results, log = Line(most, request), Line(LOG_BYTES, newest=True)
+    results, log = WorkerSocket(most, request), WorkerSocket(LOG_BYTES, newest=True)
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-s", "-m", "hub.grading.worker", *map(str, arguments)],

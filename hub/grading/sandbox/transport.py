@@ -13,7 +13,7 @@ from contextlib import suppress
 CHUNK = 1024 * 1024
 
 
-class Line:
+class WorkerSocket:
     """A socket whose other end, `theirs`, a process is given: sends `data`, keeps what comes.
 
     most: bytes that are kept of what comes, the first ones, or the last ones if `newest`. The rest
