@@ -3,4 +3,4 @@
 from typing import Literal
 
 Tests = Literal["isolated", "in_kernel"]
-"""Where test cells run: apart from the student's interpreter, or in it."""
+"""Where test cells run: isolated from the student's interpreter, or in it."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from nbformat import NotebookNode, from_dict
 
+from hub.facts.cell_roles import marks
 from hub.grading.pipeline.replay import Attempt, AttemptResult, Finished
 from hub.grading.pipeline.results import Results
 from hub.grading.sandbox.outputs import Output, error_output, first_error
@@ -57,7 +58,7 @@ def _best(
     both = zip(runs, history, strict=True)
     ran = [(results, run) for results, run in both if index in results.cells]
     judged: set[Attempt] = set()
-    for results, run in ran if cell.metadata.get("nbgrader", {}).get("grade") else ():
+    for results, run in ran if marks(cell).grade else ():
         before = Attempt(frozenset(p for p in run.attempt.left_out if p < index), run.attempt.files)
         if before not in judged and first_error(results.cells[index][0]) is None:
             return results.cells[index]
@@ -115,7 +116,7 @@ def why_not(notebook: NotebookNode, trouble: Trouble) -> str:
 
 
 def cell_name(notebook: NotebookNode, index: int) -> str:
-    """How to tell a person which cell is meant: its name, else its place and first line."""
+    """How to tell a person which cell is meant: its name, else its position and first line."""
     cell = notebook.cells[index]
     name = grade_id(cell)
     if name:
@@ -126,7 +127,7 @@ def cell_name(notebook: NotebookNode, index: int) -> str:
 
 def grade_id(cell: NotebookNode) -> str:
     """The name of a cell of ours; empty for a student's own."""
-    return cell.metadata.get("nbgrader", {}).get("grade_id") or ""
+    return marks(cell).name
 
 
 def upper_first(text: str) -> str:

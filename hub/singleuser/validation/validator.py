@@ -9,11 +9,11 @@ from typing import Any
 from nbconvert.filters import ansi2html
 from nbformat import NotebookNode
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import is_grade
 from nbgrader.validator import Validator
 from traitlets import Float, Integer, Unicode, default
 
 from hub.core.environment import Environment
+from hub.facts.cell_roles import marks
 from hub.grading.pipeline.execute import CannotGrade, ExecutionLimits, execute, files_below
 from hub.grading.pipeline.rebuild import rebuild
 from hub.grading.pipeline.verdict import judge
@@ -62,8 +62,8 @@ class CourseValidator(Validator):
                 checked, report = self._checked(path, given)
         except CannotGrade as error:
             self._report = []
-            words = f"This notebook could not be checked now: {error}. Validate it again."
-            return {"failed": [_failure(path.name, words)]}
+            message = f"This notebook could not be checked now: {error}. Validate it again."
+            return {"failed": [_failure(path.name, message)]}
         self._report = report  # for `validate_and_print`, which is given nothing but a verdict
         results: dict[str, Any] = {"report": report} if report else {}
         if self.invert:
@@ -101,10 +101,10 @@ class CourseValidator(Validator):
         return execution.notebook, [*given.remarks, *repairs, *execution.problems]
 
     def _failures(self, path: Path, checked: NotebookNode) -> list[dict[str, str]]:
-        if not any(is_grade(cell) for cell in checked.cells):
+        if not any(marks(cell).grade for cell in checked.cells):
             return [_failure(path.name, NOTHING_GRADED)]
         # Only where there was no release to rebuild from.
-        changed = [cell for cell in self._get_changed_cells(checked) if is_grade(cell)]
+        changed = [cell for cell in self._get_changed_cells(checked) if marks(cell).grade]
         failed = [cell for cell in self._get_failed_cells(checked) if cell not in changed]
         return [
             *(_failure(cell.source, TEST_CHANGED) for cell in changed),
