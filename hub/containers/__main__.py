@@ -29,7 +29,7 @@ WAY_BACK = (
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Parts of a course server in containers; compose.yaml starts them."""
+    """The services of a course server in containers; compose.yaml starts them."""
 
 
 @main.command()

@@ -45,13 +45,13 @@ class ConnectRetry:
 
 
 def wait_for_database(seconds: float) -> None:
-    """Have every connection of this process made with that much patience, from now on."""
+    """Have every connection of this process made with that connect retry, from now on."""
     event.listen(Engine, "do_connect", ConnectRetry(seconds).connect)
 
 
 @contextmanager
 def connect_retry(seconds: float) -> Iterator[None]:
-    """Have every connection of this process made with that much patience, meanwhile."""
+    """Have every connection of this process made with that connect retry, meanwhile."""
     connect = ConnectRetry(seconds).connect
     event.listen(Engine, "do_connect", connect)
     try:

@@ -1,9 +1,9 @@
 """What the batches of a notebook show about the answers that were tried in them. Pure.
 
-A verdict counts where everything was as expected: every wrong answer of a round loses points on
+A verdict counts where everything was as expected: every wrong answer of a batch loses points on
 a hidden test of its own exercise, every right one keeps them, and every exercise that has the
-reference keeps them in this round and in the next. Otherwise the answers in question are tried
-alone, each between two rounds of the reference, and what is seen there decides.
+reference keeps them in this batch and in the next. Otherwise the answers in question are tried
+alone, each between two batches of the reference, and what is seen there decides.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ STOPPED = frozenset({"NotRun", "CellStopped", "CellTimeout", "StudentProcessDied
 
 @dataclass
 class Seen:
-    """What the tests said in one round: why each failed one failed, by the test's name."""
+    """What the tests said in one batch: why each failed one failed, by the test's name."""
 
     failed: dict[str, str] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
@@ -56,7 +56,7 @@ class Weighed:
 
 
 def weigh(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest]) -> Weighed:
-    """What the rounds of a trial say; `seen` has one entry a round."""
+    """What the batches of a trial say; `seen` has one entry a batch."""
     if len(trial.batches) == 1:
         answer = trial.batches[0][0]
         return Weighed([Outcome(answer, seen[0].failed, seen[0].passed)])
@@ -84,10 +84,10 @@ def _wrong_reference(
 def _weigh_combined(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest]) -> Weighed:
     found = Weighed()
     before: Group = ()
-    outcomes: list[Outcome] = []  # of the round before, which count if this one is in order
+    outcomes: list[Outcome] = []  # of the batch before, which count if this one is in order
     surprises: list[
         str
-    ] = []  # of the round before; a test that was stopped surprises without words
+    ] = []  # of the batch before; a test that was stopped surprises without words
     for number, (group, what) in enumerate(zip(trial.batches, seen, strict=True)):
         if others := _others(group, what, tests):
             why = [f"fails {n} ({w[:200]})" for n, w in others.items() if n not in what.stopped]
@@ -118,7 +118,7 @@ def _titles(answers: Sequence[Answer]) -> str:
 
 
 def _surprises(outcome: Outcome, what: Seen, tests: Mapping[str, SplitTest]) -> Iterator[str]:
-    """What speaks against a verdict from a round that was combined; "" where a test was stopped."""
+    """What speaks against a verdict from a batch that was combined; "" where a test was stopped."""
     if outcome.failed.keys() & what.stopped and outcome.answer.kind != "mutant":
         yield ""
     else:

@@ -1,4 +1,4 @@
-"""A reference solution with one small slip in it, mechanically, once for every place. Pure.
+"""A reference solution with one small change in it, mechanically, once for every place. Pure.
 
 Each mutant is the same program but for one thing: two letters of an einsum or einops pattern, a
 dimension or another number, a bound of a slice, a term, a sign, an argument, a `.clone()`, a

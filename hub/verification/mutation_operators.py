@@ -1,4 +1,4 @@
-"""The kinds of slips that `mutants` puts into a program, as edits of its text. Pure.
+"""Mutation operators: the kinds of change that `mutants` makes, as edits of a text. Pure.
 
 Every function here takes a node of the syntax tree and the text, and yields edits. What no test
 on a CPU can see is left alone: devices, `strict=` of `zip`, words of an error, annotations.

@@ -106,7 +106,7 @@ def prove(
     source_folder: with the notebook's text and `answers.py`.
     tests: "in_kernel" or "isolated", as in `execute`.
     workers: notebooks executed at once; one a core if None.
-    limits: of a notebook with one answer; the time of a notebook grows with its rounds.
+    limits: of a notebook with one answer; the time of a notebook grows with its batches.
     mutants: of each reference at most, chosen from all of its parts, always the same; 0 for none.
     others: other models, on which the reference must keep its points too.
     sample: of the answers and mutants; the reference and the stub are always tried.
@@ -242,7 +242,7 @@ class Runner:
         tests: Mapping[str, SplitTest],
         outcomes: list[Outcome],
     ) -> Iterator[str]:
-        """Execute mutants of the references in rounds, once the references are in order.
+        """Execute mutants of the references in batches, once the references are in order.
 
         A cell has less time than elsewhere, for a mutant can be an endless loop; but twice that
         of the reference's whole notebook, if this machine is slow.

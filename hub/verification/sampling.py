@@ -42,7 +42,7 @@ class Sample:
     def of(
         self, items: Iterable[T], name: Callable[[T], str], list_of: Callable[[T], Hashable]
     ) -> list[T]:
-        """Those of `items` that are checked, in their order: by their names, not their places.
+        """Those of `items` that are checked, in their order: by their names, not their positions.
 
         list_of: what says which list an item belongs to; the share is taken of each.
         """

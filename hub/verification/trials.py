@@ -25,7 +25,7 @@ from hub.verification.answers import Answer
 from hub.verification.mutants import Mutant, mutants, sample
 
 HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
-BATCH_PAIRS_OF_A_TRIAL = 6  # of rounds: one half of the exercises, then the other
+BATCH_PAIRS_OF_A_TRIAL = 6  # of batches: one half of the exercises, then the other
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SplitTest:
     hidden: bool
 
 
-Group = tuple[Answer, ...]  # tried in one round, of different exercises; () is the reference
+Group = tuple[Answer, ...]  # tried in one batch, of different exercises; () is the reference
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Trial:
     """
 
     batches: tuple[Group, ...]
-    positions: tuple[int, ...]  # of each cell, a place in `batches`
+    positions: tuple[int, ...]  # of each cell, a position in `batches`
     notebook: NotebookNode
     source: NotebookNode
     alone: bool = False
@@ -122,7 +122,7 @@ def _exercise_of(test: str, names: list[str]) -> str | None:
 
 
 def groups(answers: Sequence[Answer]) -> list[list[Answer]]:
-    """The answers of each round. Pure, and the same for the same answers.
+    """The answers of each batch. Pure, and the same for the same answers.
 
     Each answer is in one group, and no two of a group are of one exercise. Groups come in pairs:
     the n-th answers of one half of the exercises, then those of the other half, so no exercise is
@@ -204,7 +204,7 @@ class Batches:
     """What notebooks of several batches are made of.
 
     source: the code cells that decide about points.
-    start: the place of the first exercise, with which a round begins.
+    start: the position of the first exercise, with which a batch begins.
     """
 
     source: NotebookNode
@@ -247,7 +247,7 @@ class Batches:
         return Trial(batches, tuple(positions), notebook, self.source, alone, cause)
 
     def trials(self, tried: Sequence[Group]) -> list[Trial]:
-        """Notebooks with as many rounds as one may have."""
+        """Notebooks with as many batches as one may have."""
         return [self.trial(batch) for batch in _batches(tried)]
 
     def narrow_trials(self, tried: Sequence[Group]) -> list[Trial]:
@@ -269,7 +269,7 @@ class Batches:
         return Batches(source, self.start)
 
     def _forget(self) -> str:
-        """A cell that unbinds what a round binds: where a round does not, it is missed."""
+        """A cell that unbinds what a batch binds: where a batch does not, it is missed."""
         before = {name for cell in self.source.cells[: self.start] for name in _names(cell)[1]}
         bound = {name for cell in self.source.cells[self.start :] for name in _names(cell)[1]}
         return f"for _name in {sorted(bound - before)}:\n    globals().pop(_name, None)"

@@ -27,7 +27,7 @@ SESSION = "jupyterhub-session-id=s1"
 @dataclass(frozen=True)
 class Gateway:
     address: str
-    begins: str  # what the cookies of visits begin with
+    begins: str  # what the cookies of grants begin with
     curl: tuple[str, ...]
 
     def asked(self, path: str, *headers: str, method: str = "GET") -> tuple[int, str]:

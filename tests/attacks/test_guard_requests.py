@@ -152,7 +152,7 @@ def test_the_hubs_own_calls_pass(guard, alice):
     assert ask(guard.socket, "GET", f"/v1.41/containers/{alice}/json")[0] == 404
 
 
-# Other parts' containers
+# Other services' containers
 
 
 @pytest.mark.parametrize("how", ["name", "id", "short id"])

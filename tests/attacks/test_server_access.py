@@ -113,7 +113,7 @@ def fresh(room: Class) -> Iterator[dict[str, Person]]:
         person.close()
 
 
-def visits(person: Person) -> set[str]:
+def grants(person: Person) -> set[str]:
     """Whose servers a browser may visit."""
     names = [each.name for each in person.http.cookies.jar]
     return {name.removeprefix("visit-") for name in names if name.startswith("visit-")}
@@ -187,7 +187,7 @@ def test_no_way_of_writing_the_address_leads_there(room, target):
     own = (f"/user/{name}/" for name in ("instructor", GRADER))
     for path in own:  # what this browser may visit helps nowhere else
         room["instructor"].http.get(path)
-    assert visits(room["instructor"]) == {"instructor", GRADER}
+    assert grants(room["instructor"]) == {"instructor", GRADER}
     assert MARK in room.raw(room["instructor"], target, gateway=False)
     for more in ((), ("Accept: text/html",), ("Sec-Fetch-Mode: navigate",)):
         assert MARK not in room.raw(room["instructor"], target, *more)
@@ -197,10 +197,10 @@ def test_no_way_of_writing_the_address_leads_there(room, target):
 
 
 def test_a_server_opens_for_its_owner_without_a_question(room, fresh):
-    assert visits(fresh["bob"]) == set()
+    assert grants(fresh["bob"]) == set()
     answer = fresh["bob"].http.get("/user/bob/lab?reset=a%20b")
     assert MARK in answer.text and str(answer.url).endswith("/user/bob/lab?reset=a%20b")
-    assert visits(fresh["bob"]) == {"bob"}
+    assert grants(fresh["bob"]) == {"bob"}
     set_by = next(each for each in answer.history if "/hub/visit/" in str(each.url))
     given = next(
         each for each in set_by.headers.get_list("set-cookie") if each.startswith("visit-bob=")
@@ -213,7 +213,7 @@ def test_the_formgrader_opens_for_instructors_without_a_question_and_not_for_stu
     page = room["instructor"].http.get(f"/user/{GRADER}/formgrader")
     assert page.status_code == 200 and "ormgrader" in page.text
     refused = room["alice"].http.get(f"/user/{GRADER}/formgrader")
-    assert refused.status_code == 403 and GRADER not in visits(room["alice"])
+    assert refused.status_code == 403 and GRADER not in grants(room["alice"])
 
 
 def test_nobody_gets_leave_for_a_server_that_they_may_not_open(room):
@@ -221,7 +221,7 @@ def test_nobody_gets_leave_for_a_server_that_they_may_not_open(room):
         answer = room[name].http.get("/hub/visit/user/bob/")
         assert answer.status_code == 403 and "somebody else" in answer.text
         answer = send_form(room[name], room[name].http.get("/hub/home"), "/hub/visit/user/bob/")
-        assert answer.status_code == 403 and "bob" not in visits(room[name])
+        assert answer.status_code == 403 and "bob" not in grants(room[name])
     with httpx.Client(base_url=room.stack.url, follow_redirects=True) as nobody:
         page = nobody.get("/user/bob/evil.html", headers={"Accept": "text/html"})
         assert "/hub/login" in str(page.url) and MARK not in page.text
@@ -238,7 +238,7 @@ def test_an_admin_is_asked_first_on_a_page_that_no_other_page_can_press(room, fr
     admin = fresh["admin"]
     page = admin.http.get("/user/bob/evil.html")
     assert page.status_code == 200 and MARK not in page.text and 'id="visit"' in page.text
-    assert "controls what this server shows you" in page.text and visits(admin) == set()
+    assert "controls what this server shows you" in page.text and grants(admin) == set()
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     path = urlsplit(str(page.url)).path
     assert path == "/hub/visit/user/bob/evil.html"
@@ -250,15 +250,15 @@ def test_an_admin_is_asked_first_on_a_page_that_no_other_page_can_press(room, fr
         ({"_xsrf": admin.xsrf}, {}),
     ):
         assert admin.http.post(path, data=data, headers=headers).status_code == 403
-        assert visits(admin) == set()
+        assert grants(admin) == set()
     opened = send_form(admin, page, path)
     assert MARK in opened.text and str(opened.url).endswith("/user/bob/evil.html")
-    assert visits(admin) == {"bob"}
+    assert grants(admin) == {"bob"}
     # For this one server.
     assert 'id="visit"' in admin.http.get("/user/alice/lab").text
 
 
-def test_logging_out_ends_visits_and_so_does_logging_in(room, fresh):
+def test_logging_out_ends_grants_and_so_does_logging_in(room, fresh):
     admin, url = fresh["admin"], "/user/bob/evil.html"
     send_form(admin, admin.http.get(url), f"/hub/visit{url}")
     assert MARK in admin.http.get(url).text
@@ -269,7 +269,7 @@ def test_logging_out_ends_visits_and_so_does_logging_in(room, fresh):
     page = admin.http.get("/hub/login")
     name = {"username": "admin", "password": room.stack.passwords["admin"]}
     send_form(admin, page, "/hub/login", **name)
-    assert visits(admin) == set()
+    assert grants(admin) == set()
     assert 'id="visit"' in admin.http.get(url).text
 
 

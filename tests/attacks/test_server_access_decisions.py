@@ -117,7 +117,7 @@ def _folder(tmp_path) -> CourseFolder:
     return CourseFolder(tmp_path)
 
 
-def test_the_hub_in_containers_gives_visits_and_takes_them_at_every_login(folder):
+def test_the_hub_in_containers_gives_grants_and_revokes_them_at_every_login(folder):
     database = "postgresql+psycopg:///jupyterhub"
     folder = CourseFolder(folder.root, Environment(hub_database=database, in_containers=True))
     c = Config()
@@ -128,7 +128,7 @@ def test_the_hub_in_containers_gives_visits_and_takes_them_at_every_login(folder
     assert c.Authenticator.post_auth_hook is revoke_grants
 
 
-def test_the_embedded_server_has_no_gateway_and_so_no_visits(folder):
+def test_the_embedded_server_has_no_gateway_and_so_no_grants(folder):
     c = Config()
     jupyterhub.update(c, folder, jupyterhub.Ports(1, 2, 3, 4))
     assert all(each[1] is not GrantPage for each in c.JupyterHub.extra_handlers)

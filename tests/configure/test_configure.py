@@ -81,8 +81,8 @@ def test_a_student_server_holds_no_more_than_its_owner_needs():
 
 def test_only_the_grader_sees_the_gradebook(folder):
     parts: list[jupyterlab.Role] = ["student", "instructor"]
-    for part in parts:
-        text = json.dumps(jupyterlab.files(part, folder))
+    for role in parts:
+        text = json.dumps(jupyterlab.files(role, folder))
         assert str(folder.root) not in text
         assert "gradebook" not in text
     grader = jupyterlab.nbgrader_config("grader", folder)
@@ -91,8 +91,8 @@ def test_only_the_grader_sees_the_gradebook(folder):
 
 def test_only_the_grader_runs_the_formgrader(folder):
     parts: dict[jupyterlab.Role, bool] = {"student": False, "instructor": False, "grader": True}
-    for part, expected in parts.items():
-        extensions = jupyterlab.server_config(part)["ServerApp"]["jpserver_extensions"]
+    for role, expected in parts.items():
+        extensions = jupyterlab.server_config(role)["ServerApp"]["jpserver_extensions"]
         assert extensions.get("hub.singleuser.formgrader", False) is expected
         assert extensions["nbgrader.server_extensions.formgrader"] is False
 
@@ -133,12 +133,12 @@ def test_only_the_graders_environment_names_the_course_folder(folder):
         assert str(folder.root) not in " ".join(values.values())
 
 
-@pytest.mark.parametrize("part", ["student", "instructor", "grader"])
-def test_nbgrader_reads_the_configuration_that_is_written(folder, part, monkeypatch):
+@pytest.mark.parametrize("role", ["student", "instructor", "grader"])
+def test_nbgrader_reads_the_configuration_that_is_written(folder, role, monkeypatch):
     from nbgrader.apps import NbGrader
 
     jupyterlab.write(folder)
-    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(jupyterlab.config_path(part, folder)))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(jupyterlab.config_path(role, folder)))
     monkeypatch.chdir(folder.root)
     app = NbGrader()
     app.load_config_file()

@@ -14,7 +14,7 @@ from hub.host.deploy.stack import RESTARTS, Stack, up
 
 
 class FakeStack(Stack):
-    """A deployment of one part, whose restarts are counted as `counts` says, look by look."""
+    """A deployment of one service, whose restarts are counted as `counts` says, look by look."""
 
     def __init__(self, counts: list[int]) -> None:
         super().__init__(Path("/nowhere"))

@@ -1,6 +1,6 @@
 """A course with one small assignment, whose work takes seconds: submitted, collected, graded.
 
-Grading waits on purpose, so that a test can end a part in the middle of it.
+Grading waits on purpose, so that a test can end a service in the middle of it.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ class Start:
     events: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def places(self) -> list[int]:
-        """The places in the queue that were shown, one after the other."""
+    def positions(self) -> list[int]:
+        """The positions in the queue that were shown, one after the other."""
         shown = [re.search(r"number (\d+) in the queue", each) for each in self.messages]
         return [int(found[1]) for found in shown if found]
 

@@ -1,4 +1,4 @@
-"""Ends parts of a deployment as accidents do, and waits until everything answers again."""
+"""Ends services of a deployment as accidents do, and waits until everything answers again."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def gather(made: Deployed) -> Class:
 
 
 def kill(made: Deployed, part: str) -> int:
-    """SIGKILL to the first process of a part, from the host; its id.
+    """SIGKILL to the first process of a service, from the host; its id.
 
     Not `docker kill`, which the engine takes for an administrator's wish that it stay down.
     """
@@ -98,7 +98,7 @@ def first_process(made: Deployed, part: str) -> int:
 
 
 def healthy(made: Deployed, part: str) -> bool:
-    """Whether the part's own check of its health, made now, says that it is well."""
+    """Whether the service's own check of its health, made now, says that it is well."""
     container = made.container(part)
     kind, *command = json.loads(
         docker("inspect", "--format={{json .Config.Healthcheck.Test}}", container)
@@ -108,7 +108,7 @@ def healthy(made: Deployed, part: str) -> bool:
 
 
 def wait_until_back(course: Class, part: str, killed: int) -> None:
-    """Until the part runs again, and the hub, alice's server and the exchange answer."""
+    """Until the service runs again, and the hub, alice's server and the exchange answer."""
     made = course.made
     eventually(f"{part} is started again", lambda: first_process(made, part) not in (0, killed))
     eventually(f"{part} is well", lambda: healthy(made, part))

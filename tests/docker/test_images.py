@@ -98,7 +98,7 @@ def test_an_image_runs_as_no_root_with_an_init_and_a_health_check(name):
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_every_image_knows_the_accounts_of_all_parts(name):
+def test_every_image_knows_the_accounts_of_all_services(name):
     wanted = {
         **{"hub": 910, "exchange": 911, "grader": 912, "guard": 913, "chp": 914},
         **{"gateway": 915, "postgres": 916},
@@ -368,7 +368,7 @@ def _wait(name: str) -> None:
     assert health == "healthy", docker("logs", name).stderr
 
 
-def test_each_part_reaches_its_own_database_and_no_other(database):
+def test_each_service_reaches_its_own_database_and_no_other(database):
     socket = f"--volume={database}-socket:/run/postgresql:ro"
     output = [
         inside("server", "python", "-c", ASK, options=(socket, f"--user={number}:{number}"))

@@ -84,7 +84,7 @@ class Class:
     stack: Deployed
     people: dict[str, Person]
     mark: str
-    addresses: dict[str, dict[str, str]]  # part or user -> network -> address
+    addresses: dict[str, dict[str, str]]  # service or user -> network -> address
     _containers: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, who: str) -> str:
@@ -231,7 +231,7 @@ def with_a_way_out(container: str, gateway: str) -> Iterator[None]:
 
 
 def everywhere(room: Class) -> dict[Target, str]:
-    """Every port worth trying of every part and server, on every network, with its name."""
+    """Every port worth trying of every service and server, on every network, with its name."""
     found: dict[Target, str] = {}
     for who, networks in room.addresses.items():
         for network, address in networks.items():
@@ -281,7 +281,7 @@ def test_names_of_other_networks_mean_nothing_to_a_student(room, table):
     assert {name for name, address in seen.items() if address} == {"proxy"}
     control = inside(room["hub"], look, names)
     assert control["exchange-control"] == room.address("exchange", "control")
-    table.row("names of parts but the proxy", "unknown", "known to the hub")
+    table.row("names of services but the proxy", "unknown", "known to the hub")
     # Nobody outside is asked (tests/attacks/test_name_lookups.py has what happens otherwise).
     asked = json.loads(docker("inspect", room["alice"]))[0]["HostConfig"]["Dns"]
     assert asked == ["127.0.0.1"]
@@ -356,7 +356,7 @@ def test_nothing_of_another_student_and_no_secret_can_be_found_in_files_and_proc
     assert inside(room["alice"], probes.SEARCH, own)  # her own server's environment
     assert inside(room["hub"], probes.SEARCH, [known["exchange_token"]])
     table.row("bob's files", "not found", "found in bob's container")
-    table.row("tokens of others, secrets of parts", "not found", "found in the hub's container")
+    table.row("tokens of others, secrets of services", "not found", "found in the hub's container")
 
 
 def test_a_students_environment_holds_no_secret_but_the_servers_own_token(room, table):

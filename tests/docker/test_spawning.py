@@ -101,8 +101,8 @@ def test_a_class_that_starts_together_comes_up_and_nobody_is_refused(starts):
     assert [name for name in NAMES if not starts[name].ready] == []
 
 
-def test_who_waits_sees_a_place_in_the_queue_that_only_gets_better(starts):
-    queued = [seen.places for seen in starts.values() if seen.places]
+def test_who_waits_sees_a_position_in_the_queue_that_only_gets_better(starts):
+    queued = [seen.positions for seen in starts.values() if seen.positions]
     assert len(queued) >= len(NAMES) - WIDTH - 2  # the first two, and who came when those were up
     for positions in queued:
         assert positions == sorted(positions, reverse=True) and positions[-1] >= 1
@@ -161,7 +161,7 @@ def test_limits_are_those_of_the_settings(containers, name):
     assert host["Memory"] == host["MemorySwap"] == 1024 * 2**20
     assert host["PidsLimit"] == 300
     assert host["CpuQuota"] / host["CpuPeriod"] == 1.5
-    assert 0 < host["CpuShares"] < 1024  # less than any part of the deployment
+    assert 0 < host["CpuShares"] < 1024  # less than any service of the deployment
     assert host["CapDrop"] == ["ALL"] and not host["CapAdd"]
     assert host["SecurityOpt"] == ["no-new-privileges:true"]
     assert host["ReadonlyRootfs"] is True and host["Privileged"] is False

@@ -1,4 +1,4 @@
-"""Every part is ended in the middle of things, and nothing that was acknowledged is lost."""
+"""Every service is ended in the middle of things, and nothing that was acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def course(stack) -> Iterator[Class]:
 
 @pytest.fixture(scope="module")
 def table(artifacts) -> Iterator[dict[str, dict[str, float]]]:
-    """Seconds until everything answered again, by part and moment."""
+    """Seconds until everything answered again, by service and moment."""
     seen: dict[str, dict[str, float]] = {role: {} for role in PARTS}
     yield seen
     if all(len(seconds) == 2 for seconds in seen.values()):  # not those of a part of the tests
@@ -104,7 +104,7 @@ def test_killed_amid_a_start_submissions_and_grading_nothing_is_lost(course, tab
 
 
 def test_a_hub_that_starts_before_the_engine_answers_forgets_no_server(course):
-    """As after a start of the machine, where nothing says which part comes first."""
+    """As after a start of the machine, where nothing says which service comes first."""
     made = course.made
     docker("stop", made.container("guard"))
     killed = kill(made, "hub")

@@ -94,7 +94,7 @@ def version_in(made: Deployed, user: str) -> str:
     return made.exec(made.server_of(user), "sh", "-c", f"cat {VERSION} 2>/dev/null || true")
 
 
-def parts_run(made: Deployed, tag: str) -> None:
+def services_run(made: Deployed, tag: str) -> None:
     for role, image in PARTS.items():
         assert image_of(made.container(role)) == f"logitlab/{image}:{tag}"
 
@@ -108,7 +108,7 @@ def upgraded(course) -> Class:
 
 def test_a_server_of_the_version_before_goes_on_and_new_ones_are_of_the_next(upgraded):
     made = upgraded.made
-    parts_run(made, NEXT)
+    services_run(made, NEXT)
     assert upgraded.memory() == MEMORY
     assert version_in(made, "alice") == ""
     start_again(upgraded.bob)
@@ -140,7 +140,7 @@ def taken_back(upgraded) -> tuple[Class, Kernel]:
 def test_the_way_back_is_the_same_way(taken_back):
     course, kernel = taken_back
     made = course.made
-    parts_run(made, TAG)
+    services_run(made, TAG)
     assert kernel.run("print(memory)") == "of the next version\n"
     assert course.memory() == MEMORY
     assert version_in(made, "bob") == NEXT

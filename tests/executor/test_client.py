@@ -43,7 +43,7 @@ def say(connection: socket.socket, *frame: object) -> None:
 
 def uploaded(connection: socket.socket) -> dict[str, bytes]:
     """Let the client go, and take what it uploads."""
-    say(connection, "place", 1)
+    say(connection, "position", 1)
     say(connection, "go")
     parts: dict[str, bytes] = {"request": b""}
     name = ""

@@ -158,7 +158,7 @@ def test_a_restarted_hub_finds_the_slot_as_they_are(engine):
         await after.start("dora")
         assert after.slots.state.taken == {**given, "dora": B.uuid}
         assert (await after.slots.reserve("eve")).reason == FULL
-        # A container that ends behind the hub's back frees its place.
+        # A container that ends behind the hub's back frees its slot.
         engine.client.remove_container(f"{PROJECT}-user-alice", force=True)
         await after.slots.reconcile()
         assert (await after.slots.reserve("eve")).device == A

@@ -104,8 +104,8 @@ def folder(tmp_path: Path) -> CourseFolder:
 @pytest.mark.parametrize(("in_containers", "seconds"), [(True, 3600), (False, 0)])
 def test_idle_kernels_are_stopped_in_containers_only(folder, in_containers, seconds):
     folder = CourseFolder(folder.root, Environment(in_containers=in_containers))
-    for part in ("student", "instructor", "grader"):
-        config = jupyterlab.files(part, folder)["jupyter_server_config.json"]
+    for role in ("student", "instructor", "grader"):
+        config = jupyterlab.files(role, folder)["jupyter_server_config.json"]
         assert config["MappingKernelManager"]["cull_idle_timeout"] == seconds
 
 
@@ -114,7 +114,7 @@ def test_idle_kernels_are_stopped_in_containers_only(folder, in_containers, seco
 
 @pytest.fixture
 def lab(folder: CourseFolder, smi: Path, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """A JupyterLab with a student's configuration and no place on a GPU: (address, token)."""
+    """A JupyterLab with a student's configuration and no slot on a GPU: (address, token)."""
     jupyterlab.write(folder)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -145,7 +145,7 @@ def test_people_are_asked_wait_with_their_slot_in_sight_and_leave_with_their_pag
     # There is none: wait, or start without.
     page = bob.spawn_page()
     assert "All GPU slots are taken" in page
-    assert "Wait for a GPU (place 1)" in page
+    assert "Wait for a GPU (position 1)" in page
     bob.choose("wait")
     with ThreadPoolExecutor() as pool:
         shown = pool.submit(Person(url, "bob", folder).progress, "Server ready")
@@ -159,10 +159,10 @@ def test_people_are_asked_wait_with_their_slot_in_sight_and_leave_with_their_pag
 def _others_come_and_go(url: str, folder: Path, alice: Person) -> None:
     """While Bob's page shows the queue."""
     carl, dora = Person(url, "carl", folder), Person(url, "dora", folder)
-    assert "Wait for a GPU (place 2)" in carl.spawn_page()
+    assert "Wait for a GPU (position 2)" in carl.spawn_page()
     carl.choose("cpu")
     assert carl.environment()["LOGITLAB_GPU"] == "cpu: you chose not to wait for one"
-    # Somebody who closes the page gives up the place in the queue.
+    # Somebody who closes the page gives up the position in the queue.
     dora.choose("wait")
     dora.progress("number")
     deadline = time.monotonic() + 60

@@ -48,7 +48,7 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
         ("the emptier device", replace(TWO, taken={"a": "A"}), new, Slot("B")),
         ("the one with room", replace(TWO, taken={"a": "B", "b": "B"}), new, Slot("A")),
         (
-            "a device with twice the places gets twice the servers",
+            "a device with twice the slots gets twice the servers",
             SlotsState(capacity={"A": 2, "B": 4}, taken={"a": "A", "b": "B"}),
             new,
             Slot("B"),
@@ -82,12 +82,12 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
         ),
         ("full, queue", queue, new, Wait(1)),
         ("behind those who wait", queued, new, Wait(3)),
-        ("own place in the queue", queued, SlotRequest("y"), Wait(2)),
+        ("own position in the queue", queued, SlotRequest("y"), Wait(2)),
         ("those who wait are served before", replace(roomy, waiting=("x", "y", "z")), new, Wait(4)),
         ("room for more than those who wait", roomy, new, Slot("B")),
         ("asked behind those who wait", replace(queued, when_full="ask"), new, Ask(3)),
         ("no device", SlotsState(), new, Cpu(NONE_HERE)),
-        ("no places", SlotsState(capacity={"A": 0}), new, Cpu(NONE_HERE)),
+        ("no slots", SlotsState(capacity={"A": 0}), new, Cpu(NONE_HERE)),
         ("the healthy one", replace(TWO, unhealthy=frozenset("A")), new, Slot("B")),
         ("none healthy", replace(queue, unhealthy=frozenset("AB")), new, Cpu(NONE_WORKS)),
         (
@@ -110,7 +110,7 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
         ),
         ("staff", TWO, staff, Slot("A")),
         (
-            "staff, one place held",
+            "staff, one slot held",
             take(TWO, SlotRequest("i", True), "A"),
             staff,
             Cpu(STUDENTS_FIRST),
@@ -125,7 +125,7 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
             staff,
             Slot("B"),
         ),
-        ("staff never gets the only place", one, staff, Cpu(STUDENTS_FIRST)),
+        ("staff never gets the only slot", one, staff, Cpu(STUDENTS_FIRST)),
         ("staff keeps its own", take(TWO, staff, "B"), staff, Slot("B")),
         (
             "another deployment's servers fill a device",
@@ -153,7 +153,7 @@ def table() -> list[tuple[str, SlotsState, SlotRequest, placement.Decision]]:
             Slot("B"),
         ),
         (
-            "staff never gets the last place that other deployments leave",
+            "staff never gets the last slot that other deployments leave",
             replace(TWO, elsewhere={"A": 2, "B": 1}),
             staff,
             Cpu(STUDENTS_FIRST),
@@ -292,7 +292,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert added <= before.room(device), "over the cap"
 
     @rule(holder=st.sampled_from(HOLDERS), answer=st.sampled_from([None, "cpu", "wait"]))
-    def ask_for_a_place(self, holder, answer):
+    def ask_for_a_slot(self, holder, answer):
         request = SlotRequest(holder, answer=answer)
         decision = decide(self.state, request)
         assert decision == decide(self.state, request)
@@ -352,7 +352,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert list(self.state.waiting) == self.queue
 
     @invariant()
-    def nobody_waits_beside_a_free_place(self):
+    def nobody_waits_beside_a_free_slot(self):
         assert not (self.state.waiting and self.state.free)
         assert not set(self.state.waiting) & self.state.taken.keys()
 
@@ -362,7 +362,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert self.state.staff <= self.state.taken.keys()
 
     def teardown(self):
-        """Nobody starves: when all who run have stopped once, everybody had a place."""
+        """Nobody starves: when all who run have stopped once, everybody had a slot."""
         self.change(placement.count_elsewhere(self.state, {}))
         for _ in range(len(HOLDERS) + 2):
             for holder in list(self.state.taken):

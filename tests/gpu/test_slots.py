@@ -480,7 +480,7 @@ def test_who_is_asked_gets_what_they_answer():
         await alice.start(None, Starts())
         form = await bob.form()
         assert "Start now, without a GPU" in form
-        assert "Wait for a GPU (place 1)" in form
+        assert "Wait for a GPU (position 1)" in form
         options = messages.read_form({"gpu": ["cpu"]})
         starts = Starts()
         await bob.start(GpuStart.answer(options), starts)

@@ -1,4 +1,4 @@
-"""Whoever fills a shared GPU beyond their place is named and stopped, and nobody else."""
+"""Whoever fills a shared GPU beyond their slot is named and stopped, and nobody else."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def test_a_stopped_kernel_says_why_in_its_cell(tmp_path):
             if not report and output.strip().isdigit():
                 os.kill(int(output), signal.SIGUSR1)
                 report = True
-        assert "more GPU memory than your place has (777 MiB)" in output
+        assert "more GPU memory than your slot has (777 MiB)" in output
         while manager.is_alive() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not manager.is_alive()

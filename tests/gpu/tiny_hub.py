@@ -1,4 +1,4 @@
-"""A spawner of local processes that takes places on GPUs as ContainerSpawner does."""
+"""A spawner of local processes that takes slots on GPUs as ContainerSpawner does."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ SLOTS = Slots(
 
 
 class GpuSpawner(SimpleLocalProcessSpawner):
-    """One place on one GPU for everybody."""
+    """One slot on one GPU for everybody."""
 
     start_timeout = 300
-    given: dict[str, str]  # environment of the place
+    given: dict[str, str]  # environment of the slot
 
     def get_env(self) -> dict[str, str]:
         return {**super().get_env(), **self.given}

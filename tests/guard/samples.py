@@ -28,15 +28,15 @@ COMMANDS: dict[Role, list[str]] = {
 }
 
 
-def person(user: str, part: Role = "student", policy: Policy = POLICY) -> Options:
+def person(user: str, role: Role = "student", policy: Policy = POLICY) -> Options:
     folder = Deployment(policy.project, policy.tag, "http://localhost", models_volume=True)
-    course = user.removeprefix("grader-") if part == "grader" else "mech"
-    return options(user, part, UID, course, SETTINGS, folder)
+    course = user.removeprefix("grader-") if role == "grader" else "mech"
+    return options(user, role, UID, course, SETTINGS, folder)
 
 
-def created(user: str, part: Role = "student", policy: Policy = POLICY) -> dict[str, Any]:
+def created(user: str, role: Role = "student", policy: Policy = POLICY) -> dict[str, Any]:
     """The body of DockerSpawner's create request for `user`."""
-    made = person(user, part, policy)
+    made = person(user, role, policy)
     binds = {volume: {"bind": folder, "mode": "rw"} for volume, folder in made.volumes.items()}
     binds |= {v: {"bind": folder, "mode": "ro"} for v, folder in made.read_only_volumes.items()}
     host = HostConfig(
@@ -50,7 +50,7 @@ def created(user: str, part: Role = "student", policy: Policy = POLICY) -> dict[
     config = ContainerConfig(
         VERSION,
         image=made.image,
-        command=[*COMMANDS[part], f"--ServerApp.root_dir={made.root}"],
+        command=[*COMMANDS[role], f"--ServerApp.root_dir={made.root}"],
         environment={**made.environment, "JUPYTERHUB_API_TOKEN": "token-of-" + user},
         ports={"8888/tcp": None},
         volumes=[bind["bind"] for bind in binds.values()],

@@ -46,19 +46,19 @@ NEVER_EMPTY = {
 }
 
 
-def checked(body, user="alice", part="student", policy=POLICY):
-    return check_create(person(user, part, policy).name, body, policy)
+def checked(body, user="alice", role="student", policy=POLICY):
+    return check_create(person(user, role, policy).name, body, policy)
 
 
-def refused(body, reason, user="alice", part="student", policy=POLICY):
+def refused(body, reason, user="alice", role="student", policy=POLICY):
     with pytest.raises(RequestRefused, match=reason):
-        checked(body, user, part, policy)
+        checked(body, user, role, policy)
 
 
-@pytest.mark.parametrize(("user", "part"), PEOPLE)
-def test_what_the_hub_asks_for_is_accepted_and_kept(user, part):
-    asked = created(user, part)
-    clean = checked(asked, user, part)
+@pytest.mark.parametrize(("user", "role"), PEOPLE)
+def test_what_the_hub_asks_for_is_accepted_and_kept(user, role):
+    asked = created(user, role)
+    clean = checked(asked, user, role)
     for key in ("Image", "User", "Cmd", "Env", "Labels", "WorkingDir"):
         assert clean[key] == asked[key]
     said_nothing: tuple = (None, [], {}, False, "")
@@ -66,10 +66,10 @@ def test_what_the_hub_asks_for_is_accepted_and_kept(user, part):
     assert clean["HostConfig"] == host
 
 
-@pytest.mark.parametrize(("user", "part"), PEOPLE)
-def test_what_was_accepted_is_accepted_again(user, part):
-    clean = checked(created(user, part), user, part)
-    assert checked(json.loads(json.dumps(clean)), user, part) == clean
+@pytest.mark.parametrize(("user", "role"), PEOPLE)
+def test_what_was_accepted_is_accepted_again(user, role):
+    clean = checked(created(user, role), user, role)
+    assert checked(json.loads(json.dumps(clean)), user, role) == clean
 
 
 @given(st.data())

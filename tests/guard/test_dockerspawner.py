@@ -28,13 +28,13 @@ class Spawner(DockerSpawner):
         return ["--ServerApp.root_dir=/home/student"]
 
 
-def spawner(guard, user="alice", part="student", **host) -> Spawner:
-    made = person(user, part, guard.policy)
+def spawner(guard, user="alice", role="student", **host) -> Spawner:
+    made = person(user, role, guard.policy)
     # DockerSpawner's client is one for the whole process.
     DockerSpawner._client = None
     start = Spawner(
         user=types.SimpleNamespace(name=user, settings={}, id=1),
-        cmd=COMMANDS[part],
+        cmd=COMMANDS[role],
         client_kwargs={"base_url": f"unix://{guard.socket}"},
         network_name=guard.policy.network,
         use_internal_ip=True,
@@ -48,12 +48,12 @@ def spawner(guard, user="alice", part="student", **host) -> Spawner:
 
 
 @pytest.mark.parametrize(
-    ("user", "part", "uid"),
+    ("user", "role", "uid"),
     [("alice", "student", 20001), ("a.b@x", "instructor", 20001), ("grader-mech", "grader", 912)],
 )
-def test_dockerspawner_starts_finds_and_stops_a_server(guard, user, part, uid):
+def test_dockerspawner_starts_finds_and_stops_a_server(guard, user, role, uid):
     async def life():
-        one = spawner(guard, user, part)
+        one = spawner(guard, user, role)
         ip, port = await one.start()
         assert ip.count(".") == 3 and port == 8888
         assert await one.poll() is None
@@ -62,7 +62,7 @@ def test_dockerspawner_starts_finds_and_stops_a_server(guard, user, part, uid):
         assert f"JUPYTERHUB_API_TOKEN=token-of-{user}" in inside["Config"]["Env"]
         assert inside["HostConfig"]["ReadonlyRootfs"] and inside["HostConfig"]["PidsLimit"] == 512
 
-        after_a_restart = spawner(guard, user, part)
+        after_a_restart = spawner(guard, user, role)
         after_a_restart.load_state(one.get_state())
         assert await after_a_restart.poll() is None
         await after_a_restart.stop()
@@ -142,9 +142,9 @@ def test_the_log_has_a_line_for_each_request_and_no_token(guard):
 
 def test_the_policy_of_the_tests_is_the_deployments():
     policy = Policy(project="lab", tag="1")
-    for part in ("student", "instructor", "grader"):
-        user = "grader-mech" if part == "grader" else "alice"
-        made = person(user, part)
+    for role in ("student", "instructor", "grader"):
+        user = "grader-mech" if role == "grader" else "alice"
+        made = person(user, role)
         allowed = {mount.bind for mount in policy.mounts(user, made.image)}
         asked = {f"{v}:{p}:rw" for v, p in made.volumes.items()}
         asked |= {f"{v}:{p}:ro" for v, p in made.read_only_volumes.items()}

@@ -90,7 +90,7 @@ async def nobody():
 
 @pytest.fixture
 def made(tmp_path, monkeypatch, engine):
-    """Makes spawners of one hub, with one GPU of one place where `gpus`."""
+    """Makes spawners of one hub, with one GPU of one slot where `gpus`."""
     course(tmp_path)
     (tmp_path / "server").mkdir()
     queue = StartQueue(2)
@@ -302,7 +302,7 @@ def test_a_created_container_whose_gpu_another_deployment_took_is_removed_not_st
     assert spawner.slots.state.taken == {}
 
 
-def test_who_waits_sees_the_place_in_the_queue(made):
+def test_who_waits_sees_the_position_in_the_queue(made):
     spawner = made()
 
     async def play():

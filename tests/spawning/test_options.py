@@ -16,8 +16,8 @@ SETTINGS = Settings.model_validate(
 PLACE = Deployment(project="lab", tag="1", url="http://localhost:8000")
 
 
-def made(user, part="student", folder=PLACE):
-    return options(user, part, 20000, "mech", SETTINGS, folder)
+def made(user, role="student", folder=PLACE):
+    return options(user, role, 20000, "mech", SETTINGS, folder)
 
 
 def test_a_student_has_no_right_over_the_machine():
@@ -45,12 +45,12 @@ def test_students_share_no_volume_that_one_of_them_can_write():
     assert not set(alice.volumes) & set(bob.volumes)
 
 
-@pytest.mark.parametrize("part", ["student", "instructor"])
-def test_only_the_formgrader_mounts_course_database_and_executor(part):
+@pytest.mark.parametrize("role", ["student", "instructor"])
+def test_only_the_formgrader_mounts_course_database_and_executor(role):
     graders = made("grader-mech", "grader")
     secret = {"lab_course", "lab_people", "lab_db_socket", "lab_executor_socket"}
     assert secret <= {*graders.volumes, *graders.read_only_volumes}
-    person = made("alice", part)
+    person = made("alice", role)
     assert not secret & {*person.volumes, *person.read_only_volumes}
     assert "LOGITLAB_GRADEBOOK" not in person.environment
 

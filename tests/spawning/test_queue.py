@@ -38,7 +38,7 @@ def test_no_more_start_at_once_than_the_width_and_in_the_order_they_came():
     assert waiting == 0
 
 
-def test_the_place_in_the_queue_counts_down():
+def test_the_position_in_the_queue_counts_down():
     async def play():
         queue, seen = StartQueue(1), []
         release = asyncio.Event()

@@ -202,11 +202,11 @@ class Conversation:
         Only where one request is open: deeper, the student process may be waiting for us.
         """
         if self.deadline is not None and len(self._waiting) == 1:
-            patience = Deadline.after(GRACE, self.deadline.clock)
+            grace = Deadline.after(GRACE, self.deadline.clock)
             self._process.interrupt()
             with suppress(TimedOut, Closed, Malformed, BadValue):
                 while True:
-                    kind, number, self.late_answer = self._checked(*self._channel.receive(patience))
+                    kind, number, self.late_answer = self._checked(*self._channel.receive(grace))
                     if kind in ("return", "raise", "unsendable") and number == self._waiting[0]:
                         self._waiting.clear()
                         return
@@ -214,7 +214,7 @@ class Conversation:
                     stop = described(TimeoutError("the time of the cell is over"), "")
                     encoder = Encoder()
                     self._channel.send(
-                        ["raise", number, encoder.encode(stop)], encoder.blobs, patience
+                        ["raise", number, encoder.encode(stop)], encoder.blobs, grace
                     )
         self.kill(DEAF)
 

@@ -33,7 +33,7 @@ class CellFacts:
     """What one code cell of the instructor's notebook does with global names."""
 
     name: str
-    """Its grade_id, or its place for a cell without one."""
+    """Its grade_id, or its position for a cell without one."""
     role: CellRole
     text: str
     loads: frozenset[str]

@@ -70,8 +70,8 @@ class MismatchError(ValueError):
 class CellRun:
     """One code cell that has run.
 
-    index: its place among all cells of the notebook.
-    count: its place among the code cells, from 1.
+    index: its position among all cells of the notebook.
+    count: its position among the code cells, from 1.
     outputs: nbformat outputs, as yet unbelieved.
     seconds: that it has used.
     problem: what went wrong with the cell beside ordinary errors, to follow its name in a sentence.
@@ -111,7 +111,7 @@ def isolated_cells(
     total_seconds: time for all of the student's cells and the tests together.
     given_seconds: the time of a given cell that uses nothing of the student's, by its name; it is
         not part of `total_seconds`.
-    left_out: places of cells that are not run.
+    left_out: positions of cells that are not run.
     setup: where the processes run; the student's in the current folder if None.
 
     Raises:

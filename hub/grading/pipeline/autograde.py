@@ -219,7 +219,8 @@ class ExecuteSubmission(NbGraderPreprocessor):
     def job(self, nb: NotebookNode, resources: Resources) -> Job:
         """The execution of a submission.
 
-        Raises as `Reference.yardstick` does, and ApartError where it is to run apart and cannot.
+        Raises as `Reference.yardstick` does, and IsolationError where its tests are to run
+        isolated and cannot.
         """
         assignment, student, name = _names(resources)
         reference = self.reference(assignment, name)

@@ -98,7 +98,7 @@ def autograde(
 
     Raises:
         BatchError: the assignment is not registered in the gradebook, or its reference fails, or
-            its tests are to run apart and cannot: nobody is scored then. Or, when all is done,
+            its tests are to run isolated and cannot: nobody is scored then. Or, when all is done,
             submissions could not be graded: the message names them.
     """
     api = NbGraderAPI(config=course_config(root) if config is None else config)

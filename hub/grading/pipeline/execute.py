@@ -148,7 +148,7 @@ def _run(
 
 
 def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cells:
-    """Whose the code cells of a notebook are, by their places.
+    """Whose the code cells of a notebook are, by their positions.
 
     Without the instructor's notebook no given cell is known to use nothing of the student's.
     """

@@ -1,6 +1,6 @@
 """Which submitted cell stands for which cell of the released notebook. Pure, in linear time.
 
-By grade id; where no cell has it, by cell id; where those are gone too, by text and then by place.
+By grade id; where no cell has it, by cell id; where those are gone too, by text, then by position.
 Where answers define what each other's exercise asks for, their names or ids were exchanged: each
 is taken for the exercise that it answers.
 A match decides whose text goes into an answer cell and where a student's own cells stand. It never
@@ -316,7 +316,7 @@ class _Matching:
     def _text(self, target: ReleasedCell, index: int) -> str:
         return target.text_of(self.cells[index].kind, self.cells[index].text)
 
-    # By place.
+    # By position.
 
     def _answers_by_position(self) -> None:
         for (start, end), targets in self._gaps().items():

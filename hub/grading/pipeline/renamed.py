@@ -32,7 +32,7 @@ class Undecided(Exception):
 class Likeness:
     """How much of one released notebook is in one file of a submission.
 
-    cells: how many of its answers and tests were found, not counting those known by place.
+    cells: how many of its answers and tests were found, not counting those known by position.
     answers: how many of the answers were worked on.
     """
 

@@ -27,7 +27,7 @@ NOT_SURELY_THE_STUDENTS = frozenset({"given", "killed", "grading"})
 class Attempt:
     """One run of the notebook.
 
-    left_out: places of the cells that do not run.
+    left_out: positions of the cells that do not run.
     files: whether the student's own files lie beside it; without them it is a check of what is
         given (there are at most two), else it counts as a replay.
     """

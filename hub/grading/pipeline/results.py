@@ -20,7 +20,7 @@ MOST_PROBLEMS = 100
 class Results:
     """What a worker sent back, already checked.
 
-    slow: places of the cells that were stopped at their time limit.
+    slow: positions of the cells that were stopped at their time limit.
     """
 
     cells: dict[int, tuple[list[Output], int | None]] = field(default_factory=dict)

@@ -84,7 +84,7 @@ def run_there(
 ) -> RunOutcome:
     """Have the executor run a request (see `worker`); returns what `run_here` would.
 
-    on_position: called with the place in the executor's queue, from 1, whenever it changes.
+    on_position: called with the position in the executor's queue, from 1, whenever it changes.
 
     Raises:
         ExecutorAway: it could not be reached for a minute, refused, or broke off three times.

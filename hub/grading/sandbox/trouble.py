@@ -33,7 +33,7 @@ class CannotGrade(Exception):
 class Trouble:
     """What went wrong at one cell. All kinds but `given` end the run there.
 
-    cell: its place among all cells of the notebook; None before the first.
+    cell: its position among all cells of the notebook; None before the first.
     message: what happened, to follow "because " in a sentence for the student, without full stop.
     """
 

@@ -70,7 +70,8 @@ def check(steps: tuple[str, ...], target: InstallTarget) -> None:
         needed,
         target.venv,
         "The installation",
-        "Free some space, or put the environment on another disk: make serve VENV=/path/to/a/new/folder",
+        "Free some space, or put the environment on another disk: "
+        "make serve VENV=/path/to/a/new/folder",
     )
 
 

@@ -94,7 +94,7 @@ def update_spawner(c: Any, folder: CourseFolder, deployment: Deployment) -> None
     c.ContainerSpawner.deployment = deployment
     c.ContainerSpawner.firewall_heartbeat = FIREWALL_HEARTBEAT
     c.ContainerSpawner.client_kwargs = {"base_url": GUARD}
-    # Named servers would share a home and a place in the queue.
+    # Named servers would share a home and a position in the queue.
     c.JupyterHub.allow_named_servers = False
     # The spawner's own queue says who starts when, in place of refusals.
     c.JupyterHub.concurrent_spawn_limit = 0

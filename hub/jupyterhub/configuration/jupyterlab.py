@@ -65,7 +65,7 @@ def course_of(user: str, hub: CourseFolder) -> CourseFolder:
 
 
 def nbgrader_config(role: Role, folder: CourseFolder) -> dict[str, Any]:
-    """nbgrader's configuration for one part; only the grader knows the course folder."""
+    """nbgrader's configuration for one role; only the grader knows the course folder."""
     settings = folder.settings
     config: dict[str, Any] = {
         "CourseDirectory": {"course_id": settings.course.id},
@@ -192,7 +192,7 @@ def setting_overrides() -> dict[str, Any]:
 
 
 def files(role: Role, folder: CourseFolder) -> dict[str, Any]:
-    """Every configuration file of one part."""
+    """Every configuration file of one role."""
     # A person who runs everything on their own machine ends their kernels themselves.
     containers = folder.environment.in_containers
     idle = folder.settings.containers.kernel_idle_minutes if containers else 0
@@ -205,13 +205,13 @@ def files(role: Role, folder: CourseFolder) -> dict[str, Any]:
 
 
 def write(folder: CourseFolder) -> None:
-    """Write the files of all parts below `server/config/<part>`."""
+    """Write the files of all roles below `server/config/<role>`."""
     for role in ("student", "instructor", "grader"):
         write_files(role, folder, config_path(role, folder))
 
 
 def write_files(role: Role, folder: CourseFolder, target: Path) -> None:
-    """Write the files of one part below `target`."""
+    """Write the files of one role below `target`."""
     for name, value in files(role, folder).items():
         path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Starts in the order in which they were asked for, so many at once: a class logs in together.
 
 A hub that starts everything at once answers nobody, and one that refuses sends people back to
-reload by themselves. Here everybody keeps a place and sees it.
+reload by themselves. Here everybody keeps a position and sees it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`python -m hub.services.gpuwatch`: names and stops whoever fills a shared GPU beyond their slot.
 
 Runs as root in a container with the host's process ids (`pid: host`), the capability KILL, NVIDIA's
-`utility` capability for nvidia-smi, no network, and the hub's map of places read-only.
+`utility` capability for nvidia-smi, no network, and the hub's map of slots read-only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SMI_SECONDS = 30
 
 
 class Blind(Exception):
-    """nvidia-smi or the map of places cannot be read; the message says which, and why."""
+    """nvidia-smi or the map of slots cannot be read; the message says which, and why."""
 
 
 def look() -> list[Use]:

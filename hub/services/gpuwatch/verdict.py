@@ -1,4 +1,4 @@
-"""Who is over the budget of their place, and who is stopped. Pure.
+"""Who is over the budget of their slot, and who is stopped. Pure.
 
 Using more than one's share of an empty GPU costs nobody anything. Only where a device is nearly
 full is somebody named, and one process stopped: the largest of whoever is furthest over. Who is
@@ -46,7 +46,7 @@ def over_budget(
 ) -> tuple[Over, ...]:
     """Those over their budget where `use`'s device is nearly full, the worst first.
 
-    `owners`: pid -> container id; `slots`: container id -> place.
+    `owners`: pid -> container id; `slots`: container id -> slot.
     """
     if not use.total or use.used < NEARLY_FULL * use.total:
         return ()

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 EXIT_MESSAGE = """
-Your notebooks together used more GPU memory than your place has ({mib} MiB), while the GPU was
+Your notebooks together used more GPU memory than your slot has ({mib} MiB), while the GPU was
 full for everybody on it. The kernel with the most was stopped: this one.
 Before you run it again: use smaller batches, wrap evaluation in torch.no_grad(), and shut down
 kernels that you do not need (the list of running kernels is at the left).

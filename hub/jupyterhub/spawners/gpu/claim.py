@@ -28,13 +28,13 @@ class GpuStart:
         answer: QueueChoice | None,
         start: Callable[[Placement], Awaitable[tuple[str, Started]]],
     ) -> Started:
-        """Reserve a place, then `start(placement)`: on another GPU, then on none, where it fails.
+        """Reserve a slot, then `start(placement)`: on another GPU, then on none, where it fails.
 
         `start` starts the container with the placement's device requests, environment and
         labels, and returns (its id, whatever the spawner wants back). It is called again after a
-        failure that blames the GPU, and removes then what the last call left. Waiting for a place
-        happens before, outside of `start`. Where `start` raises SlotTaken, a place is reserved
-        anew. Any other failure gives the place back and is raised.
+        failure that blames the GPU, and removes then what the last call left. Waiting for a slot
+        happens before, outside of `start`. Where `start` raises SlotTaken, a slot is reserved
+        anew. Any other failure gives the slot back and is raised.
         """
         placement = await self.slots.reserve(self.holder, answer)
         tries = len(self.slots.devices)

@@ -6,7 +6,7 @@ from typing import Literal
 
 Reach = Literal["device", "host"]
 
-# (words of the message, what is out of order). Checked in this order.
+# (part of the message, what is out of order). Checked in this order.
 FAILURES: list[tuple[str, Reach]] = [
     # dockerd has no NVIDIA driver: no toolkit when it started.
     ("could not select device driver", "host"),
@@ -29,4 +29,4 @@ FAILURES: list[tuple[str, Reach]] = [
 def gpu_failure(message: str) -> Reach | None:
     """Whether `message` blames the GPU: this device, or all of the host's; None: neither."""
     lower = message.lower()
-    return next((reach for words, reach in FAILURES if words in lower), None)
+    return next((reach for text, reach in FAILURES if text in lower), None)

@@ -10,7 +10,7 @@ from hub.jupyterhub.spawners.gpu.placement import CHOSEN, FULL
 
 @dataclass(frozen=True)
 class OnGpu:
-    """A place: on device `number` (1: the first) of `devices`, with `others` on it too."""
+    """A slot: on device `number` (1: the first) of `devices`, with `others` on it too."""
 
     name: str
     number: int
@@ -61,7 +61,7 @@ def form(position: int) -> str:
     question = f"All GPU slots are taken. Waiting, you would be number {position} in the queue."
     choices = [
         ("cpu", "Start now, without a GPU", "checked"),
-        ("wait", f"Wait for a GPU (place {position})", ""),
+        ("wait", f"Wait for a GPU (position {position})", ""),
     ]
     rows = "".join(
         f'<div class="form-check"><input class="form-check-input" type="radio" name="gpu" '

@@ -4,7 +4,7 @@ Every change is a function from one `SlotsState` to the next, so that the tests 
 events and the hub's shell (`slots`) only has to remember one value.
 
 **Students come first.** Instructors, the formgrader and grading (*staff*) hold at most
-`staff_slots` places together, always leave at least one place to students, never take one while
+`staff_slots` slots together, always leave at least one slot to students, never take one while
 a student waits, and never wait themselves: they go on without a GPU.
 """
 
@@ -50,7 +50,7 @@ class SlotsState:
         return self.held(device) + self.elsewhere.get(device, 0)
 
     def room(self, device: str) -> int:
-        """Free places; never negative, also where the cap was lowered below what runs."""
+        """Free slots; never negative, also where the cap was lowered below what runs."""
         if device in self.unhealthy:
             return 0
         return max(0, self.capacity.get(device, 0) - self.load(device))
@@ -75,7 +75,7 @@ class SlotRequest:
 
 @dataclass(frozen=True)
 class Slot:
-    """A place on `device`."""
+    """A slot on `device`."""
 
     device: str
 
@@ -117,7 +117,7 @@ def decide(state: SlotsState, request: SlotRequest) -> Decision:
         return _decide_staff(state, request)
     waiting = state.waiting
     before = waiting.index(request.holder) if request.holder in waiting else len(waiting)
-    # Those who wait before have their places, though they have not been told yet.
+    # Those who wait before have their slots, though they have not been told yet.
     best = choose(state, request.holder) if state.free > before else None
     if best is not None:
         return Slot(best)
@@ -146,7 +146,7 @@ def _decide_staff(state: SlotsState, request: SlotRequest) -> Slot | Cpu:
 def choose(state: SlotsState, holder: str) -> str | None:
     """The device that `holder` had, else the emptiest one; None if there is no room.
 
-    Emptiest by share: a device with twice the places gets twice the servers. Equal ones in the
+    Emptiest by share: a device with twice the slots gets twice the servers. Equal ones in the
     host's order.
     """
     before = state.last.get(holder)
@@ -176,7 +176,7 @@ def take(state: SlotsState, request: SlotRequest, device: str) -> SlotsState:
 def wait(state: SlotsState, holder: str, *, first: bool = False) -> SlotsState:
     """`holder` waits, at the end or (whose GPU failed at the start) as the first.
 
-    Who waits holds nothing: a place on a device that broke or is gone is given back.
+    Who waits holds nothing: a slot on a device that broke or is gone is given back.
     """
     if holder in state.waiting:
         return state
@@ -186,7 +186,7 @@ def wait(state: SlotsState, holder: str, *, first: bool = False) -> SlotsState:
 
 
 def release(state: SlotsState, holder: str) -> SlotsState:
-    """`holder` has no place and waits for none. Releasing twice changes nothing more."""
+    """`holder` has no slot and waits for none. Releasing twice changes nothing more."""
     return replace(
         state,
         taken={each: device for each, device in state.taken.items() if each != holder},
@@ -206,7 +206,7 @@ def count_elsewhere(state: SlotsState, elsewhere: Mapping[str, int]) -> SlotsSta
 
 
 def serve(state: SlotsState) -> tuple[SlotsState, dict[str, Slot | Cpu]]:
-    """Give places to those who wait, in order, as far as they go.
+    """Give slots to those who wait, in order, as far as they go.
 
     Where no device works any more, nobody is left waiting: all go on without.
     """
@@ -225,7 +225,7 @@ def serve(state: SlotsState) -> tuple[SlotsState, dict[str, Slot | Cpu]]:
 
 
 def rebuild(state: SlotsState, running: Mapping[str, str], staff: frozenset[str]) -> SlotsState:
-    """The places as the engine's containers say (holder -> device label), in any order.
+    """The slots as the engine's containers say (holder -> device label), in any order.
 
     A container without a GPU holds none; one on a device that is gone, or above the cap, keeps
     what it has. Those who wait go on waiting.

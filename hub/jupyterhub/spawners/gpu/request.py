@@ -1,4 +1,4 @@
-"""A place as Docker and the server see it: device request, environment, label. Pure."""
+"""A slot as Docker and the server see it: device request, environment, label. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.facts.gpu_devices import Device
 
 @dataclass(frozen=True)
 class Placement:
-    """What one server gets: a place on `device` with `mib` of its memory, or none for `reason`."""
+    """What one server gets: a slot on `device` with `mib` of its memory, or none for `reason`."""
 
     device: Device | None
     mib: int = 0
@@ -39,7 +39,7 @@ class Placement:
     def environment(self) -> dict[str, str]:
         """What the server may see of the host's GPUs is the device request's to say.
 
-        Without a place it sees none: also where the image asks for all of them, or the engine's
+        Without a slot it sees none: also where the image asks for all of them, or the engine's
         default runtime hands them to everybody.
         """
         if self.device is None:
@@ -49,5 +49,5 @@ class Placement:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The container's label, from which the hub rebuilds the places after a restart."""
+        """The container's label, from which the hub rebuilds the slots after a restart."""
         return {GPU_LABEL: self.device.uuid if self.device else NO_GPU}

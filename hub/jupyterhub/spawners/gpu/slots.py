@@ -1,9 +1,9 @@
 """The hub's one list of GPU slots: asyncio and the engine around `placement`'s decisions.
 
-The engine is the truth: before the first reservation, and every few seconds after, the places are
+The engine is the truth: before the first reservation, and every few seconds after, the slots are
 compared with the containers that run (by their labels). In between, every decision is taken in
-one step of the event loop, so that two people never get the same place; starting a container
-happens outside, and gives the place back where it fails.
+one step of the event loop, so that two people never get the same slot; starting a container
+happens outside, and gives the slot back where it fails.
 
 Other deployments of the host have lists of their own. What settles between them is the engine: a
 container that asks for a device is created, the host's containers are listed, and it is started
@@ -68,7 +68,7 @@ class ListedContainer:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. The lease is a net under the spawner, which gives places back itself."""
+    """Seconds. The lease is a net under the spawner, which gives slots back itself."""
 
     heal: float = 300  # a device that failed is tried again
     lease: float = 3900  # a reservation whose container never came, longer than any start
@@ -83,7 +83,7 @@ class GaveUp(Exception):
 
 
 class SlotTaken(Exception):
-    """Another deployment was first on the device; its place is to be reserved anew."""
+    """Another deployment was first on the device; its slot is to be reserved anew."""
 
 
 def slots_of(device: Device, rules: Rules) -> int:
@@ -94,7 +94,7 @@ def slots_of(device: Device, rules: Rules) -> int:
 
 
 def budget_of(device: Device, rules: Rules) -> int:
-    """GPU memory of one place, MiB; 0: unknown, no budget."""
+    """GPU memory of one slot, MiB; 0: unknown, no budget."""
     if isinstance(rules.mib_per_student, int):
         return rules.mib_per_student
     return device.mib // rules.students_per_device
@@ -133,7 +133,7 @@ class Slots:
         self._rebuilt = not self.devices
         self._waiters: dict[str, asyncio.Future[Slot | Cpu]] = {}
         self._reserved: dict[str, float] = {}  # since when a container is expected
-        self._changed: dict[str, float] = {}  # when a holder's place last changed
+        self._changed: dict[str, float] = {}  # when a holder's slot last changed
         self._containers: dict[str, str] = {}
         self._without: dict[str, str] = {}
         self._broken: dict[str, float] = {}
@@ -144,9 +144,9 @@ class Slots:
         return self._state
 
     async def ready(self) -> None:
-        """Return when the places are those of the running containers.
+        """Return when the slots are those of the running containers.
 
-        Raises what `listed` raises: no place is given away before the engine was asked.
+        Raises what `listed` raises: no slot is given away before the engine was asked.
         """
         if self._rebuilt:
             return
@@ -158,7 +158,7 @@ class Slots:
     async def reserve(
         self, holder: str, answer: QueueChoice | None = None, *, first: bool = False
     ) -> Placement:
-        """A place for `holder`, or none and why; waits in the queue where that is the rule.
+        """A slot for `holder`, or none and why; waits in the queue where that is the rule.
 
         Cancelled while it waits, it leaves the queue. `first`: as the first of the queue.
         Raises GaveUp where `holder` was released, or closed the page, while waiting.
@@ -248,7 +248,7 @@ class Slots:
         return self._placed(holder, Cpu(reason))
 
     async def offer(self, holder: str) -> int | None:
-        """The place in the queue to ask `holder` about; None: there is nothing to ask."""
+        """The position in the queue to ask `holder` about; None: there is nothing to ask."""
         await self.ready()
         decision = placement.decide(self._state, SlotRequest(holder, self._staff(holder)))
         return decision.position if isinstance(decision, Ask) else None
@@ -311,7 +311,7 @@ class Slots:
                 log.warning("GPU slots not compared with the engine: %s", error)
 
     async def reconcile(self) -> None:
-        """Take the places from the containers that run; what is just changing stays as it is."""
+        """Take the slots from the containers that run; what is just changing stays as it is."""
         async with self._rebuilding:
             await self._reconcile()
             self._rebuilt = True
