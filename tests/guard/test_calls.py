@@ -1,4 +1,4 @@
-"""Which request lines are calls, and what the hub sees of the answers."""
+"""Which request lines are calls, and what the hub sees of the responses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.services.guard import answers
+from hub.services.guard import responses
 from hub.services.guard.calls import ROUTES, call, list_query
 from hub.services.guard.errors import RequestRefused
 from hub.services.guard.policy import PolicyError, policy_from
@@ -126,7 +126,7 @@ def others_container(**changes) -> dict:
 
 
 def test_of_another_deployments_container_its_device_is_told_and_nothing_else():
-    told = answers.containers_on_devices([others_container()], POLICY, now=1001)
+    told = responses.containers_on_devices([others_container()], POLICY, now=1001)
     assert told == [{"Labels": {"logitlab.gpu": GPU}}]
 
 
@@ -136,7 +136,7 @@ def test_of_another_deployments_container_its_device_is_told_and_nothing_else():
 )
 def test_a_container_on_no_device_of_this_deployments_is_not_told(labels):
     listed = [others_container(Labels=labels)]
-    assert answers.containers_on_devices(listed, POLICY, now=1001) == []
+    assert responses.containers_on_devices(listed, POLICY, now=1001) == []
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_container_on_no_device_of_this_deployments_is_not_told(labels):
 def test_a_container_that_never_started_holds_its_device_for_as_long_as_starts_take(
     changes, now, counts
 ):
-    told = answers.containers_on_devices([others_container(**changes)], POLICY, now)
+    told = responses.containers_on_devices([others_container(**changes)], POLICY, now)
     assert len(told) == counts
 
 
@@ -163,7 +163,7 @@ def test_a_count_keeps_the_engines_order_and_the_hubs_own_containers_whole():
         "Created": 1,
         "Labels": {"logitlab.project": "lab", "logitlab.user": "alice", "logitlab.gpu": "cpu"},
     }
-    told = answers.containers_on_devices([others_container(), own], POLICY, now=1001)
+    told = responses.containers_on_devices([others_container(), own], POLICY, now=1001)
     assert [each.get("Id") for each in told] == [None, "0123"]
     assert told[1]["Labels"] == own["Labels"] and told[1]["State"] == "created"
 
@@ -195,7 +195,7 @@ INSPECTED = {
 
 
 def test_an_inspected_container_tells_nothing_secret_and_what_the_hub_reads():
-    seen = answers.container(INSPECTED)
+    seen = responses.container(INSPECTED)
     assert "secret" not in json.dumps(seen)
     assert seen["Config"]["Env"] == []
     assert seen["State"]["Running"] is True
@@ -217,29 +217,29 @@ def test_an_inspected_container_tells_nothing_secret_and_what_the_hub_reads():
     ],
 )
 def test_a_container_is_ours_by_label_user_and_name_together(name, labels):
-    assert answers.is_own(INSPECTED, POLICY)
-    assert not answers.is_own({"Name": name, "Config": {"Labels": labels}}, POLICY)
+    assert responses.is_own(INSPECTED, POLICY)
+    assert not responses.is_own({"Name": name, "Config": {"Labels": labels}}, POLICY)
     listed = [{"Id": "1", "Names": [name], "Labels": labels}]
-    assert answers.containers(listed, POLICY) == []
+    assert responses.containers(listed, POLICY) == []
 
 
 def test_a_container_from_before_labels_named_courses_is_still_ours():
     labels = INSPECTED["Config"]["Labels"]  # type: ignore[index]
     assert "logitlab.course" not in labels
-    assert answers.is_own(INSPECTED, POLICY)
+    assert responses.is_own(INSPECTED, POLICY)
     named = INSPECTED | {"Config": {"Labels": {**labels, "logitlab.course": "mech"}}}
-    assert answers.is_own(named, POLICY)
+    assert responses.is_own(named, POLICY)
 
 
-def test_strange_answers_are_nobodys():
-    answers_of_none: list[dict] = [
+def test_strange_responses_are_nobodys():
+    responses_of_none: list[dict] = [
         {},
         {"Config": None},
         {"Config": {"Labels": None}},
         {"Config": []},
     ]
-    for strange in answers_of_none:
-        assert not answers.is_own(strange, POLICY)
+    for strange in responses_of_none:
+        assert not responses.is_own(strange, POLICY)
 
 
 ENVIRONMENT = {"LOGITLAB_PROJECT": "lab", "LOGITLAB_TAG": "1.2"}

@@ -156,7 +156,7 @@ def test_a_mistake_of_the_guards_own_is_no_answer_about_a_container(tmp_path, mo
     def broken(*_: object) -> None:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(server.answers, "container", broken)
+    monkeypatch.setattr(server.responses, "container", broken)
 
     async def story():
         async with Asking(tmp_path) as ask, StandInEngine(tmp_path / "engine"):

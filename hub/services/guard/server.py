@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from hub.services.guard import answers, body
+from hub.services.guard import body, responses
 from hub.services.guard.calls import Call, call, list_query
 from hub.services.guard.create import check_create
 from hub.services.guard.errors import RequestRefused
@@ -31,7 +31,7 @@ LARGEST_BODY = 256 * 1024  # bytes of a request
 LARGEST_ANSWER = 16 * 1024 * 1024  # bytes of the engine's
 BODY_SECONDS = 20
 # A start waits for a volume to be filled and a GPU to be handed over; a stop for the server.
-ENGINE_SECONDS = answers.START_SECONDS
+ENGINE_SECONDS = responses.START_SECONDS
 REQUESTS_AT_ONCE = 64
 
 
@@ -135,11 +135,13 @@ class Guard:
         return web.Response(status=status, body=answer[:64], content_type="text/plain")
 
     async def _version(self, wanted: Call, _content: bytes) -> web.Response:
-        return _filtered(await self.engine.ask("GET", wanted.version + "/version"), answers.version)
+        return _filtered(
+            await self.engine.ask("GET", wanted.version + "/version"), responses.version
+        )
 
     async def _image(self, wanted: Call, _content: bytes) -> web.Response:
         path = f"{wanted.version}/images/{wanted.name}/json"
-        return _filtered(await self.engine.ask("GET", path), answers.image)
+        return _filtered(await self.engine.ask("GET", path), responses.image)
 
     async def _list(self, wanted: Call, _content: bytes) -> web.Response:
         path = wanted.version + "/containers/json"
@@ -148,9 +150,9 @@ class Guard:
         if is_count:
             now = time.time()
             return _filtered(
-                answer, lambda each: answers.containers_on_devices(each, self.policy, now)
+                answer, lambda each: responses.containers_on_devices(each, self.policy, now)
             )
-        return _filtered(answer, lambda each: answers.containers(each, self.policy))
+        return _filtered(answer, lambda each: responses.containers(each, self.policy))
 
     async def _create(self, wanted: Call, content: bytes) -> web.Response:
         name = wanted.query["name"]
@@ -159,7 +161,7 @@ class Guard:
         return _passed(await self.engine.ask("POST", path, {"name": name}, clean))
 
     async def _inspect(self, wanted: Call, _content: bytes) -> web.Response:
-        return _filtered(await self._own(wanted), answers.container)
+        return _filtered(await self._own(wanted), responses.container)
 
     async def _start(self, wanted: Call, _content: bytes) -> web.Response:
         return await self._on_own("POST", wanted, "/start")
@@ -182,7 +184,7 @@ class Guard:
         """The engine's answer about the container. Raises Refused where it is not ours."""
         path = f"{wanted.version}/containers/{wanted.name}/json"
         status, answer = await self.engine.ask("GET", path)
-        if status == 200 and not answers.is_own(_tree(answer), self.policy):
+        if status == 200 and not responses.is_own(_tree(answer), self.policy):
             raise RequestRefused(
                 f"{wanted.name} is not a server's container of {self.policy.project}"
             )

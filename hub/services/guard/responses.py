@@ -1,8 +1,8 @@
-"""What the hub gets to see of the engine's answers.
+"""What the hub gets to see of the engine's responses.
 
 An inspected container tells its environment, and with it its tokens. What DockerSpawner and the
 placement on GPUs read is kept; everything else is left out. Of other deployments' containers
-only one thing is told, which device each has: whose they are, nobody learns.
+only one thing is shown, which device each has: whose they are, nobody learns.
 """
 
 from __future__ import annotations
@@ -60,45 +60,45 @@ def is_own(inspected: Mapping[str, Any], policy: Policy) -> bool:
     return _is_own(labels, [str(inspected.get("Name"))], policy)
 
 
-def version(answer: Mapping[str, Any]) -> dict[str, Any]:
-    return _only(answer, _VERSION)
+def version(response: Mapping[str, Any]) -> dict[str, Any]:
+    return _only(response, _VERSION)
 
 
-def image(answer: Mapping[str, Any]) -> dict[str, Any]:
-    config = _only(_part(answer, "Config"), ["Cmd", "Labels"])
-    return _only(answer, ["Id", "RepoTags", "Created", "Size"]) | {"Config": config}
+def image(response: Mapping[str, Any]) -> dict[str, Any]:
+    config = _only(_part(response, "Config"), ["Cmd", "Labels"])
+    return _only(response, ["Id", "RepoTags", "Created", "Size"]) | {"Config": config}
 
 
-def container(answer: Mapping[str, Any]) -> dict[str, Any]:
-    config, host = _part(answer, "Config"), _part(answer, "HostConfig")
-    return _only(answer, _CONTAINER) | {
-        "State": _only(_part(answer, "State"), _STATE),
+def container(response: Mapping[str, Any]) -> dict[str, Any]:
+    config, host = _part(response, "Config"), _part(response, "HostConfig")
+    return _only(response, _CONTAINER) | {
+        "State": _only(_part(response, "State"), _STATE),
         # An empty environment, as DockerSpawner looks for a token in it.
         "Config": _only(config, ["Image", "Labels", "User"]) | {"Env": []},
         "HostConfig": _only(host, [*_HOST, "DeviceRequests"]),
-        "NetworkSettings": _networks(answer),
+        "NetworkSettings": _networks(response),
     }
 
 
-def containers(answer: Any, policy: Policy) -> list[dict[str, Any]]:
+def containers(response: Any, policy: Policy) -> list[dict[str, Any]]:
     """Of a list of containers, those of this deployment."""
-    return [_listed(each) for each in answer if _is_listed_own(each, policy)]
+    return [_listed(each) for each in response if _is_listed_own(each, policy)]
 
 
-def containers_on_devices(answer: Any, policy: Policy, now: float) -> list[dict[str, Any]]:
+def containers_on_devices(response: Any, policy: Policy, now: float) -> list[dict[str, Any]]:
     """Of a list of the host's containers, this deployment's, and the devices of the others'.
 
     In the engine's order, the newest first. now: seconds since 1970; who was created long before
     and never started, has no device.
     """
-    told = []
-    for each in answer:
+    seen = []
+    for each in response:
         device = _part(each, "Labels").get(GPU_LABEL)
         if _is_listed_own(each, policy):
-            told.append(_listed(each))
+            seen.append(_listed(each))
         elif device in policy.gpus and not _never_started(each, now):
-            told.append({"Labels": {GPU_LABEL: device}})
-    return told
+            seen.append({"Labels": {GPU_LABEL: device}})
+    return seen
 
 
 def _never_started(listed: Mapping[str, Any], now: float) -> bool:
@@ -126,15 +126,15 @@ def _is_own(labels: Mapping[str, Any], names: list[str], policy: Policy) -> bool
     )
 
 
-def _networks(answer: Mapping[str, Any]) -> dict[str, Any]:
-    networks = _part(_part(answer, "NetworkSettings"), "Networks")
+def _networks(response: Mapping[str, Any]) -> dict[str, Any]:
+    networks = _part(_part(response, "NetworkSettings"), "Networks")
     return {"Networks": {name: _only(each or {}, _NETWORK) for name, each in networks.items()}}
 
 
-def _part(answer: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = answer.get(key)
+def _part(response: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = response.get(key)
     return value if isinstance(value, Mapping) else {}
 
 
-def _only(answer: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
-    return {key: answer[key] for key in keys if key in answer}
+def _only(response: Mapping[str, Any], keys: list[str]) -> dict[str, Any]:
+    return {key: response[key] for key in keys if key in response}
