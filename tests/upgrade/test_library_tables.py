@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -255,3 +258,17 @@ def test_commands_refuse_a_gradebook_of_a_newer_version(folder, libraries, comma
     done = CliRunner().invoke(main, [*command, f"--course={folder.root}"])
     assert done.exit_code == 1 and "The gradebook is of a newer version" in done.output
     assert rows(folder.gradebook_url) == before and not (folder.root / "grades.csv").exists()
+
+
+def test_the_formgrader_in_containers_refuses_a_gradebook_of_a_newer_version(folder, libraries):
+    before = newer(libraries["gradebook"], folder.gradebook_url)
+    done = subprocess.run(
+        [sys.executable, "-m", "hub.containers", "formgrader"],
+        env=os.environ | {"LOGITLAB_COURSE": str(folder.root)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "The gradebook is of a newer version" in done.stderr and "LOGITLAB_TAG" in done.stderr
+    assert rows(folder.gradebook_url) == before
