@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from hub.host.deploy.images import IMAGES
+from tests.docker.coursework import COURSE
 from tests.docker.stage import Deployed, deployed, docker
 from tests.docker.starts import Start, start, stop
 from tests.e2e.hub_client import Person
@@ -167,6 +168,16 @@ def test_limits_are_those_of_the_settings(containers, name):
     assert host["ReadonlyRootfs"] is True and host["Privileged"] is False
     assert host["NetworkMode"] == f"{PROJECT}_students"
     assert set(host["Tmpfs"]) == {"/tmp"}
+
+
+def test_every_container_says_whose_it_is_and_for_which_course(containers):
+    for name, container in containers.items():
+        labels = container["Config"]["Labels"]
+        assert {key: labels[f"logitlab.{key}"] for key in ("project", "course", "user")} == {
+            "project": PROJECT,
+            "course": COURSE,
+            "user": name,
+        }
 
 
 def test_without_the_gpu_that_the_settings_name_servers_say_that_they_have_none(containers, stack):
