@@ -61,6 +61,15 @@ SLIPS = {
     ),
     "the interpreter left": ("import os; os._exit(3)", "exit status 3"),
     "a crash in native code": ("import ctypes; ctypes.string_at(0)", "crashed"),
+    "the interpreter left as if all were well": (
+        "import os; os._exit(0)",
+        "it ended the process that runs your cells, as `os._exit` does",
+    ),
+    "all descriptors closed": ("import os; os.closerange(0, 1000)", "as `os.closerange` does"),
+    "the process asked to end": (
+        "import os\nos.kill(os.getpid(), 15)",
+        "asked to end, as `os.kill` does",
+    ),
     "the process killed": ("import os; os.kill(os.getpid(), 9)", "ended from outside"),
     "its own limit of computing time": (
         "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass",
@@ -99,6 +108,10 @@ TAKES_AWAY = {
     ),
     "functions replaced": (
         "import builtins\nbuiltins.len = None\nbuiltins.isinstance = lambda *a: False"
+    ),
+    "functions that printing, files and imports need": (
+        "import builtins\nbuiltins.print = builtins.sum = None\n"
+        "builtins.open = builtins.__import__ = lambda *a, **k: 1 / 0"
     ),
 }
 

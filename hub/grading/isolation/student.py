@@ -37,6 +37,7 @@ from hub.grading.isolation.wire import (
     FrameTooLarge,
 )
 from hub.grading.sandbox.outputs import LEFT_OUT
+from hub.grading.sandbox.trouble import CANNOT_ANSWER
 
 OUTPUT_LIMIT = 16 * 2**20  # bytes of one cell's outputs as JSON
 NAMES_ROOM = 65_536  # bytes that the names of a look-up take at most
@@ -383,6 +384,7 @@ def main() -> None:
     student = StudentProcess(Channel(socket.socket(fileno=int(sys.argv[1]))))
     with suppress(Closed):
         student.serve()
+    sys.exit(CANNOT_ANSWER)  # which nobody sees where it is the judge process that has gone
 
 
 if __name__ == "__main__":

@@ -47,9 +47,11 @@ NO_ANSWER: tuple[Kind, str] = (
     "the process that runs your cells stopped answering",
 )
 
+CANNOT_ANSWER = 79
+"""Exit status of the process that runs a student's cells, where it cannot answer any more."""
+
 _CRASHES = frozenset(
-    {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL}
-    | {signal.SIGTRAP, signal.SIGSYS}
+    {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
 )
 _TIMERS = frozenset({signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF})
 
@@ -60,8 +62,14 @@ def how_it_ended(returncode: int, used_up: float | None = None) -> tuple[Kind, s
     used_up: its limit of computing time (RLIMIT_CPU), seconds, if it had used that up; infinity
         where the size is not known.
     """
+    if returncode == CANNOT_ANSWER:
+        return "ended", (
+            "it closed what the process that runs your cells answers through, as `os.closerange` "
+            "does"
+        )
     if returncode >= 0:
-        return "ended", f"it ended the process that runs your cells (exit status {returncode})"
+        status = f" (exit status {returncode})" if returncode else ", as `os._exit` does"
+        return "ended", f"it ended the process that runs your cells{status}"
     number = -returncode
     if used_up is not None:
         size = "" if used_up == math.inf else f", {used_up:.0f} s"
@@ -73,8 +81,20 @@ def how_it_ended(returncode: int, used_up: float | None = None) -> tuple[Kind, s
         return "timer", "a timer that was set in the process that runs your cells ended it"
     if number in _CRASHES:
         return "ended", "it crashed the process that runs your cells, in code that is not Python"
-    memory = ", most often because memory ran out" if number == signal.SIGKILL else ""
-    return "killed", f"the process that runs your cells was ended from outside{memory}"
+    if number == signal.SIGABRT:
+        return "ended", (
+            "it made the process that runs your cells give up, in code that is not Python or by "
+            "closing files that this process needs, as `os.closerange` does"
+        )
+    if number == signal.SIGKILL:
+        return "killed", (
+            "the process that runs your cells was ended from outside, most often because memory "
+            "ran out"
+        )
+    return "killed", (
+        "the process that runs your cells was asked to end, as `os.kill` does and the system does "
+        "not"
+    )
 
 
 def out_of_time(seconds: float) -> str:
