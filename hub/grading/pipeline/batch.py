@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from hub.grading.pipeline.autograde import OURS, ExecuteSubmission, course_path,
 from hub.grading.pipeline.execute import CannotGrade, IsolationError
 from hub.grading.pipeline.executed import Job
 from hub.grading.pipeline.reference import ReferenceFails, can_fake
+from hub.grading.pipeline.regular import check_regular
 from hub.grading.pipeline.released import not_released
 from hub.grading.pipeline.renamed import Undecided, take_renamed
 from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder
@@ -40,6 +42,9 @@ MOST_AT_ONCE = 64
 DATABASE_ERROR = re.compile(r"sqlalchemy\.exc\.|psycopg|sqlite3\.(Operational|Database)Error")
 # What became of a submission in the scoring pass, where it had to be executed there.
 MACHINES_FAULT = re.compile(r"(?:CannotGrade|ReferenceFails|ReadingError|ExecutorAway): (.*)")
+# The same for its disk: no space left, a quota used up, an error of the device, mounted read-only.
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+DISKS_FAULT = re.compile(rf"OSError: \[Errno (?:{'|'.join(map(str, DISK_ERRORS))})\] ([^:\n]*)")
 DATABASE_AWAY = (
     "the gradebook's database could not be reached or broke off; grade again when it runs"
 )
@@ -123,11 +128,20 @@ def readable(assignment: str) -> Iterator[None]:
         yield
     except (IsolationError, CannotGrade, ExecutorAway) as error:
         raise BatchError(str(error)) from error
+    except OSError as error:
+        raise BatchError(
+            f"{assignment}: {_disk_failed(error.strerror or str(error))}. What was scored before "
+            "that stays, and nothing else has changed: grade again when there is room."
+        ) from error
     except (DatabaseAway, DBAPIError, InvalidRequestError) as error:
         raise BatchError(
             f"{assignment}: {DATABASE_AWAY}. What was scored before that stays, and nothing else "
             "has changed."
         ) from error
+
+
+def _disk_failed(why: str) -> str:
+    return f"this machine could not read or write a file ({why})"
 
 
 def _check_registered(coursedir: CourseDirectory, assignment: str) -> None:
@@ -177,6 +191,7 @@ class Batch:
         )
         self._failed: dict[str, str] = {}  # students whose execution could not be, and why
         self._counted: set[str] = set()  # students whose tries this run has counted
+        self._not_noted: dict[str, Ungraded] = {}  # that could not be put on the disk
 
     def choose(self, students: Sequence[str] | None) -> list[str]:
         """The students whose submissions are there, and not graded as they are."""
@@ -238,7 +253,7 @@ class Batch:
         students: only these; everybody if None.
         """
         lines = []
-        for student, found in self._ungraded.all():
+        for student, found in sorted({**dict(self._ungraded.all()), **self._not_noted}.items()):
             wanted = students is None or student in students
             if wanted and found.submission == self._submitted_at(student):
                 then = "the next run retries it"
@@ -309,6 +324,7 @@ class Batch:
             self._could_not(student, DATABASE_AWAY)
             raise DatabaseAway from error
         self._ungraded.forget(student)
+        self._not_noted.pop(student, None)
         return graded
 
     def _could_not(self, student: str, why: str) -> Graded:
@@ -316,7 +332,11 @@ class Batch:
         anew = self._force and student not in self._counted
         tries = before.tries if before and before.submission == at and not anew else 0
         self._counted.add(student)
-        self._ungraded.put(student, Ungraded(at, tries + 1, why))
+        noted = Ungraded(at, tries + 1, why)
+        try:
+            self._ungraded.put(student, noted)
+        except OSError:  # the disk is full, which may be why
+            self._not_noted[student] = noted
         return Graded(student, ungraded=why)
 
 
@@ -326,6 +346,7 @@ def _jobs(api: NbGraderAPI, assignment: str, student: str) -> Iterator[Job]:
     The notebook goes through the very steps that Autograde takes before it executes.
     """
     take_renamed(api.coursedir, assignment, student)
+    _check_files(api.coursedir, assignment, student)
     converter, exporter, step = _steps(api)
     for name in _notebooks(api.coursedir, assignment):
         path = course_path(api.coursedir, "submitted", assignment, name, student)
@@ -333,6 +354,10 @@ def _jobs(api: NbGraderAPI, assignment: str, student: str) -> Iterator[Job]:
             resources = converter.init_single_notebook_resources(str(path))
             text, resources = exporter.from_filename(str(path), resources=resources)
             yield step.job(nbformat.reads(text, as_version=4), resources)
+
+
+def _check_files(coursedir: CourseDirectory, assignment: str, student: str) -> None:
+    check_regular(course_path(coursedir, "submitted", assignment, "x", student).parent)
 
 
 def _steps(api: NbGraderAPI) -> tuple[Autograde, NotebookExporter, ExecuteSubmission]:
@@ -355,12 +380,15 @@ def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
         take_renamed(api.coursedir, assignment, student)
     except Undecided as error:
         return Graded(student, problems=[f"Not graded: {error}"])
+    _check_files(api.coursedir, assignment, student)
     result = api.autograde(assignment, student, force=True, create=True)
     if not result["success"]:
         if DATABASE_ERROR.search(result.get("error", "") + result.get("log", "")):
             raise DatabaseAway
         if fault := MACHINES_FAULT.search(result.get("log", "")):
             raise CannotGrade(fault[1])
+        if fault := DISKS_FAULT.search(result.get("error", "") + result.get("log", "")):
+            raise CannotGrade(_disk_failed(fault[1].strip()))
         return Graded(student, problems=[_why(api.coursedir, assignment, student, result)])
     graded = Graded(student)
     with Gradebook(api.coursedir.db_url, api.coursedir.course_id) as gradebook:
