@@ -28,9 +28,13 @@ def plain_number(value: Any) -> int | float | complex | None:
         return None
     try:
         return _converted(value, kind)
-    except (ArithmeticError, TypeError) as error:
+    except ArithmeticError as error:
         raise ValueError(
             f"a number of class {kind.__name__!r} beyond what a float holds"
+        ) from error
+    except (TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f"an object of class {kind.__name__!r} that calls itself a number and has no value"
         ) from error
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from nbformat import NotebookNode
 
+from hub.grading.pipeline.execute import ExecutionLimits, execute
 from tests.isolation.notebooks import (
     answered,
     failed,
@@ -236,3 +237,60 @@ def test_numbers_cross_where_a_test_does_arithmetic_with_them(folder: Path) -> N
     for kind in ("from decimal import Decimal as N", "from fractions import Fraction as N"):
         submission = answered(source, f"{kind}\ndef f(x):\n    return N(x) / 3")
         assert failures(run_isolated(source, submission)) == []
+
+
+FOR_STUDENTS = {
+    "a mock": "from unittest.mock import MagicMock\ndef f(x):\n    return MagicMock()",
+    "a generator": "def f(x):\n    yield x",
+    "an object": "def f(x):\n    return object()",
+    "a number without a value": (
+        "import numbers\nclass Odd(numbers.Integral):\n    def __int__(self):\n        return 'a'\n"
+        "Odd.__abstractmethods__ = frozenset()\ndef f(x):\n    return Odd()"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert f(1) == 1",
+        "assert f(1) + 1 == 2",
+        "assert max(f(1), 2)",
+        "assert pow(2, f(1))",
+        "import torch\nassert torch.tensor(f(1)) == 1",
+        "assert 'a' + f(1)",
+        "assert f(1).x == 1",
+    ],
+)
+def test_what_a_student_reads_is_about_their_object_and_in_no_jargon(
+    test: str, folder: Path
+) -> None:
+    source = exercises(test, len(FOR_STUDENTS))
+    answers = [text for f in FOR_STUDENTS.values() for text in (f, AFTER[0][1])]
+    executed = run_isolated(source, answered(source, *answers))
+    tests = [cell for cell in executed.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    for what, cell in zip(FOR_STUDENTS, tests[::2], strict=True):
+        words = " ".join(output.evalue for output in cell.outputs)
+        assert words, what
+        assert "Handle" not in words and "the student's object" not in words, words
+        assert "beyond what a float holds" not in words
+    assert not any(cell.outputs for cell in tests[1::2])
+
+
+def test_an_odd_value_in_the_students_kernel_costs_its_own_exercise_only() -> None:
+    some = dict(list(ODD.items())[::6])  # all of them pass, and take a minute
+    source = exercises("assert f(1) == 1", len(some))
+    answers = [text for row in some.values() for text in (function(row), AFTER[0][1])]
+    executed = execute(
+        answered(source, *answers),
+        source=source,
+        tests="in_kernel",
+        limits=ExecutionLimits(cell_seconds=30, total_seconds=600),
+    ).notebook
+    tests = [cell for cell in executed.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    lost = [
+        name
+        for name, cell in zip(some, tests[1::2], strict=True)
+        if any(output.output_type == "error" for output in cell.outputs)
+    ]
+    assert lost == []

@@ -41,7 +41,10 @@ class Handle:
         if name.startswith("_"):
             raise AttributeError(name)
         if not self._readable:
-            raise NotPlainData(f"the test read attribute {name!r} of {self}; mark it with obj()")
+            raise NotPlainData(
+                f"{self._not_taken()} (for the author: it read its attribute {name!r}; mark it with "
+                "obj())"
+            )
         return self._conversation.request("attribute", (self, name))
 
     def __repr__(self) -> str:
@@ -53,9 +56,10 @@ class Handle:
         return repr(self)
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotPlainData(
-            f"your code gave an object of class {self._label!r}; here a test takes {PLAIN_DATA}"
-        )
+        raise NotPlainData(self._not_taken())
+
+    def _not_taken(self) -> str:
+        return f"your code gave an object of class {self._label!r}; here a test takes {PLAIN_DATA}"
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
     __bool__ = __contains__ = __float__ = __int__ = __complex__ = __index__ = _refuse
@@ -65,7 +69,9 @@ class Handle:
 
     def _operate(self, name: str, *operands: Any) -> Any:
         if not self._live:
-            raise NotPlainData(f"the test computed with {self}; mark it with live()")
+            raise NotPlainData(
+                f"{self._not_taken()} (for the author: it computed with it; mark it with live())"
+            )
         result = self._conversation.request("operate", (name, operands))
         return marked(result, live=True)
 
@@ -104,6 +110,9 @@ class IteratorHandle(Handle):
             raise StopIteration
         return reply[1]
 
+
+for kind in (Handle, CallableHandle, IteratorHandle):
+    kind.__name__ = "object of your code"  # so Python's own messages call it, which students read
 
 KINDS = {"opaque": Handle, "callable": CallableHandle, "iterator": IteratorHandle}
 

@@ -49,6 +49,11 @@ START_SECONDS = 120.0
 """Time for the student process and the judge process to start, of their own clock. A disk that
 was not asked before is slow."""
 
+OUTPUT_LOST = (
+    "This cell ran, but what it printed and showed could not be read: something in it, or in an "
+    "earlier cell, changed how Python shows things."
+)
+
 NO_YARDSTICK = ReferenceTimes()
 
 # What the processes inherit of the environment: nothing that names the server or holds a secret.
@@ -218,7 +223,7 @@ class ProcessPair:
         if answer["outputs"] is not None:
             return parsed(answer["outputs"])
         ran = answer["alive"] and not answer["slow"]
-        return [error("BadOutput", "the outputs of this cell could not be taken")] if ran else []
+        return [error("OutputLost", OUTPUT_LOST)] if ran else []
 
     def _ask(self, kind: str, payload: tuple, seconds: float) -> dict[str, Any] | None:
         """The judge process's answer, or None if it gives none."""
@@ -273,7 +278,7 @@ def parsed(encoded: bytes) -> list[dict[str, Any]]:
     except (ValueError, RecursionError):
         claimed = None
     if not isinstance(claimed, list):
-        return [error("BadOutput", "the outputs of this cell could not be read")]
+        return [error("OutputLost", OUTPUT_LOST)]
     return checked_outputs(claimed)
 
 

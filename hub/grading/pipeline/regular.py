@@ -33,8 +33,8 @@ def check_regular(submission: Path) -> None:
             if odd := _oddity(Path(folder, name)):
                 where = Path(folder, name).relative_to(submission)
                 raise CannotGrade(
-                    f"{quoted(where)} in the submission's folder is {odd}, not a file; remove it or "
-                    f"put the file there ({submission})"
+                    f"{quoted(where)} in the submission's folder is {odd}, not a file; remove "
+                    f"it or put the file there ({submission})"
                 )
 
 
