@@ -361,7 +361,12 @@ def export(target: Path, folder: CourseFolder) -> None:
     _check_gradebook(folder)
     late = folder.settings.late
     export_csv(
-        folder.gradebook_url, folder.settings.course.id, target, late.policy, late.percent_per_day
+        folder.gradebook_url,
+        folder.settings.course.id,
+        target,
+        late.policy,
+        late.percent_per_day,
+        folder.root,
     )
     click.echo(f"{target}: written")
 

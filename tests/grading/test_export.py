@@ -15,6 +15,7 @@ from nbgrader.api import Gradebook
 from hub.facts.text import csv_field
 from hub.grading.pipeline.export import export_csv
 from hub.grading.pipeline.late import late_penalty
+from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder
 from tests.grading.tiny_course import ASSIGNMENT, NOTEBOOK
 
 
@@ -53,6 +54,30 @@ def test_every_student_has_a_row_with_numbers_and_utc_times(graded: Path) -> Non
     assert float(alice["score"]) == 1.5
     assert float(alice["max_score"]) == 9
     assert (read["bob"]["submitted_utc"], float(read["bob"]["score"])) == ("", 0)
+
+
+def test_what_is_collected_and_not_graded_yet_is_no_missing_submission(graded: Path) -> None:
+    for student, time in (("alice", "12:30"), ("bob", "11:00"), ("carol", "11:30")):
+        folder = graded / "submitted" / student / ASSIGNMENT
+        folder.mkdir(parents=True)
+        (folder / "timestamp.txt").write_text(f"2027-01-01 {time}:00 UTC")
+    noted = Ungraded("2027-01-01 11:30:00 UTC", 1, "no disk")
+    UngradedFolder(graded / "server" / "ungraded" / ASSIGNMENT).put("carol", noted)
+
+    def states() -> dict[str, tuple[str, str]]:
+        url = f"sqlite:///{graded / 'gradebook.db'}"
+        export_csv(url, "tiny", graded / "grades.csv", root=graded)
+        read = rows(graded / "grades.csv")
+        return {name: (row["state"], row["submitted_utc"][11:16]) for name, row in read.items()}
+
+    assert states() == {
+        "alice": ("graded", "12:30"),
+        "bob": ("submitted", "11:00"),
+        "carol": ("could not be graded", "11:30"),
+    }
+    again = graded / "submitted" / "alice" / ASSIGNMENT / "timestamp.txt"
+    again.write_text("2027-01-01 12:45:00 UTC")
+    assert states()["alice"] == ("submitted", "12:45")
 
 
 @pytest.mark.parametrize(("policy", "score"), [("none", 5), ("percent_per_day", 4.5), ("zero", 0)])

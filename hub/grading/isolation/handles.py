@@ -42,8 +42,8 @@ class Handle:
             raise AttributeError(name)
         if not self._readable:
             raise NotPlainData(
-                f"{self._not_taken()} (for the author: it read its attribute {name!r}; mark it with "
-                "obj())"
+                f"{self._not_taken()} (for the author: the test read its attribute {name!r}; "
+                "mark it with obj())"
             )
         return self._conversation.request("attribute", (self, name))
 
@@ -70,7 +70,8 @@ class Handle:
     def _operate(self, name: str, *operands: Any) -> Any:
         if not self._live:
             raise NotPlainData(
-                f"{self._not_taken()} (for the author: it computed with it; mark it with live())"
+                f"{self._not_taken()} (for the author: the test computed with it; mark it "
+                "with live())"
             )
         result = self._conversation.request("operate", (name, operands))
         return marked(result, live=True)

@@ -29,7 +29,7 @@ from hub.grading.pipeline.reference import ReferenceFails, can_fake
 from hub.grading.pipeline.regular import check_regular
 from hub.grading.pipeline.released import not_released
 from hub.grading.pipeline.renamed import Undecided, take_renamed
-from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder
+from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder, submitted_at
 from hub.grading.sandbox.gate import ExecutionLimiter, memory_to_spare
 from hub.grading.sandbox.remote import ExecutorAway
 
@@ -167,15 +167,6 @@ def _is_new(coursedir: CourseDirectory, assignment: str, student: str) -> bool:
     return new is not None and (old is None or new > old)
 
 
-def _submitted_at(coursedir: CourseDirectory, assignment: str, student: str) -> str:
-    """The text of a submission's timestamp; empty if it has none."""
-    folder = course_path(coursedir, "submitted", assignment, "x", student).parent
-    try:
-        return (folder / "timestamp.txt").read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
 class Batch:
     """One run over the submissions of an assignment."""
 
@@ -208,7 +199,8 @@ class Batch:
         return _is_new(self._api.coursedir, self._assignment, student)
 
     def _submitted_at(self, student: str) -> str:
-        return _submitted_at(self._api.coursedir, self._assignment, student)
+        path = course_path(self._api.coursedir, "submitted", self._assignment, "x", student)
+        return submitted_at(path.parent)
 
     def check_tests(self) -> Iterator[str]:
         """Execute the references, and say what to know about where the tests run.

@@ -61,3 +61,11 @@ class UngradedFolder:
 
     def _path(self, student: str) -> Path:
         return self._folder / f"{student}.json"
+
+
+def submitted_at(folder: Path) -> str:
+    """The text of the timestamp in a submission's folder; empty if it has none."""
+    try:
+        return (folder / "timestamp.txt").read_text(errors="replace").strip()
+    except OSError:
+        return ""
