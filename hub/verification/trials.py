@@ -18,8 +18,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from hub.facts.cell_names import names_of
 from hub.facts.cell_roles import marks, role
-from hub.grading.isolation.manifest import names_of
 from hub.grading.pipeline.hidden import split_hidden
 from hub.verification.answers import Answer
 from hub.verification.mutants import Mutant, mutants, sample

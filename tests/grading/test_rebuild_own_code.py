@@ -9,7 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from hub.grading.pipeline.rebuild import rebuild
-from hub.grading.pipeline.released_cells import bound_names, unfenced
+from hub.grading.pipeline.released_cells import unfenced
 from tests.grading.test_rebuild import as_bytes
 from tests.grading.test_rebuild_matching import (
     ALL,
@@ -212,22 +212,6 @@ def test_a_notebook_wrapped_by_the_contents_api_is_read() -> None:
 )
 def test_code_in_a_text_cell_keeps_its_helpers_and_its_margin(text: str, code: str) -> None:
     assert unfenced(text) == code
-
-
-@pytest.mark.parametrize(
-    ("code", "names"),
-    [
-        ("a, (b, *c), = [d] = 1", "abcd"),
-        ("a: int = 1; b = 2", "ab"),
-        ("try:\n    a = 1\nexcept E:\n    b = 1\nelse: c = 1", "abc"),
-        ("def a():\n    b = 1\nclass c:\n    d = 1", "ac"),
-        ("if 1:\n    def a():\n        b = 1\n    c = 1", "ac"),
-        ("f(\n    a=1)\na[b] = c.d = 1\nprint('; a = 1')  # ; b = 1\na == b", ""),
-        ("import a.b as c, d", "cd"),
-    ],
-)
-def test_the_names_that_a_cell_binds(code: str, names: str) -> None:
-    assert bound_names(code) == set(names)
 
 
 def test_no_text_of_a_student_vanishes_from_a_locked_cell() -> None:

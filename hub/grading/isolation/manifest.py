@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import ast
 import builtins
-import dis
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
 
+from hub.facts.cell_names import names_of
 from hub.facts.cell_roles import CellRole, marks, role
 
 # What a notebook has without binding it.
@@ -131,36 +130,6 @@ def _facts(cell: Mapping[str, Any], number: int) -> CellFacts:
         classes=classes & stores,
         magic="get_ipython" in loads,
     )
-
-
-def names_of(code: CodeType, top: bool = True) -> tuple[frozenset[str], frozenset[str]]:
-    """The global names that a cell's code, with all functions and classes in it, loads and stores.
-
-    `top` says that `code` is the cell itself: there a plain store is a global one.
-    """
-    loads: set[str] = set()
-    stores: set[str] = set()
-    own: set[str] = set()  # what a class body binds as its own
-    for step in dis.get_instructions(code):
-        name = step.argval
-        if step.opname in ("STORE_NAME", "DELETE_NAME"):
-            (stores if top else own).add(name)
-        elif step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
-            stores.add(name)
-        elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"):
-            loads.add(name)
-    loads -= own
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            inner_loads, inner_stores = names_of(constant, top=False)
-            loads |= inner_loads
-            stores |= inner_stores
-    return _named(loads), _named(stores)
-
-
-def _named(names: set[str]) -> frozenset[str]:
-    """`names` without those that the compiler makes, such as `__annotations__`."""
-    return frozenset(name for name in names if not name.startswith("__"))
 
 
 def _statements(tree: ast.Module) -> tuple[frozenset[str], frozenset[str]]:

@@ -17,10 +17,10 @@ from typing import Literal
 
 from nbformat import NotebookNode
 
+from hub.facts.cell_names import bound_names
 from hub.grading.pipeline.parsing import Cell
 from hub.grading.pipeline.released_cells import (
     ReleasedCell,
-    bound_names,
     lines_of,
     only_owners,
     released_cells,

@@ -14,10 +14,11 @@ from collections.abc import Iterable, Sequence
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
+from hub.facts.cell_names import bound_names
 from hub.grading.pipeline.matching import Match, match
 from hub.grading.pipeline.parsing import Cell, Unreadable
 from hub.grading.pipeline.reading import read
-from hub.grading.pipeline.released_cells import ReleasedCell, bound_names, released_cells
+from hub.grading.pipeline.released_cells import ReleasedCell, released_cells
 from hub.grading.pipeline.report import Report, quoted
 
 MAX_OWN_CELLS = 2_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
 import re
 from collections.abc import Iterable, Iterator
@@ -12,17 +11,9 @@ from itertools import groupby, takewhile
 
 from nbformat import NotebookNode
 
+from hub.facts.cell_names import bound_names, names_used
 from hub.facts.cell_roles import marks
 
-_DEFINES = re.compile(r"(?:async\s+def|def|class)\s+(\w+)")
-_TARGET = r"[*(\[\s]*+\w++[)\]\s]*+"
-_ASSIGNS = re.compile(rf"({_TARGET}(?:,{_TARGET})*+,?\s*+)(?::[^=]*)?=(?!=)")
-_BLOCK = re.compile(
-    r"(?:(?:async\s+)?(?:if|elif|else|try|except|finally|for|while|with)\b[^:]*):(.*)"
-)
-_CONTINUED = re.compile(r"\\\n")
-_STRING_OR_COMMENT = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"|#.*")
-_IMPORTS = re.compile(r"(?:from\s+\S+\s+)?import\s+(.+)")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`]*)")
 _PYTHON = re.compile(r"\W*(?:i?python|py)[\d.]*\b", re.IGNORECASE)  # what a fence says of its code
 MIN_TELLING = 8  # characters that a line of a stub has at least, to tell one answer from others
@@ -111,60 +102,10 @@ def _with_names(cells: list[ReleasedCell]) -> Iterator[ReleasedCell]:
         yield cell
 
 
-def names_used(code: str) -> frozenset[str]:
-    """The names that code reads and binds nowhere; none where it is no plain Python."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError):
-        return frozenset()
-    nodes = list(ast.walk(tree))
-    names = [node for node in nodes if isinstance(node, ast.Name)]
-    read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
-    own = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
-    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
-    own |= {node.name or "" for node in nodes if isinstance(node, ast.ExceptHandler)}
-    return frozenset(read - own - bound_names(code))
-
-
 def _bare(text: str, comments: bool) -> list[str]:
     """The lines of a text without the white space around them, and without those left empty."""
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and (comments or not line.startswith("#"))]
-
-
-def bound_names(code: str) -> frozenset[str]:
-    """The names that a cell binds at the left margin or in blocks, such as `if`, that stand there.
-
-    By line, so that it works for code that is no Python yet, and takes time in its length only.
-    """
-    names: set[str] = set()
-    in_block, body = False, float("inf")  # body: the indentation of the definition it belongs to
-    for line in _CONTINUED.sub(" ", code).splitlines():
-        statement = line[:1000].strip()
-        indentation = len(line) - len(line.lstrip())
-        if not statement or indentation > body or (indentation and not in_block):
-            continue
-        body = indentation if _DEFINES.match(statement) else float("inf")
-        block = _BLOCK.match(statement)
-        if not indentation:
-            in_block = bool(block)
-        for part in _STRING_OR_COMMENT.sub("''", block[1] if block else statement).split(";"):
-            names |= _bound_by(part.strip())
-    return frozenset(names)
-
-
-def _bound_by(statement: str) -> set[str]:
-    if match := _DEFINES.match(statement):
-        return {match[1]}
-    if match := _IMPORTS.match(statement):
-        parts = (part.split() for part in match[1].strip("() \t").split(","))
-        return {words[-1].partition(".")[0] for words in parts if words}
-    names: set[str] = set()
-    position = 0
-    while match := _ASSIGNS.match(statement, position):  # once for each of a = b = ...
-        names |= set(re.findall(r"\w+", match[1]))
-        position = match.end()
-    return names
 
 
 def unfenced(text: str) -> str:
