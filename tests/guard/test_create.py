@@ -478,6 +478,8 @@ def test_labels_name_project_course_user_and_gpu_and_nothing_else():
     several: tuple[Any, ...] = (None, [], {}, {"logitlab.user": "alice"})
     for labels in several:
         refused(created("alice") | {"Labels": labels}, "^Labels: found")
+    named = "logitlab.project, logitlab.course, logitlab.user, logitlab.gpu"
+    refused(created("alice") | {"Labels": {}}, f"^Labels: found .*, accepted: {named}$")
     body = created("alice")
     body["Labels"]["logitlab.project"] = "other"
     refused(body, "Labels.logitlab.project: found 'other', accepted: 'lab'")
