@@ -1,4 +1,5 @@
-"""The process that executes one notebook: `python -m hub.grading.worker [STUDENT TESTS CONTROL]`.
+"""The process that executes one notebook, forked from the template or started afresh as
+`python -m hub.grading.worker ARGUMENTS`, which are those of `run` as JSON.
 
 Reads the request (JSON) from standard input and writes one JSON line a finished cell to
 standard output, so that what has run is kept even if this process is killed. It starts the
@@ -16,12 +17,12 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty
 from subprocess import DEVNULL
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hub.facts.limits import MIB
 from hub.grading.sandbox.clock import CodeClock, Deadline, process_tree
@@ -39,8 +40,6 @@ INTERRUPT_SECONDS = 3  # between SIGINT and SIGKILL of a cell that is over its t
 REPLY_SECONDS = 10  # for the kernel to say that a cell has ended, once it has
 SPARE_THREADS = 256  # that an honest notebook's libraries may start besides its processes
 
-SCRATCH = Path.cwd().parent  # this process is started in one of its folders
-
 Send = Callable[[dict[str, Any]], None]
 
 
@@ -53,34 +52,49 @@ class KernelGone(Exception):
 
 
 def main() -> None:
-    users = Users(*map(int, sys.argv[1:])) if sys.argv[1:] else None
-    if users is not None:
+    run(**json.loads(sys.argv[1]), forked=False)
+
+
+def run(mode: str, limits: Mapping[str, Any], users: Sequence[int], *, forked: bool) -> None:
+    """Serve one request.
+
+    mode: where tests run.
+    limits: those of the request, as `ExecutionLimits` has them.
+    users: student, tests and control of `Users`, or none.
+    forked: whether this process has imported already what those that it starts need, and has one
+        thread.
+    """
+    own = Users(*users) if users else None
+    if own is not None:
         confine()
-    request = json.load(sys.stdin.buffer)
-    results = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    # The kernel inherits descriptors 0 to 2: neither the request nor the results are there.
+    # What is started inherits descriptors 0 to 2: neither the request nor the results are there.
+    requests, lines = os.dup(0), os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    limits = ExecutionLimits(**request["limits"])
     adopt_orphans()
-    _limit_resources(limits, users)
+    _limit_resources(ExecutionLimits(**limits), own)
 
     def send(line: dict[str, Any]) -> None:
-        results.write(json.dumps(line) + "\n")
-        results.flush()
+        lines.write(json.dumps(line) + "\n")
+        lines.flush()
+
+    def receive() -> dict[str, Any]:
+        with open(requests, "rb") as text:
+            return json.load(text)
 
     try:
-        if request["tests"] == "isolated":
-            _run_isolated(request, limits, users, send)
+        if mode == "isolated":
+            _run_isolated(receive, own, send, forked)
         else:
-            asyncio.run(_run_in_kernel(request, limits, users, send))
+            asyncio.run(_run_in_kernel(receive(), own, send))
         send({"finished": True})
     finally:
-        if users is None:
+        if own is None:
             end_tree(os.getpid())
 
 
 def _limit_resources(limits: ExecutionLimits, users: Users | None) -> None:
+    """Limit what this process may use, and each that it starts."""
     memory = limits.memory_mib * MIB
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits.files_mib * MIB,) * 2)
@@ -92,13 +106,34 @@ def _limit_resources(limits: ExecutionLimits, users: Users | None) -> None:
 
 
 def _run_isolated(
-    request: dict[str, Any], limits: ExecutionLimits, users: Users | None, send: Send
+    receive: Callable[[], dict[str, Any]], users: Users | None, send: Send, forked: bool
 ) -> None:
+    from hub.grading.isolation.session import ProcessSetup, processes, start, start_forked
+
+    scratch = _scratch()
+    setup = ProcessSetup(
+        student=scratch / "work",
+        judge=scratch / "tests",
+        environment=students_environment(scratch),
+        users=users,
+        options=users.as_student() if users else confined_options(scratch),
+        launch=start_forked if forked else start,
+    )
+    # The request, which has the tests and the reference, is read when the student process is there:
+    # it must not inherit it.
+    with processes(setup) as pair:
+        request = receive()
+        drop_rights(users)
+        _run_pair(request, pair, send)
+
+
+def _run_pair(request: dict[str, Any], pair: ProcessPair, send: Send) -> None:
     from nbformat import from_dict
 
     from hub.grading.isolation import ManifestError, MismatchError
-    from hub.grading.isolation.session import ProcessSetup, isolated_cells
+    from hub.grading.isolation.session import isolated_cells
 
+    limits = ExecutionLimits(**request["limits"])
     recorder = OutputRecorder(limits.output_bytes)
     cells = isolated_cells(
         from_dict(request["notebook"]),
@@ -107,13 +142,7 @@ def _run_isolated(
         total_seconds=limits.total_seconds,
         given_seconds=ReferenceTimes.from_data(request["yardstick"]).budget,
         left_out=request["left_out"],
-        setup=ProcessSetup(
-            student=SCRATCH / "work",
-            judge=SCRATCH / "tests",
-            environment=students_environment(SCRATCH),
-            users=users,
-            options=users.as_student() if users else confined_options(SCRATCH),
-        ),
+        pair=pair,
     )
     try:
         for ran in cells:
@@ -135,9 +164,8 @@ def _run_isolated(
         send({"problem": _cut(limits)})
 
 
-async def _run_in_kernel(
-    request: dict[str, Any], limits: ExecutionLimits, users: Users | None, send: Send
-) -> None:
+async def _run_in_kernel(request: dict[str, Any], users: Users | None, send: Send) -> None:
+    limits = ExecutionLimits(**request["limits"])
     recorder = OutputRecorder(limits.output_bytes)
     notebook, given = request["notebook"], set(request["given"])
     budget = ReferenceTimes.from_data(request["yardstick"]).budget
@@ -199,6 +227,11 @@ def _send_cell(
     )
 
 
+def _scratch() -> Path:
+    """This run's folder: a worker is started in one of its folders."""
+    return Path.cwd().parent
+
+
 def _cut(limits: ExecutionLimits) -> str:
     return f"The output was cut: a notebook may print at most {limits.output_mib:g} MiB."
 
@@ -208,7 +241,7 @@ class Kernel:
 
     def __init__(self, notebook: dict[str, Any], users: Users | None) -> None:
         self._name = notebook["metadata"].get("kernelspec", {}).get("name", "python3")
-        self._users = users
+        self._users, self._scratch = users, _scratch()
 
     async def start(self) -> None:
         """Start the kernel; from here on this process is of the user that judges."""
@@ -217,16 +250,16 @@ class Kernel:
 
         # The same relative path, short as sockets want it, from our folder and the kernel's.
         file, connection = write_connection_file(
-            str(SCRATCH / "tmp" / "kernel.json"), transport="ipc", ip="../run/kernel"
+            str(self._scratch / "tmp" / "kernel.json"), transport="ipc", ip="../run/kernel"
         )
         if self._users is None:
-            options = confined_options(SCRATCH)
+            options = confined_options(self._scratch)
         else:
             os.chown(file, self._users.student, self._users.student)
             options = self._users.as_student()
         self._process = subprocess.Popen(
             self._command(file),
-            cwd=SCRATCH / "work",
+            cwd=self._scratch / "work",
             env=self._environment,
             stdin=DEVNULL,
             stdout=DEVNULL,
@@ -266,7 +299,7 @@ class Kernel:
             spec = known.get_kernel_spec("python3")
         self._environment = {
             **os.environ,
-            **students_environment(SCRATCH),
+            **students_environment(self._scratch),
             **spec.env,
             "JPY_PARENT_PID": str(os.getpid()),
         }
@@ -340,6 +373,9 @@ class Kernel:
         if ended := has_ended(self._process):
             raise KernelGone(*ended)
 
+
+if TYPE_CHECKING:
+    from hub.grading.isolation.session import ProcessPair
 
 if __name__ == "__main__":
     main()

@@ -27,6 +27,10 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "hub.services.gpuwatch.__main__": (("hub/facts", "hub/services/gpuwatch"), SERVER),
     "hub.services.executor.__main__": ((*SANDBOX, "hub/services/executor", "course"), GRADER),
     "hub.grading.worker": ((*SANDBOX, "hub/grading/worker.py", "course"), GRADER),
+    "hub.grading.template": (
+        (*SANDBOX, "hub/grading/worker.py", "hub/grading/template.py", "course"),
+        GRADER,
+    ),
     "hub.grading.isolation.student": ((*SANDBOX, "course"), GRADER),
     "hub.grading.isolation.judge": ((*SANDBOX, "course"), GRADER),
     "hub.host.install.__main__": (("hub/facts", "hub/host/install"), ()),

@@ -147,7 +147,8 @@ def start_again(person: Person) -> None:
 
 def executes(made: Deployed) -> bool:
     """Whether somebody's notebook is executed at this moment."""
-    return "hub.grading.isolation.student" in docker("top", made.container("executor"))
+    # The student process, and the template from which it is forked.
+    return docker("top", made.container("executor")).count("hub.grading.template") > 1
 
 
 def stop_server(made: Deployed, person: Person, owner: str = "") -> None:

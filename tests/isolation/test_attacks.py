@@ -2,6 +2,7 @@
 
 import pytest
 
+from hub.grading.pipeline.execute import execute
 from tests.isolation.notebooks import (
     answered,
     failed,
@@ -175,6 +176,17 @@ def test_the_hidden_test_is_nowhere_in_the_students_process(folder):
     nosy = answered(source, SEARCH)
     assert failed(run_in_kernel(nosy, folder)) == ["test-2"]
     assert failed(run_isolated(source, nosy, seconds=60)) == []
+
+
+def test_the_hidden_test_is_not_in_a_student_process_that_was_forked():
+    source = notebook(
+        ("released", "import json"),
+        ("solution", "def search(): return False"),
+        ("test", "assert search() is False, 'HIDDEN-4711'"),
+    )
+    for _ in range(3):  # the template has seen the notebook's released cells before
+        execution = execute(answered(source, SEARCH), source=source, tests="isolated")
+        assert failed(execution.notebook) == []
 
 
 def test_the_students_process_holds_no_descriptor_of_the_judge_process():

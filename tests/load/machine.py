@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import psutil
 
-WORKER = "hub.grading.worker"
+WORKER, TEMPLATE = "hub.grading.worker", "hub.grading.template"
 EXECUTOR = "hub.services.executor"
 
 
@@ -46,13 +46,22 @@ class Killer(threading.Thread):
     def run(self) -> None:
         while not self._over.wait(self._seconds * self._random.uniform(0.5, 1.5)):
             kind = self._random.choice(self._kinds)
-            if victims := processes_of(kind):
+            if victims := workers() if kind == WORKER else processes_of(kind):
                 self._random.choice(victims).kill()
                 self.killed[kind] += 1
 
     def stop(self) -> None:
         self._over.set()
         self.join()
+
+
+def workers() -> list[psutil.Process]:
+    """The workers: forked from a template, or started afresh."""
+    # What is forked from a template has its command line: a template's children are the workers.
+    same = processes_of(TEMPLATE)
+    templates = [process for process in same if process.parent() not in same]
+    forked = [process for process in same if process.parent() in templates]
+    return [*forked, *processes_of(WORKER)]
 
 
 def processes_of(module: str) -> list[psutil.Process]:

@@ -1,6 +1,6 @@
 """The judge process. It runs given cells and test cells, and passes the student's cells on.
 
-Started as `python -m hub.grading.isolation.judge PARENT STUDENT PROCESS PID OTHER`: the
+It is given PARENT, STUDENT, PROCESS, PID and OTHER: the
 descriptors of its sockets to the parent and to the student process, and of the student process as a
 process; the student process's id; and 1 if the student process has another user (then PROCESS is
 where the student process's signals are asked for), else 0. It compiles only text of the
@@ -24,7 +24,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -228,9 +228,9 @@ def closed_to_others() -> None:
         raise OSError("prctl failed")
 
 
-def main() -> None:
-    """Serve the parent at the descriptors that the command line names."""
-    parent, student, process, pid, other = map(int, sys.argv[1:])
+def main(arguments: Sequence[int]) -> None:
+    """Serve the parent at the descriptors in `arguments`."""
+    parent, student, process, pid, other = arguments
     closed_to_others()
     channel = Channel(socket.socket(fileno=parent))
     signals: SignalTarget = OthersProcess(process) if other else OwnProcess(process)
@@ -248,4 +248,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(list(map(int, sys.argv[1:])))

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,12 @@ from hub.grading.isolation.manifest import Manifest, ManifestError, read
 from hub.grading.isolation.values import BadValue, Decoder, Encoder
 from hub.grading.isolation.wire import Channel, Closed, Malformed, TimedOut
 from hub.grading.sandbox.clock import CodeClock, Deadline, process_tree
+from hub.grading.sandbox.forking import ForkedProcess, fork
 from hub.grading.sandbox.limits import ReferenceTimes
 from hub.grading.sandbox.outputs import checked_outputs, first_error, remarked
 from hub.grading.sandbox.processes import has_ended
 from hub.grading.sandbox.trouble import NO_ANSWER, Trouble, not_interrupted, out_of_time
-from hub.grading.sandbox.users import Users, drop_rights, make_expendable
+from hub.grading.sandbox.users import Users, make_expendable
 
 __all__ = ["ManifestError", "MismatchError", "isolated_cells"]
 
@@ -54,13 +56,16 @@ OUTPUT_LOST = (
     "earlier cell, changed how Python shows things."
 )
 
+Process = subprocess.Popen[bytes] | ForkedProcess
+Launch = Callable[..., Process]
+
 NO_YARDSTICK = ReferenceTimes()
 
 # What the processes inherit of the environment: nothing that names the server or holds a secret.
 ENVIRONMENT = (
     *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "VIRTUAL_ENV"),
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TOKENIZERS_PARALLELISM", env.MODELS),
-    env.DEVICE,
+    *(env.DEVICE, "JE_ARROW_MALLOC_CONF"),
     *("HF_HUB_OFFLINE", "HF_HOME", "CUDA_VISIBLE_DEVICES", "MPLCONFIGDIR"),
     *("NBGRADER_EXECUTION", "PLOTLY_RENDERER"),
     env.EXECUTION,  # by which they are found and ended when student code killed their parent
@@ -101,7 +106,7 @@ def isolated_cells(
     total_seconds: float,
     given_seconds: Callable[[str], float] = NO_YARDSTICK.budget,
     left_out: Collection[int] = (),
-    setup: ProcessSetup | None = None,
+    pair: ProcessPair | None = None,
 ) -> Iterator[CellRun]:
     """Execute a notebook with the student's cells and the test cells in two processes.
 
@@ -117,7 +122,7 @@ def isolated_cells(
     given_seconds: the time of a given cell that uses nothing of the student's, by its name; it is
         not part of `total_seconds`.
     left_out: positions of cells that are not run.
-    setup: where the processes run; the student's in the current folder if None.
+    pair: the two processes; started here, the student's in the current folder, if None.
 
     Raises:
         ManifestError: `source` breaks the rules that let its tests run isolated.
@@ -127,7 +132,7 @@ def isolated_cells(
     cells = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     for _, cell in cells:
         check(cell, manifest)
-    with nullcontext(setup) if setup else here() as where, processes(where) as pair:
+    with nullcontext(pair) if pair else own_processes() as pair:
         yield CellRun(-1, 0, [], trouble=(trouble := pair.start()))
         if trouble is not None:
             return
@@ -174,8 +179,8 @@ def check(cell: NotebookNode, manifest: Manifest) -> None:
 class ProcessPair:
     """The student process and the judge process, running."""
 
-    student: subprocess.Popen
-    judge: subprocess.Popen
+    student: Process
+    judge: Process
     channel: Channel
     clock: CodeClock
 
@@ -289,9 +294,9 @@ class ProcessSetup:
     student: the student process's folder.
     judge: the judge process's folder, an empty one.
     environment: what the student process finds in its environment besides what it inherits.
-    users: of the two processes; ours if None. This process, which must be root then, becomes the
-        user of the judge process.
+    users: of the two processes; ours if None. This process must be root then.
     options: keywords of Popen that keep the student process to what is its own.
+    launch: how the two are started: `start` or `start_forked`.
     """
 
     student: Path
@@ -299,16 +304,19 @@ class ProcessSetup:
     environment: Mapping[str, str]
     users: Users | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    launch: Launch = field(default_factory=lambda: start)
 
 
 @contextmanager
-def here() -> Iterator[ProcessSetup]:
+def own_processes() -> Iterator[ProcessPair]:
     """The student process in the current folder, the judge process in a temporary one."""
     with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
         settings, empty = Path(scratch, "ipython"), Path(scratch, "judge")
         settings.mkdir()
         empty.mkdir()
-        yield ProcessSetup(Path.cwd(), empty, {"IPYTHONDIR": str(settings)})
+        setup = ProcessSetup(Path.cwd(), empty, {"IPYTHONDIR": str(settings)})
+        with processes(setup) as pair:
+            yield pair
 
 
 @contextmanager
@@ -318,7 +326,7 @@ def processes(setup: ProcessSetup) -> Iterator[ProcessPair]:
     users = setup.users
     to_student, to_judge = socket.socketpair()
     parent_end, judge_end = socket.socketpair()
-    student = start(
+    student = setup.launch(
         "student",
         [to_judge.fileno()],
         setup.student,
@@ -327,7 +335,7 @@ def processes(setup: ProcessSetup) -> Iterator[ProcessPair]:
     )
     make_expendable(student.pid)
     process = users.control if users else os.pidfd_open(student.pid)
-    judge = start(
+    judge = setup.launch(
         "judge",
         [judge_end.fileno(), to_student.fileno(), process],
         setup.judge,
@@ -337,7 +345,6 @@ def processes(setup: ProcessSetup) -> Iterator[ProcessPair]:
     )
     for sock in (to_student, to_judge, judge_end):
         sock.close()
-    drop_rights(users)
     try:
         clock = CodeClock(process_tree(student.pid, judge.pid))
         yield ProcessPair(student, judge, Channel(parent_end), clock)
@@ -366,9 +373,6 @@ def start(
 
     It finds this package and `course`, but imports nothing from its folder at the start.
     """
-    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
-    roots = {str(Path(package.__file__ or "").parents[1]) for package in (course, hub)}
-    environment["PYTHONPATH"] = os.pathsep.join(sorted(roots))
     command = [sys.executable, "-P", "-s", "-m", f"hub.grading.isolation.{module}"]
     return subprocess.Popen(
         [*command, *map(str, (*descriptors, *arguments))],
@@ -377,7 +381,33 @@ def start(
         stderr=subprocess.DEVNULL,
         pass_fds=descriptors,
         cwd=folder,
-        env={**environment, **more},
+        env={**inherited(), **more},
         start_new_session=True,
         **options,
     )
+
+
+def start_forked(
+    module: str,
+    descriptors: list[int],
+    folder: Path,
+    more: Mapping[str, str],
+    arguments: Sequence[int] = (),
+    **options: Any,
+) -> ForkedProcess:
+    """As `start`, from this process, which has one thread and has imported the module."""
+    main = sys.modules[f"hub.grading.isolation.{module}"].main
+    return fork(
+        partial(main, [*descriptors, *arguments]),
+        folder=folder,
+        environment={**inherited(), **more},
+        descriptors=descriptors,
+        **options,
+    )
+
+
+def inherited() -> dict[str, str]:
+    """Of our environment, what the two processes have."""
+    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    roots = {str(Path(package.__file__ or "").parents[1]) for package in (course, hub)}
+    return {**environment, "PYTHONPATH": os.pathsep.join(sorted(roots))}

@@ -1,9 +1,8 @@
 """The student process, with the student's cells. Nobody trusts it.
 
-Started as `python -m hub.grading.isolation.student DESCRIPTOR`, the descriptor being one end of a
-socket whose other end the judge process holds. The student process answers requests, one at a time;
-while student code runs it may ask the judge process to call a function or to advance an iterator
-that the judge process lent with a request.
+It is given a descriptor, one end of a socket whose other end the judge process holds. The student
+process answers requests, one at a time; while student code runs it may ask the judge process to
+call a function or to advance an iterator that the judge process lent with a request.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from json import dumps as to_json  # by a name that student code cannot rebind
 from types import ModuleType
@@ -378,14 +377,15 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def main() -> None:
-    """Serve the judge process at the descriptor that the command line names."""
+def main(arguments: Sequence[int]) -> None:
+    """Serve the judge process at the descriptor in `arguments`."""
     ignore_interrupts()
-    student = StudentProcess(Channel(socket.socket(fileno=int(sys.argv[1]))))
+    (descriptor,) = arguments
+    student = StudentProcess(Channel(socket.socket(fileno=descriptor)))
     with suppress(Closed):
         student.serve()
     sys.exit(CANNOT_ANSWER)  # which nobody sees where it is the judge process that has gone
 
 
 if __name__ == "__main__":
-    main()
+    main(list(map(int, sys.argv[1:])))

@@ -8,9 +8,9 @@ import errno
 import math
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
+from typing import Any, Protocol
 
 import psutil
 
@@ -44,6 +44,11 @@ def hide_memory() -> None:
     What it starts is as open as ever.
     """
     _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def show_memory() -> None:
+    """Open them again: a process that is forked from one that hides them hides them too."""
+    _prctl(_PR_SET_DUMPABLE, 1)
 
 
 def _prctl(option: int, value: int) -> None:
@@ -86,7 +91,16 @@ def end_tree(pid: int, marker: str | None = None) -> None:
                 _signal(process, signal.SIGKILL)
 
 
-def has_ended(process: subprocess.Popen[bytes]) -> tuple[Kind, str] | None:
+class Process(Protocol):
+    """A child of ours, as `subprocess.Popen` has it."""
+
+    pid: int
+    returncode: Any
+
+    def poll(self) -> int | None: ...
+
+
+def has_ended(process: Process) -> tuple[Kind, str] | None:
     """How a process that ran cells ended, as in `how_it_ended`; None while it lives."""
     soft, hard, used = _computing(process.pid)  # gone once its end is taken note of
     if process.poll() is None:
@@ -110,10 +124,13 @@ def _computing(pid: int) -> tuple[float, float, float]:
 
 
 class LimitWatch:
-    """Says when the processes of one execution together pass a limit."""
+    """Says when the processes of one execution together pass a limit.
 
-    def __init__(self, limits: ExecutionLimits, folder: Path) -> None:
-        self._limits, self._folder = limits, folder
+    shared: bytes of memory that each of them has from the process that they were forked from.
+    """
+
+    def __init__(self, limits: ExecutionLimits, folder: Path, shared: int = 0) -> None:
+        self._limits, self._folder, self._shared = limits, folder, shared
         self._next_count = 0.0
 
     def beyond(self, tree: list[int]) -> str | None:
@@ -121,7 +138,8 @@ class LimitWatch:
         limits = self._limits
         if len(tree) > limits.processes:
             return f"more than {limits.processes} processes were started"
-        if sum(map(_private_memory, tree)) > 2 * limits.memory_mib * MIB:
+        own = sum(max(0, private_memory(pid) - self._shared) for pid in tree)
+        if own > 2 * limits.memory_mib * MIB:
             return f"all processes together used more than {2 * limits.memory_mib} MiB of memory"
         return self._files_beyond(time.monotonic())
 
@@ -139,7 +157,7 @@ class LimitWatch:
         return None
 
 
-def _private_memory(process: int) -> int:
+def private_memory(process: int) -> int:
     """Resident memory that no file stands behind, bytes."""
     try:
         lines = Path(f"/proc/{process}/status").read_text().splitlines()

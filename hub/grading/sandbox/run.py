@@ -26,6 +26,7 @@ from hub.grading.sandbox.clock import CodeClock, process_tree
 from hub.grading.sandbox.landlock import PACKAGES, STUDENTS_FOLDERS
 from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
 from hub.grading.sandbox.processes import LimitWatch, descendants, end_tree, hide_memory
+from hub.grading.sandbox.templates import ForkedWorker, released_cells, start_worker
 from hub.grading.sandbox.transport import WorkerSocket
 from hub.grading.sandbox.trouble import Kind
 
@@ -42,6 +43,9 @@ Busy = Callable[[bool], None]
 # are in `run`, and `tests` belongs to what judges.
 TESTS_FOLDER = "tests"
 
+# The scratch folder of whoever reads it: for what libraries read once, in the template.
+ANY_SCRATCH = Path("/proc/self/cwd/..")
+
 
 @dataclass(frozen=True)
 class RunOutcome:
@@ -56,6 +60,39 @@ class RunOutcome:
     lines: bytes
     stopped: tuple[Kind, str] | None
     seconds: float
+
+
+@dataclass(frozen=True)
+class WorkerRequest:
+    """A request to a worker, and what is to be known of it outside.
+
+    text: the request as JSON, as the worker reads it.
+    mode: where its tests run.
+    released: the text of its released cells.
+    limits: those of the request.
+    most: bytes that are kept of the answer.
+    given_seconds: what all its given cells may use.
+    """
+
+    text: bytes
+    mode: str
+    released: tuple[str, ...]
+    limits: ExecutionLimits
+    most: int
+    given_seconds: float
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any], text: bytes) -> WorkerRequest:
+        """Raises ValueError, TypeError or KeyError where it is none."""
+        limits, cells = ExecutionLimits(**request["limits"]), request["notebook"]["cells"]
+        return cls(
+            text=text,
+            mode=str(request["tests"]),
+            released=released_cells((request["source"] or request["notebook"])["cells"]),
+            limits=limits,
+            most=4 * limits.output_bytes + 100_000 * (len(cells) + 10),
+            given_seconds=ReferenceTimes.from_data(request["yardstick"]).all_given_seconds,
+        )
 
 
 def run_here(
@@ -84,13 +121,13 @@ def run_here(
         if models is not None:
             folders = [models.resolve(), *models_folders()]
             environment[env.MODELS] = os.pathsep.join(map(str, folders))
-        most = result_bytes(limits, len(request["notebook"]["cells"]))
-        with worker(json.dumps(request).encode(), Path(scratch), environment, most) as running:
+        asked = WorkerRequest.of(request, json.dumps(request).encode())
+        with worker(asked, Path(scratch), environment) as running:
             try:
                 running.wait(
                     limits,
                     lambda: [one.pid for one in descendants(running.process.pid)],
-                    given_seconds=given_seconds(request),
+                    given_seconds=asked.given_seconds,
                     busy=busy,
                 )
             finally:
@@ -112,11 +149,6 @@ def inside(scratch: Path | str, name: str) -> Path | None:
     target = Path(scratch, "work", relative)
     target.parent.mkdir(parents=True, exist_ok=True)
     return target
-
-
-def given_seconds(request: Mapping[str, Any]) -> float:
-    """What all given cells of a request may use."""
-    return ReferenceTimes.from_data(request["yardstick"]).all_given_seconds
 
 
 class Activity:
@@ -141,16 +173,20 @@ class Activity:
 
 
 class RunningWorker:
-    """A worker, the line to it, and the line on which its stderr comes."""
+    """A worker, the line to it, and the line on which its stderr comes.
+
+    shared: bytes of memory that it and its processes share with the one that it was forked from.
+    """
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        process: subprocess.Popen[bytes] | ForkedWorker,
         scratch: Path,
         results: WorkerSocket,
         log: WorkerSocket,
     ) -> None:
         self.process = process
+        self._shared = process.shared if isinstance(process, ForkedWorker) else 0
         self._scratch, self._results, self._log = scratch, results, log
         self._stopped: tuple[Kind, str] | None = None
         self._started = time.monotonic()
@@ -169,7 +205,7 @@ class RunningWorker:
         given_seconds: what all given cells together may use.
         busy: as in `run_here`.
         """
-        watch = LimitWatch(limits, self._scratch)
+        watch = LimitWatch(limits, self._scratch, self._shared)
         clock = CodeClock(process_tree(self.process.pid))
         activity = Activity(clock, busy)
         most = limits.total_seconds + given_seconds + GRACE_SECONDS
@@ -196,31 +232,23 @@ class RunningWorker:
         return RunOutcome(self._results.received(), stopped, time.monotonic() - self._started)
 
 
-def result_bytes(limits: ExecutionLimits, cells: int) -> int:
-    """Bytes that are kept of a worker's answer about a notebook of so many cells."""
-    return 4 * limits.output_bytes + 100_000 * (cells + 10)
-
-
 @contextmanager
 def worker(
-    request: bytes, scratch: Path, environment: Mapping[str, str], most: int, **options: Any
+    asked: WorkerRequest,
+    scratch: Path,
+    environment: Mapping[str, str],
+    users: tuple[int, ...] = (),
 ) -> Iterator[RunningWorker]:
-    """A worker that is sent `request`, and of whose answer `most` bytes are kept.
+    """A worker that is sent a request.
 
-    `options` go to Popen, `arguments` among them to the worker.
+    users: student, tests and control of the worker's `Users`; none if it has no users of its own.
     """
-    arguments = options.pop("arguments", ())
-    results, log = WorkerSocket(most, request), WorkerSocket(LOG_BYTES, newest=True)
+    results, log = WorkerSocket(asked.most, asked.text), WorkerSocket(LOG_BYTES, newest=True)
+    theirs = results.theirs.fileno()
+    environment = {**students_environment(scratch), **own_environment(scratch), **environment}
     try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-s", "-m", "hub.grading.worker", *map(str, arguments)],
-            stdin=results.theirs.fileno(),
-            stdout=results.theirs.fileno(),
-            stderr=log.theirs.fileno(),
-            cwd=scratch / TESTS_FOLDER,
-            env={**students_environment(scratch), **own_environment(scratch), **environment},
-            start_new_session=True,
-            **options,
+        process = _start_worker(
+            asked, scratch, environment, users, (theirs, theirs, log.theirs.fileno())
         )
         results.start()
         log.start()
@@ -228,6 +256,39 @@ def worker(
     finally:
         results.close()
         log.close()
+
+
+def _start_worker(
+    asked: WorkerRequest,
+    scratch: Path,
+    environment: Mapping[str, str],
+    users: tuple[int, ...],
+    standard: tuple[int, int, int],
+) -> subprocess.Popen[bytes] | ForkedWorker:
+    """Fork a worker from the template; start it afresh for a kernel, or where that is unsafe."""
+    folder = scratch / TESTS_FOLDER
+    *ids, control = users or (None,)
+    descriptors = standard if control is None else (*standard, control)
+    if asked.mode == "isolated":
+        template = students_environment(ANY_SCRATCH)
+        forked = start_worker(
+            template,
+            *(asked.mode, asked.limits.as_data(), ids),
+            *(asked.released, folder, environment, descriptors),
+        )
+        if forked is not None:
+            return forked
+    arguments = {"mode": asked.mode, "limits": asked.limits.as_data(), "users": users}
+    return subprocess.Popen(
+        [sys.executable, "-P", "-s", "-m", "hub.grading.worker", json.dumps(arguments)],
+        stdin=standard[0],
+        stdout=standard[1],
+        stderr=standard[2],
+        pass_fds=descriptors[3:],
+        cwd=folder,
+        env=environment,
+        start_new_session=True,
+    )
 
 
 def students_environment(scratch: Path) -> dict[str, str]:
@@ -244,6 +305,8 @@ def students_environment(scratch: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_OFFLINE": "1",
+        # Its thread would not be in a forked process.
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",
         # Figures as data: the default of Plotly puts 4.8 MB of script into the output as well.
         "PLOTLY_RENDERER": "plotly_mimetype",
         "NBGRADER_EXECUTION": "autograde",

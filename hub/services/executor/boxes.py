@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.grading.sandbox.limits import ExecutionLimits
 from hub.grading.sandbox.run import (
     STUDENTS_FOLDERS,
     TESTS_FOLDER,
     Busy,
     RunOutcome,
+    WorkerRequest,
     make_folders,
-    result_bytes,
     worker,
 )
 from hub.grading.sandbox.users import INTERRUPT, KILL
@@ -86,10 +85,7 @@ class Box:
     def run(
         self,
         path: Path,
-        request: bytes,
-        limits: ExecutionLimits,
-        cells: int,
-        given_seconds: float,
+        asked: WorkerRequest,
         cancelled: Callable[[], bool],
         busy: Busy,
     ) -> RunOutcome:
@@ -98,14 +94,9 @@ class Box:
         student, tests = self.ids
         heard, control = os.pipe()
         try:
-            arguments = (student, tests, control)
             with (
                 open(heard, "rb", buffering=0) as asks,
-                worker(
-                    *(request, path, {}, result_bytes(limits, cells)),
-                    arguments=arguments,
-                    pass_fds=(control,),
-                ) as running,
+                worker(asked, path, {}, (student, tests, control)) as running,
             ):
                 os.close(control)
                 control = -1
@@ -113,10 +104,10 @@ class Box:
                 serving.start()
                 try:
                     running.wait(
-                        limits,
+                        asked.limits,
                         lambda: processes_of(student, tests),
                         cancelled,
-                        given_seconds=given_seconds,
+                        given_seconds=asked.given_seconds,
                         busy=busy,
                     )
                 finally:

@@ -16,9 +16,8 @@ from typing import Any
 
 from hub.facts.limits import MIB
 from hub.grading.sandbox.gate import memory_to_spare
-from hub.grading.sandbox.limits import ExecutionLimits
 from hub.grading.sandbox.remote import ALIVE_SECONDS, CHUNK, length_of, packed, unpacked
-from hub.grading.sandbox.run import Busy, RunOutcome, given_seconds, inside
+from hub.grading.sandbox.run import Busy, RunOutcome, WorkerRequest, inside
 from hub.services.executor.boxes import Box, NotClean, remove
 from hub.services.executor.fair_queue import FairQueue
 
@@ -88,7 +87,7 @@ class Service:
             await client.send("go")
             async with asyncio.timeout(UPLOAD_SECONDS):
                 request = await receive_files(client, path)
-            answer = await run(client, box, path, *request, busy=self._busy_reporter(box))
+            answer = await run(client, box, path, request, busy=self._busy_reporter(box))
             log.info("executed box=%d seconds=%.1f", box.number, answer.seconds)
             for start in range(0, len(answer.lines), CHUNK):
                 await client.send("answer", answer.lines[start : start + CHUNK])
@@ -184,19 +183,13 @@ class Connection:
         return unpacked(await self._reader.readexactly(length_of(head)))
 
 
-async def receive_files(
-    client: Connection, path: Path
-) -> tuple[bytes, ExecutionLimits, int, float]:
-    """Take request and files of an execution; the files go into the scratch folder `path`.
-
-    Returns the request as the worker wants it, its limits, its number of cells, and the seconds
-    that its given cells may use.
-    """
+async def receive_files(client: Connection, path: Path) -> WorkerRequest:
+    """Take request and files of an execution; the files go into the scratch folder `path`."""
     request, upload = bytearray(), InputFiles(path)
     while True:
         kind, *rest = await client.receive()
         if kind == "run":
-            return bytes(request), *understood(bytes(request), upload.size)
+            return understood(bytes(request), upload.size)
         if kind == "request" and isinstance(rest[0], bytes):
             request += rest[0]
             if len(request) > REQUEST_LIMIT:
@@ -239,33 +232,26 @@ class InputFiles:
                 raise InvalidRequest(f"no room for its files ({error.strerror})") from error
 
 
-def understood(request: bytes, size: int) -> tuple[ExecutionLimits, int, float]:
+def understood(request: bytes, size: int) -> WorkerRequest:
     try:
-        asked = json.loads(request)
-        limits, cells = ExecutionLimits(**asked["limits"]), len(asked["notebook"]["cells"])
-        given = given_seconds(asked)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        asked = WorkerRequest.of(json.loads(request), request)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InvalidRequest("it is not in the executor's format") from error
-    if size > limits.files_mib * MIB:
-        raise InvalidRequest(f"its files have more than {limits.files_mib} MiB")
-    return limits, cells, given
+    if size > asked.limits.files_mib * MIB:
+        raise InvalidRequest(f"its files have more than {asked.limits.files_mib} MiB")
+    return asked
 
 
 async def run(
     client: Connection,
     box: Box,
     path: Path,
-    request: bytes,
-    limits: ExecutionLimits,
-    cells: int,
-    given: float,
+    asked: WorkerRequest,
     busy: Busy,
 ) -> RunOutcome:
     """Run it in a thread; a client that goes away ends it."""
     cancelled = threading.Event()
-    work = asyncio.ensure_future(
-        asyncio.to_thread(box.run, path, request, limits, cells, given, cancelled.is_set, busy)
-    )
+    work = asyncio.ensure_future(asyncio.to_thread(box.run, path, asked, cancelled.is_set, busy))
     try:
         while not work.done():
             await asyncio.wait([work], timeout=ALIVE_SECONDS / 10)
