@@ -481,6 +481,48 @@ def autograde(
 
 
 @main.command()
+@click.argument("assignment")
+@click.option("--before-due", is_flag=True, help="The newest in time, where there is one.")
+@in_course
+def collect(assignment: str, before_due: bool, folder: CourseFolder) -> None:
+    """Put each student's newest submission of ASSIGNMENT into submitted/; repeatable.
+
+    The formgrader's Collect button does the same. On a running course server, use a terminal in the
+    formgrader's JupyterLab.
+    """
+    from hub.exchange.collect import collect
+    from hub.jupyterhub.configuration.jupyterlab import grader_config
+
+    _check_gradebook(folder)
+    say(collect(folder, grader_config(folder), assignment, before_due))
+
+
+@main.command()
+@click.argument("assignment")
+@click.option("--hand-out", is_flag=True, help="Also let each student fetch theirs.")
+@in_course
+def feedback(assignment: str, hand_out: bool, folder: CourseFolder) -> None:
+    """Generate the feedback on graded submissions of ASSIGNMENT into feedback/; repeatable.
+
+    With --hand-out it also reaches students, as with the formgrader's Release Feedback button; on a
+    running course server, use a terminal in the formgrader's JupyterLab.
+    """
+    from hub.exchange.collect import release_feedback
+    from hub.grading.pipeline.feedback import generate
+    from hub.jupyterhub.configuration.jupyterlab import grader_config
+
+    _check_gradebook(folder)
+    config = grader_config(folder)
+    say(generate(config, assignment))
+    if hand_out:
+        say(release_feedback(folder, config, assignment))
+    else:
+        click.echo(
+            f"Students get nothing yet: logitlab feedback --hand-out {printable(assignment)}"
+        )
+
+
+@main.command()
 @click.argument("assignments", nargs=-1)
 @click.option(
     "--tests",

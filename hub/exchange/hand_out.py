@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from hub.core.course_folder import CourseFolder
 from hub.exchange import archive
@@ -43,12 +44,9 @@ def hand_out(folder: CourseFolder, names: list[str]) -> Iterator[str]:
 
     Raises HandOutError if a release does not exist or the exchange cannot be reached.
     """
-    url, token = folder.environment.exchange_url, folder.environment.hub_token
-    if not (url and token):
-        yield from hand_out_in_process(folder, names)
-        return
-    _check_releases(folder, names)
-    yield from _release_all(HttpTransport(url, token), folder, names)
+    with exchange_of(folder, lambda: _check_releases(folder, names)) as (transport, remarks):
+        yield from remarks
+        yield from _release_all(transport, folder, names)
 
 
 def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]:
@@ -57,13 +55,41 @@ def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]
     Raises HandOutError if the course's server is running, a release is missing or refused, or the
     exchange's database cannot be used.
     """
+    with _in_process(folder, lambda: _check_releases(folder, names)) as (transport, remarks):
+        yield from remarks
+        yield from _release_all(transport, folder, names)
+
+
+@contextmanager
+def exchange_of(
+    folder: CourseFolder, check: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Transport, list[str]]]:
+    """The exchange as the course's grader, and what there is to say about it.
+
+    check: what must hold before the exchange's database is opened, and changed if it is old.
+
+    Raises HandOutError if it cannot be reached.
+    """
+    url, token = folder.environment.exchange_url, folder.environment.hub_token
+    if url and token:
+        check()
+        yield HttpTransport(url, token), []
+    else:
+        with _in_process(folder, check) as found:
+            yield found
+
+
+@contextmanager
+def _in_process(
+    folder: CourseFolder, check: Callable[[], None]
+) -> Iterator[tuple[Transport, list[str]]]:
     if is_running(folder):
         raise HandOutError(
             "The course's server is running.",
-            "Release the assignment in the formgrader, or run this command in a terminal of the "
-            "formgrader's JupyterLab.",
+            "Do this in the formgrader, or run this command in a terminal of the formgrader's "
+            "JupyterLab.",
         )
-    _check_releases(folder, names)
+    check()
     course = folder.settings.course
     grader = Caller(course.grader, frozenset({course.instructor_group}))
     try:
@@ -71,9 +97,8 @@ def hand_out_in_process(folder: CourseFolder, names: list[str]) -> Iterator[str]
     except Refusal as error:
         raise HandOutError(error.message, error.fix) from error
     try:
-        if store.upgraded:
-            yield store.upgraded
-        yield from _release_all(InProcessTransport(store, grader, {course.id}), folder, names)
+        remarks = [store.upgraded] if store.upgraded else []
+        yield InProcessTransport(store, grader, {course.id}), remarks
     finally:
         store.close()
 

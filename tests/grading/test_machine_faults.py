@@ -14,7 +14,7 @@ import pytest
 
 from hub.facts import files
 from hub.grading.pipeline import ungraded
-from hub.grading.pipeline.batch import BatchError
+from hub.grading.pipeline.batch import BatchError, Graded, _summary
 from hub.grading.pipeline.regular import check_regular
 from hub.grading.sandbox.trouble import CannotGrade
 from tests.grading.test_trust import _made, _root, grade, points  # noqa: F401 (fixtures)
@@ -183,3 +183,16 @@ def test_the_state_is_written_whole_or_not_at_all(
             folder.put("alice", ungraded.Ungraded("then", 2, "b"))
     assert folder.get("alice") == ungraded.Ungraded("then", 1, "a")
     assert [path.name for path in (tmp_path / "ps1").iterdir()] == ["alice.json"]
+
+
+def test_the_table_is_straight_with_long_names_and_every_state() -> None:
+    graded = [
+        Graded("bo", 3, 5),
+        Graded("a-student-with-a-very-long-name-of-a-mail-address", ungraded="no disk"),
+        Graded("eve", problems=["Not graded: why"]),
+    ]
+    table = [
+        line for line in _summary("ps1", graded) if line.startswith("  ") and "-  " not in line
+    ]
+    rows = [line for line in table if line.split()[0] in {one.student for one in graded}]
+    assert len({len(line) for line in rows}) == 1, rows

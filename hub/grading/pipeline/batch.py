@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
 from hub.core.database import connect_retry
@@ -106,6 +107,8 @@ def autograde(
             its tests are to run isolated and cannot: nobody is scored then. Or, when all is done,
             submissions could not be graded: the message names them.
     """
+    # nbgrader reads while it adds rows; what SQLAlchemy says of that tells an instructor nothing.
+    warnings.filterwarnings("ignore", "Object of type", SAWarning)
     api = NbGraderAPI(config=course_config(root) if config is None else config)
     with connect_retry(DATABASE_SECONDS), readable(assignment):
         _check_registered(api.coursedir, assignment)
@@ -431,8 +434,9 @@ def _summary(assignment: str, graded: list[Graded]) -> Iterator[str]:
     yield ""
     yield f"{assignment}: {len(done)} of {len(graded)} submissions graded"
     width = max(len(one.student) for one in graded)
+    points = max(12, *(len(_points(one)) for one in graded))
     for one in graded:
         by_hand = "  (an answer waits for a person)" if one.by_hand else ""
-        yield f"  {one.student:<{width}}  {_points(one):>12}{by_hand}"
+        yield f"  {one.student:<{width}}  {_points(one):>{points}}{by_hand}"
         for problem in [one.ungraded] if one.ungraded else one.problems:
             yield f"  {'':<{width}}  - {problem}"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import glob
 import html
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
+from nbgrader.apps import NbGraderAPI
 from nbgrader.preprocessors import AssignLatePenalties, GetGrades
 from traitlets import Bool, List, Unicode
+from traitlets.config import Config
 
 from hub.facts.cell_roles import marks
+from hub.facts.errors import UserError
 from hub.grading.pipeline.autograde import OURS
 from hub.grading.pipeline.hidden import hide_tests
 from hub.grading.pipeline.sanitise import safe_markdown, sanitise
@@ -134,3 +140,27 @@ def questions(notebook: NotebookNode) -> list[Question]:
         found[-1].points += float(cell.metadata.nbgrader.get("points") or 0)
         found[-1].waits |= bool(cell.metadata.nbgrader.get("waits"))
     return found
+
+
+class FeedbackFails(UserError):
+    """Feedback was not generated, or not for everybody; the message says why."""
+
+
+def generate(config: Config, assignment: str) -> Iterator[str]:
+    """Make the pages of all graded submissions of `assignment`, as the formgrader does; repeatable.
+
+    config: nbgrader's, of the course. Raises FeedbackFails.
+    """
+    api = NbGraderAPI(config=config)
+    graded = api.coursedir.format_path(api.coursedir.autograded_directory, "*", assignment)
+    students = sorted(Path(path).parent.name for path in glob.glob(graded))
+    if not students:
+        yield f"{assignment}: no submission is graded; `logitlab autograde {assignment}` does it"
+        return
+    result = api.generate_feedback(assignment)
+    if not result["success"]:
+        lines = (result.get("log") or result.get("error") or "").strip().splitlines()
+        errors = [line for line in lines if "Error" in line or "Exception" in line]
+        raise FeedbackFails(f"{assignment}: {clean_text((errors or lines or ['no reason'])[-1])}")
+    count = f"{len(students)} submission{'s' * (len(students) != 1)}"
+    yield f"{assignment}: feedback on {count} is in feedback/"
