@@ -72,7 +72,7 @@ def test_release_hand_out_lets_students_fetch(generated):
 
 def test_what_was_never_generated_is_not_handed_out_and_the_command_for_it_is_named(generated):
     done = logitlab(generated, "release", "--hand-out", "start", "other")
-    assert done.exit_code == 1 and "`logitlab generate other` makes it" in done.stderr
+    assert done.exit_code == 1 and "Run `logitlab generate other`." in done.stderr
     assert handed_out(generated) == []
 
 
