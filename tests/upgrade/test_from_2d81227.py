@@ -101,6 +101,12 @@ def grades(course: OldCourse) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def as_before(rows: list[dict[str, str]], course: OldCourse) -> list[dict[str, str]]:
+    """Exported grades without the columns that 2d81227 did not have."""
+    columns = course.seen["grades"][0]
+    return [{column: row[column] for column in columns} for row in rows]
+
+
 def start(course: OldCourse) -> RunningServer:
     port = free_port()
     process = subprocess.Popen(
@@ -162,7 +168,7 @@ def test_the_data_has_what_these_tests_are_about(upgraded):
 
 
 def test_grades_are_exported_as_before_also_before_the_first_start(upgraded):
-    assert upgraded.exported == upgraded.course.seen["grades"]
+    assert as_before(upgraded.exported, upgraded.course) == upgraded.course.seen["grades"]
 
 
 def test_every_file_is_as_it_was(upgraded):
@@ -323,4 +329,4 @@ def test_a_second_start_upgrades_nothing_and_loses_nothing(tmp_path: Path):
     stop(again)
     copies = list(course.root.glob("server/exchange/exchange.sqlite.*.0001"))
     assert len(copies) == 1 and "brought to" not in "\n".join(again.said)
-    assert grades(course) == course.seen["grades"]
+    assert as_before(grades(course), course) == course.seen["grades"]
