@@ -1,4 +1,4 @@
-"""From an instructor's text to what students get: pairing, releasing, checking, registering."""
+"""From an instructor's text to the student version: pairing, generating, checking, registering."""
 
 from hub.authoring.errors import AuthoringError
 

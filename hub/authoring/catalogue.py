@@ -1,4 +1,4 @@
-"""The shipped assignments, and bringing them into a course without undoing anybody's work."""
+"""The shipped assignments, and adding them to a course without undoing anybody's work."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ RECORD_FILE = ".shipped.json"  # SHA-256 by file name, as last copied into a cou
 
 @dataclass(frozen=True)
 class Update:
-    """What adding a shipped assignment does to the files of a course's source folder."""
+    """What adding a shipped assignment does to the files in a course's source folder."""
 
     copy: list[str] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Update:
 def shipped_sources() -> Path:
     """The folder of the shipped assignments: `source/` of the checkout that this code runs from.
 
-    Raises AssignmentNotFound when the code was installed without it.
+    Raises AssignmentNotFound if the code was installed without it.
     """
     folder = Path(__file__).resolve().parents[2] / "source"
     if not folder.is_dir():
@@ -54,9 +54,9 @@ def available(sources: Path | None = None) -> list[str]:
 def plan(
     shipped: Mapping[str, str], present: Mapping[str, str], record: Mapping[str, str]
 ) -> Update:
-    """What to do with each file, from SHA-256 by file name: as shipped now, as in the course
-    folder, as it was when it was last copied there. Only files that are exactly as they were
-    copied are replaced or removed."""
+    """What to do with each file, given SHA-256 by file name: as shipped now, as in the course
+    folder, as it was when it was last copied there. Only files that are still exactly as they
+    were copied are replaced or removed."""
     update = Update()
     for name in sorted(shipped.keys() | record.keys()):
         here, now, before = present.get(name), shipped.get(name), record.get(name)
@@ -85,10 +85,10 @@ def add(
     due: Mapping[str, datetime] | None = None,
     sources: Path | None = None,
 ) -> Iterator[str]:
-    """Bring shipped assignments into a course: sources, release, gradebook. Safe to repeat.
+    """Add shipped assignments to a course: sources, release, gradebook. Safe to repeat.
 
     Files that an instructor changed or deleted are kept as they are and reported; a notebook
-    edited in JupyterLab counts, because the pair is brought into step first. `due` is by
+    edited in JupyterLab counts as changed, because the pair is synchronised first. `due` is by
     assignment name. `sources` replaces the shipped sources.
 
     Raises AssignmentNotFound for an unknown name, before anything is copied, and what `sync`,
@@ -126,7 +126,7 @@ def _update_source(
     with tempfile.TemporaryDirectory(prefix="logitlab-add-") as scratch:
         staged = Path(scratch) / assignment
         _apply(update, source, target, staged)
-        student_version(staged)  # refuses mistakes while nothing has been touched
+        student_version(staged)  # refuses mistakes before anything is changed
         with open_gradebook(db_url, course_id) as gradebook:
             refuse_after_submissions(gradebook, assignment, source_notebooks(staged))
     target.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def _update_source(
 
 
 def _apply(update: Update, source: Path, target: Path, staged: Path) -> None:
-    """The course's source folder as it would be after the update, in a folder of its own."""
+    """The course's source folder as it would be after the update, in a temporary folder."""
     staged.mkdir()
     for name in _hashes(target):
         if name not in update.remove:
@@ -157,7 +157,7 @@ def _apply(update: Update, source: Path, target: Path, staged: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    """Delete a file, and with the text of a notebook (they are in step) its .ipynb."""
+    """Delete a file, and with the text of a notebook its .ipynb (they are synchronised)."""
     if path.suffix == ".py" and is_notebook_text(path):
         path.with_suffix(".ipynb").unlink(missing_ok=True)
     path.unlink()
@@ -169,8 +169,8 @@ def _record(target: Path) -> dict[str, str]:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 by name of the files that are an assignment's source: no generated .ipynb of a
-    text, nothing hidden, no backups."""
+    """SHA-256 by name of the files of an assignment's source: no .ipynb generated from a
+    text, no hidden files, no backups."""
     if not folder.is_dir():
         return {}
     return {

@@ -1,4 +1,4 @@
-"""Putting shipped assignments into a course."""
+"""Adds shipped assignments to a course."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub.people.enrolment import enrol
 
 
 def add_assignments(folder: CourseFolder, names: list[str]) -> Iterator[str]:
-    """Put shipped assignments into the course, with the due dates of its settings."""
+    """Add shipped assignments to the course, with the due dates of its settings."""
     settings = folder.settings
     due = {name: when for name in names if (when := settings.due_utc(name))}
     yield from catalogue.add(

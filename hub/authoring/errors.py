@@ -7,15 +7,15 @@ from hub.facts.errors import UserError
 
 
 class AuthoringError(UserError):
-    """Something an instructor can put right."""
+    """Something an instructor can fix."""
 
 
 class AssignmentNotFound(AuthoringError):
-    """There is no source folder, or no notebook in it, for the assignment asked for."""
+    """The requested assignment has no source folder, or no notebook in it."""
 
 
 class InvalidAssignmentName(AuthoringError):
-    """The folder of an assignment has a name that the exchange does not take."""
+    """The folder of an assignment has a name that the exchange does not accept."""
 
     def __init__(self, assignment: str, fault: str):
         super().__init__(fault, f"Rename the folder source/{assignment}.")
@@ -32,7 +32,7 @@ class UnreadableNotebook(AuthoringError):
 
 
 class NotRepresentable(AuthoringError):
-    """A notebook holds something that its text half cannot keep."""
+    """A notebook holds something that its text half cannot represent."""
 
 
 class SyncConflict(AuthoringError):
@@ -61,7 +61,7 @@ class AuthoringMistakes(AuthoringError):
 
 
 class LeaksFound(AuthoringError):
-    """The student version holds something that only instructors may see; nothing was generated."""
+    """The student version reveals what only instructors may see; nothing was generated."""
 
     def __init__(self, assignment: str, leaks: Sequence[object]):
         self.leaks = list(leaks)

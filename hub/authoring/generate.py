@@ -1,7 +1,7 @@
-"""nbgrader's own ways to generate an assignment, made to do what `logitlab generate` does.
+"""Makes nbgrader's own ways to generate an assignment do what `logitlab generate` does.
 
 nbgrader 0.9 writes an assignment of any name into the gradebook, copies every file of its source
-folder to `release/`, solutions included, and goes on where a hook of its configuration fails.
+folder to `release/`, solutions included, and carries on if a configured hook fails.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hub.authoring.register import release_in_course
 
 
 class CourseGenerateAssignment(GenerateAssignment):
-    """Generates the whole assignment, also where it is there already."""
+    """Generates the whole assignment, even if it already exists."""
 
     def start(self) -> None:
         course = self.coursedir
@@ -34,10 +34,10 @@ class CourseGenerateAssignment(GenerateAssignment):
 
 
 def in_nbgrader() -> None:
-    """Let `nbgrader generate_assignment` and nbgrader's Python interface generate with this class;
+    """Make `nbgrader generate_assignment` and nbgrader's Python API generate with this class;
     called by the `nbgrader_config.py` of the formgrader's server.
 
-    nbgrader 0.9 names its class in the code and not in the configuration.
+    nbgrader 0.9 names its class in the code, not in the configuration.
     """
     from nbgrader.apps import api, generateassignmentapp
 

@@ -1,8 +1,8 @@
-"""What a release must not hold: anything of the source that only instructors may see.
+"""Finds leaks: anything in a release that only instructors may see.
 
-The check is independent of how the release was made. It reads the secrets out of the source
+The check is independent of how the release was made. It collects the secrets of the source
 folder (solutions, hidden tests, mark schemes, the list of answers), reads every file of the
-release, and compares line by line with white space and comments at the ends of lines taken out.
+release, and compares line by line, ignoring white space and trailing comments.
 """
 
 import json
@@ -22,9 +22,9 @@ from hub.authoring.regions import split
 from hub.facts.cell_roles import marks
 from hub.facts.regions import Region
 
-SHORTEST_LINE = 8  # characters without white space; shorter lines (`else:`) say nothing
+SHORTEST_LINE = 8  # characters without white space; shorter lines (`else:`) prove nothing
 SHORTEST_REGION = 16
-# Kinds of files that go to students beside notebooks. Code does not: notebooks import `course`.
+# File types that students get beside notebooks. Code is not one: notebooks import `course`.
 RELEASED_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".svg", ".gif", ".csv", ".tsv", ".json", ".txt", ".md", ".npy"}
 )
@@ -32,13 +32,15 @@ MARKER = re.compile(r"(BEGIN|END) (SOLUTION|HIDDEN TESTS|MARK SCHEME)|\bAUTOTEST
 TRAINING = re.compile(r"course[./]training|from\s+course\s+import\b[^\n]*\btraining\b")
 BLOB = re.compile(r"data:[\w/+.-]*;base64,|[A-Za-z0-9+/]{200,}")
 COMMENT = re.compile(r"(^|\s)#.*$")
-ANSWER_HEADER = re.compile(r"^# %%[^:\n]*:", re.MULTILINE)  # what follows says what is wrong
+ANSWER_HEADER = re.compile(
+    r"^# %%[^:\n]*:", re.MULTILINE
+)  # the rest of the line says what is wrong
 NOTEBOOK_METADATA = ("kernelspec", "language_info")
 
 
 @dataclass(frozen=True)
 class Leak:
-    """One finding: the file (and cell) of the release, what kind of secret, the text seen."""
+    """One finding: the file (and cell) of the release, the kind of secret, the text found."""
 
     where: str
     kind: str
@@ -50,15 +52,15 @@ class Leak:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What to look for, by kind: single lines, and whole regions that are secret as a whole even
-    where an author repeated them in the open. All texts are squeezed."""
+    """What to look for, by kind: single lines, and regions that are secret as a whole even
+    if an author repeated their lines in the open. All texts are squeezed."""
 
     lines: dict[str, str]
     regions: dict[str, str]
 
 
 def find_leaks(release_folder: Path, source_folder: Path) -> list[Leak]:
-    """Everything in a release folder that gives away something of its source folder."""
+    """Everything in a release folder that reveals secrets of its source folder."""
     secrets = read_secrets(source_folder)
     found: list[Leak] = []
     for path in sorted(release_folder.rglob("*")):
@@ -68,7 +70,7 @@ def find_leaks(release_folder: Path, source_folder: Path) -> list[Leak]:
         if not path.is_file():
             continue
         if path.suffix not in RELEASED_SUFFIXES | {".ipynb"}:
-            found.append(Leak(name, "a kind of file that is never released"))
+            found.append(Leak(name, "a type of file that is never released"))
         text = path.read_bytes().decode("utf-8", errors="ignore")
         if path.suffix == ".ipynb":
             found += _in_notebook(nbformat.reads(text, as_version=4), name, secrets)
@@ -107,12 +109,12 @@ def read_secrets(source_folder: Path) -> Secrets:
 
 
 def squeeze(line: str) -> str:
-    """A line without white space and without a leading comment or prompt sign."""
+    """A line without white space and without a leading comment sign or prompt."""
     return re.sub(r"\s+", "", line).lstrip("#>")
 
 
 def _lines(secret: list[str], kind: str) -> dict[str, str]:
-    """Each line squeezed, as it stands and without the comment at its end."""
+    """Each line squeezed, both with and without its trailing comment."""
     return {squeeze(form): kind for line in secret for form in (line, COMMENT.sub("", line))}
 
 
@@ -135,7 +137,7 @@ def _stub_lines() -> list[str]:
 
 
 def _secret_parts(cell: NotebookNode) -> tuple[list[str], list[tuple[str, list[str]]]]:
-    """The open lines of a source cell, and its secrets as (kind, lines)."""
+    """The public lines of a source cell, and its secrets as (kind, lines)."""
     parts = split(cell.source)
     kinds = {
         Region.SOLUTION: "solution",

@@ -1,4 +1,4 @@
-"""What can be wrong with the source of an assignment, found before anything is released."""
+"""Finds mistakes in the source of an assignment before anything is released."""
 
 import dis
 import re
@@ -22,7 +22,7 @@ GRADE_ID = re.compile(r"[a-zA-Z0-9_-]+")
 
 @dataclass(frozen=True)
 class Mistake:
-    """One finding. `fatal` ones stop the release, the others are warnings."""
+    """One finding. `fatal` ones stop the release; the others are warnings."""
 
     notebook: str
     cell: str
@@ -34,7 +34,7 @@ class Mistake:
 
 
 def find_mistakes(notebook: NotebookNode, name: str) -> list[Mistake]:
-    """Everything wrong with a complete source notebook; `name` is for the messages."""
+    """All mistakes in a complete source notebook; `name` is for the messages."""
     found: list[Mistake] = []
     for position, cell in enumerate(notebook.cells, start=1):
         for message, fatal in _in_cell(cell):
@@ -59,7 +59,7 @@ def _in_cell(cell: NotebookNode) -> Iterator[tuple[str, bool]]:
     if meta and not GRADE_ID.fullmatch(str(meta.get("grade_id", ""))):
         yield "its grade_id must be made of letters, digits, - and _", True
     elif not found.is_given and RELEASED_ID.fullmatch(meta["grade_id"]):
-        yield "grade ids released-<number> are kept for given cells; choose another", True
+        yield "grade ids released-<number> are reserved for given cells; choose another", True
     if found.has_points and "points" not in meta:
         yield 'it is graded but has no "points"', True
     elif found.has_points and not meta["points"]:
@@ -77,7 +77,7 @@ def _in_cell(cell: NotebookNode) -> Iterator[tuple[str, bool]]:
 
 
 def _misplaced(cell: NotebookNode) -> Iterator[str]:
-    """Markers in a kind of cell from which nbgrader would not remove them."""
+    """Markers in a type of cell from which nbgrader would not remove them."""
     found = marks(cell)
     allowed = {
         Region.SOLUTION: (found.solution, "a solution cell"),
@@ -91,9 +91,13 @@ def _misplaced(cell: NotebookNode) -> Iterator[str]:
 
 
 def _stub(cell: NotebookNode) -> Iterator[tuple[str, bool]]:
-    """What students start from in a code solution cell."""
+    """Mistakes in what students start from in a code solution cell."""
     if not any(marked.region is Region.SOLUTION for marked in split(cell.source).marked):
-        yield "it has no BEGIN SOLUTION: students lose the whole cell, its signature too", False
+        yield (
+            "it has no BEGIN SOLUTION: the student version loses the whole cell, even its "
+            "signature",
+            False,
+        )
     elif not _syntax_error(cell.source) and (error := _syntax_error(student_text(cell.source))):
         yield f"with the solution cut out it does not compile for students: {error}", True
 
@@ -115,8 +119,8 @@ def _duplicates(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
 
 
 def _untested(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
-    """Code solution cells that no test cell belongs to: neither by name (`<id>_test…`) nor by
-    standing between it and the next solution."""
+    """Code solution cells without a test cell, either by name (`<id>_test…`) or by
+    position before the next solution."""
     cells = [cell for cell in notebook.cells if _has_role(cell)]
     tests = {marks(cell).name for cell in cells if _is_test(cell)}
     for index, cell in enumerate(cells):
@@ -134,7 +138,7 @@ def _untested(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
 
 
 def _early_use(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
-    """Given cells that need a name which only a solution binds: they fail until it is solved."""
+    """Given cells that use a name bound only by a solution: they fail until it is solved."""
     bound_by_solution: set[str] = set()
     bound_elsewhere: set[str] = set()
     for position, cell in enumerate(notebook.cells, start=1):
@@ -159,9 +163,9 @@ def _early_use(notebook: NotebookNode) -> Iterator[tuple[str, str]]:
 
 
 def names(source: str) -> tuple[set[str], set[str]]:
-    """The global names that a cell binds at its top level, and those it reads anywhere.
+    """The global names that a cell binds at top level, and those it reads anywhere.
 
-    Raises SyntaxError where the cell does not compile.
+    Raises SyntaxError if the cell does not compile.
     """
     return _stores_and_loads(_compile(source), top=True)
 

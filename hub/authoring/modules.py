@@ -1,7 +1,7 @@
-"""Python files beside a notebook that its cells need and students do not get.
+"""Finds Python files beside a notebook that its cells need but students do not get.
 
-Files that end in `.py` stay with the author: the text of the notebook and its answers are such
-files. A given cell that imports one works for the author and for nobody else.
+`.py` files are never released, as the text of the notebook and its answers are such
+files. A given cell that imports one works for the author but for nobody else.
 """
 
 import ast
@@ -16,11 +16,11 @@ from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
 from hub.authoring.regions import student_text
 from hub.facts.cell_roles import marks
 
-PYTHON_FILES = "Python files stay with the author: put what students need of it into a given cell"
+PYTHON_FILES = "Python files are not released: put what students need from it into a given cell"
 
 
 def modules_left_out(notebook: NotebookNode, name: str, folder: Path) -> list[Mistake]:
-    """The cells of a source notebook that need a Python file of its folder; `name` is for the
+    """The cells of a source notebook that need a Python file in its folder; `name` is for the
     messages."""
     there = python_files(folder)
     return [
@@ -36,7 +36,7 @@ def modules_left_out(notebook: NotebookNode, name: str, folder: Path) -> list[Mi
 
 
 def python_files(folder: Path) -> dict[str, str]:
-    """What can be imported from a source folder, by module name: files, and folders of them."""
+    """What can be imported from a source folder, by module name: files and packages."""
     files = {
         path.stem: path.name
         for path in folder.glob("*.py")
@@ -54,7 +54,7 @@ def needed(source: str) -> set[str]:
     try:
         tree = ast.parse(TransformerManager().transform_cell(source))
     except (SyntaxError, ValueError):
-        return set()  # a mistake of its own
+        return set()  # reported as a separate mistake
     return {module.partition(".")[0] for node in ast.walk(tree) for module in _modules(node)}
 
 
@@ -68,5 +68,5 @@ def _modules(node: ast.AST) -> Iterator[str]:
 
 
 def _kept(cell: NotebookNode) -> str:
-    """What runs of a cell when a student's notebook is graded."""
+    """The code of a cell that runs when a student's notebook is graded."""
     return student_text(cell.source) if marks(cell).solution else cell.source

@@ -1,8 +1,8 @@
-"""Notebook text (jupytext `py:percent`) to .ipynb and back, as pure functions.
+"""Converts notebook text (jupytext `py:percent`) to .ipynb and back, with pure functions.
 
-The text is the author's. What a notebook needs beyond it is added on the way to .ipynb and taken
-off again on the way back: read-only nbgrader metadata on given code cells, cell ids, the kernel,
-outputs. So the text stays free of machine-made noise, and a round trip leaves it byte-identical.
+The text is the author's. What a notebook needs beyond it is added on the way to .ipynb and removed
+on the way back: read-only nbgrader metadata on given code cells, cell ids, the kernel,
+outputs. So the text stays free of generated noise, and a round trip leaves it byte-identical.
 """
 
 import difflib
@@ -22,7 +22,7 @@ PLAY_TAG = "play"
 RELEASED_ID = re.compile(r"released-\d+")
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE_INFO = {"name": "python"}
-MAX_CELL_ID = 64  # characters, a limit of the notebook format
+MAX_CELL_ID = 64  # characters, the notebook format's limit
 
 NEW_TEXT_HEADER = """\
 # ---
@@ -42,7 +42,7 @@ _NBGRADER_KEYS = ("grade", "grade_id", "locked", "points", "schema_version", "so
 def text_to_notebook(text: str, previous: NotebookNode | None = None) -> NotebookNode:
     """The complete notebook of a percent text.
 
-    `previous` is the notebook as it was: cells whose type and source are still the same keep
+    `previous` is the old notebook: cells whose type and source are unchanged keep
     their outputs and execution counts.
     """
     notebook = complete(_read(text))
@@ -52,13 +52,13 @@ def text_to_notebook(text: str, previous: NotebookNode | None = None) -> Noteboo
 
 
 def notebook_to_text(notebook: NotebookNode, like: str = "") -> str:
-    """The percent text of a notebook, with everything taken off that `complete` added.
+    """The percent text of a notebook, without everything that `complete` added.
 
-    `like` is the text as it was: its header stays byte for byte, and so does the layout (blank
-    lines, order of metadata keys) of every cell that is still the same.
+    `like` is the old text: its header is kept byte for byte, and so is the layout (blank
+    lines, order of metadata keys) of every unchanged cell.
 
-    Raises NotRepresentable when reading the text again would not give these cells, for example
-    when a picture was pasted into a cell.
+    Raises NotRepresentable if reading the text again would not give these cells, for example
+    if a picture was pasted into a cell.
     """
     cells = author_cells(notebook)
     if like:
@@ -78,10 +78,10 @@ def header(text: str) -> str:
 
 
 def complete(notebook: NotebookNode) -> NotebookNode:
-    """A copy with what an author leaves out: read-only given cells, stable cell ids, the kernel.
+    """A copy with what authors leave out: read-only given cells, stable cell ids, the kernel.
 
     A code cell without nbgrader metadata becomes the locked, ungraded cell `released-<k>` (k
-    counts from 1 in notebook order), unless it is tagged `play`. Outputs stay as they are.
+    counts from 1 in notebook order), unless it is tagged `play`. Outputs are kept.
     """
     cells = author_cells(notebook)
     given = 0
@@ -108,7 +108,7 @@ def is_play(cell: NotebookNode) -> bool:
 
 
 def fingerprint(notebook: NotebookNode) -> str:
-    """SHA-256 (hex) of what the author wrote: the same for both halves of a pair in step.
+    """SHA-256 (hex) of what the author wrote: equal for both halves of a synchronised pair.
 
     Outputs, cell ids, generated metadata, the header and blank lines between cells do not count.
     """
@@ -122,7 +122,7 @@ def text_fingerprint(text: str) -> str:
 
 
 def author_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """The cells with nothing but their type, their source and the metadata an author means."""
+    """The cells, reduced to their type, their source and the author's metadata."""
     return [
         from_dict(
             {
@@ -154,7 +154,7 @@ def _author_metadata(metadata: NotebookNode) -> dict[str, Any]:
 
 
 def _whole(value: Any) -> Any:
-    """2.0 points and 2 points are one thing, whichever editor wrote them."""
+    """Make 2.0 points and 2 points equal, whichever editor wrote them."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -179,7 +179,7 @@ def _cell_id(cell: NotebookNode, position: int, taken: set[str]) -> str:
 
 
 def _key(cell: NotebookNode) -> tuple[str, str, str]:
-    """What makes two cells the same; trailing blank lines are layout."""
+    """The key by which two cells are the same; trailing blank lines are layout."""
     return (cell.cell_type, cell.source.rstrip(), json.dumps(cell.metadata, sort_keys=True))
 
 
@@ -215,7 +215,7 @@ def _keep_layout(cells: list[NotebookNode], like: list[NotebookNode]) -> None:
     for operation, a_start, a_end, b_start, b_end in matcher.get_opcodes():
         same = operation == "equal"
         if not same and a_end - a_start != b_end - b_start:
-            continue  # cells came or went here: the standard layout
+            continue  # cells were added or removed here: the standard layout
         for old, new in zip(like[a_start:a_end], cells[b_start:b_end], strict=True):
             if same:
                 new.source, new.metadata = old.source, NotebookNode(old.metadata)

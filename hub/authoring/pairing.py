@@ -1,8 +1,8 @@
-"""Keeping the two halves of a notebook, .py text and .ipynb, in step while people edit either.
+"""Synchronises the two halves of a notebook, .py text and .ipynb, while people edit either.
 
 Which half is newer is decided by content, never by file times: a small state file remembers the
 fingerprint both halves had when they were last the same. If only one half differs from it, that
-half updates the other; if both do, nothing is touched and a SyncConflict says so.
+half updates the other; if both do, nothing is changed and SyncConflict is raised.
 """
 
 import enum
@@ -32,7 +32,7 @@ from hub.facts import files
 
 STATE_FILE = ".sync.json"
 ANSWERS_FILE = "answers.py"
-UNSAVED_NAME = "Untitled"  # JupyterLab's name for a notebook that has none yet
+UNSAVED_NAME = "Untitled"  # JupyterLab's name for a new notebook
 Half = Literal["text", "notebook"]
 
 
@@ -49,7 +49,7 @@ class NotebookPair:
 
 
 class SyncStep(enum.Enum):
-    """What brings a pair into step."""
+    """How to synchronise a pair."""
 
     NOTHING = "nothing"
     WRITE_NOTEBOOK = "text is newer"
@@ -59,7 +59,7 @@ class SyncStep(enum.Enum):
 
 def decide(text: str | None, notebook: str | None, last: str | None, keep: Half | None) -> SyncStep:
     """The step for a pair, from fingerprints: of each half (None: no such file) and of the last
-    time both were the same (None: never). `keep` names the half that wins where they differ."""
+    time both were the same (None: never). `keep` names the half that wins if they differ."""
     if text == notebook:
         return SyncStep.NOTHING
     if notebook is None:
@@ -96,10 +96,10 @@ def is_notebook_text(path: Path) -> bool:
 
 
 def sync(source_folder: Path, keep: Half | None = None) -> list[str]:
-    """Bring every pair of an assignment's folder into step; a line for each file written.
+    """Synchronise every pair in an assignment's folder. Yields a line for each file written.
 
     With `keep`, the named half wins wherever the two differ and the other is kept as a .bak copy.
-    Raises SyncConflict (and leaves that pair as it is) when both halves changed and no half was
+    Raises SyncConflict (and leaves that pair unchanged) if both halves changed and no half was
     named, UnreadableNotebook, NotRepresentable.
     """
     lines = []
@@ -110,8 +110,8 @@ def sync(source_folder: Path, keep: Half | None = None) -> list[str]:
 
 
 def sync_pair(pair: NotebookPair, keep: Half | None = None) -> list[str]:
-    """Bring one pair into step. Writes the older half only, so that a notebook that is open in a
-    browser tab and has just been saved is not changed under its editor."""
+    """Synchronise one pair. Writes only the older half, so that a notebook that is open in a
+    browser tab and has just been saved does not change under its editor."""
     text, notebook = _read_text(pair), _read_notebook(pair)
     step = _step(pair, text, notebook, keep)
     if step is SyncStep.CONFLICT:
@@ -137,7 +137,7 @@ def sync_pair(pair: NotebookPair, keep: Half | None = None) -> list[str]:
 def current(pair: NotebookPair) -> NotebookNode:
     """The complete notebook of a pair, from its newer half, writing nothing.
 
-    Raises SyncConflict when both halves changed.
+    Raises SyncConflict if both halves changed.
     """
     text, notebook = _read_text(pair), _read_notebook(pair)
     step = _step(pair, text, notebook, keep=None)
@@ -152,9 +152,9 @@ def current(pair: NotebookPair) -> NotebookNode:
 def post_save_hook(os_path: str, model: dict[str, Any], contents_manager: Any) -> None:
     """For `FileContentsManager.post_save_hook`: saving one half in JupyterLab updates the other.
 
-    Acts on `source/<assignment>/<name>.ipynb` and `.py` only. The saved file itself is never
-    written again. A conflict raises, which JupyterLab shows as an error dialog: what was saved
-    is on disk, the other half is as it was.
+    Acts only on `source/<assignment>/<name>.ipynb` and `.py`. The saved file itself is never
+    rewritten. A conflict raises, which JupyterLab shows as an error dialog: what was saved
+    is on disk, and the other half is unchanged.
     """
     path = Path(os_path)
     if path.parent.parent.name != "source" or path.suffix not in (".ipynb", ".py"):
@@ -168,7 +168,7 @@ def post_save_hook(os_path: str, model: dict[str, Any], contents_manager: Any) -
 
 
 def notebook_json(notebook: NotebookNode) -> str:
-    """The bytes of a notebook file, decided by its content alone."""
+    """The bytes of a notebook file, determined by its content alone."""
     return nbformat.writes(notebook) + "\n"
 
 
@@ -210,7 +210,7 @@ def _as_text(pair: NotebookPair, notebook: NotebookNode, like: str) -> str:
 
 
 def _complete_on_disk(pair: NotebookPair) -> Iterator[str]:
-    """Give cells added in JupyterLab their generated metadata and ids in the .ipynb as well."""
+    """Give cells added in JupyterLab their generated metadata and ids in the .ipynb too."""
     before = _read_notebook(pair)
     assert before is not None
     after = complete(before)
@@ -220,7 +220,7 @@ def _complete_on_disk(pair: NotebookPair) -> Iterator[str]:
 
 
 def _set_aside(loser: Path, keep: Half | None) -> Iterator[str]:
-    """Copy the losing half of an explicit choice to a .bak name that is still free."""
+    """Copy the losing half of an explicit choice to an unused .bak name."""
     if keep is None or not loser.exists():
         return
     copy = loser.with_name(f"{loser.name}.bak")
@@ -229,11 +229,11 @@ def _set_aside(loser: Path, keep: Half | None) -> Iterator[str]:
         number += 1
         copy = loser.with_name(f"{loser.name}.bak{number}")
     copy.write_bytes(loser.read_bytes())
-    yield f"{loser.name} as it was is kept as {copy.name}"
+    yield f"the old {loser.name} is kept as {copy.name}"
 
 
 def _state(pair: NotebookPair) -> dict[str, str]:
-    """The remembered fingerprints by notebook name. Without a readable file nothing is known,
+    """The stored fingerprints by notebook name. Without a readable file none is known,
     which errs on the side of refusing to overwrite."""
     try:
         return json.loads((pair.text.parent / STATE_FILE).read_text(encoding="utf-8"))
@@ -250,6 +250,6 @@ def _remember(pair: NotebookPair, fingerprint: str) -> None:
 
 
 def _write(path: Path, content: str) -> None:
-    """Replace a file in one step: a reader sees the old or the new one, never half of it."""
+    """Replace a file atomically: a reader sees either the old or the new one."""
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     files.replace(path, content, mode=mode)

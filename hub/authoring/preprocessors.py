@@ -1,4 +1,4 @@
-"""nbgrader's steps from an instructor's notebook to a student's, with two of our own."""
+"""nbgrader's preprocessors from an instructor's notebook to a student's, with two of ours."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ RELEASED_METADATA = ("nbgrader", "deletable", "editable", "tags", "jupyter")
 
 
 class CompleteCells(NbGraderPreprocessor):
-    """Gives every cell, also one just added in JupyterLab, its role and its id, and the notebook
-    nothing else: what remains is decided by the source alone."""
+    """Gives every cell, even one just added in JupyterLab, its role and id, and drops all other
+    notebook metadata, so that the result depends on the source alone."""
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any]
@@ -30,7 +30,7 @@ class CompleteCells(NbGraderPreprocessor):
 
 
 class OnlyReleasedMetadata(NbGraderPreprocessor):
-    """Leaves no cell metadata in a release that students have no use for."""
+    """Removes cell metadata that students have no use for."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
@@ -41,8 +41,8 @@ class OnlyReleasedMetadata(NbGraderPreprocessor):
         return cell, resources
 
 
-# nbgrader's own order. Left out of it: header and footer notebooks, and AUTOTEST directives,
-# which run the solutions in a kernel to make tests.
+# nbgrader's own order, without header and footer notebooks, and without AUTOTEST directives,
+# which run the solutions in a kernel to generate tests.
 TO_GRADEBOOK: list[type[NbGraderPreprocessor]] = [
     CompleteCells,
     LockCells,
@@ -52,7 +52,7 @@ TO_GRADEBOOK: list[type[NbGraderPreprocessor]] = [
     ComputeChecksums,
 ]
 TO_STUDENT: list[type[NbGraderPreprocessor]] = [
-    ClearHiddenTests,  # after the gradebook has stored the tests whole
+    ClearHiddenTests,  # after the gradebook has stored the complete tests
     ClearMarkScheme,
     ComputeChecksums,
     CheckCellMetadata,
@@ -65,7 +65,7 @@ def run(
     notebook: NotebookNode,
     resources: dict[str, Any],
 ) -> NotebookNode:
-    """The notebook after these preprocessors, the given one left as it was."""
+    """The notebook after these preprocessors; the given one is not changed."""
     notebook = from_dict(notebook)
     for preprocessor in preprocessors:
         notebook, resources = preprocessor().preprocess(notebook, resources)

@@ -1,4 +1,4 @@
-"""What a student would fetch, for an instructor to look at and try before releasing it."""
+"""Previews what a student would fetch, for an instructor to try before releasing it."""
 
 import shutil
 from pathlib import Path
@@ -13,10 +13,10 @@ PREVIEW_FOLDER = "preview"
 
 
 def preview(course_root: Path, assignment: str) -> Path:
-    """Make `preview/<assignment>` afresh, with the same bytes and the same refusals as a release.
+    """Recreate `preview/<assignment>`, with the same bytes and the same refusals as a release.
 
-    Neither `release/` nor the gradebook is touched. What was run or tried in an earlier preview
-    is gone. Raises AuthoringMistakes, LeaksFound, SyncConflict, AssignmentNotFound.
+    Neither `release/` nor the gradebook changes. Anything done in an earlier preview
+    is lost. Raises AuthoringMistakes, LeaksFound, SyncConflict, AssignmentNotFound.
     """
     source_folder = course_root / "source" / assignment
     sync(source_folder)
@@ -29,7 +29,7 @@ def preview(course_root: Path, assignment: str) -> Path:
 
 
 def keep_release(model: dict[str, Any], path: str, contents_manager: Any, **_: Any) -> None:
-    """Jupyter's `pre_save_hook`: what students get is looked at and tried, never saved over.
+    """Jupyter's `pre_save_hook`: refuses to save over the student version.
 
     The formgrader's Preview opens `release/` itself; a cell run there must not change what the
     next student fetches.

@@ -15,7 +15,7 @@ class Marked:
 
 @dataclass(frozen=True)
 class Split:
-    """A cell's source taken apart: regions, everything else, and what is wrong with its markers."""
+    """A parsed cell: its regions, everything else, and problems with its markers."""
 
     marked: tuple[Marked, ...]
     public: tuple[str, ...]
@@ -23,7 +23,7 @@ class Split:
 
 
 def split(source: str) -> Split:
-    """Take a cell's source apart at its BEGIN/END lines."""
+    """Split a cell's source at its BEGIN/END lines."""
     marked: list[Marked] = []
     public: list[str] = []
     problems: list[str] = []
@@ -39,7 +39,7 @@ def split(source: str) -> Split:
 
 
 def student_text(source: str) -> str:
-    """What a student starts from: the solution cell with its regions cut out."""
+    """What a student starts from: the solution cell with its regions replaced by stubs."""
     lines = []
     for line in lines_of(source):
         if line.region is not Region.SOLUTION:

@@ -1,7 +1,7 @@
-"""Putting an assignment into the gradebook: its notebooks, cells, points and due date.
+"""Registers an assignment in the gradebook: its notebooks, cells, points and due date.
 
-nbgrader does this as part of generating a release; a course that starts from a shipped release
-needs it by itself, before any student exists.
+nbgrader does this while generating a release; a course that starts from a shipped release
+needs it separately, before there are any students.
 """
 
 from collections.abc import Iterator
@@ -28,10 +28,10 @@ def register(
     db_url: str,
     due: datetime | None = None,
 ) -> Iterator[str]:
-    """Record `source/<assignment>` in the gradebook; yields progress lines. Safe to repeat.
+    """Register `source/<assignment>` in the gradebook. Yields progress. Safe to repeat.
 
-    `due` must know its time zone; without it a due date that is already recorded stays.
-    Submissions and grades survive. Raises SubmissionsExist, before anything is changed, when
+    `due` must have a time zone; without it, a due date that is already recorded is kept.
+    Submissions and grades are kept. Raises SubmissionsExist, before changing anything, if
     cells or notebooks were added or removed after students submitted.
     """
     if due is not None and due.tzinfo is None:
@@ -43,7 +43,7 @@ def register(
         recorded = gradebook.update_or_create_assignment(assignment, **changes)
         for gone in sorted({old.name for old in recorded.notebooks} - notebooks.keys()):
             gradebook.remove_notebook(gone, assignment)
-            yield f"{assignment}: notebook {gone} taken out of the gradebook"
+            yield f"{assignment}: notebook {gone} removed from the gradebook"
     for name, notebook in notebooks.items():
         resources = {"nbgrader": {"notebook": name, "assignment": assignment, "db_url": db_url}}
         run([*TO_GRADEBOOK, SaveCells], notebook, resources)
@@ -60,10 +60,10 @@ def release_in_course(
     db_url: str,
     due: datetime | None = None,
 ) -> Iterator[str]:
-    """Make `release/<assignment>` of a course and record it in the gradebook, or neither.
+    """Make `release/<assignment>` of a course and register it in the gradebook, or neither.
 
-    Raises what `make_release` and `register` raise, with the release and the gradebook as they
-    were.
+    Raises what `make_release` and `register` raise, leaving the release and the gradebook
+    unchanged.
     """
     source_folder = course_root / "source" / assignment
     yield from sync(source_folder)
@@ -76,7 +76,7 @@ def release_in_course(
 def refuse_after_submissions(
     gradebook: Gradebook, assignment: str, notebooks: dict[str, NotebookNode]
 ) -> None:
-    """Raise SubmissionsExist when recording these notebooks would add or remove cells of an
+    """Raise SubmissionsExist if registering these notebooks would add or remove cells of an
     assignment that somebody has submitted."""
     try:
         recorded = gradebook.find_assignment(assignment)

@@ -1,4 +1,4 @@
-"""From the source of an assignment to what students get."""
+"""Generates the student version of an assignment from its source."""
 
 import fnmatch
 import os
@@ -31,13 +31,13 @@ from hub.authoring.pairing import (
 from hub.authoring.preprocessors import TO_GRADEBOOK, TO_STUDENT, run
 from hub.facts.names import assignment_name_fault
 
-# Names, of files or folders, that are never meant for students and are passed over in silence.
+# Names of files or folders that are never meant for students and are skipped silently.
 IGNORED = (".*", "__pycache__", "*.pyc", "*.bak", "*.bak[0-9]*")
 
 
 @dataclass(frozen=True)
 class StudentVersion:
-    """An assignment as students get it: file contents by path within the assignment's folder."""
+    """The student version of an assignment: file contents by path within its folder."""
 
     files: dict[str, bytes]
     left_out: list[str] = field(default_factory=list)
@@ -45,9 +45,9 @@ class StudentVersion:
 
 
 def source_notebooks(source_folder: Path) -> dict[str, NotebookNode]:
-    """The complete instructor notebooks of an assignment by name, writing nothing.
+    """The complete instructor notebooks of an assignment by name; writes nothing.
 
-    Raises InvalidAssignmentName, AssignmentNotFound when there is no notebook, SyncConflict.
+    Raises InvalidAssignmentName, AssignmentNotFound if there is no notebook, SyncConflict.
     """
     if fault := assignment_name_fault(source_folder.name):
         raise InvalidAssignmentName(source_folder.name, fault)
@@ -58,7 +58,7 @@ def source_notebooks(source_folder: Path) -> dict[str, NotebookNode]:
 
 
 def student_version(source_folder: Path) -> StudentVersion:
-    """What students get of an assignment's source folder, in memory; depends on nothing else.
+    """The student version of an assignment's source folder, in memory; depends on nothing else.
 
     Raises AuthoringMistakes, InvalidAssignmentName, AssignmentNotFound, SyncConflict.
     """
@@ -88,10 +88,10 @@ def student_version(source_folder: Path) -> StudentVersion:
 
 
 def make_release(source: Path, assignment: str, release: Path) -> Iterator[str]:
-    """Generate `release/<assignment>` from `source/<assignment>`; yields progress lines.
+    """Generate `release/<assignment>` from `source/<assignment>`. Yields progress.
 
-    The two halves of each notebook are brought into step first. What was released before stays
-    until the new version is complete and found free of leaks, then is replaced as a whole.
+    The two halves of each notebook are synchronised first. The old release stays in place
+    until the new version is complete and free of leaks, and is then replaced as a whole.
     Raises AuthoringMistakes, LeaksFound, SyncConflict, InvalidAssignmentName, AssignmentNotFound.
     """
     yield from sync(source / assignment)
@@ -101,7 +101,7 @@ def make_release(source: Path, assignment: str, release: Path) -> Iterator[str]:
 
 
 def write_checked(student: StudentVersion, source_folder: Path, destination: Path) -> str:
-    """Put a student version in place of whatever is at `destination`, unless it leaks."""
+    """Replace whatever is at `destination` with a student version, unless it leaks."""
     with written(student, destination.parent) as scratch:
         if leaks := find_leaks(scratch, source_folder):
             raise LeaksFound(source_folder.name, leaks)
@@ -115,8 +115,8 @@ def write_checked(student: StudentVersion, source_folder: Path, destination: Pat
 
 @contextmanager
 def written(student: StudentVersion, beside: Path) -> Iterator[Path]:
-    """The student version as a folder on the file system of `beside`, gone afterwards unless it
-    was moved away."""
+    """The student version as a folder on the file system of `beside`, removed afterwards unless it
+    was moved."""
     beside.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(dir=beside.parent, prefix=".release-"))
     try:
@@ -133,7 +133,7 @@ def written(student: StudentVersion, beside: Path) -> Iterator[Path]:
 
 
 def differences(source: Path, release: Path) -> list[str]:
-    """How a release folder differs from what its sources generate now; writes nothing."""
+    """How a release folder differs from what its sources generate; writes nothing."""
     sources = {path.name for path in source.iterdir() if path.is_dir() and path.name[0] not in "._"}
     released = {path.name for path in release.iterdir()} if release.is_dir() else set()
     found = [f"{name} is released but has no source" for name in sorted(released - sources)]
@@ -143,9 +143,9 @@ def differences(source: Path, release: Path) -> list[str]:
             if file not in there:
                 found.append(f"{name}/{file} is missing from the release")
             elif file not in wanted:
-                found.append(f"{name}/{file} is not made by the source")
+                found.append(f"{name}/{file} is not generated from the source")
             elif wanted[file] != there[file]:
-                found.append(f"{name}/{file} is not what the source generates")
+                found.append(f"{name}/{file} differs from what the source generates")
     return found
 
 
@@ -157,7 +157,7 @@ def _remarks(student: StudentVersion) -> Iterator[str]:
 
 
 def _other_files(folder: Path) -> Iterator[Path]:
-    """Files beside the notebooks that somebody may have meant for students."""
+    """Files beside the notebooks that may have been meant for students."""
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         ignored = any(fnmatch.fnmatch(part, glob) for part in parts for glob in IGNORED)
@@ -166,7 +166,7 @@ def _other_files(folder: Path) -> Iterator[Path]:
 
 
 def _is_source(path: Path) -> bool:
-    """Whether a file at the top of a source folder is a half of a notebook, or its answers."""
+    """Whether a file at the top level of a source folder is half of a notebook, or its answers."""
     return (
         path.suffix == ".ipynb"
         or path.name == ANSWERS_FILE

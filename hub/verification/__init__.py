@@ -1,1 +1,1 @@
-"""Proofs that the tests of an assignment give and take the points they should."""
+"""Proves that the tests of an assignment award and deduct the right points."""

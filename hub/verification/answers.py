@@ -1,7 +1,7 @@
-"""`answers.py`: what an author lists beside an assignment, as cells with a header each.
+"""`answers.py`: answers that an author lists beside an assignment, as cells with a header each.
 
 `[wrong]` and `[right]` answers replace a solution cell, `[equivalent]` names mutants that no test
-can see, `[trained]` says that an exercise is about what only a trained model does.
+can notice, `[trained]` marks an exercise about something that only a trained model does.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class AnswersError(UserError):
 
 @dataclass(frozen=True)
 class Answer:
-    """One thing that is tried: a listed answer to an exercise, or a whole notebook.
+    """One thing to try: a listed answer to an exercise, or a whole notebook.
 
     text replaces the solution cell of `exercise`; a whole notebook has none.
-    mutant: what was changed, where the text is a mutant of the reference.
+    mutant: what was changed, if the text is a mutant of the reference.
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class Answer:
 
 
 def chosen(sample: Sample, answers: Sequence[Answer]) -> list[Answer]:
-    """A part of the answers: some of each kind for each exercise, and some of the stubs."""
+    """A sample of the answers: some of each kind for each exercise, and some of the stubs."""
     return sample.of(
         answers,
         name=lambda one: f"{one.kind} {one.exercise}: {one.title}\n{one.text}",
@@ -61,7 +61,7 @@ class EquivalentMutant:
 
 @dataclass(frozen=True)
 class Trained:
-    """An exercise whose tests hold for trained models only, and why."""
+    """An exercise whose tests hold only for trained models, and why."""
 
     exercise: str
     why: str
@@ -77,23 +77,23 @@ def read_answers(path: Path) -> list[Answer]:
 
 
 def read_trained(path: Path) -> list[Trained]:
-    """The exercises that a percent text says to be about what only a trained model does."""
+    """The exercises that a percent text marks as true only of trained models."""
     return [Trained(exercise, why) for kind, exercise, why, _ in _cells(path) if kind == "trained"]
 
 
 def read_equivalent(path: Path) -> list[EquivalentMutant]:
-    """The mutants that a percent text justifies: comments, each a mutant's changed lines in one."""
+    """The mutants that a percent text justifies: comments, each with a mutant's changed lines."""
     return [
         EquivalentMutant(exercise, one_line(line.strip().removeprefix("# ")), why)
         for kind, exercise, why, text in _cells(path)
-        if kind in ("equivalent", "same")  # as it was written before
+        if kind in ("equivalent", "same")  # its old spelling
         for line in text.splitlines()
         if line.strip()
     ]
 
 
 def _cells(path: Path) -> list[tuple[str, str, str, str]]:
-    """Of each cell of `answers.py`: kind, exercise, what the header says, and the text below."""
+    """For each cell of `answers.py`: kind, exercise, the header's description, the text below."""
     if not path.is_file():
         return []
     text = path.read_text(encoding="utf-8")

@@ -1,9 +1,9 @@
-"""What the batches of a notebook show about the answers that were tried in them. Pure.
+"""Evaluates the answers that were tried in a notebook's batches. Pure.
 
-A verdict counts where everything was as expected: every wrong answer of a batch loses points on
+A verdict counts if everything was as expected: every wrong answer of a batch loses points on
 a hidden test of its own exercise, every right one keeps them, and every exercise that has the
-reference keeps them in this batch and in the next. Otherwise the answers in question are tried
-alone, each between two batches of the reference, and what is seen there decides.
+reference keeps them in this batch and in the next. Otherwise the answers in question are retried
+alone, each between two batches of the reference, and the outcome of that decides.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from dataclasses import dataclass, field
 from hub.verification.answers import Answer
 from hub.verification.trials import HIDDEN_HALF, Group, SplitTest, Trial
 
-# Errors that say nothing about an answer: a test was not run, or not to its end.
+# Errors that say nothing about an answer: a test did not run, or not to its end.
 STOPPED = frozenset({"NotRun", "CellStopped", "CellTimeout", "StudentProcessDied", "TooSlow"})
 
 
 @dataclass
 class Seen:
-    """What the tests said in one batch: why each failed one failed, by the test's name."""
+    """The tests' outcome in one batch: why each failed, by the test's name."""
 
     failed: dict[str, str] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
-    stopped: set[str] = field(default_factory=set)  # those of `failed` that were not run to an end
+    stopped: set[str] = field(default_factory=set)  # those of `failed` that did not finish
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the tests said about an answer: why each failed one failed, by the test's name."""
+    """The tests' outcome for an answer: why each failed, by the test's name."""
 
     answer: Answer
     failed: dict[str, str]
     passed: set[str]
-    seconds: float = 0.0  # an equal share of the time of its notebook
+    seconds: float = 0.0  # an equal share of its notebook's time
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Again:
 
 @dataclass
 class Weighed:
-    """What a notebook has shown: what counts, what is tried again, what to tell."""
+    """The result of a notebook: outcomes that count, answers to retry, lines to report."""
 
     counted: list[Outcome] = field(default_factory=list)
     again: list[Again] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Weighed:
 
 
 def weigh(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest]) -> Weighed:
-    """What the batches of a trial say; `seen` has one entry a batch."""
+    """Evaluate the batches of a trial; `seen` has one entry per batch."""
     if len(trial.batches) == 1:
         answer = trial.batches[0][0]
         return Weighed([Outcome(answer, seen[0].failed, seen[0].passed)])
@@ -68,7 +68,7 @@ def weigh(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest]) ->
 def _wrong_reference(
     trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest], failed: dict[str, str]
 ) -> Weighed:
-    """Before any answer: another notebook would not help."""
+    """Fails before any answer, so that another notebook would not help."""
     found = Weighed()
     for exercise in dict.fromkeys(tests[name].exercise for name in failed):
         why = {
@@ -85,9 +85,7 @@ def _weigh_combined(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, Spli
     found = Weighed()
     before: Group = ()
     outcomes: list[Outcome] = []  # of the batch before, which count if this one is in order
-    surprises: list[
-        str
-    ] = []  # of the batch before; a test that was stopped surprises without words
+    surprises: list[str] = []  # of the batch before; a stopped test has no message
     for number, (group, what) in enumerate(zip(trial.batches, seen, strict=True)):
         if others := _others(group, what, tests):
             why = [f"fails {n} ({w[:200]})" for n, w in others.items() if n not in what.stopped]
@@ -118,7 +116,7 @@ def _titles(answers: Sequence[Answer]) -> str:
 
 
 def _surprises(outcome: Outcome, what: Seen, tests: Mapping[str, SplitTest]) -> Iterator[str]:
-    """What speaks against a verdict from a batch that was combined; "" where a test was stopped."""
+    """What speaks against a verdict from a combined batch; "" if a test was stopped."""
     if outcome.failed.keys() & what.stopped and outcome.answer.kind != "mutant":
         yield ""
     else:
@@ -152,7 +150,7 @@ def _weigh_alone(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTe
 
 
 def _own(answer: Answer, what: Seen, tests: Mapping[str, SplitTest]) -> Outcome:
-    """What the tests of the answer's own exercise said."""
+    """The outcome of the tests of the answer's own exercise."""
     return Outcome(
         answer,
         {name: why for name, why in what.failed.items() if tests[name].exercise == answer.exercise},
@@ -167,16 +165,16 @@ def _others(group: Group, what: Seen, tests: Mapping[str, SplitTest]) -> dict[st
 
 
 def faults(outcome: Outcome, tests: Mapping[str, SplitTest]) -> Iterator[str]:
-    """What is not as it should be, in words."""
+    """What is not as expected, as messages."""
     kind, exercise = outcome.answer.kind, outcome.answer.exercise
     if kind == "combined":
-        yield f"each alone passes, in a batch: {'; '.join(outcome.failed.values())}"
+        yield f"each passes alone but fails in a batch: {'; '.join(outcome.failed.values())}"
     elif kind == "stub":
         for name in sorted({name.removesuffix(HIDDEN_HALF) for name in outcome.passed}):
             if not {name, f"{name}{HIDDEN_HALF}"} & outcome.failed.keys():
                 yield f"has the points of {name}"
     elif kind == "mutant":
-        return  # it may do what it likes, as long as some test sees it
+        return  # it may break anything, as long as some test notices
     elif kind == "reference":
         for name, why in outcome.failed.items():
             yield f"fails {name} ({why[:200]})"

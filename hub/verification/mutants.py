@@ -1,8 +1,8 @@
-"""A reference solution with one small change in it, mechanically, once for every place. Pure.
+"""Generates mutants: the reference solution with one small change, at every position. Pure.
 
-Each mutant is the same program but for one thing: two letters of an einsum or einops pattern, a
+Each mutant differs in one thing: two letters of an einsum or einops pattern, a
 dimension or another number, a bound of a slice, a term, a sign, an argument, a `.clone()`, a
-comparison. Tests that no mutant survives look at everything that the reference does (DeMillo,
+comparison. Tests that no mutant survives check everything that the reference does (DeMillo,
 Lipton and Sayward 1978, "Hints on Test Data Selection").
 """
 
@@ -25,7 +25,7 @@ class Mutant:
     """A changed reference.
 
     line: number of the first line that is changed, from 1.
-    before, after: the lines that the change touches, each as one line without indentation.
+    before, after: the changed lines, joined into one line without indentation.
     source: the whole text.
     """
 
@@ -37,10 +37,10 @@ class Mutant:
 
 
 def mutants(source: str, operators: Operators = mutations) -> list[Mutant]:
-    """Every mutant of a solution cell, by place; none of a text that is no plain Python.
+    """Every mutant of a solution cell, by position; none if the text is not plain Python.
 
-    Only what stands between BEGIN SOLUTION and END SOLUTION is changed, where there are such
-    lines. All of them parse, and no two are the same program. `operators` make the edits.
+    If there are BEGIN SOLUTION and END SOLUTION lines, only the text between them is
+    changed. All mutants parse, and no two are the same program. `operators` make the edits.
     """
     try:
         tree = ast.parse(source)
@@ -64,10 +64,10 @@ def mutants(source: str, operators: Operators = mutations) -> list[Mutant]:
 
 
 def sample(found: Sequence[Mutant], most: int, seed: str) -> list[Mutant]:
-    """At most `most` of `found`, from all of its parts alike; the same for the same seed.
+    """At most `most` of `found`, spread evenly; the same for the same seed.
 
-    A smaller sample is a part of a larger one: steps of the golden ratio, from a random place,
-    leave gaps of three lengths at most, however many there are.
+    A smaller sample is a subset of a larger one: steps of the golden ratio, from a random start,
+    leave gaps of at most three lengths, however many there are.
     """
     numbers: set[int] = set()
     fraction = random.Random(seed).random()
@@ -78,7 +78,7 @@ def sample(found: Sequence[Mutant], most: int, seed: str) -> list[Mutant]:
 
 
 def _solution(source: str) -> tuple[int, int]:
-    """The first and the last line of what is a solution, counted from 1."""
+    """The first and the last line of the solution, counted from 1."""
     lines = list(lines_of(source))
     own = [number for number, line in enumerate(lines, 1) if line.region is Region.SOLUTION]
     return (own[0], own[-1]) if own else (1, len(lines))
@@ -86,7 +86,7 @@ def _solution(source: str) -> tuple[int, int]:
 
 def _mutant(source: str, changed: str, edit: Edit) -> Mutant:
     lines, after = source.splitlines(), changed.splitlines()
-    rest = len(lines) - edit.last_line  # lines after the change, the same in both
+    rest = len(lines) - edit.last_line  # lines after the change, equal in both
     return Mutant(
         edit.what,
         edit.line,
@@ -97,5 +97,5 @@ def _mutant(source: str, changed: str, edit: Edit) -> Mutant:
 
 
 def one_line(text: str) -> str:
-    """A piece of a program as it is printed and justified: in one line, spaces made equal."""
+    """A piece of a program as it is printed and justified: on one line, with single spaces."""
     return " ".join(text.split())

@@ -1,7 +1,7 @@
 """Mutation operators: the kinds of change that `mutants` makes, as edits of a text. Pure.
 
 Every function here takes a node of the syntax tree and the text, and yields edits. What no test
-on a CPU can see is left alone: devices, `strict=` of `zip`, words of an error, annotations.
+on a CPU can notice is left alone: devices, `strict=` of `zip`, error messages, annotations.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from itertools import pairwise
 
 EINSUM, EINOPS = frozenset({"einsum"}), frozenset({"rearrange", "reduce", "repeat"})
 
-# Calls that keep the meaning of what they are applied to near enough that leaving one out is a
-# slip and no nonsense: as a method (or an attribute, such as .T), and as a function.
+# Calls that change their object so little that leaving one out is a plausible mistake rather than
+# nonsense: as a method (or an attribute, such as .T), and as a function.
 METHODS = frozenset(
     {
         *("clone", "detach", "contiguous", "copy", "float", "double", "long", "bool", "cpu"),
@@ -45,7 +45,7 @@ ALIKE = frozenset(
         *("transpose", "swapaxes", "equal", "allclose", "isclose", "maximum", "minimum", "max"),
         *("min", "gcd", "isinstance", "print"),
     }
-)  # the order of their arguments does not matter, or says nothing
+)  # the order of their arguments does not matter
 UNSEEN = frozenset({"device", "strict", "layout", "height", "width", "template"})  # keywords
 
 SIGNS = {
@@ -74,7 +74,7 @@ COMPOUND = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.Lamb
 
 @dataclass(frozen=True)
 class Edit:
-    """A replacement of the bytes `start` to `end` of a text; they stand in these lines."""
+    """A replacement of the bytes `start` to `end` of a text, which are in these lines."""
 
     start: int
     end: int
@@ -85,7 +85,7 @@ class Edit:
 
 
 class Text:
-    """A program's text, by the places that the syntax tree names (lines and bytes in them)."""
+    """A program's text, indexed by the syntax tree's positions (lines and byte offsets in them)."""
 
     def __init__(self, source: str) -> None:
         self._bytes = source.encode()
@@ -106,7 +106,7 @@ class Text:
         return self._bytes[start:end].decode()
 
     def operand(self, node: ast.AST) -> str:
-        """The text of a node, in parentheses where it could be taken apart."""
+        """The text of a node, in parentheses if it might otherwise be split by precedence."""
         return f"({self.of(node)})" if isinstance(node, COMPOUND) else self.of(node)
 
     def edit(self, start: int, end: int, new: str, what: str) -> Edit:
@@ -117,7 +117,7 @@ class Text:
         return self.edit(self.start(node), self.end(node), new, what)
 
     def token(self, a: ast.AST, b: ast.AST, old: str, new: str, what: str) -> Iterator[Edit]:
-        """The word or sign `old` between two nodes made `new`."""
+        """Replace the word or sign `old` between two nodes by `new`."""
         start = self.end(a)
         offset = self.between(start, self.start(b)).find(old)
         if offset >= 0:
@@ -135,24 +135,24 @@ class Text:
 
 
 def mutations(tree: ast.AST, text: Text) -> Iterator[Edit]:
-    """Every edit of a program that is a slip; some may not parse, some may come twice."""
+    """Every edit of a program by an operator; some may not parse, some may be duplicates."""
     for node, parents in _nodes(tree, ()):
         for kind in (_patterns, _numbers, _slices, _terms, _comparisons, _calls, _orders):
             if kind is _orders and parents and getattr(parents[-1], "iter", None) is node:
-                continue  # a loop over a few names, in another order, is mostly the same loop
+                continue  # a loop over a few names in another order is usually equivalent
             for edit in kind(node, text):
                 yield _in_place(edit, node, parents, text)
         if not any(isinstance(parent, ast.While) for parent in parents):
-            yield from _statements(node, text)  # in a `while` it would mostly never end
+            yield from _statements(node, text)  # in a `while` it would usually never end
 
 
 def _nodes(
     node: ast.AST, parents: tuple[ast.AST, ...]
 ) -> Iterator[tuple[ast.AST, tuple[ast.AST, ...]]]:
-    """The nodes of a program that decide about what it does, each with those around it."""
+    """The nodes of a program that determine what it does, each with its ancestors."""
     yield node, parents
     if _is_number(node):
-        return  # the 1 of -1 is no number of its own
+        return  # the 1 of -1 is not a number by itself
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "msg", "type_params"):
             continue
@@ -168,7 +168,7 @@ def _is_words(node: ast.AST) -> bool:
 
 
 def _in_place(edit: Edit, node: ast.AST, parents: Sequence[ast.AST], text: Text) -> Edit:
-    """An edit of a whole node, in parentheses where what is around it would take it apart."""
+    """An edit of a whole node, in parentheses if its surroundings would otherwise split it."""
     whole = hasattr(node, "lineno") and (edit.start, edit.end) == (text.start(node), text.end(node))
     around = (ast.BinOp, ast.UnaryOp, ast.Attribute, ast.Compare, ast.BoolOp)
     if not whole or not parents or not isinstance(parents[-1], around):
@@ -183,7 +183,7 @@ def _in_place(edit: Edit, node: ast.AST, parents: Sequence[ast.AST], text: Text)
 
 
 def _name(call: ast.AST) -> str:
-    """What a call calls, or an attribute's name: its last word."""
+    """The last name of what a call calls, or of an attribute."""
     function = call.func if isinstance(call, ast.Call) else call
     if isinstance(function, ast.Attribute):
         return function.attr
@@ -215,7 +215,7 @@ def _patterns(node: ast.AST, text: Text) -> Iterator[Edit]:
 
 
 def _numbers(node: ast.AST, text: Text) -> Iterator[Edit]:
-    """A whole number one more and one less, another number doubled, a truth value turned."""
+    """An integer plus and minus one, another number doubled, a boolean negated."""
     negative = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
     value = node.operand if isinstance(node, ast.UnaryOp) and negative else node
     if isinstance(node, ast.UnaryOp) and negative and not isinstance(value, ast.Constant):
@@ -239,7 +239,7 @@ def _numbers(node: ast.AST, text: Text) -> Iterator[Edit]:
 
 
 def _slices(node: ast.AST, text: Text) -> Iterator[Edit]:
-    """A slice that begins one later or ends one earlier, and the same with `range`."""
+    """A slice that begins one later or ends one earlier; likewise `range`."""
     if isinstance(node, ast.Slice):
         whole = text.of(node)
         if node.lower is None:
@@ -263,7 +263,7 @@ def _is_number(node: ast.AST) -> bool:
 
 
 def _terms(node: ast.AST, text: Text) -> Iterator[Edit]:
-    """A sign changed, a term or factor left out, what does not commute the other way round."""
+    """A sign changed, a term or factor left out, a non-commutative operation reversed."""
     if isinstance(node, ast.AugAssign) and type(node.op) in SIGNS:
         old, new = SIGNS[type(node.op)]
         yield from text.token(node.target, node.value, old, new, f"{new} for {old}")
@@ -285,7 +285,7 @@ def _terms(node: ast.AST, text: Text) -> Iterator[Edit]:
 
 
 def _comparisons(node: ast.AST, text: Text) -> Iterator[Edit]:
-    """Another comparison, `and` for `or`, a condition left out or turned."""
+    """Another comparison, `and` for `or`, a condition left out or negated."""
     if isinstance(node, ast.Compare):
         for a, operator, b in zip(
             [node.left, *node.comparators], node.ops, node.comparators, strict=False
@@ -303,11 +303,11 @@ def _comparisons(node: ast.AST, text: Text) -> Iterator[Edit]:
     elif isinstance(node, ast.If | ast.IfExp | ast.While) and not isinstance(
         node.test, ast.Compare
     ):
-        yield text.instead(node.test, f"not {text.operand(node.test)}", "the condition turned")
+        yield text.instead(node.test, f"not {text.operand(node.test)}", "the condition negated")
 
 
 def _calls(node: ast.AST, text: Text) -> Iterator[Edit]:
-    """A call left out, another one like it, arguments swapped, a named argument left out."""
+    """A call left out or replaced by a similar one, arguments swapped or a keyword one left out."""
     if isinstance(node, ast.Attribute) and node.attr in ("T", "mT", "real"):
         yield text.instead(node, text.of(node.value), f"without .{node.attr}")
     elif isinstance(node, ast.Attribute) and (other := MATRICES.get(node.attr)):
@@ -335,12 +335,12 @@ def _calls(node: ast.AST, text: Text) -> Iterator[Edit]:
 
 
 def _is_module(node: ast.AST) -> bool:
-    """Whether `name.function(…)` is a function of a module and no method."""
+    """Whether `name.function(…)` is a module's function rather than a method."""
     return _name(node) in ("torch", "math", "np", "numpy", "F", "functional", "linalg", "einops")
 
 
 def _without(call: ast.Call, keyword: ast.keyword, text: Text) -> Edit:
-    """The call without a named argument and the comma before or after it."""
+    """The call without a keyword argument and the comma before or after it."""
     before = [
         text.end(n) for n in (*call.args, *call.keywords) if text.end(n) <= text.start(keyword)
     ]
@@ -370,7 +370,7 @@ def _orders(node: ast.AST, text: Text) -> Iterator[Edit]:
 
 
 def _statements(node: ast.AST, text: Text) -> Iterator[Edit]:
-    """A statement left out that changes something which is there already."""
+    """A statement left out that changes an existing object."""
     what = "left out"
     if isinstance(node, ast.AugAssign) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
@@ -387,6 +387,6 @@ def _statements(node: ast.AST, text: Text) -> Iterator[Edit]:
 
 
 def _only_copies(value: ast.AST) -> bool:
-    """Whether a value is `name.method()` of a kind that is left out by itself."""
+    """Whether a value is a `name.method()` that another operator leaves out."""
     method = isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute)
     return method and _name(value) in METHODS and isinstance(value.func.value, ast.Name)  # type: ignore[attr-defined]

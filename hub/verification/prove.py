@@ -1,8 +1,8 @@
-"""Prove an assignment: its tests give the points that they should, and take them.
+"""Prove an assignment: its tests award and deduct the right points.
 
-For every exercise the reference has full marks, the untouched stub none of the points, every
+For every exercise the reference gets full marks, the unchanged stub gets none, every
 listed wrong answer fails a hidden test, every listed right one passes all, and breaking one
-exercise costs only its own points. Every answer is really executed, as a submission would be.
+exercise costs only its own points. Every answer is actually executed, as a submission would be.
 Mutants of the reference are executed too: each fails a test, or `answers.py` says why none can
 tell it from the reference.
 """
@@ -63,18 +63,18 @@ __all__ = ["AnswersError", "NotProved", "prove"]
 
 LIMITS = ExecutionLimits(cell_seconds=120, total_seconds=600)
 IN_WORDS: dict[Tests, str] = {"in_kernel": "in the kernel", "isolated": "isolated"}
-COLUMNS = 100  # of the terminal that the table is for
+COLUMNS = 100  # width of the terminal that the table is for
 LONGEST_NAME = 18  # in the table, so that its lines fit
-MUTANT_CELL_SECONDS = 60  # that an endless loop may cost; imports on a busy machine need many
+MUTANT_CELL_SECONDS = 60  # cost of an endless loop; imports on a busy machine take long
 
 
 class NotProved(UserError):
-    """Some answer got points that it should not, or lost some; the table said which."""
+    """Some answer got points that it should not, or lost some; the table shows which."""
 
 
 @dataclass
 class ExerciseRow:
-    """What was found about one exercise."""
+    """The findings about one exercise."""
 
     exercise: str
     points: float = 0.0
@@ -101,19 +101,19 @@ def prove(
     sample: Sample = ALL,
     executor: Path | None = None,
 ) -> Iterator[str]:
-    """Prove the notebooks of an assignment; yields progress and, at the end, a table of each.
+    """Prove the notebooks of an assignment. Yields progress and, at the end, a table for each.
 
-    source_folder: with the notebook's text and `answers.py`.
+    source_folder: holds the notebook's text and `answers.py`.
     tests: "in_kernel" or "isolated", as in `execute`.
-    workers: notebooks executed at once; one a core if None.
-    limits: of a notebook with one answer; the time of a notebook grows with its batches.
-    mutants: of each reference at most, chosen from all of its parts, always the same; 0 for none.
-    others: other models, on which the reference must keep its points too.
+    workers: notebooks executed at once; one per core if None.
+    limits: of a notebook with one answer; the time limit grows with the number of batches.
+    mutants: maximum of each reference, spread over it, always the same ones; 0 for none.
+    others: other models, on which the reference must also keep its points.
     sample: of the answers and mutants; the reference and the stub are always tried.
     executor: as in `execute`.
 
     Raises:
-        NotProved: after the table, if anything is not as it should be; before it, if the
+        NotProved: after the table, if anything is not as expected; before it, if the
             notebook breaks the rules for isolated tests.
         AnswersError: an answer in `answers.py` has no proper header, or names no exercise.
     """
@@ -197,7 +197,7 @@ class Runner:
         tests: Mapping[str, SplitTest],
         outcomes: list[Outcome],
     ) -> Iterator[str]:
-        """Fill `outcomes`; yields a line an answer. What does not count is tried again."""
+        """Fill `outcomes`; yields a line per answer. What does not count is retried."""
         with ThreadPoolExecutor(self.workers) as pool:
             running = {pool.submit(self.one, trial, tests) for trial in trials}
             while running:
@@ -221,14 +221,14 @@ class Runner:
     ) -> Iterator[str]:
         """Execute the reference with other models.
 
-        excused: exercises whose tests may fail on models that are not trained.
+        excused: exercises whose tests may fail on untrained models.
         """
         answer = Answer("reference", None, f"reference on {other.title}")
         (outcome,) = replace(self, models=other.folder).one(whole(answer, book, {}), tests).counted
         if not other.trained:
             needed = {name for name in outcome.failed if tests[name].exercise in excused}
             for exercise in sorted({*excused} - {tests[name].exercise for name in needed}):
-                yield f"{exercise} keeps its points on {other.title}: [trained] can go"
+                yield f"{exercise} keeps its points on {other.title}: [trained] can be removed"
             kept = {name: why for name, why in outcome.failed.items() if name not in needed}
             outcome = replace(outcome, failed=kept)
         outcomes.append(outcome)
@@ -242,14 +242,14 @@ class Runner:
         tests: Mapping[str, SplitTest],
         outcomes: list[Outcome],
     ) -> Iterator[str]:
-        """Execute mutants of the references in batches, once the references are in order.
+        """Execute mutants of the references in batches, once the references pass.
 
-        A cell has less time than elsewhere, for a mutant can be an endless loop; but twice that
+        A cell has less time than usual, as a mutant can be an endless loop; but twice that
         of the reference's whole notebook, if this machine is slow.
         """
         reference = next(one for one in outcomes if one.answer.kind == "reference")
         if reference.failed:
-            yield "no mutants are tried, as the reference itself fails tests"
+            yield "no mutants were tried, as the reference itself fails tests"
             return
         found = mutant_answers(notebook, most)
         answers = chosen(self.sample, found)
@@ -260,7 +260,7 @@ class Runner:
         yield from bounded.all(batches, trials, tests, outcomes)
 
     def one(self, trial: Trial, tests: Mapping[str, SplitTest]) -> Weighed:
-        """Execute a trial, and weigh what is seen."""
+        """Execute a trial and evaluate its batches."""
         execution = execute(
             trial.notebook,
             source=trial.source if self.tests == "isolated" else None,
@@ -301,7 +301,7 @@ def judge(
     outcomes: list[Outcome],
     equivalent: Sequence[EquivalentMutant] = (),
 ) -> list[ExerciseRow]:
-    """The rows of the table, one an exercise, and one for the notebook as a whole. Pure."""
+    """The rows of the table, one per exercise, and one for the notebook as a whole. Pure."""
     justified = {(one.exercise, one.line) for one in equivalent}
     whole = ExerciseRow("(whole notebook)")
     rows = {name: ExerciseRow(name) for name in names}
@@ -312,7 +312,7 @@ def judge(
         row.seconds += outcome.seconds
         for fault in faults(outcome, tests):
             text = f"{outcome.answer.title}: {fault}"
-            if text not in row.faults:  # the reference can be wrong in many notebooks
+            if text not in row.faults:  # the reference can fail in many notebooks
                 row.faults.append(text)
         if outcome.answer.kind == "wrong":
             row.wrong += 1
@@ -330,20 +330,20 @@ def _judge_mutant(row: ExerciseRow, outcome: Outcome, mutant: Mutant, justified:
     if outcome.failed:
         row.killed += 1
         if justified:
-            row.notes.append(f"a test sees it, so answers.py need not justify: {mutant.after}")
+            row.notes.append(f"a test notices it, so answers.py need not justify: {mutant.after}")
     elif justified:
         row.equivalent += 1
     else:
         row.survived += 1
         row.faults.append(
-            f"no test sees a mutant: {outcome.answer.title}\n- {mutant.before}\n+ {mutant.after}"
+            f"no test notices a mutant: {outcome.answer.title}\n- {mutant.before}\n+ {mutant.after}"
         )
 
 
 def add_unknown(
     rows: list[ExerciseRow], notebook: NotebookNode, equivalent: Sequence[EquivalentMutant]
 ) -> None:
-    """Add to the faults what `answers.py` justifies and is no mutant of its reference."""
+    """Add to the faults what `answers.py` justifies but is not a mutant of its reference."""
     for row in rows:
         lines = {mutant.after for mutant in mutants_of(notebook, row.exercise)}
         row.faults += [
@@ -367,10 +367,10 @@ def _progress(outcome: Outcome) -> str:
 
 
 def table(title: str, rows: list[ExerciseRow]) -> Iterator[str]:
-    """The rows as lines of text, with what is not as it should be below them.
+    """The rows as lines of text, with the faults below them.
 
     visible, hidden: wrong answers that a visible or hidden test catches. right: right ones that
-    keep their points, of all. killed, same, survived: mutants that a test catches, that are
+    keep their points, of all. killed, equiv., survived: mutants that a test catches, that are
     justified, and that are neither.
     """
     width = min(LONGEST_NAME, max(len(row.exercise) for row in rows))
@@ -396,14 +396,14 @@ def table(title: str, rows: list[ExerciseRow]) -> Iterator[str]:
 
 
 def _below(text: str, indent: str) -> Iterator[str]:
-    """A text below the table: its first line wrapped, others (lines of programs) as they are."""
+    """A text below the table: its first line wrapped, the others (lines of code) unchanged."""
     title, *lines = text.splitlines()
     yield from textwrap.wrap(title, COLUMNS, subsequent_indent=indent)
     yield from (f"{indent}{line}" for line in lines)
 
 
 def total(title: str, rows: list[ExerciseRow], seconds: float) -> str:
-    """One line about all rows; `seconds` of wall time."""
+    """One line that sums up all rows; `seconds` of wall time."""
     caught, wrong = sum(row.caught_hidden for row in rows), sum(row.wrong for row in rows)
     kept, right = sum(row.kept for row in rows), sum(row.right for row in rows)
     faults = sum(len(row.faults) for row in rows)

@@ -1,6 +1,6 @@
-"""A part of long lists that is checked now, chosen by a seed such as a commit's hash. Pure.
+"""Samples long lists of checks, by a seed such as a commit's hash. Pure.
 
-Over many commits everything has its turn, and a commit that is checked again is checked alike.
+Over many commits everything gets its turn, and checking a commit again checks the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Sample:
     """share: of each list, above 0 and at most 1; rounded up, so that no list is left out.
 
-    whole: names of the assignments of which all is checked, because they were changed.
+    whole: names of the assignments that are checked completely, because they were changed.
     """
 
     share: Fraction
@@ -28,7 +28,7 @@ class Sample:
 
     @classmethod
     def parse(cls, share: str, seed: str = "", whole: Iterable[str] = ()) -> Sample:
-        """From words as of a command line: share is such as "1/4". Raises ValueError."""
+        """From command-line strings: share is a fraction such as "1/4". Raises ValueError."""
         try:
             part = Fraction(share)
         except (ValueError, ZeroDivisionError):
@@ -42,9 +42,9 @@ class Sample:
     def of(
         self, items: Iterable[T], name: Callable[[T], str], list_of: Callable[[T], Hashable]
     ) -> list[T]:
-        """Those of `items` that are checked, in their order: by their names, not their positions.
+        """The sampled `items`, in order; chosen by name, not by position.
 
-        list_of: what says which list an item belongs to; the share is taken of each.
+        list_of: which list an item belongs to; each list is sampled.
         """
         known = list(items)
         digests = [hashlib.sha256(f"{self.seed}\0{name(one)}".encode()).digest() for one in known]

@@ -1,7 +1,7 @@
-"""Symmetric and random models under our models' names: a reference must keep its points on them.
+"""Symmetric and random models under our models' names: references must keep their points on them.
 
-A test that holds for one head, or for one set of weights only, takes points from a right answer on
-some of them. They are made by `course.training`, which comes with the repository only.
+A test that holds only for one head, or for one set of weights, takes points from a right answer on
+some of them. They are made by `course.training`, which only the repository contains.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from nbformat import NotebookNode
 from hub.facts.errors import UserError
 
 SEED = 5
-NAMED = ('"tiny-gpt2"', "'tiny-gpt2'")  # in a notebook that is about GPT-2
+NAMED = ('"tiny-gpt2"', "'tiny-gpt2'")  # in a notebook about GPT-2
 
 
 @dataclass(frozen=True)
 class ModelVariant:
-    """A folder for `COURSE_MODELS`. trained: whether they compute what ours do."""
+    """A folder for `COURSE_MODELS`. trained: whether its models compute what ours do."""
 
     title: str
     folder: Path
@@ -27,7 +27,7 @@ class ModelVariant:
 
 
 class NoTraining(UserError):
-    """`course.training` is not here."""
+    """`course.training` is not installed."""
 
 
 def model_variants(target: Path) -> list[ModelVariant]:
@@ -35,7 +35,7 @@ def model_variants(target: Path) -> list[ModelVariant]:
     GPT-2 folders with random weights in other sizes, in new folders in `target`.
 
     Raises:
-        NoTraining: there is nothing to make them with.
+        NoTraining: `course.training` is not installed.
     """
     try:
         from course.training.symmetry import random_gpt2, symmetric_models
@@ -45,18 +45,18 @@ def model_variants(target: Path) -> list[ModelVariant]:
         ) from error
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # of the writing of a model, in the midst of our own lines
+    logging.disable_progress_bar()  # of writing a model, amid our own lines
     symmetric = symmetric_models(target / "symmetric", SEED)
     random = target / "random"
     random_gpt2(random / "tiny-gpt2", SEED, layers=3, heads=3, d_model=60, context=128)
     random_gpt2(random / "gpt2", SEED + 1, layers=1, heads=5, d_model=40, context=160)
     return [
         ModelVariant("symmetric models", symmetric, trained=True),
-        ModelVariant("a GPT-2 of random weights", random, trained=False),
+        ModelVariant("a GPT-2 with random weights", random, trained=False),
     ]
 
 
 def concerns(other: ModelVariant, notebook: NotebookNode) -> bool:
-    """Whether a notebook would see these models at all."""
+    """Whether a notebook uses these models at all."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     return other.trained or any(name in text for text in code for name in NAMED)

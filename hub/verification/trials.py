@@ -1,10 +1,10 @@
-"""The notebooks that have to be executed to prove an assignment. Pure.
+"""Plans the notebooks to execute to prove an assignment. Pure.
 
-Most of the time of a notebook goes into imports and given cells, so many answers share one. In a
+Imports and given cells take most of a notebook's time, so many answers share one. In a
 *batch* about half of the exercises have one of their listed answers each and the others the
-reference, which must keep its points: a slip costs only its own exercise. The next batch is the
+reference, which must keep its points: a mistake costs only its own exercise. The next batch is the
 other half's, so every exercise has the reference again before its next answer. Several batches
-follow each other in one notebook, each of them all cells from the first exercise to the last test.
+follow each other in one notebook, each with all cells from the first exercise to the last test.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hub.grading.pipeline.hidden import split_hidden
 from hub.verification.answers import Answer
 from hub.verification.mutants import Mutant, mutants, sample
 
-HIDDEN_HALF = "-hidden"  # ends the name of the hidden half of a test cell
+HIDDEN_HALF = "-hidden"  # suffix of the name of the hidden half of a test cell
 BATCH_PAIRS_OF_A_TRIAL = 6  # of batches: one half of the exercises, then the other
 
 
@@ -43,11 +43,11 @@ Group = tuple[Answer, ...]  # tried in one batch, of different exercises; () is 
 
 @dataclass(frozen=True)
 class Trial:
-    """One notebook to execute: its batches, and for each cell the batch that it belongs to.
+    """One notebook to execute: its batches, and which batch each cell belongs to.
 
-    source: what the notebook is checked against where tests run isolated.
+    source: what the notebook is checked against if tests run isolated.
     alone: one answer per batch, and a batch of the reference after each.
-    cause: why these answers are tried alone: what was wrong where they were combined.
+    cause: why these answers are tried alone: what went wrong when they were combined.
     """
 
     batches: tuple[Group, ...]
@@ -59,9 +59,9 @@ class Trial:
 
 
 def split_tests(notebook: NotebookNode) -> tuple[NotebookNode, dict[str, SplitTest]]:
-    """A copy in which the visible and the hidden half of a test cell are cells of their own.
+    """A copy in which the visible and the hidden half of each test cell are separate cells.
 
-    So a wrong answer shows by which half it is caught. A hidden region that is no program by
+    So it shows which half catches a wrong answer. A hidden region that is not a program by
     itself stays in its cell, which then counts as hidden as a whole.
     """
     book = copy.deepcopy(notebook)
@@ -100,7 +100,7 @@ def _halves(cell: NotebookNode) -> Iterator[tuple[NotebookNode, bool]]:
 
 
 def _has_code(source: str) -> bool:
-    """Whether a text is a program that does something."""
+    """Whether a text is a program that does anything."""
     try:
         return bool(ast.parse(source).body)
     except SyntaxError:
@@ -108,7 +108,7 @@ def _has_code(source: str) -> bool:
 
 
 def exercises(notebook: NotebookNode) -> list[str]:
-    """The names of the solution cells that tests judge, in order."""
+    """The names of the solution cells that tests check, in order."""
     return [
         cell.metadata.nbgrader.grade_id
         for cell in notebook.cells
@@ -122,11 +122,11 @@ def _exercise_of(test: str, names: list[str]) -> str | None:
 
 
 def groups(answers: Sequence[Answer]) -> list[list[Answer]]:
-    """The answers of each batch. Pure, and the same for the same answers.
+    """The answers of each batch. Pure and deterministic.
 
-    Each answer is in one group, and no two of a group are of one exercise. Groups come in pairs:
+    Each answer is in one group, and no two in a group are for one exercise. Groups come in pairs:
     the n-th answers of one half of the exercises, then those of the other half, so no exercise is
-    in two groups that follow each other. A group can be empty. The first half is every second
+    in two consecutive groups. A group can be empty. The first half is every second
     exercise; after BATCH_PAIRS_OF_A_TRIAL pairs it is every second two, and so on, so that
     exercises that are in one half now are in different ones later.
     """
@@ -145,10 +145,10 @@ def groups(answers: Sequence[Answer]) -> list[list[Answer]]:
 def make_trials(
     book: NotebookNode, stub: NotebookNode, answers: Sequence[Answer]
 ) -> tuple[Batches, list[Trial]]:
-    """Every notebook that has to be executed, and what more of them are made with.
+    """Every notebook to execute, and the parts to make more of them.
 
     book: as `split_tests` returned it.
-    answers: listed ones, of any notebook, and some of `broken_answers`.
+    answers: listed ones, for any notebook, and some of `broken_answers`.
     """
     broken = [(answer,) for answer in answers if answer.kind == "broken"]
     listed = [answer for answer in answers if answer.kind != "broken"]
@@ -163,7 +163,7 @@ def make_trials(
 
 
 def broken_answers(book: NotebookNode, stub: NotebookNode) -> list[Answer]:
-    """Of each exercise its stub, as an answer: it must cost points of this exercise only."""
+    """For each exercise its stub, as an answer: it must cost points of this exercise only."""
     stubs = _solutions(stub)
     return [
         Answer("broken", name, f"{name}: only the stub", stubs[name]) for name in exercises(book)
@@ -194,16 +194,16 @@ def mutant_answers(notebook: NotebookNode, most: int) -> list[Answer]:
 
 
 def whole(answer: Answer, book: NotebookNode, texts: dict[str, str]) -> Trial:
-    """One notebook as it stands, with other texts of some solutions."""
+    """One notebook with the texts of some solutions replaced."""
     notebook = _with(book, texts)
     return Trial(((answer,),), (0,) * len(notebook.cells), notebook, book)
 
 
 @dataclass(frozen=True)
 class Batches:
-    """What notebooks of several batches are made of.
+    """The parts of notebooks with several batches.
 
-    source: the code cells that decide about points.
+    source: the code cells that affect points.
     start: the position of the first exercise, with which a batch begins.
     """
 
@@ -212,7 +212,7 @@ class Batches:
 
     @classmethod
     def of(cls, book: NotebookNode, answers: Sequence[Answer]) -> Batches:
-        """Left out: text, cells to play with, tests of several exercises together, what stands
+        """Leaves out text, cells to play with, tests of several exercises together, everything
         after the last test, and given cells that only show what the student's functions do."""
         names = exercises(book)
         source = copy.deepcopy(book)
@@ -227,7 +227,7 @@ class Batches:
     def trial(self, tried: Sequence[Group], alone: bool = False, cause: str | None = None) -> Trial:
         """One notebook with a batch per group, after a batch of the reference and before another.
 
-        alone: with the reference between any two, too.
+        alone: also with one between any two.
         """
         if alone:
             tried = [group for answers in tried for group in (answers, ())][:-1]
@@ -252,7 +252,7 @@ class Batches:
 
     def narrow_trials(self, tried: Sequence[Group]) -> list[Trial]:
         """The same without the tests of exercises that a notebook has no answer to: they would
-        only say once more that a slip costs nothing elsewhere."""
+        only show again that a mistake costs nothing elsewhere."""
         return [
             self._only({answer.exercise for group in batch for answer in group}).trial(batch)
             for batch in _batches(tried)
@@ -269,14 +269,14 @@ class Batches:
         return Batches(source, self.start)
 
     def _forget(self) -> str:
-        """A cell that unbinds what a batch binds: where a batch does not, it is missed."""
+        """A cell that unbinds the names that a batch binds, so that forgetting one shows."""
         before = {name for cell in self.source.cells[: self.start] for name in _names(cell)[1]}
         bound = {name for cell in self.source.cells[self.start :] for name in _names(cell)[1]}
         return f"for _name in {sorted(bound - before)}:\n    globals().pop(_name, None)"
 
 
 def _batches(tried: Sequence[Group]) -> Iterator[Sequence[Group]]:
-    """The groups of one notebook after the other."""
+    """The groups, one notebook at a time."""
     size = 2 * BATCH_PAIRS_OF_A_TRIAL
     for start in range(0, len(tried), size):
         yield tried[start : start + size]
@@ -289,9 +289,9 @@ def _decides(cell: NotebookNode, names: list[str]) -> bool:
 
 
 def _without_shows(cells: list[NotebookNode], answers: list[str]) -> list[NotebookNode]:
-    """Without given cells that use the student's functions and bind nothing that others use.
+    """Without given cells that use the student's functions but bind nothing that others use.
 
-    Such cells show a result, and can take longer than all tests.
+    Such cells only show a result, and can take longer than all tests.
     """
     facts = [(cell, *_names(cell)) for cell in cells]
     students = {name for cell, _, stores in facts if role(cell) == "solution" for name in stores}
@@ -314,7 +314,7 @@ def _names(cell: NotebookNode) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _names_of_text(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The global names that a cell loads and stores; none of what is no program."""
+    """The global names that a cell loads and stores; none if it is not a program."""
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         return names_of(compile(TransformerManager().transform_cell(text), "", "exec", flags))

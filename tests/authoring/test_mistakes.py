@@ -22,7 +22,7 @@ def test_a_good_source_has_no_mistakes():
     [
         (TEST, TEST.replace("double_test", "double"), "2 cells have this id"),
         (TEST, TEST.replace(', "points": 2', ""), 'no "points"'),
-        (SOLUTION, SOLUTION.replace("double", "released-7"), "kept for given cells"),
+        (SOLUTION, SOLUTION.replace("double", "released-7"), "reserved for given cells"),
         (SOLUTION, SOLUTION.replace("double", "my double"), "letters, digits"),
         ("    ### END SOLUTION\n", "", "BEGIN SOLUTION has no END SOLUTION"),
         ("    ### BEGIN SOLUTION\n", "", "END SOLUTION has no BEGIN SOLUTION"),
@@ -56,7 +56,7 @@ def test_a_solution_that_nothing_tests_is_a_mistake():
         ('"points": 2', '"points": 0', "worth 0 points"),
         ("    ### BEGIN SOLUTION\n    result_of_adding = x + x\n    return result_of_adding"
          "  # what students never see\n"
-         "    ### END SOLUTION\n", "    return x + x\n", "lose the whole cell"),
+         "    ### END SOLUTION\n", "    return x + x\n", "loses the whole cell"),
     ],
 )  # fmt: skip
 def test_doubtful_things_are_warnings(old: str, new: str, message: str):

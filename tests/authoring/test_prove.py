@@ -345,7 +345,9 @@ def test_what_goes_wrong_only_in_combination_is_a_fault_too() -> None:
     rounds, failed = ["", "f1", "", "g1", ""], ["", F, "", G, ""]
     weighed = _weigh(rounds, failed, alone=True, cause="fails h_test")
     rows = judge(["f", "g"], TESTS, weighed.counted)
-    assert rows[-1].faults == ["'f1' of f, 'g1' of g: each alone passes, in a batch: fails h_test"]
+    assert rows[-1].faults == [
+        "'f1' of f, 'g1' of g: each passes alone but fails in a batch: fails h_test"
+    ]
 
 
 def test_tests_that_an_ended_process_did_not_run_are_no_fault_of_their_exercise() -> None:

@@ -67,12 +67,14 @@ def test_a_survivor_is_a_fault_with_its_lines_unless_it_is_justified(source: Pat
     lines, error = proved(source)
     assert "2 proofs failed" in error
     assert row(lines, "square") == ["5", "1", "1"]
-    folder = lines.index("FAULT  square: no test sees a mutant: line 3, without 0")
+    folder = lines.index("FAULT  square: no test notices a mutant: line 3, without 0")
     assert lines[folder + 1 : folder + 3] == ["       - return x * x + 0", "       + return x * x"]
     assert (
         "FAULT  square: answers.py justifies something that is not a mutant: return x * y" in lines
     )
-    assert "note  square: a test sees it, so answers.py need not justify: return x / x + 0" in lines
+    assert (
+        "note  square: a test notices it, so answers.py need not justify: return x / x + 0" in lines
+    )
 
 
 def test_a_justification_of_no_exercise_is_refused(source: Path) -> None:
@@ -99,7 +101,7 @@ def test_mutants_of_a_wrong_reference_are_not_tried(source: Path) -> None:
     lines, error = proved(source)
     assert error
     assert not [line for line in lines if line.startswith("[mutant]")]
-    assert "no mutants are tried, as the reference itself fails tests" in lines
+    assert "no mutants were tried, as the reference itself fails tests" in lines
 
 
 def test_at_most_as_many_as_asked_for_are_tried(source: Path) -> None:

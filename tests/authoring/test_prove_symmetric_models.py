@@ -104,7 +104,7 @@ def test_an_excuse_that_is_not_needed_is_named(source: Path, other: ModelVariant
     (source / "answers.py").write_text("# %% [trained] layers: it does not\n")
     lines, faulty = lines_of(prove(source, limits=LIMITS, workers=1, others=[other]))
     assert not faulty
-    assert "layers keeps its points on another model: [trained] can go" in lines
+    assert "layers keeps its points on another model: [trained] can be removed" in lines
 
 
 def test_an_executor_is_not_given_other_models(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_notebook_that_is_gone_leaves_the_gradebook(course: Path, db_url: str,
     (source / "second.py").write_text(TEXT)
     put(course, db_url)
     (source / "second.py").unlink()
-    assert "01-double: notebook second taken out of the gradebook" in put(course, db_url)
+    assert "01-double: notebook second removed from the gradebook" in put(course, db_url)
     with open_gradebook(db_url, COURSE_ID) as gradebook:
         assert gradebook.find_assignment("01-double").max_score == 5
 

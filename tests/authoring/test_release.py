@@ -137,8 +137,8 @@ def test_a_python_file_that_is_left_out_is_named_and_a_notebooks_own_are_not(
     (source / "tools" / "shapes.py").write_text("size = 3\n")
     left_out = [line for line in release(course) if "left out" in line]
     assert left_out == [
-        f"left out of the student version: {name} (Python files stay with the author: put what "
-        "students need of it into a given cell)"
+        f"left out of the student version: {name} (Python files are not released: put what "
+        "students need from it into a given cell)"
         for name in ("helpers.py", "tools/shapes.py")
     ]
     assert set(released(course)) == {"doubling.ipynb", "line.png"}
@@ -177,8 +177,8 @@ def test_a_stale_release_is_reported_file_by_file(source: Path, course: Path):
     (course / "release" / "09-gone").mkdir()
     assert differences(course / "source", course / "release") == [
         "09-gone is released but has no source",
-        "01-double/doubling.ipynb is not what the source generates",
-        "01-double/extra.txt is not made by the source",
+        "01-double/doubling.ipynb differs from what the source generates",
+        "01-double/extra.txt is not generated from the source",
         "01-double/line.png is missing from the release",
     ]
 
@@ -213,7 +213,7 @@ def test_a_given_cell_that_needs_a_python_file_of_the_author_is_refused_with_a_m
     release(course)  # files that nothing needs stay with the author
     text = source / "doubling.py"
     text.write_text(text.read_text().replace("GIVEN = 3", cell))
-    with pytest.raises(AuthoringMistakes, match=f"it needs {needs}; Python files stay"):
+    with pytest.raises(AuthoringMistakes, match=f"it needs {needs}; Python files are not released"):
         release(course)
 
 
