@@ -1,1 +1,1 @@
-"""Programs beside the hub, each in a container of its own."""
+"""Programs that run beside the hub, each in its own container."""

@@ -1,1 +1,1 @@
-"""What runs in a person's Jupyter server, and in the kernels of it."""
+"""Code that runs in a person's Jupyter server and its kernels."""

@@ -1,10 +1,10 @@
-"""nbgrader's formgrader with what it shows put right: its own extension, at its own hooks.
+"""Corrects nbgrader's formgrader, as an extension at its own hooks.
 
-Formulas are MathML already (`hub.grading.pipeline.sanitise`), so its pages get no MathJax; students
+Formulas are already MathML (`hub.grading.pipeline.sanitise`), so its pages get no MathJax; students
 without a name go by their user name; its logs are for people who grade; no file that a student
-handed in runs anything; names are text, whatever is in them; without containers it says what is not
-protected; its Generate and Autograde buttons go the way of `logitlab generate` and `logitlab
-autograde`; and an assignment that is added has a name that students can fetch.
+submitted can run scripts; names are text, whatever they contain; without containers it warns what
+is not protected; its Generate and Autograde buttons do what `logitlab generate` and `logitlab
+autograde` do; and an assignment can only be added under a name that students can fetch.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ PAGES = Path(__file__).parents[1] / "grading" / "pipeline" / "pages"
 
 
 class SubmittedFile(SubmissionFilesHandler):
-    """A file that a student handed in, to which the student's notebook may link: shown, but a page
-    among them is of no origin and has no scripts."""
+    """A file that a student submitted, to which the notebook may link: it is shown, but a page
+    has no origin and no scripts."""
 
     @property
     def content_security_policy(self) -> str:
@@ -57,7 +57,7 @@ class SubmittedFile(SubmissionFilesHandler):
 
 
 class Autograde(AutogradeHandler):
-    """Grades one submission in a thread: other pages answer meanwhile. One after the other.
+    """Grades submissions one at a time, in a thread, so that other pages respond meanwhile.
 
     The dialog is red unless the submission was graded, and shows what the command would print.
     """
@@ -77,7 +77,7 @@ class Autograde(AutogradeHandler):
 
 
 def _graded(config: Config, assignment: str, student: str) -> dict[str, Any]:
-    """What came of it, as the formgrader's dialogs take it."""
+    """The outcome, in the form of the formgrader's dialogs."""
     lines: list[str] = []
     try:
         for line in autograde(
@@ -109,7 +109,7 @@ class Generate(AssignHandler):
 
 
 def _generated(root: Path, assignment: str, course_id: str, db_url: str) -> dict[str, Any]:
-    """What came of it, as the formgrader's dialogs take it."""
+    """The outcome, in the form of the formgrader's dialogs."""
     lines: list[str] = []
     try:
         for line in release_in_course(root, assignment, course_id=course_id, db_url=db_url):
@@ -120,7 +120,7 @@ def _generated(root: Path, assignment: str, course_id: str, db_url: str) -> dict
 
 
 class AddAssignment(AssignmentHandler):
-    """Adds an assignment, or changes its due date; none of a name that students cannot fetch."""
+    """Adds an assignment, or changes its due date; refuses names that students cannot fetch."""
 
     @web.authenticated
     @check_xsrf
@@ -137,8 +137,8 @@ ENVIRONMENT = "logitlab_environment"  # key of the server's settings
 
 
 class CourseWarning(BaseApiHandler):
-    """What the page of the assignments says above its list, asked by its script: the exchange may
-    take long to answer."""
+    """Messages above the list of assignments, requested by the page's script, as the exchange may
+    be slow to answer."""
 
     @web.authenticated
     async def get(self) -> None:
@@ -166,7 +166,7 @@ class CourseFormgrader(FormgradeExtension):
         environment.globals["assignment_name_rule"] = IDENTIFIER_RULE
 
     def init_handlers(self, webapp: Any) -> None:
-        # Before nbgrader's, the last of which answers whatever is left below /formgrader.
+        # Before nbgrader's, the last of which is a catch-all below /formgrader.
         route = url_path_join(webapp.settings["base_url"], "/formgrader/api/course-warning")
         webapp.add_handlers(".*$", [(route, CourseWarning)])
         super().init_handlers(webapp)
@@ -185,12 +185,12 @@ def _load_jupyter_server_extension(server: Any) -> None:
     formgrader.root_dir = server.root_dir
     formgrader.log = server.log
     # The dialogs show everything that is logged while a button works. The server's logger passes
-    # everything on, and leaves it to its own handlers what is for debugging only.
+    # everything on, and leaves filtering debug messages to its handlers.
     server.log.setLevel(server.log_level)
     server.web_app.settings[ENVIRONMENT] = Environment.read(os.environ)
     formgrader.initialize([])
     formgrader.init_tornado_settings(server.web_app)
     formgrader.init_handlers(server.web_app)
     settings = server.web_app.settings
-    # Between pages: their handlers do not wait for anything while they use the gradebook.
+    # Between requests: handlers never await anything while they use the gradebook.
     PeriodicCallback(lambda: end_transaction(settings), 1000 * IDLE_SECONDS).start()

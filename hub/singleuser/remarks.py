@@ -1,8 +1,8 @@
 """The remarks on a submission, for the dialog that JupyterLab shows after *Submit*.
 
-nbgrader's button knows of success and failure only; what there is to say about a submission that
-was taken is fetched here by the course's extension of JupyterLab
-(`hub/singleuser/labextensions/logitlab`).
+nbgrader's button reports only success or failure; our JupyterLab extension
+(`hub/singleuser/labextensions/logitlab`) fetches the remarks on an accepted submission
+from here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hub.exchange.client.remarks import take_remarks
 
 
 class RemarksHandler(APIHandler):
-    """Gives the remarks on the last submission away, once; null where it has not ended."""
+    """Returns the remarks on the last submission, once; null while it has not finished."""
 
     @web.authenticated
     def post(self) -> None:

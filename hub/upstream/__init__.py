@@ -1,4 +1,4 @@
-"""What is done to nbgrader and JupyterHub at places that they do not document, in one module each.
+"""Undocumented uses and patches of nbgrader and JupyterHub, in one module each.
 
-`tests/test_upstream_surface.py` calls everything that is used so: an upgrade breaks there first.
+`tests/test_upstream_surface.py` calls everything that is used this way: upgrades break there first.
 """

@@ -1,4 +1,4 @@
-"""JupyterHub beyond what it documents. Known to fit the versions in FITS."""
+"""JupyterHub beyond its documentation. Known to work with the versions in FITS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jupyterhub.metrics import TOTAL_USERS
 
 FITS = "6.1"
 
-# The hub's note on the tokens that it makes for servers, and the client that they are for.
+# The hub's note on the tokens that it makes for servers, and their client.
 _NOTE, _CLIENT = "Server at ", "jupyterhub"
 
 
@@ -20,21 +20,21 @@ def made_for_a_server(token: orm.APIToken) -> bool:
 
 
 def count_new_user() -> None:
-    """Count a user that was added to the database without the hub's API."""
+    """Count a user who was added to the database without the hub's API."""
     TOTAL_USERS.inc()
 
 
 def session_of(authenticator: Any) -> Any:
-    """The hub's database session, which it means to take from its authenticators."""
+    """The hub's database session, which it plans to withdraw from authenticators."""
     return authenticator._deprecated_db_session
 
 
 def hide_query(handler: Any) -> None:
-    """Have the log write the address of this request without its query."""
+    """Make the log show this request's URL without its query."""
     handler.request.uri = handler.request.path
 
 
 def set_session_cookie(handler: Any, name: str, value: str) -> None:
-    """Set a cookie of the browser's session, readable for the gateway, as the hub sets its own:
-    with Secure where people reach it over TLS, and closed to scripts."""
+    """Set a browser-session cookie that the gateway can read, as the hub sets its own:
+    Secure if people use TLS, and HttpOnly."""
     handler._set_cookie(name, value, encrypted=False, path="/", samesite="Lax")

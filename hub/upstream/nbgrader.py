@@ -1,4 +1,4 @@
-"""nbgrader beyond its configuration points. Known to fit the version in FITS."""
+"""nbgrader beyond its configuration points. Known to work with the version in FITS."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ FITS = "0.9.6"
 
 
 class _TheirPages(FileSystemLoader):
-    """nbgrader's templates, for an environment that escapes: what they put into strings of a
-    script is JSON instead, since names in scripts are no HTML."""
+    """nbgrader's templates, for an environment that escapes: values in strings of a
+    script become JSON instead, since scripts are not HTML."""
 
     IN_SCRIPT = re.compile(r'var (\w+) = "\{\{ (\w+) \}\}";')
 
@@ -34,9 +34,9 @@ class _TheirPages(FileSystemLoader):
 
 
 def put_pages_before(webapp: Any, folder: Path) -> Environment:
-    """Have the formgrader render our templates in `folder` before its own, and escape.
+    """Make the formgrader render our templates in `folder` before its own, and escape.
 
-    A page of ours extends "nbgrader/…", the page whose name it has. Returns its environment.
+    Our pages extend "nbgrader/…", the page of the same name. Returns its environment.
     """
     from nbgrader.server_extensions.formgrader.handlers import template_path
 
@@ -50,9 +50,9 @@ def put_pages_before(webapp: Any, folder: Path) -> Environment:
 
 
 def replace_handler(webapp: Any, theirs: type, ours: type) -> None:
-    """Let `ours` answer where `theirs` is routed to.
+    """Replace the handler `theirs` by `ours` in its routes.
 
-    Raises LookupError where it is nowhere: then a newer nbgrader has it under another name.
+    Raises LookupError if it has none: a newer nbgrader may have renamed it.
     """
     found = [
         rule
@@ -67,20 +67,20 @@ def replace_handler(webapp: Any, theirs: type, ours: type) -> None:
 
 
 def end_transaction(settings: dict[str, Any]) -> None:
-    """End the transaction that the last page has left open in the gradebook.
+    """End the transaction that the last page left open in the gradebook.
 
-    nbgrader's handlers save all they change at once, and end nothing that they read; PostgreSQL
-    closes a connection that stays so for long, and the page after it would fail.
+    nbgrader's handlers commit all changes at once but never end a read transaction; PostgreSQL
+    closes connections that stay idle in one for long, and the next page would fail.
     """
     if gradebook := settings["nbgrader_gradebook"]:
         gradebook.db.rollback()
 
 
 def revive_sessions() -> None:
-    """Have sessions whose connection was lost work again, from the next turn of the event loop.
+    """Make sessions that lost their connection usable again, on the event loop's next iteration.
 
-    The formgrader keeps one session as long as it runs, and never rolls it back: every page would
-    fail from then on. These listeners are on all sessions of the process.
+    The formgrader keeps one session for its lifetime and never rolls it back: every page would
+    fail from then on. The listeners apply to all sessions of the process.
     """
     event.listen(Session, "after_begin", _note_session)
     event.listen(Engine, "handle_error", _roll_back_later)
@@ -95,7 +95,7 @@ def _roll_back_later(context: Any) -> None:
         return
     session = context.connection.info.get("session", lambda: None)()
     if session is not None:
-        with suppress(RuntimeError):  # no loop runs: then nothing lives on with this session
+        with suppress(RuntimeError):  # no loop is running, so nothing goes on using this session
             asyncio.get_running_loop().call_soon(session.rollback)
 
 
@@ -103,7 +103,7 @@ def _roll_back_later(context: Any) -> None:
 
 
 def other_validation_routes() -> list[tuple[str, type]]:
-    """The routes of the extension behind *Validate* besides the one that validates."""
+    """The routes of the extension behind *Validate*, except the one that validates."""
     from nbgrader.server_extensions.validate_assignment import handlers
 
     (_, validates), *others = handlers.default_handlers
@@ -113,7 +113,7 @@ def other_validation_routes() -> list[tuple[str, type]]:
 
 
 def name_validator(ours: type) -> None:
-    """Have `nbgrader validate` use `ours`: its app names its validator in its code."""
+    """Make `nbgrader validate` use `ours`: its app hard-codes its validator."""
     from nbgrader.apps import validateapp
 
     validateapp.Validator = ours

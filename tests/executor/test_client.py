@@ -134,10 +134,10 @@ def test_an_executor_that_is_away_is_waited_for_once_and_reported(path, monkeypa
 def test_a_refusal_is_reported(path):
     def script(connection: socket.socket) -> None:
         uploaded(connection)
-        say(connection, "refused", "it has more than 256 MiB")
+        say(connection, "refused", "it is larger than 256 MiB")
 
     Stand(path, script)
-    with pytest.raises(ExecutorAway, match="more than 256 MiB"):
+    with pytest.raises(ExecutorAway, match="larger than 256 MiB"):
         execute(notebook("1"), executor=path)
 
 

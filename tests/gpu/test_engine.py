@@ -193,7 +193,7 @@ def test_the_watcher_traces_a_process_to_its_container_and_stops_it_alone(engine
     use = Use(A.uuid, 40000, 40960, (Process(pids[alice], 15000), Process(pids[bob], 9000)))
     positions = {alice: HeldSlot("alice", A.uuid, 10000), bob: HeldSlot("bob", A.uuid, 10000)}
     (worst,) = over_budget(use, {pid: container for container, pid in pids.items()}, positions)
-    assert processes.stop(worst.largest.pid, worst.container) in ("it ended", "it was killed")
+    assert processes.stop(worst.largest.pid, worst.container) in ("it exited", "it was killed")
     assert _sleeper(engine.client, bob) == pids[bob]
     # The kernel is gone, the server is not.
     assert engine.client.inspect_container(alice)["State"]["Running"]

@@ -33,7 +33,7 @@ WELL = "GPU 0: NVIDIA A100 (UUID: GPU-aaaa)"
         (255, GONE + "\n", GONE),
         (0, GONE + "\n", GONE),
         (6, "No devices were found\n", "No devices were found"),
-        (139, "", "nvidia-smi ended with 139"),
+        (139, "", "nvidia-smi exited with 139"),
     ],
 )
 def test_what_nvidia_smi_says_is_understood(status, said, expected):

@@ -134,7 +134,7 @@ def child(code: str) -> subprocess.Popen:
 @pytest.mark.parametrize(
     ("code", "words", "number"),
     [
-        ("import time", "it ended", signal.SIGUSR1),
+        ("import time", "it exited", signal.SIGUSR1),
         (
             "import time, signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
             "it was killed",
@@ -152,11 +152,11 @@ def test_a_process_is_reported_and_then_killed(everything_is_of, code, words, nu
 def test_a_process_of_another_container_is_not_touched(everything_is_of):
     everything_is_of(TWO)
     process = child("import time")
-    assert processes.stop(process.pid, ONE, grace=0.1) == "it had ended"
+    assert processes.stop(process.pid, ONE, grace=0.1) == "it had already exited"
     assert process.poll() is None
     process.kill()
     process.wait(10)
-    assert processes.stop(process.pid, ONE, grace=0.1) == "it had ended"
+    assert processes.stop(process.pid, ONE, grace=0.1) == "it had already exited"
 
 
 def test_a_round_names_and_stops_the_worst_once(tmp_path, monkeypatch, everything_is_of):
@@ -180,7 +180,7 @@ def test_a_round_names_and_stops_the_worst_once(tmp_path, monkeypatch, everythin
         "alice uses 23000 MiB of GPU memory, 3000 MiB more than the 20000 MiB of the slot on "
         f"{GPU}",
         f"{GPU} is full (24000 of 24564 MiB): stopped alice's process {process.pid} (14000 MiB): "
-        "it ended",
+        "it exited",
     ]
     assert process.wait(10) == -signal.SIGUSR1
     (tmp_path / "xml").write_text(XML.replace("14000 MiB", "1 MiB"))

@@ -139,12 +139,12 @@ def test_each_driver_passes_only_where_it_is_set():
 def test_the_label_and_the_device_agree():
     body = with_gpu(created("alice"))
     body["Labels"]["logitlab.gpu"] = OTHER_GPU
-    refused(body, "the device that is asked for")
+    refused(body, "the requested device")
     body["Labels"]["logitlab.gpu"] = "cpu"
-    refused(body, "the device that is asked for")
+    refused(body, "the requested device")
     body = created("alice")
     body["Labels"]["logitlab.gpu"] = GPU
-    refused(body, "the device that is asked for")
+    refused(body, "the requested device")
 
 
 def test_a_gpu_that_is_not_on_the_list_is_refused():
@@ -427,11 +427,11 @@ def test_the_environment_has_at_most_256_variables_of_16_kib():
     body["Env"] = [f"A{number}={number}" for number in range(256)]
     assert checked(body)["Env"] == body["Env"]
     body["Env"].append("B=1")
-    refused(body, "Env: a list of at most 256 texts")
+    refused(body, "Env: a list of at most 256 strings")
     body["Env"] = ["A=" + "x" * (16 * 1024 - 2)]
     assert checked(body)["Env"] == body["Env"]
     body["Env"] = ["A=" + "x" * (16 * 1024 - 1)]
-    refused(body, "Env: texts of at most 16384 characters")
+    refused(body, "Env: strings of at most 16384 characters")
     values: tuple[Any, ...] = (None, {}, "A=1", [1], [None])
     for wrong in values:
         body["Env"] = wrong
@@ -452,7 +452,7 @@ def test_a_command_is_the_images_program_with_arguments():
     body["Cmd"] = ["jupyterhub-singleuser", *["--x"] * 255]
     assert checked(body)["Cmd"] == body["Cmd"]
     body["Cmd"].append("--x")
-    refused(body, "Cmd: a list of at most 256 texts")
+    refused(body, "Cmd: a list of at most 256 strings")
     others: list[Any] = [[], ["sh"], "jupyterhub-singleuser", None, [["jupyterhub-singleuser"]]]
     for wrong in others:
         body["Cmd"] = wrong
@@ -506,7 +506,7 @@ def test_the_grader_may_have_all_of_its_volumes_at_once():
     body["HostConfig"]["Binds"] = every
     assert checked(body, "grader-mech", "grader")["HostConfig"]["Binds"] == every
     body["HostConfig"]["Binds"] = [*every, every[0]]
-    refused(body, "Binds: a list of at most 7 texts", "grader-mech", "grader")
+    refused(body, "Binds: a list of at most 7 strings", "grader-mech", "grader")
 
 
 def test_cores_are_limited_and_not_twice():

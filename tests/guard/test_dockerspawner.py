@@ -113,7 +113,7 @@ def test_a_missing_image_is_distinguished_from_a_refused_one(guard):
             guard.client().inspect_image(guard.policy.grader_image)
     finally:
         guard.engine.tag(guard.policy.student_image, "logitlab/grader", guard.policy.tag)
-    with pytest.raises(APIError, match="accepted are"):
+    with pytest.raises(APIError, match="accepted:"):
         guard.client().inspect_image("logitlab/db:1")
 
 

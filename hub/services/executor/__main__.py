@@ -1,4 +1,4 @@
-"""``python -m hub.services.executor``: runs students' notebooks in a container of their own."""
+"""``python -m hub.services.executor``: runs students' notebooks in a separate container."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hub.services.executor.boxes import Box
 from hub.services.executor.promises import unkept
 from hub.services.executor.service import serve
 
-BOXES_PER_WORKER = 16  # one for who wants a processor, the others for who sleeps
+BOXES_PER_WORKER = 16  # one for an execution that needs a CPU, the others for those that sleep
 
 log = logging.getLogger("hub.services.executor")
 
@@ -43,7 +43,7 @@ log = logging.getLogger("hub.services.executor")
     "--workers",
     default="auto",
     show_default=True,
-    help="Notebooks executed at once, beside those that sleep; auto: one a core.",
+    help="Notebooks executed at once, not counting those that sleep; auto: one per core.",
 )
 @click.option(
     "--grader",
@@ -51,8 +51,10 @@ log = logging.getLogger("hub.services.executor")
     show_default=True,
     help="User and group allowed to connect.",
 )
-@click.option("--check", is_flag=True, help="Only list the promises that this machine cannot keep.")
-@click.option("--health", is_flag=True, help="Only check the health of the running executor.")
+@click.option(
+    "--check", is_flag=True, help="List the promises that this machine cannot keep, and exit."
+)
+@click.option("--health", is_flag=True, help="Check the health of the running executor, and exit.")
 @click.option("--trial", is_flag=True, help="Serve even if some promises cannot be kept.")
 def main(
     path: Path,
@@ -63,7 +65,7 @@ def main(
     health: bool,
     trial: bool,
 ) -> None:
-    """Serve executions at a unix socket, to the grader only."""
+    """Serve executions on a unix socket, to the grader only."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if health:
         try:
@@ -73,20 +75,20 @@ def main(
         click.echo(", ".join(f"{key} {value}" for key, value in state.items()))
         sys.exit(0 if state["boxes"] else 1)
     if not check:
-        # Whoever mounts these leaves them open to all.
+        # Mounts leave these open to everybody.
         if not trial and os.path.isdir("/dev/mqueue"):
             os.chmod("/dev/mqueue", 0o755)
         scratch.mkdir(mode=0o711, parents=True, exist_ok=True)
         scratch.chmod(0o711)
     lacks = unkept(os.environ)
     for lack in lacks:
-        click.echo(f"not as it should be: {lack}", err=True)
+        click.echo(f"promise not kept: {lack}", err=True)
     if check or (lacks and not trial):
         sys.exit(1 if lacks else 0)
     if landlock_version() < SCOPES_SINCE:
         log.info(
-            "this kernel has no Landlock scopes: executions that run at the same time and "
-            "both want to can speak through abstract sockets"
+            "this kernel has no Landlock scopes: executions that run at the same time can "
+            "collude through abstract sockets"
         )
     count = (os.cpu_count() or 1) if workers == "auto" else int(workers)
     boxes = [Box(number, scratch) for number in range(count * BOXES_PER_WORKER)]

@@ -1,4 +1,4 @@
-"""Boxes: users and a scratch folder for one execution at a time, and their clearing away."""
+"""Boxes: users and a scratch folder for one execution at a time, and their cleanup."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from hub.grading.sandbox.users import INTERRUPT, KILL
 log = logging.getLogger(__name__)
 
 STUDENT_IDS, TESTS_IDS, SENDER_IDS = 30_000, 40_000, 50_000
-SHARED_FOLDERS = ("/dev/shm", "/dev/mqueue")  # what is left there is removed by its owner's id
+SHARED_FOLDERS = ("/dev/shm", "/dev/mqueue")  # files left there are found by their owner's id
 CLEAR_SECONDS = 20.0
 
 # Sends a signal to all processes of a user. Its own real id is one that no student code has, so
-# that it can be signalled by nobody; the kernel sends to all at once, so that none forks away.
+# that nobody can signal it; the kernel signals all at once, so that none can fork away.
 SENDER = """
 import os, sys
 user, sender, number = map(int, sys.argv[1:])
@@ -46,32 +46,32 @@ os.kill(-1, number)
 
 
 class NotClean(Exception):
-    """A process of an execution cannot be ended: the box must not be used again."""
+    """A process of an execution cannot be killed: the box must not be used again."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """One execution at a time runs here. `scratch` holds the folders of all boxes."""
+    """Runs one execution at a time. `scratch` holds the folders of all boxes."""
 
     number: int
     scratch: Path
 
     @property
     def ids(self) -> tuple[int, int]:
-        """The users of student code and of what judges it."""
+        """The users of the student process and of the judge process."""
         return STUDENT_IDS + self.number, TESTS_IDS + self.number
 
     def folder(self) -> Path:
-        """A new folder for an execution: student code finds its way to no other."""
+        """A new folder for an execution; student code can find no other."""
         path = self.scratch / f"{self.number}-{secrets.token_hex(8)}"
         path.mkdir(mode=0o700)
         make_folders(path)
         return path
 
     def give(self, path: Path) -> None:
-        """Let the users of this box have what is in `path`."""
+        """Give the content of `path` to the users of this box."""
         student, tests = self.ids
-        # The worker, which is in the student's group, reaches the kernel's sockets.
+        # The worker, which is in the student's group, connects to the kernel's sockets.
         os.chmod(path / "run", 0o770)
         for name in STUDENTS_FOLDERS:
             for folder, _, files in os.walk(path / name, topdown=False):
@@ -120,7 +120,7 @@ class Box:
                 os.close(control)
 
     def _serve_signals(self, asks: Any) -> None:
-        """Signal the student's processes whenever a byte asks for it, until nobody can ask."""
+        """Signal the student's processes for each byte received, until the other end is closed."""
         while asked := asks.read(1):
             if asked == INTERRUPT:
                 self._send(self.ids[0], signal.SIGINT)
@@ -128,9 +128,9 @@ class Box:
                 self._send(self.ids[0], signal.SIGKILL)
 
     def end(self, leader: int | None = None) -> None:
-        """End every process of this box's users, and `leader`, which may still be root.
+        """Kill every process of this box's users, and `leader`, which may still be root.
 
-        Raises NotClean if one stays.
+        Raises NotClean if one survives.
         """
         if leader is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -138,7 +138,7 @@ class Box:
         deadline = time.monotonic() + CLEAR_SECONDS
         while left := processes_of(*self.ids):
             if time.monotonic() > deadline:
-                raise NotClean(f"processes {left} do not end")
+                raise NotClean(f"processes {left} cannot be killed")
             for user in self.ids:
                 self._send(user, signal.SIGKILL)
 
@@ -154,7 +154,7 @@ class Box:
         )
 
     def clear(self) -> None:
-        """Leave nothing of this box's executions. Raises NotClean."""
+        """Remove everything that this box's executions left. Raises NotClean."""
         self.end()
         for path in self.scratch.glob(f"{self.number}-*"):
             remove(path)
@@ -165,7 +165,7 @@ class Box:
 
 
 def processes_of(*users: int) -> list[int]:
-    """The living processes with one of the ids as their real, effective or saved user."""
+    """The live processes with one of the ids as their real, effective or saved user."""
     return [int(name) for name in os.listdir("/proc") if name.isdigit() and _has(name, users)]
 
 
@@ -180,9 +180,9 @@ def _has(process: str, users: tuple[int, ...]) -> bool:
 
 
 def remove(path: Path) -> None:
-    """Remove a tree of any depth, following no link (rm works by descriptors).
+    """Remove a tree of any depth without following links (rm works with descriptors).
 
-    Raises NotClean if something stays.
+    Raises NotClean if something remains.
     """
     done = subprocess.run(
         ["rm", "-rf", "--one-file-system", "--", str(path)],

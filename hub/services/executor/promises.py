@@ -1,4 +1,4 @@
-"""What the machine must be like, so that the executor's promises hold; each lack in a sentence."""
+"""What the machine must provide for the executor's promises to hold; one sentence per failure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hub.grading.sandbox.confine import CannotConfine, confine
 from hub.grading.sandbox.run import PACKAGES
 from hub.services.executor.boxes import SHARED_FOLDERS
 
-# Numbers of capabilities(7): to give scratch folders away, to look into them and remove them, and
-# to start an execution as its own user. Ending processes needs none: it is done as their user.
+# Numbers from capabilities(7): to give scratch folders away, to inspect and remove them, and
+# to start an execution as its own user. Killing processes needs none: it is done as their user.
 NEEDED = {"CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_SETGID": 6, "CAP_SETUID": 7}
 
 ANSWERS = ("source", "course/training", "tests", "docker")
@@ -22,7 +22,7 @@ SECRETS = ("TOKEN", "SECRET", "PASSWORD", "CRYPT", "DATABASE", "CREDENTIAL")
 
 
 def unkept(environ: Iterable[str]) -> list[str]:
-    """What is missing or too much here; empty where all promises hold.
+    """What is missing or excessive here; empty if all promises hold.
 
     environ: the names of the process's environment variables.
     """
@@ -58,16 +58,16 @@ def _network() -> Iterator[str]:
 def _doors(environ: Iterable[str]) -> Iterator[str]:
     for socket in DOCKER_SOCKETS:
         if os.path.exists(socket):
-            yield f"{socket} is here"
+            yield f"{socket} exists"
     for name in environ:
         if any(word in name.upper() for word in SECRETS):
             yield f"the environment has {name}"
 
 
 def _writable() -> Iterator[str]:
-    """Folders outside of the scratch folders in which executions could leave something."""
+    """Folders other than the scratch folders in which executions could leave something."""
     if os.access("/etc", os.W_OK) and not os.statvfs("/").f_flag & os.ST_RDONLY:
-        yield "the root file system can be written (read_only: true)"
+        yield "the root file system is writable (read_only: true)"
     for line in Path("/proc/self/mounts").read_text().splitlines():
         where, kind = line.split()[1:3]
         if kind in ("proc", "sysfs", "cgroup", "cgroup2", "devpts") or where in SHARED_FOLDERS:
@@ -79,17 +79,17 @@ def _writable() -> Iterator[str]:
         except OSError:
             continue
         if stat.S_ISDIR(mode) and mode & stat.S_IWOTH and not flags & os.ST_RDONLY:
-            yield f"{where} can be written by executions (mount it with mode=0755)"
+            yield f"{where} is writable by executions (mount it with mode=0755)"
 
 
 def _answers() -> Iterator[str]:
     for name in ANSWERS:
         if found := next(_open_files(PACKAGES / name), None):
-            yield f"{found} can be read by executions (it holds answers: mode 0640)"
+            yield f"{found} is readable by executions (it holds answers: mode 0640)"
 
 
 def _open_files(folder: Path) -> Iterator[Path]:
-    """The files in and below `folder` that anybody can read."""
+    """The files in and below `folder` that are world-readable."""
     try:
         if not folder.is_dir() or not folder.stat().st_mode & stat.S_IXOTH:
             return
@@ -107,7 +107,7 @@ def _confinement() -> Iterator[str]:
     child = multiprocessing.get_context("fork").Process(target=_try_to_confine, args=(theirs,))
     child.start()
     child.join(30)
-    message = ours.recv() if ours.poll() else f"the trial ended with {child.exitcode}"
+    message = ours.recv() if ours.poll() else f"the trial exited with {child.exitcode}"
     if message:
         yield f"system calls cannot be filtered: {message}"
 

@@ -1,4 +1,4 @@
-"""The executor's socket: who may ask, the queue, and one execution a box."""
+"""The executor's socket: access, the queue, and one execution per box."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ MOST_FILES = 10_000
 
 
 class InvalidRequest(Exception):
-    """What a client sent cannot be run; the message says why."""
+    """A request that cannot be run; the message says why."""
 
 
 class Service:
     """Serves `boxes`, one execution in each at a time, to the users `allowed`.
 
-    workers: executions that may want a processor at once; those that sleep lend their place, as in
+    workers: executions that may need a CPU at once; those that sleep lend theirs, as in
         `hub.grading.sandbox.gate`.
     """
 
     def __init__(self, boxes: Sequence[Box], allowed: set[int], workers: int) -> None:
         self._workers = workers
-        self._busy: set[int] = set()  # numbers of the boxes whose execution wants a processor
+        self._busy: set[int] = set()  # numbers of the boxes whose execution needs a CPU
         self._tasks: set[asyncio.Task[None]] = set()
         self._boxes = len(boxes)
         self._free = list(boxes)
@@ -50,7 +50,7 @@ class Service:
         self._queue: FairQueue[asyncio.Future[Box]] = FairQueue()
         self._moved = asyncio.Condition()
         self.failed = asyncio.Event()
-        """Set when no box can be used any more."""
+        """Set once no box is usable."""
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
@@ -95,7 +95,7 @@ class Service:
 
     @asynccontextmanager
     async def _box(self, client: Connection, name: str) -> AsyncIterator[Box]:
-        """A box, after waiting for it; it is free again when nothing of the execution is left."""
+        """Wait for a box; it is free again once nothing of the execution is left."""
         ticket: asyncio.Future[Box] = asyncio.get_running_loop().create_future()
         self._queue.add(name, ticket)
         await self._hand_out()
@@ -122,7 +122,7 @@ class Service:
         return self._boxes - len(self._free) == len(self._busy) or memory_to_spare()
 
     def _busy_reporter(self, box: Box) -> Busy:
-        """What another thread may tell whether the execution in a box wants a processor."""
+        """A callback for other threads to say whether the execution in a box needs a CPU."""
         loop = asyncio.get_running_loop()
 
         def note(busy: bool) -> None:
@@ -184,7 +184,7 @@ class Connection:
 
 
 async def receive_files(client: Connection, path: Path) -> WorkerRequest:
-    """Take request and files of an execution; the files go into the scratch folder `path`."""
+    """Receive the request and files of an execution; the files go into the scratch folder `path`."""
     request, upload = bytearray(), InputFiles(path)
     while True:
         kind, *rest = await client.receive()
@@ -193,7 +193,7 @@ async def receive_files(client: Connection, path: Path) -> WorkerRequest:
         if kind == "request" and isinstance(rest[0], bytes):
             request += rest[0]
             if len(request) > REQUEST_LIMIT:
-                raise InvalidRequest(f"it has more than {REQUEST_LIMIT // MIB} MiB")
+                raise InvalidRequest(f"it is larger than {REQUEST_LIMIT // MIB} MiB")
         elif kind == "file" and isinstance(rest[0], str):
             upload.begin(rest[0])
         elif kind == "data" and isinstance(rest[0], bytes):
@@ -203,7 +203,7 @@ async def receive_files(client: Connection, path: Path) -> WorkerRequest:
 
 
 class InputFiles:
-    """Files on their way into a scratch folder. `size` in bytes."""
+    """Input files on their way into a scratch folder. `size` in bytes."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
@@ -220,7 +220,9 @@ class InputFiles:
             if self._target is not None:
                 self._target.touch(mode=0o600)
         except OSError as error:
-            raise InvalidRequest(f"the file {name!r} cannot be made ({error.strerror})") from error
+            raise InvalidRequest(
+                f"the file {name!r} cannot be created ({error.strerror})"
+            ) from error
 
     def write(self, data: bytes) -> None:
         self.size += len(data)
@@ -229,7 +231,7 @@ class InputFiles:
                 with open(self._target, "ab") as file:
                     file.write(data)
             except OSError as error:
-                raise InvalidRequest(f"no room for its files ({error.strerror})") from error
+                raise InvalidRequest(f"no space for its files ({error.strerror})") from error
 
 
 def understood(request: bytes, size: int) -> WorkerRequest:
@@ -238,7 +240,7 @@ def understood(request: bytes, size: int) -> WorkerRequest:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InvalidRequest("it is not in the executor's format") from error
     if size > asked.limits.files_mib * MIB:
-        raise InvalidRequest(f"its files have more than {asked.limits.files_mib} MiB")
+        raise InvalidRequest(f"its files are larger than {asked.limits.files_mib} MiB")
     return asked
 
 
@@ -249,7 +251,7 @@ async def run(
     asked: WorkerRequest,
     busy: Busy,
 ) -> RunOutcome:
-    """Run it in a thread; a client that goes away ends it."""
+    """Run it in a thread; kill it if the client disconnects."""
     cancelled = threading.Event()
     work = asyncio.ensure_future(asyncio.to_thread(box.run, path, asked, cancelled.is_set, busy))
     try:
@@ -260,7 +262,7 @@ async def run(
             await client.send("busy")
         return work.result()
     except NotClean as error:
-        raise InvalidRequest(f"its processes could not be ended ({error})") from error
+        raise InvalidRequest(f"its processes could not be killed ({error})") from error
     finally:
         cancelled.set()
         if not work.done():
@@ -276,7 +278,7 @@ async def serve(
     stop: asyncio.Event,
     workers: int,
 ) -> None:
-    """Serve at the socket `path`, which only root and `group` reach, until `stop` is set."""
+    """Serve on the socket `path`, accessible only to root and `group`, until `stop` is set."""
     for box in boxes:
         await asyncio.to_thread(box.clear)
     for left in boxes[0].scratch.iterdir():

@@ -1,1 +1,1 @@
-"""Rules of the host's firewall around the bridge that students' servers are on."""
+"""Host firewall rules for the bridge of students' servers."""

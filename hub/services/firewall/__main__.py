@@ -1,4 +1,4 @@
-"""``python -m hub.services.firewall``: keeps the rules around the students' bridge."""
+"""``python -m hub.services.firewall``: keeps the rules for the students' bridge applied."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = logging.getLogger("hub.services.firewall")
 @click.option("--once", is_flag=True, help="Apply the rules, check them once, and exit.")
 @click.option("--remove", is_flag=True, help="Remove the rules and exit.")
 def main(heartbeat: Path, seconds: float, once: bool, remove: bool) -> None:
-    """Let students' servers be reached by hub and proxy only, and reach the proxy only.
+    """Let only the hub and the proxy reach students' servers, which reach only the proxy.
 
     \b
     Runs in the host's network with NET_ADMIN. Read from the environment:
@@ -41,8 +41,8 @@ def main(heartbeat: Path, seconds: float, once: bool, remove: bool) -> None:
       LOGITLAB_PROXY_IP  address of the proxy on it; its port 8000 is open to students
       STUDENT_INTERNET   yes: students' containers reach public addresses  [no]
 
-    When it ends, the rules stay: what they closed stays closed. The heartbeat goes, so that the
-    hub starts no further servers while nobody watches the rules.
+    When it exits, the rules stay in place, but the heartbeat is removed, so that the
+    hub starts no further servers while nobody checks the rules.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stop = threading.Event()
@@ -64,7 +64,7 @@ def main(heartbeat: Path, seconds: float, once: bool, remove: bool) -> None:
 
 
 def watch(wanted: Firewall, heartbeat: Path, seconds: float, stop: threading.Event) -> None:
-    """Check the rules every few `seconds` until `stop`, and tell in `heartbeat` that they stand."""
+    """Check the rules every few `seconds` until `stop`, and touch `heartbeat` while applied."""
     last = ""
     try:
         while True:

@@ -12,7 +12,7 @@ from pathlib import Path
 from hub.services.firewall.rules import Family, Firewall, FirewallError, is_applied, removal, repair
 
 TIMEOUT = 20  # seconds for one call of iptables
-WAIT = "5"  # seconds for somebody else's change to end
+WAIT = "5"  # seconds to wait for somebody else's change
 COMMANDS: dict[Family, str] = {"ipv4": "iptables", "ipv6": "ip6tables"}
 LEGACY_TABLES: dict[Family, str] = {
     "ipv4": "/proc/net/ip_tables_names",
@@ -35,11 +35,11 @@ class Table:
         return f"{COMMANDS[self.family]}-{self.variant}"
 
     def rules(self) -> list[str]:
-        """The rules in the words of `iptables -S`. Raises FirewallError."""
+        """The rules as listed by `iptables -S`. Raises FirewallError."""
         return _run([str(self), "-w", WAIT, "-S"]).splitlines()
 
     def restore(self, lines: list[str]) -> None:
-        """Apply `lines`, all or none. Raises FirewallError."""
+        """Apply `lines` atomically. Raises FirewallError."""
         wait = ["-w", WAIT] if self.variant == "legacy" else []
         command = [f"{COMMANDS[self.family]}-{self.variant}-restore", *wait, "--noflush"]
         _run(command, "\n".join([*lines, ""]))
@@ -48,8 +48,8 @@ class Table:
 def tables() -> list[Table]:
     """The tables that the rules belong in: the firewall that the engine uses, both families.
 
-    Where both of the kernel's firewalls hold DOCKER-USER, both get the rules: a packet has to
-    pass both. Where none does, it is nft. Raises FirewallError where there is no iptables.
+    If both of the kernel's firewalls have DOCKER-USER, both get the rules, as packets have to
+    pass both. If neither has, nft gets them. Raises FirewallError if there is no iptables.
     """
     variants = [variant for variant in ("nft", "legacy") if _is_engines(variant)] or ["nft"]
     families: list[Family] = ["ipv4"]
@@ -65,7 +65,7 @@ def _is_engines(variant: str) -> bool:
 
 
 def _legacy_is_in_use(family: Family) -> bool:
-    # Listing legacy rules would load the old firewall where nothing uses it.
+    # Listing legacy rules would load the old firewall even if nothing uses it.
     try:
         return "filter" in Path(LEGACY_TABLES[family]).read_text(encoding="ascii").split()
     except OSError:
@@ -73,9 +73,9 @@ def _legacy_is_in_use(family: Family) -> bool:
 
 
 def ensure_rules(wanted: Firewall) -> Iterator[str]:
-    """Make the rules stand, and yield a line for each table that had to be put right.
+    """Ensure that the rules are applied, and yield a line for each table that had to be changed.
 
-    Raises FirewallError where they do not stand afterwards, or would not be asked.
+    Raises FirewallError if they are not applied afterwards, or the kernel would bypass them.
     """
     _check_bridge(wanted.bridge)
     for table in tables():
@@ -88,7 +88,7 @@ def ensure_rules(wanted: Firewall) -> Iterator[str]:
 
 
 def remove_rules(wanted: Firewall) -> Iterator[str]:
-    """Take the rules away wherever they are, and yield a line for each table."""
+    """Remove the rules wherever they are, and yield a line for each table."""
     for variant in ("nft", "legacy"):
         for family in COMMANDS:
             if variant == "legacy" and not _legacy_is_in_use(family):
@@ -97,15 +97,16 @@ def remove_rules(wanted: Firewall) -> Iterator[str]:
             lines = removal(wanted, table.rules())
             if len(lines) > 2:
                 table.restore(lines)
-                yield f"{table}: rules for {wanted.bridge} taken away"
+                yield f"{table}: rules for {wanted.bridge} removed"
 
 
 def _check_bridge(bridge: str) -> None:
-    """That the bridge is there and that what crosses it is shown to the firewall."""
+    """Check that the bridge exists and that its traffic passes the firewall."""
     interface = Path("/sys/class/net") / bridge
     if not interface.exists():
         raise FirewallError(
-            f"there is no bridge {bridge} on this host: either the students' network is not made "
+            f"there is no bridge {bridge} on this host: either the students' network has not been "
+            "created "
             "yet, or LOGITLAB_BRIDGE names another"
         )
     for family, call in BRIDGE_CALLS.items():
@@ -114,7 +115,7 @@ def _check_bridge(bridge: str) -> None:
             continue
         if not any(_is_on(path) for path in (Path("/proc/sys/net/bridge") / call, own)):
             raise FirewallError(
-                f"net.bridge.{call} is not 1: what students' servers send to each other does not "
+                f"net.bridge.{call} is not 1: traffic between students' servers does not "
                 "pass the firewall.",
                 f"On the host: modprobe br_netfilter; sysctl -w net.bridge.{call}=1",
             )
@@ -130,7 +131,7 @@ def _is_on(path: Path) -> bool:
 def _run(command: list[str], text: str = "") -> str:
     if shutil.which(command[0]) is None:
         raise FirewallError(f"{command[0]} is not installed.", "Debian: apt-get install iptables")
-    # The usual place of the lock file is read-only in a container.
+    # The lock file's default path is read-only in a container.
     environment = {**os.environ, "XTABLES_LOCKFILE": "/tmp/xtables.lock"}
     try:
         done = subprocess.run(
@@ -143,7 +144,7 @@ def _run(command: list[str], text: str = "") -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise FirewallError(f"{command[0]} did not end within {TIMEOUT} s") from None
+        raise FirewallError(f"{command[0]} did not finish within {TIMEOUT} s") from None
     if done.returncode:
         reason = " ".join(done.stderr.split()) or f"status {done.returncode}"
         raise FirewallError(f"{' '.join(command)}: {reason}")

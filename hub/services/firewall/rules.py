@@ -1,9 +1,9 @@
-"""The rules, as data: settings in, lines for iptables out. Nothing here touches the host.
+"""The rules as data: settings in, lines for iptables out. Nothing here touches the host.
 
-Two chains of our own for each bridge: one for what the host forwards from and to it, one for
-what comes from it to the host itself. INPUT, FORWARD and the engine's chain DOCKER-USER only jump
-to them. Both of the latter do: the engine puts DOCKER-USER before what it accepts, but takes the
-way to it out and back in again whenever somebody makes a network.
+Each bridge has two chains of ours: one for what the host forwards from and to it, one for
+what it sends to the host itself. INPUT, FORWARD and the engine's chain DOCKER-USER only jump
+to them. Both FORWARD and DOCKER-USER do: the engine puts DOCKER-USER before what it accepts, but
+removes and re-adds the jump to it whenever somebody creates a network.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Family = Literal["ipv4", "ipv6"]
 PROXY_PORT = 8000
 DNS_PORT = 53
 ESTABLISHED = "-m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
-# Where no student's server goes also with internet access: this network and its neighbours,
-# other containers, the carrier's network, addresses of clouds' metadata services (169.254.169.254
+# Off limits to students' servers even with internet access: this network and its neighbours,
+# other containers, carrier-grade NAT, cloud metadata services (169.254.169.254
 # and the like, 100.100.100.200, 192.0.0.192, 168.63.129.16), documentation, multicast, reserved.
 NOT_THE_INTERNET = (
     "0.0.0.0/8",
@@ -47,22 +47,22 @@ _BRIDGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}", re.ASCII)
 
 
 class FirewallError(UserError):
-    """The rules cannot stand; the message says why and what to do."""
+    """The rules cannot be applied; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Firewall:
-    """One bridge and who may reach whom on it."""
+    """One bridge and the addresses that the rules for it name."""
 
     bridge: str
     hub: str
     proxy: str
     internet: bool = False
-    resolvers: tuple[str, ...] = ()  # asked for names by students' containers, with `internet`
+    resolvers: tuple[str, ...] = ()  # for students' containers with `internet`
 
     @property
     def forward(self) -> str:
-        # The kernel's longest name of a chain has 28 characters, a bridge's has 15.
+        # The kernel allows chain names of 28 characters, bridge names of 15.
         return f"LOGITLAB-FWD-{self.bridge}"
 
     @property
@@ -73,7 +73,7 @@ class Firewall:
 def firewall_from(environ: Mapping[str, str], resolvers: tuple[str, ...] = ()) -> Firewall:
     """The firewall that `environ` describes (`python -m hub.services.firewall --help`).
 
-    Raises FirewallError where a variable is missing or is not what it should be.
+    Raises FirewallError if a variable is missing or not valid.
     """
     bridge = environ.get(env.BRIDGE, "")
     if not _BRIDGE.fullmatch(bridge):
@@ -98,7 +98,7 @@ def _address(environ: Mapping[str, str], name: str) -> str:
 
 
 def resolvers(resolv_conf: str) -> tuple[str, ...]:
-    """IPv4 addresses of the name servers in the text of a resolv.conf, but for the host's own."""
+    """IPv4 addresses of the name servers in a resolv.conf, except the host's own."""
     found = []
     for line in resolv_conf.splitlines():
         fields = line.split()
@@ -113,7 +113,7 @@ def resolvers(resolv_conf: str) -> tuple[str, ...]:
 
 
 def chains(wanted: Firewall, family: Family) -> dict[str, list[str]]:
-    """Our chains and their rules, in the words in which iptables lists them."""
+    """Our chains and their rules, as iptables lists them."""
     host = [f"-A {wanted.input} {ESTABLISHED}", f"-A {wanted.input} -j DROP"]
     return {wanted.forward: _forward(wanted, family), wanted.input: host}
 
@@ -121,7 +121,7 @@ def chains(wanted: Firewall, family: Family) -> dict[str, list[str]]:
 def _forward(wanted: Firewall, family: Family) -> list[str]:
     bridge, own = wanted.bridge, f"-A {wanted.forward}"
     if family == "ipv6":
-        # Students' servers have no IPv6: whatever comes with it is not theirs to send.
+        # Students' servers have no IPv6, so drop all of it.
         return [f"{own} -j DROP"]
     rules = [
         f"{own} {ESTABLISHED}",
@@ -138,13 +138,13 @@ def _forward(wanted: Firewall, family: Family) -> list[str]:
                     f" --dport {DNS_PORT} -j RETURN"
                 )
         rules += [f"{own} -d {net} -i {bridge} -j DROP" for net in NOT_THE_INTERNET]
-        # On to what the engine and the administrator say about the way out.
+        # Return to the engine's and the administrator's rules for outgoing traffic.
         rules.append(f"{own} -i {bridge} ! -o {bridge} -j RETURN")
     return [*rules, f"{own} -j DROP"]
 
 
 def jumps(wanted: Firewall, listed: list[str]) -> dict[str, list[str]]:
-    """The rules that lead to our chains, by the chain they stand in."""
+    """The jumps to our chains, by the chain that they are in."""
     parents = ["DOCKER-USER", "FORWARD"] if "-N DOCKER-USER" in listed else ["FORWARD"]
     ways = {
         parent: [
@@ -157,7 +157,7 @@ def jumps(wanted: Firewall, listed: list[str]) -> dict[str, list[str]]:
 
 
 def is_applied(wanted: Firewall, family: Family, listed: list[str]) -> bool:
-    """Whether all rules stand, and stand first, in the table that `iptables -S` listed."""
+    """Whether all rules are in place, and first, in the table that `iptables -S` listed."""
     for name, rules in chains(wanted, family).items():
         if _rules_of(name, listed) != rules:
             return False
@@ -168,12 +168,12 @@ def is_applied(wanted: Firewall, family: Family, listed: list[str]) -> bool:
 
 
 def repair(wanted: Firewall, family: Family, listed: list[str]) -> list[str]:
-    """Lines for `iptables-restore --noflush` that make the rules stand, whatever stood.
+    """Lines for `iptables-restore --noflush` that put the rules in place, whatever was there.
 
-    The kernel takes them all or none: nothing is open in between.
+    The kernel applies all of them or none: nothing is open in between.
     """
     ours, leading = chains(wanted, family), jumps(wanted, listed)
-    lines = ["*filter", *(f":{name} - [0:0]" for name in ours)]  # empties them where they are
+    lines = ["*filter", *(f":{name} - [0:0]" for name in ours)]  # flushes existing ones
     lines += [rule for rules in ours.values() for rule in rules]
     lines += [_deletion(rule) for rule in _all_jumps(wanted, listed)]
     for parent, rules in leading.items():
@@ -185,7 +185,7 @@ def repair(wanted: Firewall, family: Family, listed: list[str]) -> list[str]:
 
 
 def removal(wanted: Firewall, listed: list[str]) -> list[str]:
-    """Lines for `iptables-restore --noflush` that take the rules away."""
+    """Lines for `iptables-restore --noflush` that remove the rules."""
     found = [name for name in (wanted.forward, wanted.input) if f"-N {name}" in listed]
     lines = [_deletion(rule) for rule in _all_jumps(wanted, listed)]
     lines += [f"-F {name}" for name in found] + [f"-X {name}" for name in found]
@@ -206,10 +206,10 @@ def _deletion(rule: str) -> str:
 
 
 def _come_first(rules: list[str], parent: str, listed: list[str]) -> bool:
-    """Whether a packet that comes to `parent` comes to all `rules` before it is accepted.
+    """Whether a packet in `parent` meets all `rules` before it is accepted.
 
-    Other deployments' jumps may stand before ours: they are about other bridges. What stands
-    behind DOCKER-USER in FORWARD has it, and our rules in it, before itself.
+    Other deployments' jumps may come before ours, as they are for other bridges. What comes
+    after DOCKER-USER in FORWARD comes after our rules in DOCKER-USER, too.
     """
     missing = set(rules)
     for rule in _rules_of(parent, listed):

@@ -1,1 +1,1 @@
-"""Who uses more GPU memory than their slot has, and GPUs that vanish from running servers."""
+"""Finds who uses more GPU memory than their slot has."""

@@ -1,4 +1,4 @@
-"""`python -m hub.services.gpuwatch`: names and stops whoever fills a shared GPU beyond their slot.
+"""`python -m hub.services.gpuwatch`: reports and stops whoever exceeds their slot of a full GPU.
 
 Runs as root in a container with the host's process ids (`pid: host`), the capability KILL, NVIDIA's
 `utility` capability for nvidia-smi, no network, and the hub's map of slots read-only.
@@ -27,7 +27,7 @@ class Blind(Exception):
 
 
 def look() -> list[Use]:
-    """What nvidia-smi says now. Raises Blind."""
+    """The current output of nvidia-smi. Raises Blind."""
     try:
         output = [
             subprocess.run(
@@ -47,7 +47,7 @@ def look() -> list[Use]:
 
 
 def read_slots(path: Path) -> dict[str, HeldSlot]:
-    """The hub's map; none yet where it has not written one. Raises Blind."""
+    """The hub's map; empty if it has not written one yet. Raises Blind."""
     try:
         entries = json.loads(path.read_text())
         return {container: HeldSlot(**entry) for container, entry in entries.items()}
@@ -58,7 +58,7 @@ def read_slots(path: Path) -> dict[str, HeldSlot]:
 
 
 class GpuWatch:
-    """Rounds of looking; remembers what was said, so that the log says each thing once."""
+    """Repeated checks; remembers what it has logged, so that each message appears once."""
 
     def __init__(self, slots: Path) -> None:
         self.slots = slots
@@ -66,7 +66,7 @@ class GpuWatch:
         self._blind = ""
 
     def check(self) -> Iterator[str]:
-        """Look once, stop at most one process a device; yields lines for the log."""
+        """Check once, stop at most one process per device. Yields lines for the log."""
         try:
             uses, slots = look(), read_slots(self.slots)
         except Blind as error:

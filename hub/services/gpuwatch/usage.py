@@ -22,7 +22,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Use:
-    """A device's memory, MiB, and who has it."""
+    """A device's memory, MiB, and the processes that use it."""
 
     device: str
     used: int
@@ -33,8 +33,8 @@ class Use:
 def read_use(listing: str, xml: str) -> list[Use]:
     """The use of every GPU and MIG device.
 
-    A process whose memory is not told (N/A, inside a virtual machine) is left out: nobody is
-    judged by a guess. Raises xml.etree.ElementTree.ParseError for what is no XML.
+    Leaves out processes of unknown memory (N/A, inside a virtual machine): nobody is
+    stopped on a guess. Raises xml.etree.ElementTree.ParseError for invalid XML.
     """
     parts = {gpu.device.uuid: [each.uuid for each in gpu.mig_devices] for gpu in read_gpus(listing)}
     uses = []

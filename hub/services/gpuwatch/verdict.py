@@ -1,8 +1,8 @@
-"""Who is over the budget of their slot, and who is stopped. Pure.
+"""Decides who is over the budget of their slot, and who is stopped. Pure.
 
-Using more than one's share of an empty GPU costs nobody anything. Only where a device is nearly
-full is somebody named, and one process stopped: the largest of whoever is furthest over. Who is
-within the budget is never stopped, however full the device is, and neither is a process that
+Using more than one's share of an empty GPU costs nobody anything. Only if a device is nearly
+full is anybody reported, and one process stopped: the largest of whoever is furthest over. Servers
+within their budget are never stopped, however full the device is, and neither is a process that
 belongs to none of our containers.
 """
 
@@ -18,7 +18,7 @@ NEARLY_FULL = 0.95
 
 @dataclass(frozen=True)
 class HeldSlot:
-    """Whose a container is, and what it may use of its device, MiB (0: no budget)."""
+    """A container's owner, and how much of its device it may use, MiB (0: no budget)."""
 
     user: str
     device: str
@@ -27,7 +27,7 @@ class HeldSlot:
 
 @dataclass(frozen=True)
 class Over:
-    """Somebody over the budget: `used` of `mib` MiB."""
+    """Somebody over their budget: `used` of `mib` MiB."""
 
     container: str
     slot: HeldSlot
@@ -44,7 +44,7 @@ class Over:
 def over_budget(
     use: Use, owners: Mapping[int, str], slots: Mapping[str, HeldSlot]
 ) -> tuple[Over, ...]:
-    """Those over their budget where `use`'s device is nearly full, the worst first.
+    """Those over their budget if `use`'s device is nearly full, the worst first.
 
     `owners`: pid -> container id; `slots`: container id -> slot.
     """

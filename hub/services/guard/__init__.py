@@ -1,1 +1,1 @@
-"""What stands between the hub and the Docker engine: an allow-list, key by key."""
+"""The guard between the hub and the Docker engine: an allow-list, key by key."""

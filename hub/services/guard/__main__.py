@@ -1,4 +1,4 @@
-"""``python -m hub.services.guard``: the hub's way to the Docker engine."""
+"""``python -m hub.services.guard``: the hub's only way to the Docker engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2
 FAILURES = 5
-STOP_SECONDS = 5  # for what is under way, of the ten that Docker waits
+STOP_SECONDS = 5  # for requests in progress, of the ten that Docker waits
 
 
 @click.command()
@@ -38,20 +38,20 @@ STOP_SECONDS = 5  # for what is under way, of the ten that Docker waits
     help="Unix socket of the Docker engine.",
 )
 def main(listen: Path, engine: Path) -> None:
-    """Let the hub start, stop and look at its students' containers, and nothing else.
+    """Let the hub start, stop and inspect its students' containers, and nothing else.
 
     \b
-    What is accepted is read from the environment:
-      LOGITLAB_PROJECT      begins the names of containers, volumes and network
+    Environment variables define what is accepted:
+      LOGITLAB_PROJECT      prefix of the names of containers, volumes and network
       LOGITLAB_TAG          tag of logitlab/student and logitlab/grader
-      LOGITLAB_GPUS         UUIDs (GPU-… or MIG-…) that may be handed out  [none]
+      LOGITLAB_GPUS         UUIDs (GPU-… or MIG-…) that may be assigned  [none]
       LOGITLAB_GPU_DRIVER   nvidia or cdi  [nvidia]
-      GUARD_MAX_MEMORY_MIB  most memory of one container  [the host's]
-      GUARD_MAX_CPUS        most cores of one container  [the host's]
-      GUARD_MAX_PIDS        most processes of one container  [4096]
+      GUARD_MAX_MEMORY_MIB  maximum memory of a container  [the host's]
+      GUARD_MAX_CPUS        maximum cores of a container  [the host's]
+      GUARD_MAX_PIDS        maximum processes of a container  [4096]
 
-    Ends with status 1 where nobody has listened at the engine's socket for ten seconds: started
-    again, a container finds the engine's new socket in the place of the one that it had.
+    Exits with status 1 if nobody has listened on the engine's socket for ten seconds: restarted,
+    the container sees the engine's new socket instead of the one that it had.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -63,9 +63,9 @@ def main(listen: Path, engine: Path) -> None:
 
 
 async def serve(policy: Policy, listen: Path, socket: Path) -> bool:
-    """Serve until a signal, or until the engine is gone. Returns whether it was a signal."""
+    """Serve until a signal, or until the engine is gone. Returns True after a signal."""
     engine = Engine(socket)
-    # A bare server: no routing but the guard's own, and no access log, as queries would be in it.
+    # A bare server: no routing but the guard's own, and no access log, which would contain queries.
     served = web.Server(Guard(policy, engine).handle, access_log=None)
     runner = web.ServerRunner(served, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
@@ -94,7 +94,7 @@ async def stopped(stop: asyncio.Event, engine: Engine) -> bool:
             pass
         failures = 0 if await engine.is_there() else failures + 1
         if failures:
-            log.warning("nobody listens at the engine's socket (%d of %d)", failures, FAILURES)
+            log.warning("nobody listens on the engine's socket (%d of %d)", failures, FAILURES)
     return False
 
 

@@ -1,8 +1,8 @@
-"""The JSON of a request, read more strictly than the engine reads it.
+"""Parses the JSON of a request more strictly than the engine does.
 
-Go matches keys whatever their case and takes the last of several equal ones. Whoever checks one
-spelling and forwards the bytes checks nothing: so two keys that Go takes for one are refused
-here, and what is forwarded is always written anew from what was checked.
+Go matches keys case-insensitively and takes the last of several equal ones. Checking one
+spelling and forwarding the bytes would check nothing. So two keys that Go takes for one are refused
+here, and what is forwarded is always rebuilt from what was checked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DEEPEST = 12
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The object that `body` holds. Raises Refused where it is anything else."""
+    """The object in `body`. Raises RequestRefused if it is anything else."""
     try:
         tree = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
@@ -30,7 +30,7 @@ def parse(body: bytes) -> dict[str, Any]:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     seen: set[str] = set()
     for key, _ in pairs:
-        # What Go folds (also U+017F to s and U+212A to k), Python's casefold folds too.
+        # Python's casefold folds everything that Go folds (including U+017F to s and U+212A to k).
         if key.casefold() in seen:
             raise RequestRefused(f"duplicate key {key[:60]!r}")
         seen.add(key.casefold())

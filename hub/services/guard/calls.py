@@ -1,6 +1,6 @@
-"""Which of the engine's calls exist for the hub: a request line in, one of few calls out.
+"""The engine's calls that exist for the hub: a request line in, one of few calls out.
 
-The request line is never forwarded. What is sent to the engine is built from the parts of the
+The request line is never forwarded. What is sent to the engine is built from the fields of the
 `Call`, so that no spelling of a path means one thing here and another there.
 """
 
@@ -16,7 +16,7 @@ from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
 from hub.services.guard.errors import RequestRefused
 from hub.services.guard.policy import Policy
 
-# Before 1.41 the engine reads the same body otherwise (it leaves out limits and devices).
+# Before 1.41 the engine reads the same body differently (it ignores limits and devices).
 OLDEST_VERSION = 41
 LONGEST_LINE = 4096
 
@@ -32,7 +32,7 @@ _CONTAINER = re.compile(_NAME, re.ASCII)
 
 @dataclass(frozen=True)
 class Route:
-    """One call: its request line, the parameters it takes, and whose container it is about."""
+    """One call: its request line, the parameters it accepts, and whose container it is about."""
 
     action: str
     methods: tuple[str, ...]
@@ -95,7 +95,7 @@ ROUTES = (
 
 @dataclass(frozen=True)
 class Call:
-    """A request that has a right shape; whose container it is about is not yet known."""
+    """A well-formed request; it is not yet known whose container it is about."""
 
     route: Route
     version: str  # "" or such as "/v1.41"
@@ -104,7 +104,7 @@ class Call:
 
 
 def call(method: str, target: str, policy: Policy) -> Call:
-    """The call that the request line `method target` makes. Raises Refused for any other."""
+    """The call of the request line `method target`. Raises RequestRefused for any other."""
     if len(target) > LONGEST_LINE:
         raise RequestRefused("the request line is too long")
     path, _, query = target.partition("?")
@@ -117,7 +117,7 @@ def call(method: str, target: str, policy: Policy) -> Call:
         if match and method in route.methods:
             name = match.groupdict().get("name", "")
             if route.action == "image" and name not in policy.images:
-                raise RequestRefused(f"image {name}: accepted are {' and '.join(policy.images)}")
+                raise RequestRefused(f"image {name}: accepted: {' and '.join(policy.images)}")
             return Call(route, version, name, _parameters(route, query))
     raise RequestRefused(f"{method} {path[:200]!a} is not among the calls that the hub needs")
 
@@ -128,28 +128,30 @@ def _parameters(route: Route, query: str) -> dict[str, str]:
             query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=10
         )
     except ValueError:
-        raise RequestRefused("the query cannot be read") from None
+        raise RequestRefused("the query cannot be parsed") from None
     given: dict[str, str] = {}
     for key, value in pairs:
         shape = route.parameters.get(key)
         if shape is None or key in given or not shape.fullmatch(value):
-            raise RequestRefused(f"{route.action}: the parameter {key[:60]!a} is not accepted so")
+            raise RequestRefused(
+                f"{route.action}: the parameter {key[:60]!a} is not accepted with this value"
+            )
         given[key] = value
     if route.action == "create" and "name" not in given:
         raise RequestRefused("create: a container needs a name")
     return given
 
 
-# A container that has, or is about to have, the device that it asks for.
+# A container that has, or is about to get, the device that it requests.
 ON_A_DEVICE = ["created", "running", "paused", "restarting"]
 
 
 def list_query(query: dict[str, str], policy: Policy) -> tuple[dict[str, str], bool]:
-    """The query of a list of containers: what was asked for, of this deployment's only.
+    """The query of a list of containers: what was requested, limited to this deployment's.
 
-    And whether it is the count of GPU slots, by which deployments of one host share its GPUs: asked
-    for by the GPU label alone, it is of the whole host's containers that hold one.
-    Raises Refused where the filters are not labels.
+    And whether it is the count of GPU slots, by which deployments of one host share its GPUs: if
+    filtered by the GPU label alone, it lists all containers of the host that hold one.
+    Raises RequestRefused if the filters are not labels.
     """
     labels: Any = []
     if filters := query.get("filters"):
@@ -158,15 +160,15 @@ def list_query(query: dict[str, str], policy: Policy) -> tuple[dict[str, str], b
         except (ValueError, RecursionError):
             raise RequestRefused("list: the filters are not JSON") from None
         if not isinstance(given, dict) or set(given) - {"label"}:
-            raise RequestRefused("list: filters by label only")
+            raise RequestRefused("list: only label filters are accepted")
         labels = given.get("label", [])
         labels = list(labels) if isinstance(labels, dict) else labels
         if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
-            raise RequestRefused("list: label filters are texts")
+            raise RequestRefused("list: label filters must be strings")
         for each in labels:
             if each.partition("=")[0] not in (PROJECT_LABEL, USER_LABEL, GPU_LABEL):
                 raise RequestRefused(
-                    f"list: filters by {PROJECT_LABEL}, {USER_LABEL}, {GPU_LABEL} only"
+                    f"list: only the labels {PROJECT_LABEL}, {USER_LABEL}, {GPU_LABEL} are accepted"
                 )
     if labels == [GPU_LABEL]:
         filters = json.dumps({"label": labels, "status": ON_A_DEVICE})

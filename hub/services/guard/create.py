@@ -1,7 +1,7 @@
 """The one decision that matters: which containers the hub may create.
 
-`check_create` takes the body of `POST /containers/create` apart key by key and puts a new one
-together from what was accepted. A key that is not named here is refused, whatever it holds.
+`check_create` checks the body of `POST /containers/create` key by key and builds a new one
+from what was accepted. A key that is not named here is refused, whatever its value.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ CPU_PERIOD = 100_000  # microseconds
 LONGEST_ENVIRONMENT = 256  # variables
 LONGEST_TEXT = 16 * 1024  # characters of one variable or argument
 
-# Variables that change what runs before the server's own program, or which GPUs it is given.
-# With CUDA_VERSION set, NVIDIA's runtime takes an image for an old one and hands out all GPUs.
+# Variables that change what runs before the server's own program, or which GPUs it gets.
+# With CUDA_VERSION set, NVIDIA's runtime takes the image for a legacy one and exposes all GPUs.
 FORBIDDEN_VARIABLES = re.compile(
     r"(NVIDIA_|LD_|DOCKER_|GLIBC_TUNABLES|CUDA_VERSION)", re.IGNORECASE
 )
 HARMLESS_VARIABLES = {"NVIDIA_VISIBLE_DEVICES=void"}
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 
-# Nobody is asked for names outside, or whom the engine says.
+# No DNS server, or the engine's default.
 RESOLVERS = ["127.0.0.1"]
 TMPFS_PATHS = {"/tmp", "/var/tmp", "/run"}
 TMPFS_OPTION = re.compile(
     r"rw|noexec|exec|nosuid|nodev|mode=[0-7]{3,4}|size=[0-9]{1,12}[kmg]?|uid=[0-9]{1,5}|gid=[0-9]{1,5}"
 )
 
-# Docker's own clients also send what they say nothing about.
+# Docker's own clients also send keys without a value.
 # fmt: off
 NOTHING_IN_CONFIG = [
     "Domainname", "Tty", "OpenStdin", "StdinOnce", "NetworkDisabled", "Entrypoint",
@@ -58,9 +58,9 @@ NOTHING_IN_HOST_CONFIG = [
 
 
 def check_create(name: str, body: dict[str, Any], policy: Policy) -> dict[str, Any]:
-    """The body to send to the engine for the container `name`, made of accepted parts only.
+    """The body to send to the engine for the container `name`, built only from accepted values.
 
-    Raises Refused with the first thing that is not accepted.
+    Raises RequestRefused with the first thing that is not accepted.
     """
     labels = _labels(body.get("Labels"), policy)
     user = labels[USER_LABEL]
@@ -90,8 +90,8 @@ def _config(policy: Policy, user: str, image: str) -> dict[str, Check]:
         "WorkingDir": _one_of("WorkingDir", (None, "", "/home/student", "/srv/course")),
         "ExposedPorts": _exposed_ports,
         "Volumes": _mount_points,
-        "HostConfig": lambda value: value,  # checked by itself
-        # Said by Docker's own client whether or not somebody listens: dropped.
+        "HostConfig": lambda value: value,  # checked separately
+        # Docker's own client always sends these: dropped.
         "AttachStdin": _dropped_if("AttachStdin", False),
         "AttachStdout": _dropped_if("AttachStdout", True, False),
         "AttachStderr": _dropped_if("AttachStderr", True, False),
@@ -134,7 +134,7 @@ def _host_config(policy: Policy, user: str, image: str) -> dict[str, Check]:
     )
 
 
-# How one value is held against what is accepted
+# How one value is checked
 
 
 def _checked(path: str, given: dict[str, Any], checks: dict[str, Check]) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _checked(path: str, given: dict[str, Any], checks: dict[str, Check]) -> dict
 
 
 def _is_equal(one: Any, other: Any) -> bool:
-    """Equal and of one type, so that 1 is not True."""
+    """Equal and of the same type, so that 1 is not True."""
     return type(one) is type(other) and one == other
 
 
@@ -171,7 +171,7 @@ def _one_of(path: str, wanted: tuple[Any, ...]) -> Check:
 
 
 def _dropped_if(path: str, *wanted: Any) -> Check:
-    """Accepts `wanted`, or what is empty where nothing is said, and leaves it out."""
+    """Accepts `wanted` or an empty value, and leaves it out."""
 
     def check(value: Any) -> None:
         empty = value is None or value is False or value in ("", [], {})
@@ -209,13 +209,13 @@ def _mapping(path: str, value: Any) -> dict[str, Any]:
 
 def _texts(path: str, value: Any, most: int) -> list[str]:
     if type(value) is not list or len(value) > most:
-        raise RequestRefused(f"{path}: a list of at most {most} texts is accepted")
+        raise RequestRefused(f"{path}: a list of at most {most} strings is accepted")
     if any(type(text) is not str or len(text) > LONGEST_TEXT for text in value):
-        raise RequestRefused(f"{path}: texts of at most {LONGEST_TEXT} characters are accepted")
+        raise RequestRefused(f"{path}: strings of at most {LONGEST_TEXT} characters are accepted")
     return value
 
 
-# The parts with a shape of their own
+# Values with a structure of their own
 
 
 def _labels(value: Any, policy: Policy) -> dict[str, str]:
@@ -239,7 +239,7 @@ def _user(value: Any, is_grader: bool) -> str:
     shape = re.fullmatch(r"([1-9][0-9]{0,4}):\1", value, re.ASCII) if type(value) is str else None
     if shape is None or int(shape[1]) not in uids:
         wanted = f"{uids[0]}:{uids[0]}" + ("" if is_grader else f" to {uids[-1]}:{uids[-1]}")
-        # Without a group the engine would give the group root.
+        # Without a group the engine would use the group root.
         raise _refuse("User", value, wanted)
     return value
 
@@ -349,7 +349,7 @@ def _device_requests(value: Any, policy: Policy) -> list[dict[str, Any]] | None:
     return [clean]
 
 
-# What holds between the parts
+# Conditions across values
 
 
 def _the_limits_are_there(host: dict[str, Any]) -> None:
@@ -376,4 +376,4 @@ def _the_label_names_the_device(clean: dict[str, Any], policy: Policy) -> None:
     requests = clean["HostConfig"].get("DeviceRequests", [])
     given = [request["DeviceIDs"] for request in requests]
     if given != ([] if gpu == NO_GPU else [[policy.device_id(gpu)]]):
-        raise _refuse(f"Labels.{GPU_LABEL}", gpu, "the device that is asked for")
+        raise _refuse(f"Labels.{GPU_LABEL}", gpu, "the requested device")

@@ -1,7 +1,7 @@
-"""What the guard refuses."""
+"""The guard's refusals."""
 
 from __future__ import annotations
 
 
 class RequestRefused(Exception):
-    """The request does not pass; the message says why and goes to the hub's log."""
+    """The request is refused; the message says why and goes to the hub's log."""

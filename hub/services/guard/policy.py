@@ -1,4 +1,4 @@
-"""What a deployment's guard lets through: names, numbers and devices, read from its environment."""
+"""What a deployment's guard accepts: names, numbers and devices, from its environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PolicyError(UserError):
 
 @dataclass(frozen=True)
 class Mount:
-    """A volume that a container may have, at one place only."""
+    """A volume that a container may mount, at one path only."""
 
     volume: str
     target: str
@@ -37,7 +37,7 @@ class Mount:
 
 @dataclass(frozen=True)
 class Policy:
-    """Everything that a create request is held against."""
+    """Everything that a create request is checked against."""
 
     project: str
     tag: str
@@ -65,11 +65,11 @@ class Policy:
         return network(self.project)
 
     def device_id(self, gpu: str) -> str:
-        """How a request for the device `gpu` names it to the engine."""
+        """How a request for the device `gpu` names it for the engine."""
         return f"nvidia.com/gpu={gpu}" if self.gpu_driver == "cdi" else gpu
 
     def mounts(self, user: str, image: str) -> tuple[Mount, ...]:
-        """All that a container of `user` may mount: none of it is another person's."""
+        """Everything that a container of `user` may mount, none of it another person's."""
         own = (
             Mount(home_volume(self.project, user), "/home/student", "rw"),
             Mount(volume(self.project, "models"), "/srv/models", "ro"),
@@ -91,9 +91,9 @@ class Policy:
 
 
 def policy_from(environ: Mapping[str, str]) -> Policy:
-    """The policy that `environ` describes (`python -m hub.services.guard --help` lists them).
+    """The policy that `environ` describes (see `python -m hub.services.guard --help`).
 
-    Limits that are not set are the host's own, and at least what course.yaml's defaults ask for.
+    Unset limits default to the host's own, and at least to what course.yaml's defaults request.
     Raises PolicyError.
     """
     project = _matching(environ, env.PROJECT, _PROJECT)

@@ -1,8 +1,8 @@
-"""What the hub gets to see of the engine's responses.
+"""Filters what the hub sees of the engine's responses.
 
-An inspected container tells its environment, and with it its tokens. What DockerSpawner and the
+Inspecting a container reveals its environment, and so its tokens. What DockerSpawner and the
 placement on GPUs read is kept; everything else is left out. Of other deployments' containers
-only one thing is shown, which device each has: whose they are, nobody learns.
+only one thing is revealed: which device each has, not whose it is.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _NETWORK = [
 
 
 def is_own(inspected: Mapping[str, Any], policy: Policy) -> bool:
-    """Whether an inspected container is one that this deployment's guard let be created."""
+    """Whether an inspected container was created through this deployment's guard."""
     labels = _part(_part(inspected, "Config"), "Labels")
     return _is_own(labels, [str(inspected.get("Name"))], policy)
 
@@ -73,7 +73,7 @@ def container(response: Mapping[str, Any]) -> dict[str, Any]:
     config, host = _part(response, "Config"), _part(response, "HostConfig")
     return _only(response, _CONTAINER) | {
         "State": _only(_part(response, "State"), _STATE),
-        # An empty environment, as DockerSpawner looks for a token in it.
+        # An empty environment, in which DockerSpawner looks for a token.
         "Config": _only(config, ["Image", "Labels", "User"]) | {"Env": []},
         "HostConfig": _only(host, [*_HOST, "DeviceRequests"]),
         "NetworkSettings": _networks(response),
@@ -81,15 +81,15 @@ def container(response: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def containers(response: Any, policy: Policy) -> list[dict[str, Any]]:
-    """Of a list of containers, those of this deployment."""
+    """The containers of this deployment in a list."""
     return [_listed(each) for each in response if _is_listed_own(each, policy)]
 
 
 def containers_on_devices(response: Any, policy: Policy, now: float) -> list[dict[str, Any]]:
-    """Of a list of the host's containers, this deployment's, and the devices of the others'.
+    """From a list of the host's containers, this deployment's, and the devices of the others'.
 
-    In the engine's order, the newest first. now: seconds since 1970; who was created long before
-    and never started, has no device.
+    In the engine's order, newest first. now: seconds since 1970; a container created long before
+    but never started has no device.
     """
     seen = []
     for each in response:

@@ -1,6 +1,6 @@
 """The guard as a server: one unix socket in front of another.
 
-Each request is read whole, decided about, and asked anew of the engine in the guard's own words;
+Each request is read completely, checked, and rebuilt for the engine from accepted values;
 no byte of it is passed through.
 """
 
@@ -28,9 +28,9 @@ from hub.services.guard.policy import Policy
 log = logging.getLogger(__name__)
 
 LARGEST_BODY = 256 * 1024  # bytes of a request
-LARGEST_ANSWER = 16 * 1024 * 1024  # bytes of the engine's
+LARGEST_ANSWER = 16 * 1024 * 1024  # bytes of the engine's answer
 BODY_SECONDS = 20
-# A start waits for a volume to be filled and a GPU to be handed over; a stop for the server.
+# A start waits for a volume to be populated and a GPU to be attached; a stop for the server.
 ENGINE_SECONDS = responses.START_SECONDS
 REQUESTS_AT_ONCE = 64
 
@@ -43,7 +43,7 @@ class Engine:
     """The Docker engine behind its unix socket."""
 
     def __init__(self, socket: Path) -> None:
-        # A connection for each request: an engine that was restarted has left none half open.
+        # One connection per request, so that an engine restart leaves none half open.
         connector = aiohttp.UnixConnector(str(socket), limit=REQUESTS_AT_ONCE, force_close=True)
         timeout = aiohttp.ClientTimeout(total=ENGINE_SECONDS, sock_connect=5)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
@@ -53,7 +53,7 @@ class Engine:
         await self._session.close()
 
     async def is_there(self) -> bool:
-        """Whether somebody listens. An engine that is slow on a busy machine is there."""
+        """Whether somebody listens. An engine that is merely slow counts as listening."""
         try:
             _, writer = await asyncio.wait_for(asyncio.open_unix_connection(self._socket), 5)
         except (ConnectionRefusedError, FileNotFoundError):
@@ -70,7 +70,7 @@ class Engine:
         query: dict[str, str] | None = None,
         content: dict[str, Any] | None = None,
     ) -> tuple[int, bytes]:
-        """Status and body of the engine's answer. Raises EngineFailed where there is none."""
+        """Status and body of the engine's answer. Raises EngineFailed if there is none."""
         target = path + ("?" + urlencode(query) if query else "")
         try:
             async with self._session.request(
@@ -87,7 +87,7 @@ class Engine:
 
 
 class Guard:
-    """Decides about each request with `policy` and carries the accepted ones to `engine`."""
+    """Checks each request against `policy` and sends the accepted ones to `engine`."""
 
     def __init__(self, policy: Policy, engine: Engine) -> None:
         self.policy = policy
@@ -106,7 +106,7 @@ class Guard:
         }
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request, one line in the log; never what its body or its answer holds."""
+        """Handle one request and log one line, never with content of the body or the answer."""
         begin = time.monotonic()
         what = f"{request.method} {request.raw_path[:200]!a}"
         try:
@@ -121,7 +121,7 @@ class Guard:
             response = _message(403, f"refused by the guard: {refused}")
         except EngineFailed as error:
             log.error("%s: the engine does not answer: %s", what, error)
-            # Never 500: DockerSpawner takes that for a container that is gone.
+            # Never 500, which DockerSpawner takes for a missing container.
             response = _message(503, f"the Docker engine does not answer: {error}")
         except Exception:
             log.exception("%s", what)
@@ -176,18 +176,16 @@ class Guard:
         status, answer = await self._own(wanted)
         if status != 200:
             return _passed((status, answer))
-        # By its id: the name could be another container's by now.
+        # By id, as the name could belong to another container by now.
         path = f"{wanted.version}/containers/{json.loads(answer)['Id']}{verb}"
         return _passed(await self.engine.ask(method, path, wanted.query))
 
     async def _own(self, wanted: Call) -> tuple[int, bytes]:
-        """The engine's answer about the container. Raises Refused where it is not ours."""
+        """The engine's answer about the container. Raises RequestRefused if it is not ours."""
         path = f"{wanted.version}/containers/{wanted.name}/json"
         status, answer = await self.engine.ask("GET", path)
         if status == 200 and not responses.is_own(_tree(answer), self.policy):
-            raise RequestRefused(
-                f"{wanted.name} is not a server's container of {self.policy.project}"
-            )
+            raise RequestRefused(f"{wanted.name} is not a user's server in {self.policy.project}")
         return status, answer
 
 

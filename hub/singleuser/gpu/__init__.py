@@ -1,1 +1,1 @@
-"""A kernel's share of a GPU, and what its owner is told about it."""
+"""A kernel's share of a GPU, and the notices to its owner about it."""

@@ -1,14 +1,14 @@
 """A kernel's share of its server's GPU memory, set when PyTorch starts to use the GPU.
 
-Imported by every kernel (`startup`), so it needs nothing but the standard library and does nothing
-until torch is imported. Then it leaves word with torch, which sets its allocator's limit
-(`torch.cuda.set_per_process_memory_fraction`) the moment it first uses CUDA and not before: the
-kernel is not slower to start, and can still be forked.
+Every kernel imports this (`startup`), so it needs only the standard library and does nothing
+until torch is imported. Then it registers a callback with torch, which sets the allocator's limit
+(`torch.cuda.set_per_process_memory_fraction`) when it first uses CUDA and not before, so that
+kernels start as fast as ever and can still fork.
 
-A soft limit. It counts what PyTorch's allocator takes, not CUDA's own context, for which
-`CONTEXT_MIB` is set aside; it is divided over the kernels that run when this one begins, and not
-divided anew when others begin later; and a program that wants to can raise it. What stops a
-server that uses too much all the same is `hub.services.gpuwatch`.
+It is a soft limit. It counts what PyTorch's allocator takes, not CUDA's own context, for which
+`CONTEXT_MIB` is set aside; it is divided by the kernels running when this one starts, and not
+again when others start later; and a program can raise it deliberately. What stops a
+server that uses too much anyway is `hub.services.gpuwatch`.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from hub.facts import env
 from hub.singleuser.gpu.exit_message import listen
 
 CONTEXT_MIB = 512
-# A server with many kernels leaves each of them something to compute with.
+# A minimum for each kernel of a server with many.
 LEAST_MIB = 256
 
 
 def fraction(budget_mib: int, device_mib: int, kernels: int) -> float:
-    """What `torch.cuda.set_per_process_memory_fraction` is told, in (0, 1]."""
+    """The argument of `torch.cuda.set_per_process_memory_fraction`, in (0, 1]."""
     share = max(budget_mib / max(kernels, 1) - CONTEXT_MIB, LEAST_MIB)
     return min(1.0, share / max(device_mib, 1))
 
 
 def kernels(proc: Path = Path("/proc"), me: int | None = None) -> int:
-    """How many notebook kernels run under this one's server, itself included."""
+    """The number of notebook kernels of this kernel's server, itself included."""
     me = os.getpid() if me is None else me
     parent = _parent(proc / str(me))
     count = 0
@@ -50,14 +50,14 @@ def kernels(proc: Path = Path("/proc"), me: int | None = None) -> int:
 
 def _parent(process: Path) -> int | None:
     try:
-        # The name in brackets may hold anything; the parent is the second field after it.
+        # The name in brackets may contain anything; the parent is the second field after it.
         return int((process / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return None
 
 
 def limit(torch: Any, budget_mib: int, count: Callable[[], int] = kernels) -> None:
-    """Have `torch` limit itself when it first uses CUDA."""
+    """Make `torch` limit itself when it first uses CUDA."""
 
     def now() -> None:
         try:
@@ -66,12 +66,12 @@ def limit(torch: Any, budget_mib: int, count: Callable[[], int] = kernels) -> No
         except Exception as error:  # a kernel without a limit is better than none
             print(f"GPU memory limit not set: {error}", file=sys.stderr)
 
-    # torch keeps such calls until CUDA is initialised; its own random seeds are set like this.
+    # torch defers such calls until CUDA is initialised; it sets its random seeds this way too.
     torch.cuda._lazy_call(now)
 
 
 class _AfterTorch:
-    """Finds torch as everybody else does, and calls `then` when it has been loaded."""
+    """Delegates finding torch to the other finders, and calls `then` once it is loaded."""
 
     def __init__(self, then: Callable[[Any], None]) -> None:
         self.then = then
@@ -97,7 +97,7 @@ class _AfterTorch:
 
 
 def begin(environ: Mapping[str, str] = os.environ) -> None:
-    """Set this kernel's share when it imports torch; nothing where the server has no budget."""
+    """Set this kernel's share when it imports torch, if the server has a budget."""
     text = environ.get(env.GPU_MIB, "")
     if not text.isdigit() or not int(text):
         return

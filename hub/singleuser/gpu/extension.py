@@ -1,9 +1,9 @@
-"""In a person's server: is the GPU still there, and does its owner know how they stand?
+"""In a person's server: checks that the GPU is still there, and notifies its owner if not.
 
 A running container can lose its GPU ("Failed to initialize NVML: Unknown Error" after `systemctl
 daemon-reload` on the host; a card that falls off the bus). PyTorch then fails in ways that look
-like a mistake in the notebook. This server extension asks `nvidia-smi -L` every minute, writes
-what it finds into the server's log, and answers `GET logitlab/gpu`, which JupyterLab's part
+like a mistake in the notebook. This server extension runs `nvidia-smi -L` every minute, logs
+its findings, and serves `GET logitlab/gpu`, which the JupyterLab extension
 (`hub/singleuser/labextensions/logitlab-gpu`) shows as a notice; likewise why a server has no GPU.
 """
 
@@ -25,20 +25,20 @@ from hub.facts.gpu_environment import NONE_HERE
 
 INTERVAL = 60.0
 PROBE_SECONDS = 20.0
-# One failed look can be an engine or driver that is busy.
+# A single failure can mean a busy engine or driver.
 LOOKS = 2
 
 
 def judge(status: int, output: str) -> str | None:
-    """What is wrong, by the exit status and output of `nvidia-smi -L`; None: nothing."""
+    """The problem shown by exit status and output of `nvidia-smi -L`, or None."""
     if status == 0 and "UUID:" in output:
         return None
     lines = output.strip().splitlines()
-    return lines[-1] if lines else f"nvidia-smi ended with {status}"
+    return lines[-1] if lines else f"nvidia-smi exited with {status}"
 
 
 def notice(device: str, problem: str | None) -> str:
-    """What to tell the owner of a server whose `LOGITLAB_GPU` is `device`; empty: nothing."""
+    """The notice for the owner of a server whose `LOGITLAB_GPU` is `device`; may be empty."""
     if problem:
         return (
             f"Your GPU is gone from your server ({problem}). It does not come back by itself: "
@@ -55,7 +55,7 @@ def notice(device: str, problem: str | None) -> str:
 
 
 class GpuHealth:
-    """The state of this server's GPU, looked at again and again."""
+    """The state of this server's GPU, checked repeatedly."""
 
     def __init__(self, environ: Mapping[str, str], log: Any, interval: float = INTERVAL) -> None:
         self.device = environ.get(env.GPU, "")
@@ -72,7 +72,7 @@ class GpuHealth:
         return notice(self.device, self.problem)
 
     async def look(self) -> None:
-        """Ask once. Raises FileNotFoundError where there is no nvidia-smi to ask."""
+        """Check once. Raises FileNotFoundError if there is no nvidia-smi."""
         found = judge(*await _nvidia_smi())
         self._failed = self._failed + 1 if found else 0
         before = self.problem
@@ -86,7 +86,7 @@ class GpuHealth:
             self.log.warning("GPU %s is back", self.device)
 
     async def watch(self) -> None:
-        """Look for ever; at once done where there is no GPU, or nothing to ask."""
+        """Check forever; returns at once if there is no GPU, or no nvidia-smi."""
         with suppress(FileNotFoundError):
             while self.has_gpu:
                 await self.look()
@@ -100,16 +100,16 @@ async def _nvidia_smi() -> tuple[int, str]:
     try:
         output, _ = await asyncio.wait_for(process.communicate(), PROBE_SECONDS)
     except TimeoutError:
-        # It may hang in the driver, where no signal reaches it: it is not waited for.
+        # It may hang in the driver, where no signal reaches it, so do not wait for it.
         process.kill()
         return 1, f"nvidia-smi did not answer within {PROBE_SECONDS:g} s"
     return process.returncode or 0, output.decode(errors="replace")
 
 
 class GpuHandler(APIHandler):
-    """`GET logitlab/gpu`: how this server stands with GPUs."""
+    """`GET logitlab/gpu`: the state of this server's GPU."""
 
-    # A page that asks is not somebody who works.
+    # An open page that polls is not user activity.
     _track_activity = False
 
     @web.authenticated
@@ -123,7 +123,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     server.web_app.settings["logitlab_gpu"] = health
     base = server.web_app.settings["base_url"]
     server.web_app.add_handlers(".*$", [(url_path_join(base, "logitlab/gpu"), GpuHandler)])
-    # The loop is not running yet; the server keeps the task as long as it lives.
+    # The loop is not running yet; the server keeps a reference to the task.
     server.io_loop.add_callback(
         lambda: setattr(health, "task", asyncio.create_task(health.watch()))
     )

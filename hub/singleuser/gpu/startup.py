@@ -1,5 +1,5 @@
 # IPython runs this file in every kernel: the student's image puts it into etc/ipython/startup of
-# its environment. Nothing that goes wrong here may cost somebody their kernel.
+# its environment. A failure here must not break the kernel.
 try:
     from hub.singleuser.gpu.budget import begin
 

@@ -1,7 +1,7 @@
-"""*Validate*: what grading would say about a notebook's visible tests, before it is handed in.
+"""*Validate*: the result of a notebook's visible tests as grading would see it.
 
-One validator answers JupyterLab's button (`route`) and `nbgrader validate` in a terminal. It goes
-grading's own way: the notebook is rebuilt from its release, executed within the same limits, and
+One validator serves JupyterLab's button (`route`) and `nbgrader validate` in a terminal. It works
+like grading: the notebook is rebuilt from its release, executed within the same limits, and
 its tests are judged by the same rule.
 """
 
@@ -19,7 +19,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
 
 
 def in_terminals() -> None:
-    """Let `nbgrader validate` use our validator; called by the `nbgrader_config.py` of servers."""
+    """Make `nbgrader validate` use our validator; called by the `nbgrader_config.py` of servers."""
     from hub.singleuser.validation.validator import CourseValidator
     from hub.upstream.nbgrader import name_validator
 

@@ -1,4 +1,4 @@
-"""Validate one notebook and print what nbgrader's extension expects to hear, as JSON."""
+"""Validate one notebook and print what nbgrader's extension expects, as JSON."""
 
 import json
 import sys

@@ -24,15 +24,15 @@ from hub.exchange.errors import Refusal
 from hub.facts.cell_roles import marks
 from hub.grading.pipeline.execute import files_below
 
-AUTHORS_FOLDER = "source"  # of a course; what lies there is newer than its release
+AUTHORS_FOLDER = "source"  # of a course; its notebooks are newer than their release
 
 
 @dataclass(frozen=True)
 class Released:
-    """What a notebook is rebuilt from.
+    """A release that a notebook is rebuilt from.
 
-    notebook: with the course's cells.
-    files: what students are given beside it, by relative name.
+    notebook: has the course's cells.
+    files: the files that students get with it, by relative name.
     remarks: what to know about it, one sentence each.
     """
 
@@ -43,10 +43,10 @@ class Released:
 
 @contextmanager
 def released(path: Path, config: Config) -> Iterator[Released]:
-    """What the notebook at `path`, in the folder of its assignment, was released as.
+    """The release of the notebook at `path`, in the folder of its assignment.
 
-    Taken from the exchange; where that is not to be had, the notebook's own cells of the course
-    stand for it. The files are gone afterwards.
+    Fetched from the exchange; if that fails, the course's cells in the notebook itself
+    serve instead. The files are removed afterwards.
     """
     with tempfile.TemporaryDirectory(prefix="logitlab-") as folder:
         if path.parent.parent.name == AUTHORS_FOLDER:
@@ -82,8 +82,8 @@ def _in_release(path: Path, folder: Path) -> Released:
 
 
 def most_alike(path: Path, folder: Path) -> str | None:
-    """The notebook of a release that has the most graded cells in common with a file that has no
-    released name; None where none has any."""
+    """The notebook of a release that has the most graded cells in common with a file without a
+    released name; None if none has any."""
     own = _graded(own_cells(path.read_bytes()))
     common = {
         other.name: len(own & _graded(nbformat.read(other, as_version=4)))
@@ -99,9 +99,9 @@ def _graded(notebook: NotebookNode) -> set[str]:
 
 
 def own_cells(data: bytes) -> NotebookNode:
-    """The course's cells of a student's file, each once, as if it had been released so.
+    """The course's cells in a student's file, each once, as if it had been released that way.
 
-    Of copies the one that nobody changed stands for the original. Empty where nothing can be
+    An unchanged copy counts as the original. Empty if nothing can be
     read. Pure.
     """
     try:
@@ -113,14 +113,14 @@ def own_cells(data: bytes) -> NotebookNode:
                 if name not in chosen or (_untouched(cell) and not _untouched(chosen[name])):
                     chosen[name] = cell
     except Exception:
-        # JSON of any shape; what can be said about it, `rebuild` says.
+        # JSON of any shape; `rebuild` reports what is wrong with it.
         return new_notebook()
     notebook.cells = list(chosen.values())
     return notebook
 
 
 def _is_marked(cell: NotebookNode) -> bool:
-    """Whether a cell has whole metadata of a cell of the course."""
+    """Whether a cell has the complete metadata of a cell of the course."""
     if "nbgrader" not in cell.metadata:
         return False
     try:

@@ -1,6 +1,6 @@
-"""The *Validate* button of a notebook, behind nbgrader's own button and route.
+"""The *Validate* button of a notebook, behind nbgrader's own route.
 
-nbgrader's handler executes the notebook inside the student's server, which stands still
+nbgrader's handler executes the notebook inside the student's server, which blocks
 meanwhile. Here the validator runs in a process of its own.
 """
 
@@ -19,11 +19,11 @@ from tornado import web
 
 from hub.upstream.nbgrader import other_validation_routes
 
-REPORT = "logitlab_report"  # key of a server's settings: the sentences of its last validation
+REPORT = "logitlab_report"  # key in a server's settings: the report of its last validation
 
 
 class ValidateHandler(ValidateAssignmentHandler):
-    """Answers nbgrader's button without holding up the rest of the student's server."""
+    """Serves nbgrader's button without blocking the rest of the student's server."""
 
     @web.authenticated
     async def post(self) -> None:
@@ -49,7 +49,7 @@ class ValidateHandler(ValidateAssignmentHandler):
 
 
 class ReportHandler(JupyterHandler):
-    """What the last validation had to tell, for our extension to show in nbgrader's dialog."""
+    """The report of the last validation, for our extension to show in nbgrader's dialog."""
 
     @web.authenticated
     def get(self) -> None:
@@ -57,7 +57,7 @@ class ReportHandler(JupyterHandler):
 
 
 def add_handlers(server: Any) -> None:
-    """Put our routes into a Jupyter server."""
+    """Add our routes to a Jupyter server."""
     server.web_app.settings["root_dir"] = server.root_dir
     base = server.web_app.settings["base_url"]
     routes = [

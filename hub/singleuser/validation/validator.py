@@ -25,9 +25,9 @@ TEST_CHANGED = "This test was changed here; grading puts the original back."
 
 
 class CourseValidator(Validator):
-    """Rebuilds, executes and judges a notebook as grading does; hidden tests are not there.
+    """Rebuilds, executes and judges a notebook as grading does, without hidden tests.
 
-    Its results have one key more than nbgrader's: `report`, what was repaired or stopped, a
+    Its results have a key that nbgrader's lack: `report`, what was repaired or stopped, one
     sentence each.
     """
 
@@ -64,7 +64,7 @@ class CourseValidator(Validator):
             self._report = []
             message = f"This notebook could not be checked now: {error}. Validate it again."
             return {"failed": [_failure(path.name, message)]}
-        self._report = report  # for `validate_and_print`, which is given nothing but a verdict
+        self._report = report  # for `validate_and_print`, which gets only a verdict
         results: dict[str, Any] = {"report": report} if report else {}
         if self.invert:
             passed = [{"source": c.source.strip()} for c in self._get_passed_cells(checked)]
@@ -80,7 +80,7 @@ class CourseValidator(Validator):
             self.stream.write(f"\nAbout this notebook:\n{lines}")
 
     def _checked(self, path: Path, given: Released) -> tuple[NotebookNode, list[str]]:
-        """The notebook at `path` executed and judged, and what there is to tell about it."""
+        """Execute and judge the notebook at `path`; returns the results and the report."""
         notebook, repairs = rebuild(path.read_bytes(), given.notebook)
         beside = files_below(path.parent, [".*", *CourseDirectory(config=self.config).ignore])
         execution = execute(
@@ -103,7 +103,7 @@ class CourseValidator(Validator):
     def _failures(self, path: Path, checked: NotebookNode) -> list[dict[str, str]]:
         if not any(marks(cell).grade for cell in checked.cells):
             return [_failure(path.name, NOTHING_GRADED)]
-        # Only where there was no release to rebuild from.
+        # Only if there was no release to rebuild from.
         changed = [cell for cell in self._get_changed_cells(checked) if marks(cell).grade]
         failed = [cell for cell in self._get_failed_cells(checked) if cell not in changed]
         return [
