@@ -1,1 +1,1 @@
-"""What the rest of the hub stands on: settings, course folder, roster, databases."""
+"""What the rest of the hub builds on: settings, course folder, roster, databases."""

@@ -1,4 +1,4 @@
-"""The live course: the folder outside the checkout that holds what people change."""
+"""The live course: the folder outside the checkout that holds everything people change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXAMPLE = Path(__file__).with_name("course.example.yaml")
 
 
 class CourseFolderError(UserError):
-    """The folder is not, or cannot become, a course folder; the message says what to do."""
+    """The folder is not, or cannot become, a course folder; the message says how to fix it."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class CourseFolder:
 
     @property
     def server(self) -> Path:
-        """State of the running server: hub database, exchange, homes, logs. Not for people."""
+        """State of the running server: hub database, exchange, homes, logs. Not for editing."""
         return self.root / "server"
 
     @property
@@ -93,7 +93,7 @@ class CourseFolder:
 
     @property
     def exchange(self) -> Path:
-        """What the exchange keeps: releases, submissions, feedback."""
+        """The exchange's data: releases, submissions, feedback."""
         return self.server / "exchange"
 
 
@@ -114,7 +114,7 @@ def default_root(environment: Environment) -> Path:
 
 
 def open_course(root: Path, environment: Environment) -> CourseFolder:
-    """The course folder at `root`; raises CourseFolderError where there is none."""
+    """The course folder at `root`; raises CourseFolderError if there is none."""
     folder = CourseFolder(root.expanduser().resolve(), environment)
     if not folder.settings_file.is_file():
         raise CourseFolderError(
@@ -125,7 +125,7 @@ def open_course(root: Path, environment: Environment) -> CourseFolder:
 
 
 def new_course(root: Path) -> Iterator[str]:
-    """Make `root` a course folder; what is already there stays as it is. Yields progress."""
+    """Create a course folder at `root`; existing files are kept. Yields progress."""
     folder = CourseFolder(root.expanduser().resolve())
     try:
         folder.root.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def new_course(root: Path) -> Iterator[str]:
             yield f"{folder.settings_file}: written; edit it to name the course and its people"
         for made in (folder.source, folder.release):
             made.mkdir(exist_ok=True)
-        # Tokens, cookies and submissions live here: nobody else on the machine reads them.
+        # Tokens, cookies and submissions are here: nobody else on the machine may read them.
         folder.server.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise CourseFolderError(

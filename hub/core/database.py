@@ -1,6 +1,6 @@
-"""What a process does about a database server that is started again under it.
+"""Lets a process survive a restart of its database server.
 
-For PostgreSQL, where it is another process; SQLite's files are never away.
+For PostgreSQL, which is a separate process; SQLite's files are never away.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from sqlalchemy import Engine, event
 
 
 class ConnectRetry:
-    """Makes connections; where the database is away, waits for it, once an outage.
+    """Makes connections; if the database is away, waits for it, once per outage.
 
-    Whoever comes after that time is refused at once, until the database is back.
+    Later attempts fail at once, until the database is back.
 
-    seconds: the longest wait. A server's other work stands still meanwhile, which is better than
-    work that fails half-way, as long as it is short.
+    seconds: the longest wait. It blocks the server's other work, which is better than
+    work that fails half-way, as long as the wait is short.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -29,7 +29,7 @@ class ConnectRetry:
     def connect(self, dialect: Any, _record: Any, arguments: Any, keywords: Any) -> Any:
         """For SQLAlchemy's event `do_connect`. Raises the driver's OperationalError."""
         if dialect.name != "postgresql":
-            return None  # as it would be made without this
+            return None  # connect as without this listener
         while True:
             try:
                 made = dialect.connect(*arguments, **keywords)
@@ -45,13 +45,13 @@ class ConnectRetry:
 
 
 def wait_for_database(seconds: float) -> None:
-    """Have every connection of this process made with that connect retry, from now on."""
+    """From now on, make every connection of this process with this retry."""
     event.listen(Engine, "do_connect", ConnectRetry(seconds).connect)
 
 
 @contextmanager
 def connect_retry(seconds: float) -> Iterator[None]:
-    """Have every connection of this process made with that connect retry, meanwhile."""
+    """Within the block, make every connection of this process with this retry."""
     connect = ConnectRetry(seconds).connect
     event.listen(Engine, "do_connect", connect)
     try:

@@ -20,10 +20,10 @@ GRADEBOOK = Tables("gradebook", dbutil.ALEMBIC_DIR, _write_settings)
 
 @contextmanager
 def open_gradebook(db_url: str, course_id: str) -> Iterator[Gradebook]:
-    """The gradebook at an SQLAlchemy URL, made when it does not exist; closed afterwards.
+    """The gradebook at an SQLAlchemy URL, created if missing; closed afterwards.
 
-    nbgrader finds `alembic` through PATH when it makes a gradebook. The environment's own folder
-    of executables is put there first, for servers and tests that were started without it.
+    nbgrader finds `alembic` through PATH when it creates a gradebook. The environment's own folder
+    of executables is put first, for servers and tests that were started without it.
     """
     executables_on_path()
     with Gradebook(db_url, course_id) as gradebook:

@@ -1,7 +1,7 @@
-"""`course.yaml` as one validated model: the whole of what an admin or instructor sets.
+"""`course.yaml` as one validated model: all settings of admins and instructors.
 
-The file is read with its line numbers kept, so that a wrong key or value is refused with
-the line it stands on, what was found and what is accepted.
+Reading keeps line numbers, so that a wrong key or value is refused with
+its line, what was found and what is accepted.
 """
 
 from __future__ import annotations
@@ -38,27 +38,29 @@ class SettingsError(UserError):
     """`course.yaml` cannot be used; the message names the file, the line and what is accepted."""
 
 
-# How earlier versions spelled it, which somebody's course.yaml may still do.
+# Spellings of earlier versions, which somebody's course.yaml may still use.
 OLD_TESTS = {"apart": "isolated", "together": "in_kernel"}
 OLD_GPU_KEYS = {"staff_places": "staff_slots"}
 
 
 class Section(BaseModel):
-    """A part of the file: unknown keys are refused, values cannot be changed afterwards."""
+    """A section of the file: refuses unknown keys; immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CourseSettings(Section):
     id: Annotated[str, Field(description="short name in URLs, groups and file names")]
-    title: Annotated[str, Field(description="what people see")] = "Mechanistic interpretability"
+    title: Annotated[str, Field(description="title that people see")] = (
+        "Mechanistic interpretability"
+    )
     timezone: Annotated[str, Field(description="IANA time zone that people read dates in")] = "UTC"
 
     @field_validator("id")
     @classmethod
     def _id_is_a_plain_name(cls, value: str) -> str:
         if not COURSE_ID.fullmatch(value):
-            raise ValueError("small letters, digits, '-' and '_', at most 41 characters")
+            raise ValueError("lowercase letters, digits, '-' and '_', at most 41 characters")
         return value
 
     @field_validator("timezone")
@@ -89,9 +91,9 @@ class CourseSettings(Section):
 
 
 class PeopleSettings(Section):
-    admins: Annotated[list[str], Field(description="may do everything on the hub")] = []
+    admins: Annotated[list[str], Field(description="full control of the hub")] = []
     instructors: Annotated[list[str], Field(description="release, grade and see everything")] = []
-    students: Annotated[list[str], Field(description="fetch, submit and see their own")] = []
+    students: Annotated[list[str], Field(description="fetch, submit and see their own work")] = []
 
     @field_validator("admins", "instructors", "students")
     @classmethod
@@ -99,11 +101,11 @@ class PeopleSettings(Section):
         for name in value:
             if not USER_NAME.fullmatch(name):
                 raise ValueError(
-                    f"{name!r}: user names are small letters and digits, with . _ - @ between, "
+                    f"{name!r}: user names are lowercase letters and digits, with . _ - @ between, "
                     "at most 63 characters"
                 )
         if len(set(value)) != len(value):
-            raise ValueError("each name once")
+            raise ValueError("duplicate names")
         return value
 
     @model_validator(mode="after")
@@ -136,7 +138,7 @@ class LateSettings(Section):
 class ServerSettings(Section):
     port: Annotated[int, Field(ge=1, le=65535, description="the port people's browsers use")] = 8000
     cpu_threads: Annotated[
-        int, Field(ge=1, description="BLAS threads of one kernel; 2 on a busy machine are slower")
+        int, Field(ge=1, description="BLAS threads of one kernel; 2 are slower on a busy machine")
     ] = 1
 
 
@@ -147,7 +149,7 @@ class ExchangeSettings(Section):
     file_mib: Annotated[int, Field(ge=1, description="largest file of a submission, MiB")] = (
         limits.SUBMISSION_FILE_MIB
     )
-    files: Annotated[int, Field(ge=1, description="most files of a submission")] = (
+    files: Annotated[int, Field(ge=1, description="maximum files in a submission")] = (
         limits.SUBMISSION_FILES
     )
     quota_mib: Annotated[int, Field(ge=1, description="one student's submissions, MiB")] = (
@@ -182,41 +184,43 @@ class GradingSettings(Section):
         limits.OUTPUT_MIB
     )
     workers: Annotated[
-        int | Literal["auto"], Field(description="notebooks executed at once; auto: one a core")
+        int | Literal["auto"], Field(description="notebooks executed at once; auto: one per core")
     ] = "auto"
 
 
 class ContainerSettings(Section):
-    """One person's server where servers are containers."""
+    """One person's server, if servers are containers."""
 
-    cpus: Annotated[float, Field(gt=0, description="most cores one server may use")] = 2
+    cpus: Annotated[float, Field(gt=0, description="maximum cores of one server")] = 2
     memory_mib: Annotated[int, Field(ge=512, description="memory of one server, MiB")] = 4096
-    pids: Annotated[int, Field(ge=64, description="most processes and threads of one server")] = 512
+    pids: Annotated[
+        int, Field(ge=64, description="maximum processes and threads of one server")
+    ] = 512
     starts_at_once: Annotated[
-        int | Literal["auto"], Field(description="servers started at once; auto: two a core")
+        int | Literal["auto"], Field(description="servers started at once; auto: two per core")
     ] = "auto"
     idle_minutes: Annotated[
-        int, Field(ge=0, description="idle servers are stopped after this long; 0: never")
+        int, Field(ge=0, description="idle servers are stopped after this; 0: never")
     ] = 90
     kernel_idle_minutes: Annotated[
-        int, Field(ge=0, description="idle kernels are stopped after this long; 0: never")
+        int, Field(ge=0, description="idle kernels are stopped after this; 0: never")
     ] = 60
 
     @model_validator(mode="after")
     def _kernels_go_before_servers(self) -> ContainerSettings:
         if 0 < self.idle_minutes <= self.kernel_idle_minutes:
             raise ValueError(
-                "kernel_idle_minutes < idle_minutes: an idle server's kernels go first"
+                "kernel_idle_minutes < idle_minutes: an idle server's kernels are stopped first"
             )
         return self
 
 
 class GpuSettings(Section):
-    """GPUs shared by students, in slots: so many servers a device, each with a memory budget."""
+    """GPUs shared by students: a number of slots per device, each with a memory budget."""
 
     devices: Annotated[
         Literal["auto", "none"] | list[str],
-        Field(description="auto: all that the host has | none | a list of GPU- or MIG- UUIDs"),
+        Field(description="auto: all of the host's | none | a list of GPU- or MIG- UUIDs"),
     ] = "auto"
     students_per_device: Annotated[int, Field(ge=1, description="servers sharing one device")] = 4
     mib_per_student: Annotated[
@@ -225,11 +229,11 @@ class GpuSettings(Section):
     ] = "auto"
     when_full: Annotated[
         Literal["cpu", "ask", "queue"],
-        Field(description="no slot is free: start without a GPU, ask first, or wait for one"),
+        Field(description="if no slot is free: start without a GPU, ask first, or wait for one"),
     ] = "cpu"
     staff_slots: Annotated[
         int,
-        Field(ge=0, description="most slots that instructors and the formgrader hold together"),
+        Field(ge=0, description="maximum slots for instructors and the formgrader together"),
     ] = 1
 
     @field_validator("mib_per_student")
@@ -243,18 +247,18 @@ class GpuSettings(Section):
 class OAuthSettings(Section):
     """Logging in with an institution's accounts: OAuth 2, OpenID Connect.
 
-    The client's secret is never here: `$LOGITLAB_OAUTH_SECRET_FILE` or `$LOGITLAB_OAUTH_SECRET`.
+    The client secret is never here: `$LOGITLAB_OAUTH_SECRET_FILE` or `$LOGITLAB_OAUTH_SECRET`.
     """
 
-    service: Annotated[str, Field(description="what the button calls it")] = "your institution"
-    client_id: Annotated[str, Field(description="as registered with the institution")]
+    service: Annotated[str, Field(description="name on the login button")] = "your institution"
+    client_id: Annotated[str, Field(description="client id registered with the institution")]
     authorize_url: Annotated[str, Field(description="where browsers are sent to log in")]
-    token_url: Annotated[str, Field(description="where a code becomes a token")]
+    token_url: Annotated[str, Field(description="where a code is exchanged for a token")]
     userdata_url: Annotated[str, Field(description="who a token belongs to")]
     username_claim: Annotated[
-        str, Field(description="what of the answer is the user name in the roster")
+        str, Field(description="claim in the response that is the user name in the roster")
     ] = "preferred_username"
-    scopes: Annotated[list[str], Field(description="what is asked for")] = ["openid", "profile"]
+    scopes: Annotated[list[str], Field(description="requested scopes")] = ["openid", "profile"]
 
     @field_validator("authorize_url", "token_url", "userdata_url")
     @classmethod
@@ -270,20 +274,22 @@ class AccountSettings(Section):
     login: Annotated[
         Literal["auto", "demo", "native", "oauth"],
         Field(
-            description="demo: passwords in the terminal | native: passwords people set by a link "
+            description="demo: passwords in the terminal | native: passwords set through a link "
             "| oauth: an institution's accounts | auto: demo, in containers native"
         ),
     ] = "auto"
     url: Annotated[
-        str | None, Field(description="the address that people open, for links to set a password")
+        str | None, Field(description="the server's public address, for password links")
     ] = None
-    password_length: Annotated[int, Field(ge=8, le=64, description="shortest password")] = 10
+    password_length: Annotated[
+        int, Field(ge=8, le=64, description="minimum length of passwords")
+    ] = 10
     lock_after: Annotated[
-        int, Field(ge=3, description="wrong passwords in a row that lock an account")
+        int, Field(ge=3, description="wrong passwords in a row before an account is locked")
     ] = 8
     lock_minutes: Annotated[int, Field(ge=1, description="how long it is locked")] = 5
     link_days: Annotated[
-        int, Field(ge=1, le=90, description="how long a link to set a password is good, days")
+        int, Field(ge=1, le=90, description="validity of a password link, days")
     ] = 14
     oauth: OAuthSettings | None = None
 
@@ -297,7 +303,7 @@ class AccountSettings(Section):
     @model_validator(mode="after")
     def _oauth_is_described(self) -> AccountSettings:
         if self.login == "oauth" and self.oauth is None:
-            raise ValueError("login: oauth needs the keys of accounts.oauth")
+            raise ValueError("login: oauth requires the keys of accounts.oauth")
         return self
 
 
@@ -333,7 +339,7 @@ class Settings(Section):
         return self.assignments.get(assignment, AssignmentSettings()).tests or self.grading.tests
 
     def due_utc(self, assignment: str) -> dt.datetime | None:
-        """The due moment of `assignment` in UTC, or None where it has none."""
+        """The due date of `assignment` in UTC, or None."""
         due = self.assignments.get(assignment, AssignmentSettings()).due
         if due is None:
             return None
@@ -344,7 +350,7 @@ class Settings(Section):
 def load_settings(path: Path) -> Settings:
     """Read and validate `course.yaml` at `path`.
 
-    Raises SettingsError, with the line of each mistake, where the file is missing, is not
+    Raises SettingsError, with the line of each mistake, if the file is missing, is not
     YAML, or has an unknown key or a value that is not accepted.
     """
     tree = _read(path)
@@ -366,7 +372,7 @@ def load_settings(path: Path) -> Settings:
 
 
 def old_spellings(path: Path) -> list[str]:
-    """What `course.yaml` spells as earlier versions did, with lines. Raises SettingsError."""
+    """Old spellings in `course.yaml`, with their lines. Raises SettingsError."""
     tree = _read(path)
     return [
         f"{path}, line {_line(tree, where)}: {'.'.join(where)}: {old} is now called {new}; "
@@ -402,7 +408,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise SettingsError(
             f"{path}: cannot be read ({error.strerror}).",
-            "`logitlab course new FOLDER` makes a course folder with one.",
+            "`logitlab course new FOLDER` creates a course folder with one.",
         ) from error
     try:
         tree = YAML().load(text)
@@ -415,7 +421,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _plain(node: Any) -> Any:
-    """ruamel's annotated containers as plain ones (dates stay as they were written)."""
+    """ruamel's annotated containers as plain ones (dates stay strings)."""
     if isinstance(node, dict):
         return {str(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list):
@@ -424,7 +430,7 @@ def _plain(node: Any) -> Any:
 
 
 def _explain(path: Path, tree: Any, problem: Any) -> str:
-    where = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's, of a key
+    where = tuple(part for part in problem["loc"] if part != "[key]")  # pydantic's marker for a key
     if problem["type"] == "extra_forbidden":
         what = f"unknown key; accepted: {', '.join(_accepted(where))}"
         near = difflib.get_close_matches(str(where[-1]), _accepted(where), 1)
@@ -446,14 +452,14 @@ def _accepted(where: tuple[Any, ...]) -> list[str]:
             model = AssignmentSettings
         elif part in model.model_fields:
             field = model.model_fields[part].annotation
-            kinds = [field, *get_args(field)]  # also of `Section | None`
+            kinds = [field, *get_args(field)]  # also those of `Section | None`
             sections = [kind for kind in kinds if isinstance(kind, type)]
             model = next((kind for kind in sections if issubclass(kind, BaseModel)), model)
     return list(model.model_fields)
 
 
 def _line(tree: Any, where: tuple[Any, ...]) -> int:
-    """1-based line of the key at `where`, or of the closest enclosing key that is there."""
+    """1-based line of the key at `where`, or of the closest enclosing key that exists."""
     line = 1
     for part in where:
         try:

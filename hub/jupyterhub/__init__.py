@@ -1,1 +1,1 @@
-"""JupyterHub as this course has it: configuration, spawners, pages."""
+"""Our JupyterHub: configuration, spawners, pages."""

@@ -1,1 +1,1 @@
-"""Who is in the course: accounts, roster, and what each of them may do."""
+"""The course's people: accounts, roster, and rights."""

@@ -1,4 +1,4 @@
-"""The course's students in the gradebook."""
+"""Adds the course's students to the gradebook."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hub.core.roster.student import Student
 
 
 def enrol(folder: CourseFolder) -> Iterator[str]:
-    """Put the course's students into the gradebook, by the roster's names where it has them.
+    """Add the course's students to the gradebook, with the roster's names if it has them.
 
-    Whoever is there already stays, also when they have left the course.
+    Existing students stay, even if they have left the course.
     """
     settings = folder.settings
     listed = {one.username: one for one in folder.roster}

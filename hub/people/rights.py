@@ -1,9 +1,9 @@
-"""Who is in which course, made true in the hub's database.
+"""Makes the hub's database match its courses' people.
 
-JupyterHub's `load_groups` and `admin_users` only ever add. Somebody who left a course or was
-moved within it must not keep memberships, an admin's rights, sessions or tokens: neither over a
-start of the hub (`reconcile`) nor while it runs (`hub.people.accounts.watch`). An account is the
-hub's: it goes when no course has it any more.
+JupyterHub's `load_groups` and `admin_users` only ever add. Somebody who left a course or
+changed roles must not keep memberships, admin rights, sessions or tokens: neither across a
+restart of the hub (`reconcile`) nor while it runs (`hub.people.accounts.watch`). An account is the
+hub's: it is removed once no course has it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hub.people.sessions import end_sessions
 
 @dataclass(frozen=True)
 class Rights:
-    """What the hub's database gives somebody."""
+    """Somebody's rights in the hub's database."""
 
     admin: bool
     groups: frozenset[str]
@@ -33,7 +33,7 @@ class Rights:
 
 @dataclass(frozen=True)
 class Difference:
-    """What has to become of the hub's users. Names in order."""
+    """Changes to make to the hub's users. Names in order."""
 
     gone: tuple[str, ...]
     new: tuple[str, ...]
@@ -57,7 +57,7 @@ def wanted(*courses: Settings) -> dict[str, Rights]:
 
 
 def present(session: Any) -> dict[str, Rights]:
-    """The rights of everybody in the hub's database."""
+    """The current rights of everybody in the hub's database."""
     return {
         user.name: Rights(bool(user.admin), frozenset(group.name for group in user.groups))
         for user in session.query(orm.User).all()
@@ -65,7 +65,7 @@ def present(session: Any) -> dict[str, Rights]:
 
 
 def difference(now: Mapping[str, Rights], then: Mapping[str, Rights]) -> Difference:
-    """What leads from `now` to `then`."""
+    """The changes that lead from `now` to `then`."""
     return Difference(
         gone=tuple(sorted(set(now) - set(then))),
         new=tuple(sorted(set(then) - set(now))),
@@ -74,7 +74,7 @@ def difference(now: Mapping[str, Rights], then: Mapping[str, Rights]) -> Differe
 
 
 def apply_rights(session: Any, user: orm.User, kept: Rights | None) -> None:
-    """Take from `user` what is not `kept`; with None everything, sessions too. Commits nothing."""
+    """Revoke what `user` has beyond `kept`; None: everything, sessions too. Does not commit."""
     groups = kept.groups if kept else frozenset()
     user.groups = [group for group in user.groups if group.name in groups]
     if not (kept and kept.admin):
@@ -85,11 +85,11 @@ def apply_rights(session: Any, user: orm.User, kept: Rights | None) -> None:
 
 
 def reconcile(folder: CourseFolder) -> Iterator[str]:
-    """Take from the hub's database what its courses no longer give; yields what was taken.
+    """Revoke rights in the hub's database that its courses no longer grant. Yields lines.
 
-    For a hub that does not run. Whoever is in none of them any more is removed with every token and
-    session, or, where their server still runs, left for the hub to stop and remove. Home,
-    submissions, grades and password stay. What is newly given, the hub adds when it starts.
+    For a hub that is not running. People who are in no course are removed with every token and
+    session or, if their server is still running, left for the hub to stop and remove. Home,
+    submissions, grades and password are kept. The hub adds new rights when it starts.
     """
     if not has_hub_database(folder.hub_database_url):
         return
@@ -102,7 +102,7 @@ def reconcile(folder: CourseFolder) -> Iterator[str]:
             apply_rights(session, users[name], None)
             if not any(spawner.server for spawner in users[name].orm_spawners.values()):
                 session.delete(users[name])
-            yield f"{name}: not in the course any more; cannot log in, sessions ended"
+            yield f"{name}: no longer in the course; cannot log in, sessions ended"
         for name in found.moved:
             yield from _taken(name, users[name], then[name])
             apply_rights(session, users[name], then[name])
@@ -113,14 +113,14 @@ def reconcile(folder: CourseFolder) -> Iterator[str]:
 
 def _taken(name: str, user: orm.User, kept: Rights) -> Iterator[str]:
     if user.admin and not kept.admin:
-        yield f"{name}: no admin any more"
+        yield f"{name}: no longer an admin"
     for group in user.groups:
         if group.name not in kept.groups:
-            yield f"{name}: not in {group.name} any more"
+            yield f"{name}: no longer in {group.name}"
 
 
 def has_hub_database(url: str) -> bool:
-    """Whether a hub has ever started on the database at `url`."""
+    """Whether a hub has ever used the database at `url`."""
     where = make_url(url)
     if where.get_backend_name() == "sqlite" and not Path(where.database or "").is_file():
         return False

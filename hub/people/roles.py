@@ -1,4 +1,4 @@
-"""Who may do what on the hub: groups and roles with least privilege.
+"""Who may do what on the hub: groups and Hub roles with least privilege.
 
 Scopes are named in JupyterHub's own terms (its documentation, "RBAC"). No token outside the
 hub holds an admin scope.
@@ -13,13 +13,13 @@ from hub.core.settings import Settings
 EXCHANGE = "exchange"
 USE_EXCHANGE = f"access:services!service={EXCHANGE}"
 
-# What a student's server may do with its own token: say it is alive, let its owner in,
+# What a student's server may do with its own token: report activity, let its owner in,
 # and speak to the exchange as its owner.
 SERVER_TOKEN_SCOPES = ["users:activity!user", "access:servers!server", USE_EXCHANGE]
 
 
 def groups(*courses: Settings) -> dict[str, dict[str, list[str]]]:
-    """JupyterHub's `load_groups`: one group of students and one of instructors a course."""
+    """JupyterHub's `load_groups`: a group of students and one of instructors per course."""
     found = {}
     for settings in courses:
         course, people = settings.course, settings.people
@@ -29,7 +29,7 @@ def groups(*courses: Settings) -> dict[str, dict[str, list[str]]]:
 
 
 def grader_token_scopes(settings: Settings) -> list[str]:
-    """What the formgrader's server may do beside: see and change its own course's students."""
+    """What the formgrader's server may also do: see and change its own course's students."""
     group = settings.course.student_group
     return [
         *SERVER_TOKEN_SCOPES,
@@ -52,7 +52,7 @@ def _course_roles(settings: Settings) -> list[dict[str, Any]]:
     return [
         {
             "name": f"member-{course.id}",
-            "description": "Fetch from and hand in to the exchange",
+            "description": "Fetch from and submit to the exchange",
             "groups": [course.student_group, course.instructor_group],
             "scopes": [USE_EXCHANGE],
         },
@@ -69,7 +69,7 @@ def _course_roles(settings: Settings) -> list[dict[str, Any]]:
         },
         {
             "name": f"grader-{course.id}",
-            "description": "The course's formgrader keeps its own course's student list",
+            "description": "The course's formgrader maintains its own course's student list",
             "users": [grader],
             "scopes": grader_token_scopes(settings)[len(SERVER_TOKEN_SCOPES) :],
         },

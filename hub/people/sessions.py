@@ -1,4 +1,4 @@
-"""Ending what somebody is logged in by: cookies, and tokens of browsers and of their own."""
+"""Ends somebody's sessions: cookies, and tokens of browsers and their own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hub.upstream.jupyterhub import made_for_a_server
 
 
 def end_sessions(session: Any, user: orm.User, servers_live: bool = True) -> None:
-    """Log `user` out everywhere, in the hub's database. Commits nothing.
+    """Log `user` out everywhere, in the hub's database. Does not commit.
 
-    Running servers keep the token by which they speak to the hub, unless not `servers_live`.
-    A server may believe a browser's old session for as long as it keeps the hub's answers.
+    Running servers keep their token for the hub if `servers_live`.
+    A server may trust a browser's old session for as long as it caches the hub's answers.
     """
     kept = _server_tokens(user) if servers_live else set()
     for token in list(user.api_tokens):
@@ -28,8 +28,8 @@ def end_sessions(session: Any, user: orm.User, servers_live: bool = True) -> Non
 def _server_tokens(user: orm.User) -> set[int]:
     """Ids of the tokens that the hub made for running servers.
 
-    A note alone proves nothing, for people write notes on their own tokens. The hub's is the
-    last with its note before the moment of the start.
+    A note alone proves nothing, as people write notes on their own tokens. The hub's is the
+    last with its note before the time of the start.
     """
     kept = set()
     for spawner in user.orm_spawners.values():
@@ -46,5 +46,5 @@ def _server_tokens(user: orm.User) -> set[int]:
 
 
 def _plain(moment: dt.datetime) -> dt.datetime:
-    # SQLAlchemy gives back what was assigned until a row is read again: with a zone or without.
+    # Until a row is reloaded, SQLAlchemy returns the assigned value: aware or naive.
     return moment.astimezone(dt.UTC).replace(tzinfo=None) if moment.tzinfo else moment

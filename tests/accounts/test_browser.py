@@ -52,7 +52,7 @@ def test_from_a_link_to_ones_own_password(tmp_path):
 
         second = page.input_value("#new-link")
         page.goto(first)
-        assert "This link is not good any more" in page.inner_text(".error")
+        assert "This link is not valid" in page.inner_text(".error")
         page.screenshot(path=PICTURES / "void-link.png")
         page.goto(second)
         assert "prof is logged in in this browser" in page.inner_text("#other-account")

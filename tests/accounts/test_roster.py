@@ -83,7 +83,7 @@ def test_columns_that_are_not_used_are_named(tmp_path):
     ("content", "expected"),
     [
         ("username\nada\nGrace Hopper\nzoë\n", ["line 3", "'grace hopper'", "line 4", "'zoë'"]),
-        ("username\nada\nADA\n", ["line 3: ada is in line 2 already"]),
+        ("username\nada\nADA\n", ["line 3: ada is already in line 2"]),
         ("username\nboss\n", ["line 2", "admin"]),
         ("username,email\nada,ada\n", ["line 2", "ada@example.org"]),
         ("username,first_name\nada,=1+1\n", ["line 2", "formula"]),
@@ -95,7 +95,7 @@ def test_columns_that_are_not_used_are_named(tmp_path):
         ('username,last_name\nzoe,"a\nb"\n!,c\n', ["line 4"]),
         ("login,user\nada,b\n", ["line 1", "two columns for username"]),
         ("name,mail\nada,b\n", ["line 1", "no column username", "name"]),
-        ("username\n", ["no students in it"]),
+        ("username\n", ["contains no students"]),
         ("", ["empty"]),
         (b"PK\x03\x04rest", ["CSV UTF-8"]),
         (b"\xd0\xcf\x11\xe0rest", ["CSV UTF-8"]),

@@ -162,7 +162,7 @@ def test_a_start_of_the_hub_takes_nobody_away_whom_another_course_has(two, empty
     a.settings_file.write_text("course: {id: a}\npeople: {instructors: [prof]}\n")
     del a.__dict__["settings"]  # to be read anew
     lines = "\n".join(reconcile(a))
-    assert "both: not in nbgrader-a any more" in lines
+    assert "both: no longer in nbgrader-a" in lines
     session.expire_all()
     left = {user.name: {group.name for group in user.groups} for user in session.query(orm.User)}
     session.close()

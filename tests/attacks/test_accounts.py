@@ -317,7 +317,7 @@ def test_a_password_is_changed_with_the_old_one_only(hub, browser):
     new = {"password": "changed horse 1", "again": "changed horse 1"}
     for old in ("", "wrong password", "changed horse 1"):
         answer = browser.send(page, "/hub/change-password", old=old, **new)
-        assert answer.status_code == 400 and "old password is not right" in answer.text
+        assert answer.status_code == 400 and "old password is wrong" in answer.text
     assert other.who() == "zoe"
     assert browser.send(page, "/hub/change-password", old=PASSWORD, **new).status_code == 200
     assert browser.who() == "zoe"  # stays in here

@@ -15,7 +15,7 @@ from hub.host.deploy.__main__ import main as deploy
 
 HUB = Path(__file__).parents[2] / "hub"
 # What a sentence with a command in it says is wrong, not what to do.
-NO_ADVICE = ("` failed", "that `logitlab roster import` writes")
+NO_ADVICE = ("` failed", "written by `logitlab roster import`")
 
 
 def test_what_to_do_stands_on_a_line_of_its_own():

@@ -79,7 +79,7 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_accepted_ones(tmp_path)
     [
         ("course:\n  id: m\nserver:\n  port: 99999\n", 4, "less than or equal to 65535"),
         ("course:\n  id: m\nlate:\n  policy: fine\n", 4, "'none', 'zero' or 'percent_per_day'"),
-        ("course:\n  id: Big\n", 2, "small letters"),
+        ("course:\n  id: Big\n", 2, "lowercase letters"),
         ("course:\n  id: m\n  timezone: Berlin\n", 3, "IANA"),
         ("course:\n  id: m\npeople:\n  students: [a/b]\n", 4, "user names are"),
         ("course:\n  id: m\nassignments:\n  x:\n    deu: 1\n", 5, "accepted: due, tests"),

@@ -195,7 +195,7 @@ def test_a_server_that_stops_while_it_starts_is_reported_at_once(made, engine, m
 
     monkeypatch.setattr(container, "wait_for_http_server", never)
     engine.status = 137
-    with pytest.raises(CannotStart, match=r"stopped while it started.*docker logs lab-user-alice"):
+    with pytest.raises(CannotStart, match=r"stopped while starting.*docker logs lab-user-alice"):
         run(made().start())
 
 
@@ -319,5 +319,5 @@ def test_who_waits_sees_the_position_in_the_queue(made):
             pass
 
     waiting, starting = run(play())
-    assert waiting == (20, "Many start at once: yours is number 1 in the queue")
+    assert waiting == (20, "Many servers are starting: yours is number 1 in the queue")
     assert starting[0] == 50

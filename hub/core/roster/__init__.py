@@ -1,1 +1,1 @@
-"""The course's students as its roster lists them."""
+"""The course's roster of students."""

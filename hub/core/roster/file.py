@@ -1,4 +1,4 @@
-"""The roster's own file: one CSV of a fixed form, read whole and replaced whole."""
+"""The roster's file: one CSV in a fixed format, read and replaced as a whole."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hub.core.settings import SettingsError
 from hub.facts import files
 from hub.facts.text import csv_line
 
-# Somebody other than the hub writes the file: nothing it holds may cost the hub its memory.
+# Not only the hub writes this file: its content must not exhaust the hub's memory.
 LARGEST_BYTES = 4 * 1024 * 1024
 
 
@@ -22,9 +22,9 @@ class RosterError(SettingsError):
 
 
 def read_roster(path: Path) -> tuple[Student, ...]:
-    """The students in the roster at `path`; none where there is no such file.
+    """The students in the roster at `path`; none if there is no such file.
 
-    Raises RosterError where it is not the form that `write_roster` writes.
+    Raises RosterError if it is not in the format that `write_roster` writes.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -39,7 +39,7 @@ def read_roster(path: Path) -> tuple[Student, ...]:
     try:
         rows = list(csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise RosterError(f"{path}: not the CSV that `logitlab roster import` writes") from error
+        raise RosterError(f"{path}: not CSV as written by `logitlab roster import`") from error
     if not rows or tuple(rows[0]) != FIELDS:
         raise RosterError(f"{path}, line 1: expected {','.join(FIELDS)}")
     return _students(path, rows[1:])
@@ -53,20 +53,20 @@ def _students(path: Path, rows: list[list[str]]) -> tuple[Student, ...]:
         except ValueError as error:
             raise RosterError(f"{path}, line {line}: {error}") from error
         if one.username in found:
-            raise RosterError(f"{path}, line {line}: {one.username} is there twice")
+            raise RosterError(f"{path}, line {line}: {one.username} is listed twice")
         found[one.username] = one
     return tuple(found.values())
 
 
 def csv_lines(students: tuple[Student, ...]) -> Iterator[str]:
-    """The roster's file line by line. No field begins as a spreadsheet's formula does."""
+    """The roster's file line by line. No field can be taken for a spreadsheet formula."""
     ordered = sorted(students, key=lambda one: one.username)
     for row in [FIELDS, *([getattr(one, field) for field in FIELDS] for one in ordered)]:
         yield csv_line(row)
 
 
 def write_roster(path: Path, students: tuple[Student, ...]) -> None:
-    """Replace the roster at `path`: readers see the old one or the new one, never half of it."""
+    """Replace the roster at `path` atomically: readers see either the old or the new one."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = "".join(f"{line}\n" for line in csv_lines(students))
     files.replace(path, text, mode=0o644)

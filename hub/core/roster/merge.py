@@ -1,4 +1,4 @@
-"""Who is in a course: the people of course.yaml and of the roster as one."""
+"""Who is in a course: merges the people of course.yaml and of the roster."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hub.core.settings import PeopleSettings, Settings
 def with_roster(settings: Settings, roster: Sequence[Student]) -> Settings:
     """`settings` with the roster's students among its people.
 
-    course.yaml stands above the roster: who instructs, grades or administers by it is no student
-    by the roster, whoever wrote that one.
+    course.yaml overrides the roster: its instructors, grader and admins are not students
+    through the roster, whoever wrote that.
     """
     people = settings.people
     named = {*people.admins, *people.instructors, *people.students, settings.course.grader}

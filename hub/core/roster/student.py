@@ -1,4 +1,4 @@
-"""One student of the roster, and what may stand in its fields."""
+"""One student of the roster, and what its fields may contain."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub.core.settings import USER_NAME
 from hub.facts.text import BIDI, is_formula
 
 FIELDS = ("username", "first_name", "last_name", "email", "lms_id")
-# As many characters as the gradebook's columns take.
+# Lengths of the gradebook's columns.
 LONGEST = dict.fromkeys(("first_name", "last_name", "email", "lms_id"), 128)
 
 
@@ -33,9 +33,9 @@ class Student:
 
 
 def student(row: Mapping[str, str]) -> Student:
-    """The student that `row` describes, with spaces tidied and the user name in small letters.
+    """The student in `row`, with spaces normalised and the user name lower-cased.
 
-    Raises ValueError, saying what is wrong, where a field cannot be what it should.
+    Raises ValueError, saying what is wrong, if a field is not valid.
     """
     tidy = {field: _tidy(row.get(field) or "") for field in FIELDS}
     tidy["username"] = unicodedata.normalize("NFKC", tidy["username"]).lower()
@@ -62,4 +62,4 @@ def _check(field: str, text: str, longest: int) -> None:
     if any(unicodedata.category(char) == "Cc" or char in BIDI for char in text):
         raise ValueError(f"{field} {text!r}: an unprintable character")
     if is_formula(text):
-        raise ValueError(f"{field} {text!r}: begins with {text[0]!r}, as a spreadsheet's formula")
+        raise ValueError(f"{field} {text!r}: begins with {text[0]!r}, like a spreadsheet formula")

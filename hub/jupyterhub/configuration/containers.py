@@ -1,4 +1,4 @@
-"""Settings and deployment to JupyterHub's configuration, where every service is a container."""
+"""JupyterHub's configuration in containers, from settings and deployment."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ CULLER = "idle-culler"
 FIREWALL_HEARTBEAT = "/run/firewall/ok"
 GUARD = "unix:///run/guard/docker.sock"
 
-# A killed proxy comes back without routes; the hub puts them back when it next looks.
+# A killed proxy comes back without routes; the hub restores them at its next check.
 CHECK_ROUTES_SECONDS = 15
 LOOK_SECONDS = 2
-# PostgreSQL that was killed is back in two seconds, on a busy machine in some more.
+# A killed PostgreSQL is back in two seconds, on a busy machine in a few more.
 DATABASE_SECONDS = 10
 
 
 def update_addresses(c: Any, deployment: Deployment) -> None:
-    """The hub listens on the control network only; students' servers reach it by the proxy."""
+    """The hub listens only on the control network; students' servers reach it through the proxy."""
     c.JupyterHub.bind_url = "http://:8000"
     c.JupyterHub.hub_bind_url = HUB_API
     c.JupyterHub.public_url = deployment.url
@@ -33,7 +33,7 @@ def update_addresses(c: Any, deployment: Deployment) -> None:
 
 
 def update_proxy(c: Any, deployment: Deployment) -> None:
-    """A proxy in a container of its own, which lives on when the hub does not."""
+    """A proxy in its own container, which outlives the hub."""
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = PROXY_API
     c.ConfigurableHTTPProxy.auth_token = deployment.proxy_token
@@ -41,12 +41,12 @@ def update_proxy(c: Any, deployment: Deployment) -> None:
 
 
 def update_state(c: Any, folder: CourseFolder) -> None:
-    """What outlives the hub: its database, the cookies' secret, and every running server."""
+    """What outlives the hub: its database, the cookie secret, and every running server."""
     c.JupyterHub.db_url = folder.hub_database_url
     c.JupyterHub.db_kwargs = {"pool_pre_ping": True}
     c.JupyterHub.cookie_secret_file = str(folder.server / "cookie_secret")
     c.JupyterHub.cleanup_servers = False
-    # A hub that starts looks at every server; the pages need not wait for the slowest of them.
+    # A starting hub checks every server; its pages need not wait for the slowest.
     c.JupyterHub.init_spawners_timeout = LOOK_SECONDS
     c.JupyterHub.cleanup_proxy = False
 
@@ -96,12 +96,12 @@ def update_spawner(c: Any, folder: CourseFolder, deployment: Deployment) -> None
     c.ContainerSpawner.client_kwargs = {"base_url": GUARD}
     # Named servers would share a home and a position in the queue.
     c.JupyterHub.allow_named_servers = False
-    # The spawner's own queue says who starts when, in place of refusals.
+    # The spawner's own queue orders starts instead of refusing some.
     c.JupyterHub.concurrent_spawn_limit = 0
 
 
 def update_access_grants(c: Any, folder: CourseFolder, deployment: Deployment) -> None:
-    """Who opens whose server in a browser: the gateway asks for what the hub gives here."""
+    """Which browser may open whose server: the grants that the gateway requires."""
     graders = frozenset(course.settings.course.grader for course in courses_of(folder))
     pages = server_access.handlers(graders, deployment.url)
     c.JupyterHub.extra_handlers = [*c.JupyterHub.extra_handlers, *pages]
@@ -109,7 +109,7 @@ def update_access_grants(c: Any, folder: CourseFolder, deployment: Deployment) -
 
 
 def update(c: Any, folder: CourseFolder, deployment: Deployment) -> None:
-    """The whole configuration of the container shape."""
+    """The whole configuration of a deployment in containers."""
     update_addresses(c, deployment)
     update_proxy(c, deployment)
     update_state(c, folder)

@@ -1,7 +1,7 @@
-"""JupyterHub's configuration file in the hub's container: all of it follows from course.yaml.
+"""JupyterHub's configuration file in the hub's container, derived from course.yaml.
 
-Plain Python in `docker/jupyterhub.d/*.py` is read afterwards, in the order of the names, with
-`c` at hand: the way out for what course.yaml does not set.
+Python files `docker/jupyterhub.d/*.py` run afterwards, in order of their names, with `c`
+available: an escape hatch for what course.yaml does not set.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Settings to JupyterHub's configuration: a table of contents of small functions."""
+"""Settings to JupyterHub's configuration, in small functions."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class Ports:
 
 
 def update_addresses(c: Any, ports: Ports) -> None:
-    """Nothing listens beyond this machine."""
+    """Nothing listens beyond localhost."""
     c.JupyterHub.bind_url = f"http://127.0.0.1:{ports.public}"
     c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{ports.hub}"
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{ports.proxy_api}"
 
 
 def update_proxy(c: Any) -> None:
-    """The proxy that `hub.host.install` put beside this Python: no Node of the system is needed."""
+    """The proxy that `hub.host.install` put beside this Python; needs no system Node."""
     c.ConfigurableHTTPProxy.command = str(Path(sys.executable).parent / "configurable-http-proxy")
 
 
 def update_state(c: Any, folder: CourseFolder) -> None:
-    """Everything the hub remembers lives in the course folder's `server/`."""
+    """All of the hub's state lives in the course folder's `server/`."""
     c.JupyterHub.db_url = folder.hub_database_url
     c.JupyterHub.cookie_secret_file = str(folder.server / "cookie_secret")
     c.ConfigurableHTTPProxy.pid_file = str(folder.server / "proxy.pid")
-    # Students' servers are children of this process here, so they go and come with it.
+    # Students' servers are children of this process, so they start and stop with it.
     c.JupyterHub.cleanup_servers = True
 
 
@@ -60,7 +60,7 @@ def update_people(c: Any, folder: CourseFolder) -> None:
 
 
 def exchange_arguments(*courses: Settings) -> list[str]:
-    """What `python -m hub.exchange` is told: each course's name and due dates, the hub's limits.
+    """Arguments of `python -m hub.exchange`: each course's name and due dates, the hub's limits.
 
     courses: the hub's, its first one first, whose limits are the hub's.
     """
@@ -97,9 +97,9 @@ def update_exchange(c: Any, folder: CourseFolder, ports: Ports) -> None:
 
 
 def update_confirmation(c: Any, folder: CourseFolder) -> None:
-    """An instructor who opens the formgrader, and anybody who opens the exchange's page, is not
-    asked to authorise it first: both belong to the hub. JupyterHub asks for other people's
-    servers, which the grader's is."""
+    """No authorisation page for instructors who open the formgrader, and for anybody who opens the
+    exchange's page, as both belong to the hub. JupyterHub shows one for other people's servers,
+    of which the grader's is one."""
     graders = {f"jupyterhub-user-{each.settings.course.grader}" for each in courses_of(folder)}
     unasked = {*graders, f"service-{roles.EXCHANGE}"}
     c.JupyterHub.tornado_settings = {"oauth_no_confirm_list": unasked}
@@ -109,7 +109,7 @@ def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
     """Students' servers: local processes, for people who trust each other."""
     c.JupyterHub.spawner_class = "hub.jupyterhub.spawners.local.LocalSpawner"
     c.LocalSpawner.course = folder
-    # Decided once: a checkout that changes under a running server holds up nobody.
+    # Decided once: a checkout that changes under a running server must not hold up anybody.
     c.LocalSpawner.libraries_are_coming = not notebook_ready(Path(sys.prefix))
     c.LocalSpawner.exchange_url = f"http://127.0.0.1:{ports.public}/services/{roles.EXCHANGE}"
     c.Spawner.http_timeout = 120
@@ -117,7 +117,7 @@ def update_spawner(c: Any, folder: CourseFolder, ports: Ports) -> None:
 
 
 def update_pages(c: Any, folder: CourseFolder) -> None:
-    """What people see before JupyterLab."""
+    """The hub's pages."""
     course = folder.settings.course
     c.JupyterHub.template_paths = [str(PAGES / "templates")]
     c.JupyterHub.logo_file = str(PAGES / "logo.svg")
@@ -137,7 +137,7 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
 
 
 def update(c: Any, folder: CourseFolder, ports: Ports) -> None:
-    """The whole configuration of the embedded shape."""
+    """The whole configuration of the embedded server."""
     update_addresses(c, ports)
     update_proxy(c)
     update_state(c, folder)

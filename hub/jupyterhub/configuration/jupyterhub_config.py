@@ -1,8 +1,8 @@
-"""JupyterHub's configuration file: all of it follows from course.yaml.
+"""JupyterHub's configuration file, derived from course.yaml.
 
-`logitlab serve` starts JupyterHub with this file and says in the environment which course
-and which ports. Plain Python in `<course>/jupyterhub.d/*.py` is read afterwards, in the order
-of the names, with `c` at hand: the way out for what course.yaml does not set.
+`logitlab serve` starts JupyterHub with this file and passes the course and the ports
+in the environment. Python files `<course>/jupyterhub.d/*.py` run afterwards, in order
+of their names, with `c` available: an escape hatch for what course.yaml does not set.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""What JupyterLab and nbgrader find in a person's server, by the person's role in the course.
+"""Configuration of JupyterLab and nbgrader in a person's server, by their role in the course.
 
 Each function returns files as data: path below the configuration folder -> JSON value. The
-folder is put on JUPYTER_CONFIG_PATH of the server (see `hub.jupyterhub.spawners`), so that no file
+folder is put on the server's JUPYTER_CONFIG_PATH (see `hub.jupyterhub.spawners`), so that no file
 of the environment is changed and two courses can share one environment.
 """
 
@@ -34,16 +34,16 @@ EXCHANGE_CLASSES = {
 
 GRADER_CSP = "frame-ancestors 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:"
 
-# JupyterLab looks in this folder for folders that are extensions.
+# JupyterLab searches this folder for extensions.
 LABEXTENSIONS = Path(__file__).parents[2] / "singleuser" / "labextensions"
 
-# Never copied from folder to folder. That sources stay out of releases and graded submissions is
-# seen to by `hub.authoring.release` and `hub.grading.pipeline.autograde`, file by file.
+# Never copied between folders. `hub.authoring.release` and `hub.grading.pipeline.autograde` keep
+# sources out of releases and graded submissions, file by file.
 AUTHOR_ONLY = ["*.bak", ".ipynb_checkpoints", "*.pyc", "__pycache__"]
 
 
 def role_of(user: str, hub: CourseFolder) -> Role:
-    """The part `user` plays; who is neither instructor nor grader is served as a student.
+    """The role of `user`; anybody who is neither instructor nor grader counts as a student.
 
     A person has one server for all courses of the `hub`: an instructor of one is served as such.
     """
@@ -65,7 +65,7 @@ def course_of(user: str, hub: CourseFolder) -> CourseFolder:
 
 
 def nbgrader_config(role: Role, folder: CourseFolder) -> dict[str, Any]:
-    """nbgrader's configuration for one role; only the grader knows the course folder."""
+    """nbgrader's configuration for one role; only the grader's has the course folder."""
     settings = folder.settings
     config: dict[str, Any] = {
         "CourseDirectory": {"course_id": settings.course.id},
@@ -94,7 +94,7 @@ def nbgrader_config(role: Role, folder: CourseFolder) -> dict[str, Any]:
 
 
 def grader_config(folder: CourseFolder) -> Config:
-    """nbgrader's configuration of the course, for commands that run outside of JupyterLab."""
+    """nbgrader's configuration of the course, for commands outside JupyterLab."""
     return Config(nbgrader_config("grader", folder))
 
 
@@ -110,28 +110,28 @@ def _named(value: Any) -> Any:
 
 
 def server_config(role: Role, kernel_idle_minutes: int = 0) -> dict[str, Any]:
-    """jupyter_server's: which server extensions run, and where our JupyterLab extensions lie.
+    """jupyter_server's configuration: its extensions, and the path of our JupyterLab extensions.
 
-    A kernel that nobody used for `kernel_idle_minutes` is stopped, also where a page still shows
-    it, so that the memory and GPU memory it holds are free before its server is; 0: never.
+    A kernel that is idle for `kernel_idle_minutes` is stopped, even if a page still shows
+    it, so that its memory and GPU memory are freed before its server is stopped; 0: never.
     """
     grader = role == "grader"
-    # The formgrader shows students' work under an instructor's session: no script of another
-    # site runs there. (The hub adds this header itself where nothing is set, so that its own
-    # part is repeated here.)
+    # The formgrader shows students' work in an instructor's session: no script of another
+    # site may run there. (The hub adds this header only if none is set, so its own part is
+    # repeated here.)
     headers = {"Content-Security-Policy": GRADER_CSP} if grader else {}
     return {
         "ServerApp": {
             "tornado_settings": {"headers": headers},
-            # Not a login shell: its profile would take our commands off the PATH again.
+            # Not a login shell, whose profile would remove our commands from the PATH.
             "terminado_settings": {"shell_command": ["/bin/bash"]},
             "jpserver_extensions": {
-                # Not needed here, and each costs a student time at every start.
+                # Not needed, and each slows down every start of a server.
                 "jupyterlab_jupytext": False,
                 "jupyter_lsp": False,
                 "notebook": False,
                 "notebook_shim": False,
-                # In its place the grader has ours, see hub/singleuser/formgrader.py.
+                # The grader has ours instead, see hub/singleuser/formgrader.py.
                 "nbgrader.server_extensions.formgrader": False,
                 "nbgrader.server_extensions.course_list": False,
                 "nbgrader.server_extensions.assignment_list": not grader,
@@ -153,16 +153,16 @@ def server_config(role: Role, kernel_idle_minutes: int = 0) -> dict[str, Any]:
 
 
 def page_config(role: Role, settings: Settings) -> dict[str, Any]:
-    """JupyterLab's: what is off, and what our own extension shows.
+    """JupyterLab's configuration: what is disabled, and what our own extension shows.
 
-    nbgrader's formgrader command is off, as the hub forbids framing; a launcher card opens
+    nbgrader's formgrader command is disabled, as the hub forbids framing; a launcher card opens
     the formgrader in a browser tab instead.
     """
     grader = settings.course.grader
     disabled = [
         "@jupyter/nbgrader:formgrader",
         "@jupyter/nbgrader:course-list",
-        # Ask the network for news and packages; nothing here needs it at run time.
+        # These query the network for news and packages, which nothing needs at run time.
         "@jupyterlab/apputils-extension:announcements",
         "@jupyterlab/extensionmanager-extension",
         "jupyterlab-jupytext",
@@ -184,7 +184,7 @@ def page_config(role: Role, settings: Settings) -> dict[str, Any]:
 
 
 def setting_overrides() -> dict[str, Any]:
-    """Defaults of JupyterLab's own settings; a person can still change each."""
+    """Defaults of JupyterLab's own settings; people can change each."""
     return {
         "@jupyterlab/docmanager-extension:plugin": {"autosaveInterval": 15},
         "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
@@ -193,7 +193,7 @@ def setting_overrides() -> dict[str, Any]:
 
 def files(role: Role, folder: CourseFolder) -> dict[str, Any]:
     """Every configuration file of one role."""
-    # A person who runs everything on their own machine ends their kernels themselves.
+    # People who run everything on their own machine stop their kernels themselves.
     containers = folder.environment.in_containers
     idle = folder.settings.containers.kernel_idle_minutes if containers else 0
     return {
@@ -220,7 +220,7 @@ def write_files(role: Role, folder: CourseFolder, target: Path) -> None:
 
 def _text(name: str, value: Any, role: Role) -> str:
     if name.endswith(".py"):
-        # nbgrader reads JSON too, but then warns each time that this file is not there.
+        # nbgrader reads JSON too, but warns each time that this file is missing.
         values = pprint.pformat(value, width=100)
         text = (
             "from traitlets.config import Config\n\n"

@@ -1,4 +1,4 @@
-"""What people see in a browser besides JupyterLab and the formgrader."""
+"""Pages other than JupyterLab and the formgrader."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 
 def landing(handler: Any) -> str:
-    """Where somebody goes after logging in: instructors choose, students go to their work.
+    """Where people go after login: instructors to the home page, students to their server.
 
-    JupyterHub's `default_url`; empty, for somebody not logged in yet, means the login page.
+    JupyterHub's `default_url`; if empty, as before login, JupyterHub shows the login page.
     """
     user = handler.current_user
     if user is None:

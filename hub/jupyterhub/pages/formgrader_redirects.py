@@ -1,7 +1,7 @@
-"""The formgrader's links to files, which it writes for a server without a prefix.
+"""Redirects the formgrader's links to files, which it writes for a server without a prefix.
 
 In a browser tab nbgrader's formgrader links to `/tree/PATH` and the like, whatever the server's
-base URL is, so they arrive at the hub. Here they go on to the JupyterLab of the course's grader.
+base URL is, so they arrive at the hub, which sends them to the JupyterLab of the course's grader.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ INSTRUCTORS = "formgrade-"
 
 
 def target(groups: list[str], referer: str, path: str) -> str | None:
-    """Where a link to `path` leads somebody in `groups`; None where they instruct no course.
+    """The target of a link to `path` for somebody in `groups`; None if they instruct no course.
 
-    The page that the link stands on (`referer`) says which course, for who instructs several.
+    For instructors of several courses, the page with the link (`referer`) decides which course.
     """
     graders = [
         grader_of(group.removeprefix(INSTRUCTORS))

@@ -1,4 +1,4 @@
-"""What the pages about accounts have in common: for browsers, kept nowhere, asked from here."""
+"""The base of pages about accounts: for browsers only, not cached, forms from the hub only."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tornado import web
 
 
 def sender(forwarded: str, connection: str, trusted: Collection[str]) -> str:
-    """The address a request came from, by the proxies' list of hops in X-Forwarded-For.
+    """The client's address, from the proxies' list of hops in X-Forwarded-For.
 
-    The proxy appends where a request came from, so the last hop that is no proxy of ours is true,
-    and what a client writes stands before it. Tornado's own answer believes X-Real-IP, which
-    nobody in between takes away from a client.
+    Each proxy appends its peer's address, so the last hop that is not a proxy of ours is genuine,
+    and whatever a client wrote comes before it. Tornado's own answer trusts X-Real-IP, which
+    no proxy removes from a client's request.
     """
     hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     return next((hop for hop in reversed(hops) if hop not in trusted), connection)
@@ -24,8 +24,8 @@ def sender(forwarded: str, connection: str, trusted: Collection[str]) -> str:
 class AccountPage(BaseHandler):
     """A page of the hub that changes accounts.
 
-    As to every page, the hub lets nobody in by a token: whatever runs in somebody's server holds
-    one of theirs.
+    Like all pages, it accepts no tokens, as every program in somebody's server has
+    one of its owner's.
     """
 
     referrer_policy = "same-origin"
@@ -41,15 +41,15 @@ class AccountPage(BaseHandler):
         return sender(forwarded, self.request.remote_ip, self.app.trusted_downstream_ips)
 
     def sent_from_the_hub(self) -> bool:
-        """Whether the form was on a page of the hub. Students' servers, and what they show,
+        """Whether the form was sent from a page of the hub. Students' servers, and what they show,
         share its origin."""
         referer = urlsplit(self.request.headers.get("Referer", ""))
         return referer.netloc == self.request.host and referer.path.startswith(self.hub.base_url)
 
     def refuse_other_forms(self) -> None:
-        """Raises HTTPError where a form was sent from elsewhere than the hub's own pages."""
+        """Raise HTTPError if a form was not sent from one of the hub's own pages."""
         if not self.sent_from_the_hub():
-            raise web.HTTPError(403, "Open this page in your browser and send its form again.")
+            raise web.HTTPError(403, "Open this page in your browser and submit its form again.")
 
     async def show(self, template: str, status: int = 200, **variables: Any) -> None:
         self.set_status(status)

@@ -1,4 +1,4 @@
-"""Setting a password by a one-time link, and changing it."""
+"""Pages for setting a password through a one-time link, and for changing it."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from hub.people.accounts.throttle import Throttle
 from hub.people.sessions import end_sessions
 from hub.upstream.jupyterhub import hide_query
 
-# Wrong keys from one address. A right one has 256 random bits: this keeps the noise down.
+# Wrong keys from one address. Keys have 256 random bits, so this only keeps the noise down.
 WRONG_KEYS, WRONG_KEYS_SECONDS = 20, 60
 NO_LINK = (
-    "This link is not good any more, or never was: each is good once, for some days, and until "
-    "there is a newer one. Your instructor can make you a new one."
+    "This link is not valid, or no longer: each works once, expires after some days, and is void "
+    "once there is a newer one. Your instructor can make you a new one."
 )
 
 
 class SetPasswordPage(AccountPage):
-    """Opened by the link, by somebody who need not be logged in, nor is by it afterwards.
+    """Opened through the link, without login; does not log anybody in.
 
-    Opening uses nothing up, for mail programs and scanners open links too; sending the form does.
+    Opening it does not use up the link, as mail programs and scanners do that; submitting does.
     """
 
     referrer_policy = "no-referrer"
 
     def initialize(self) -> None:
-        # Tornado writes the address of what fails into the log; the key is parsed by now.
+        # Tornado logs the URL of failed requests; the key has been parsed by now.
         hide_query(self)
 
     @property
@@ -52,13 +52,13 @@ class SetPasswordPage(AccountPage):
             return
         if not await self.authenticator.set_password(name, password, key):
             raise web.HTTPError(404, NO_LINK)
-        self.log.info("%s has set a password by a link", name)
+        self.log.info("%s has set a password through a link", name)
         self._end_sessions(name)
         await self.show("password-set.html", account=name)
 
     def _owner(self, key: str) -> str:
         if self.throttle.locked(self.sender):
-            raise web.HTTPError(429, "Too many wrong links: try again in a minute.")
+            raise web.HTTPError(429, "Too many invalid links: try again in a minute.")
         name = password_links.owner(self.db, key)
         if name is None or name not in self.authenticator.allowed_users:
             self.throttle.attempt(self.sender)
@@ -77,7 +77,7 @@ class SetPasswordPage(AccountPage):
         )
 
     def _end_sessions(self, name: str) -> None:
-        """Who is logged in here as somebody else stays so; who is as `name` stays as well."""
+        """Whoever is logged in in this browser stays logged in, as `name` or as somebody else."""
         user = self.find_user(name)
         if user is None:
             return
@@ -88,7 +88,7 @@ class SetPasswordPage(AccountPage):
 
 
 class ChangePasswordPage(AccountPage):
-    """One's own password, with the old one."""
+    """Changes one's own password, given the old one."""
 
     @web.authenticated
     async def get(self) -> None:
@@ -107,7 +107,7 @@ class ChangePasswordPage(AccountPage):
         elif not accounts.throttle.attempt(user.name):
             raise accounts.locked()
         elif not await accounts.is_password(user.name, old):
-            await self._form("The old password is not right.")
+            await self._form("The old password is wrong.")
         else:
             await accounts.set_password(user.name, password)
             end_sessions(self.db, user.orm_user)

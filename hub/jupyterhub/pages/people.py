@@ -21,7 +21,7 @@ from hub.people.accounts.rules import may_issue_link, may_see_people, role
 
 @dataclass(frozen=True)
 class PersonRow:
-    """One person on the page. Moments are in the course's time zone."""
+    """One person on the page. Times are in the course's time zone."""
 
     name: str
     full_name: str
@@ -34,7 +34,7 @@ class PersonRow:
 
 @dataclass(frozen=True)
 class AccountsState:
-    """What the hub's database knows. Moments in UTC, without zone."""
+    """Accounts in the hub's database. Times are in UTC, naive."""
 
     with_password: frozenset[str]
     links: Mapping[str, dt.datetime]
@@ -44,7 +44,7 @@ class AccountsState:
 def rows(
     folder: CourseFolder, courses: Sequence[Settings], state: AccountsState, actor: str
 ) -> list[PersonRow]:
-    """The page's lines as `actor` may see them: admins, instructors, students by last name.
+    """The page's rows that `actor` may see: admins, instructors, students by last name.
 
     folder: of the course; courses: all of the hub's.
     """
@@ -60,13 +60,13 @@ def rows(
         one = listed.get(name)
         password = "set" if name in state.with_password else ""
         if name in state.links:
-            password = f"{password or 'none yet'}; a link is open until {when(state.links[name])}"
+            password = f"{password or 'none yet'}; link valid until {when(state.links[name])}"
         return PersonRow(
             name=name,
             full_name=one.full_name if one else "",
             email=one.email if one else "",
             role=role(settings, name) or "",
-            password=password or "none, and no link",
+            password=password or "none, no link",
             last_seen=when(state.last_seen.get(name)),
             may_issue=may_issue_link(settings, courses, actor, name),
         )
@@ -84,9 +84,9 @@ class CoursePage(AccountPage):
     """A page of one course, for its instructors and for the hub's admins."""
 
     def _courses(self) -> dict[str, CourseFolder]:
-        """id -> each course of the hub as it is now whose people this person may see.
+        """id -> each current course of the hub whose people this person may see.
 
-        Raises HTTPError where there is none.
+        Raises HTTPError if there is none.
         """
         courses = courses_of(self.authenticator.course.reread())
         try:
@@ -105,7 +105,7 @@ class CoursePage(AccountPage):
 
 
 class PeopleRedirect(CoursePage):
-    """`/people`, the address from before it named a course, leads to the first one of theirs."""
+    """`/people`, the URL from before it named a course, redirects to their first one."""
 
     @web.authenticated
     async def get(self) -> None:
@@ -121,7 +121,7 @@ class PeopleRedirect(CoursePage):
 
 
 class PeoplePage(CoursePage):
-    """The list, and a new link for one of it."""
+    """The list, and new links for people on it."""
 
     @web.authenticated
     async def get(self, course: str) -> None:
@@ -137,11 +137,11 @@ class PeoplePage(CoursePage):
         if not may_issue_link(folder.settings, self.all_courses, actor, name):
             raise web.HTTPError(403, "You cannot make a link for this account.")
         link = password_links.issue(self.db, name, folder.settings.accounts.link_days, actor)
-        self.log.info("%s made a link to set the password of %s", actor, name)
+        self.log.info("%s made a password link for %s", actor, name)
         await self._page(folder, name, link.url(public_url(folder)))
 
     def _folder(self, course: str) -> CourseFolder:
-        """The course `course` as it is now. Raises HTTPError for who may not see its people."""
+        """The current course `course`. Raises HTTPError for anybody who may not see its people."""
         seen = self._courses()
         if course not in seen:
             raise web.HTTPError(404)

@@ -1,10 +1,10 @@
-"""Server access grants: leave for one browser to open one server.
+"""Server access grants: permission for one browser to open one server.
 
-In the container shape all servers have one address, and whoever owns one decides what it shows: a
-page there acts with the account of whoever looks. So the gateway (docker/gateway/server.Caddyfile)
+In containers all servers share one address, and whoever owns one decides what it shows: a
+page there acts with the visitor's account. So the gateway (docker/gateway/server.Caddyfile)
 passes a browser on to a server only with a cookie that is named for that server and has the value
 of the browser's session, and sends it here to get one. Nobody gets one for a server that they may
-not open; for a student's, whoever is not its owner is asked first.
+not open; for a student's, anybody but its owner is asked first.
 
 Logging out ends the session, and with it every grant; logging in clears the cookies.
 """
@@ -22,7 +22,7 @@ from hub.jupyterhub.pages.guarded import AccountPage
 from hub.upstream.jupyterhub import set_session_cookie
 
 PAGE = "visit"
-# A name with which the proxy, the gateway and the hub mean the same; a superset of USER_NAME.
+# Names that the proxy, the gateway and the hub read the same way; a superset of USER_NAME.
 _SERVER = re.compile(r"/user/((?:[a-z0-9._~@-]|%40)+)(?:[/?]|$)")
 _SESSION = re.compile(r"[0-9a-f]{32}")
 REFUSED = (
@@ -38,13 +38,13 @@ class AccessRequest:
     """A page on somebody's server that a browser wants to open."""
 
     owner: str
-    target: str  # the address without the host, as the gateway saw it
+    target: str  # the URL without the host, as the gateway saw it
 
 
 def access_request(uri: str, prefix: str) -> AccessRequest | None:
-    """What `uri`, the address of the page here, asks for, or None where it is no page on a server.
+    """What `uri`, the URL of this page, asks for, or None if that is not a page on a server.
 
-    prefix: the hub's part of the address, such as `/hub/`.
+    prefix: the hub's part of the URL, such as `/hub/`.
     """
     here = f"{prefix}{PAGE}"
     if not uri.startswith(f"{here}/user/"):
@@ -55,10 +55,10 @@ def access_request(uri: str, prefix: str) -> AccessRequest | None:
 
 
 def decision(visitor: str, owner: str, graders: Set[str], may_access: bool) -> Decision:
-    """Whether `visitor` gets to the server of `owner`.
+    """Whether `visitor` may open the server of `owner`.
 
     graders: whose servers are the courses' own, and show what their course lets them show.
-    may_access: whether the hub lets them open it, by a role or as an admin.
+    may_access: whether the hub lets them open it, through a role or as an admin.
     """
     if visitor == owner:
         return "open"
@@ -68,20 +68,20 @@ def decision(visitor: str, owner: str, graders: Set[str], may_access: bool) -> D
 
 
 def cookie_prefix(url: str) -> str:
-    """What the cookies' names begin with, where people open the page at `url`.
+    """The prefix of the cookies' names if people open the hub at `url`.
 
-    With TLS no other host of the same domain can set one, by their name.
+    With TLS, the prefix keeps other hosts of the same domain from setting one.
     """
     return "__Host-visit-" if url.startswith("https:") else "visit-"
 
 
 def cookie_name(owner: str, begins: str) -> str:
-    """The cookie for the server of `owner`: its part of the address, in letters of a cookie."""
+    """The cookie's name for the server of `owner`: its part of the URL, encoded for cookies."""
     return begins + owner.replace("@", "%40")
 
 
 class GrantPage(AccountPage):
-    """Sends on to the server, with the cookie; or asks first; or refuses."""
+    """Redirects to the server, with the cookie; or asks first; or refuses."""
 
     def initialize(self, graders: Set[str], begins: str) -> None:
         self.graders, self.begins = graders, begins
@@ -102,7 +102,7 @@ class GrantPage(AccountPage):
         self._open(wanted)
 
     def _decide(self) -> tuple[AccessRequest, Decision]:
-        """Raises HTTPError where there is nothing to open, or not for this person."""
+        """Raise HTTPError if there is nothing to open, or not for this person."""
         wanted = access_request(self.request.uri, self.hub.base_url)
         if wanted is None:
             raise web.HTTPError(404)

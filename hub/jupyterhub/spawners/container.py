@@ -1,4 +1,4 @@
-"""Servers as containers, through DockerSpawner: what each is made of is in `options`."""
+"""Servers as containers, through DockerSpawner; `options` says what each is made of."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from hub.jupyterhub.spawners.queue import StartQueue
 from hub.jupyterhub.spawners.uids import keep_uid
 from hub.people.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 
-# Waiting in the queue counts as starting, so that this is the longest wait of a large class.
+# Waiting in the queue counts as starting, so this is the longest wait of a large class.
 START_SECONDS = 3600
 BOOT_SECONDS = 180
 STALE_SECONDS = 30
@@ -43,12 +43,12 @@ GPU_SLOTS = Path("/run/gpu/slots.json")
 
 @cache
 def start_queue(width: int) -> StartQueue:
-    """The one queue of this hub."""
+    """This hub's queue of starts."""
     return StartQueue(width)
 
 
 def gpu_slots(spawner: ContainerSpawner) -> Slots:
-    """The one list of GPU slots of this hub, kept in step with the engine from then on."""
+    """This hub's list of GPU slots, kept in sync with the engine from then on."""
     global _slots
     if _slots is None:
         settings, deployment = spawner.folder.settings, spawner.deployment
@@ -72,7 +72,7 @@ _keeping: list[asyncio.Future[None]] = []
 
 
 def as_listed(answer: Mapping[str, Any], project: str) -> ListedContainer:
-    """One entry of the guard's list; another deployment's has a device and nothing else."""
+    """One entry of the guard's list; another deployment's has only a device."""
     labels = answer["Labels"]
     if labels.get(PROJECT_LABEL) != project:
         return ListedContainer(None, labels[GPU_LABEL])
@@ -81,7 +81,7 @@ def as_listed(answer: Mapping[str, Any], project: str) -> ListedContainer:
 
 
 class CannotStart(Exception):
-    """A start that was given up; the message is for the person who waits."""
+    """A failed start; the message is for the person who waits."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -89,12 +89,15 @@ class CannotStart(Exception):
 
 
 class ContainerSpawner(DockerSpawner):
-    """One container a person, all alike but for what `options` says."""
+    """One container per person, equal except for what `options` says."""
 
     course = Instance(CourseFolder, help="The hub's course.").tag(config=True)
     deployment = Instance(Deployment, help="That the hub is a service of.").tag(config=True)
     firewall_heartbeat = Unicode(
-        help="File that the firewall keeps fresh; without it no server starts. Empty: no firewall."
+        help=(
+            "File that the firewall touches; without a fresh one no server starts. Empty: no "
+            "firewall."
+        )
     ).tag(config=True)
 
     start_timeout = START_SECONDS
@@ -147,7 +150,7 @@ class ContainerSpawner(DockerSpawner):
         return "/formgrader" if grader else "/lab"
 
     async def listed(self) -> list[ListedContainer]:
-        """Every container of the host with our GPU label that runs or is about to."""
+        """Every container of the host with our GPU label that is running or about to."""
         found = await self.docker("containers", all=True, filters={"label": [GPU_LABEL]})
         return [as_listed(each, self.deployment.project) for each in found]
 
@@ -186,24 +189,24 @@ class ContainerSpawner(DockerSpawner):
         self.extra_host_config = {**made.host, "device_requests": placement.device_requests}
 
     async def start(self) -> tuple[str, int]:
-        """Wait for a GPU where that is the rule and for a turn, and start the container.
+        """Wait for a GPU if so configured, then for a turn, and start the container.
 
-        Raises CannotStart with words for the person who waits.
+        Raises CannotStart with a message for the person who waits.
         """
         return await self.gpu.start(GpuStart.answer(self.user_options), self._start_with)
 
     async def _start_with(self, placement: Placement) -> tuple[str, tuple[str, int]]:
-        """The container's id, and where its server listens. The turn ends when it answers."""
+        """The container's id and its server's address. The turn ends when the server answers."""
         async with self.starts.turn(self.user.name):
             self._check_firewall()
             self.prepare(placement)
             await self._remove_left_over()
-            path = self.server.base_url  # asked for now: the database may go away meanwhile
+            path = self.server.base_url  # read now, as the database may go away meanwhile
             try:
                 ip, port = await super().start()
             except docker.errors.ImageNotFound:
                 raise CannotStart(
-                    f"The image {self.image} is not on this machine: the administrator runs "
+                    f"The image {self.image} is not on this machine: the administrator must run "
                     "`make images`."
                 ) from None
             await self._answers(f"http://{ip}:{port}{path}api")
@@ -215,7 +218,7 @@ class ContainerSpawner(DockerSpawner):
         try:
             await self.slots.confirm(self.user.name, self.object_id)
         except SlotTaken:
-            await self.remove_object()  # at once, as it is counted while it is there
+            await self.remove_object()  # at once, as it counts as long as it exists
             raise
         await super().start_object()
 
@@ -230,9 +233,9 @@ class ContainerSpawner(DockerSpawner):
         return status
 
     async def _status(self) -> Any:
-        """As DockerSpawner has it; a hub that starts before the engine answers waits for it.
+        """As DockerSpawner's, but a hub that starts before the engine answers waits for it.
 
-        JupyterHub takes an error of this first look for a server that has stopped, and would
+        JupyterHub takes an error of this first check for a server that has stopped, and would
         forget everybody's.
         """
         while True:
@@ -245,13 +248,13 @@ class ContainerSpawner(DockerSpawner):
                 await asyncio.sleep(1)
 
     async def get_url(self) -> str:
-        """Where the server listens, by the engine: a hub that was killed in the middle of its
-        start has not written it down, and finds it here when it is started again."""
+        """The server's address, from the engine: a hub that was killed during the
+        start has not stored it, and finds it here after its restart."""
         ip, port = await self.get_ip_and_port()
         return f"{self.server.proto}://{ip}:{port}{self.server.base_url}"
 
     async def _remove_left_over(self) -> None:
-        """Remove what a start before this one left, also where it still runs."""
+        """Remove what an earlier start left, even if it is still running."""
         if await self.get_object():
             await self.stop_object()
             await self.remove_object()
@@ -263,8 +266,8 @@ class ContainerSpawner(DockerSpawner):
                 await asyncio.wait({waiting}, timeout=2)
                 if not waiting.done() and await self.poll() is not None:
                     raise CannotStart(
-                        "Your server stopped while it started. Try again; if it happens again, "
-                        f"the administrator looks at `docker logs {self.object_name}`."
+                        "Your server stopped while starting. Try again; if it happens again, "
+                        f"ask the administrator to check `docker logs {self.object_name}`."
                     )
             await waiting
         finally:
@@ -273,7 +276,7 @@ class ContainerSpawner(DockerSpawner):
     async def _database_answers(self) -> None:
         """Wait for a database that went away while the container started.
 
-        What JupyterHub writes next must not fail: it would neither finish the start nor undo it.
+        JupyterHub's next write must not fail, or it would neither finish the start nor undo it.
         """
         while True:
             try:
@@ -293,8 +296,8 @@ class ContainerSpawner(DockerSpawner):
             age = float("inf")
         if age > STALE_SECONDS:
             raise CannotStart(
-                "The firewall between students' servers is not active, so no server is started: "
-                "the administrator looks at `make status` and `make logs SERVICE=firewall`."
+                "The firewall between students' servers is not active, so servers cannot start: "
+                "ask the administrator to check `make status` and `make logs SERVICE=firewall`."
             )
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
@@ -305,15 +308,15 @@ class ContainerSpawner(DockerSpawner):
                 percent, message = self._now()
                 if message != last:
                     yield {"progress": percent, "message": message}
-                elif seconds % 10 == 0:  # a page that was closed is only noticed by writing to it
+                elif seconds % 10 == 0:  # only writing reveals that a page was closed
                     yield {"progress": percent}
                 last, seconds = message, seconds + 1
                 await asyncio.sleep(1)
 
     def _now(self) -> tuple[int, str]:
-        """How far this start is: per cent, and one line."""
+        """The progress of this start: per cent and a message."""
         if deployment := self.starts.position(self.user.name):
-            return 20, f"Many start at once: yours is number {deployment} in the queue"
+            return 20, f"Many servers are starting: yours is number {deployment} in the queue"
         if self.user.name in self.slots.state.waiting:
             return 10, self.gpu.message() or ""
         return 50, self.gpu.message() or "Starting your JupyterLab"

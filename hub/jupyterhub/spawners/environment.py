@@ -12,7 +12,7 @@ from hub.core.settings import Settings
 from hub.facts import env
 from hub.jupyterhub.configuration.jupyterlab import Role, config_path, course_of, role_of
 
-# Of the hub's own environment only these reach a server that is a process of the same machine.
+# Only these of the hub's own variables reach a server that is a process on the same machine.
 KEPT = ["LANG", "LC_ALL", "TZ", env.DEVICE, "CUDA_VISIBLE_DEVICES"]
 
 
@@ -24,12 +24,12 @@ def home(user: str, folder: CourseFolder) -> Path:
 
 
 def common(settings: Settings, exchange_url: str) -> dict[str, str]:
-    """What is set for every server, whatever starts it and wherever it runs."""
+    """Variables of every server, whatever starts it and wherever it runs."""
     threads = str(settings.server.cpu_threads)
     return {
         env.EXCHANGE_URL: exchange_url,
-        # Nothing is downloaded at run time; without this, a machine with no network spends
-        # minutes in retries.
+        # Nothing is downloaded at run time; without this, a machine without a network spends
+        # minutes on retries.
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "OMP_NUM_THREADS": threads,
@@ -39,18 +39,18 @@ def common(settings: Settings, exchange_url: str) -> dict[str, str]:
 
 
 def environment(user: str, folder: CourseFolder, exchange_url: str) -> dict[str, str]:
-    """The environment of a server that is a process of this machine."""
+    """The environment of a server that is a process on this machine."""
     role, course = role_of(user, folder), course_of(user, folder)
     variables = common(folder.settings, exchange_url) | {
         "JUPYTER_CONFIG_PATH": str(config_path(role, course)),
-        # Named, as each person's data folder is their own.
+        # Explicit, as people have separate data folders.
         env.MODELS: os.pathsep.join(map(str, models_folders())),
         # nbgrader starts `alembic` and `jupyter` by name.
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
     }
     if role == "grader":
         variables[env.COURSE] = str(course.root)
-        # The grader's own dot files stay out of the folder that instructors see.
+        # Keeps the grader's dot files out of the folder that instructors see.
         private = folder.server / "homes" / user
         variables |= {"HOME": str(private), "JUPYTER_DATA_DIR": str(private / "jupyter")}
     return variables

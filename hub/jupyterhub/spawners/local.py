@@ -23,7 +23,7 @@ INSTALL_SECONDS = 3600
 
 
 class LocalSpawner(LocalProcessSpawner):
-    """One `jupyterhub-singleuser` a person, in a home folder below `<course>/server/homes`."""
+    """One `jupyterhub-singleuser` per person, in a home folder below `<course>/server/homes`."""
 
     course = Instance(CourseFolder, help="The hub's course.").tag(config=True)
     exchange_url = Unicode(help="URL of the exchange service.").tag(config=True)
@@ -58,7 +58,7 @@ class LocalSpawner(LocalProcessSpawner):
         return "/formgrader" if self.role == "grader" else "/lab"
 
     def is_waiting(self) -> bool:
-        """Whether the notebook libraries are still on their way."""
+        """Whether the notebook libraries are still being installed."""
         return self.libraries_are_coming and not notebook_ready(Path(sys.prefix))
 
     def make_preexec_fn(self, name: str) -> Any:
@@ -78,7 +78,7 @@ class LocalSpawner(LocalProcessSpawner):
         folder = str(home(self.user.name, self.folder))
         args = [*super().get_args(), *arguments(self.role, folder)]
         if os.geteuid() == 0:
-            # Everybody's server runs under the account that runs the hub, root included.
+            # Servers run under the hub's account, even if that is root.
             args.append("--ServerApp.allow_root=True")
         return args
 

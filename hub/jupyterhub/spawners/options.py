@@ -1,4 +1,4 @@
-"""What one person's container is made of, as data: image, user, volumes, limits, environment.
+"""One person's container as data: image, user, volumes, limits, environment.
 
 The guard in front of the Docker socket (`hub.services.guard`) accepts nothing else.
 """
@@ -34,20 +34,20 @@ from hub.people.roles import EXCHANGE
 HOME = "/home/student"
 COURSE = "/srv/course"
 CONFIG = "/srv/config"
-# A share of the processor that leaves hub and proxy answering while a class computes; without
-# it the hub was seen to be silent for over a minute when twenty servers started.
+# A CPU share that keeps hub and proxy responsive while a class computes; without
+# it the hub once did not respond for over a minute while twenty servers started.
 CPU_SHARES = 128
 LOG_MIB = 10
 TMP_MIB = 1024
-# Who is asked for names that no container has: nobody, by an address where nobody listens. Else an
-# engine before 26 takes questions to a resolver on the host's own loopback, as Ubuntu has one, and
-# with them whatever a student puts into a name (CVE-2024-29018).
+# The DNS server for names that no container has: an address where nobody listens. Otherwise an
+# engine before 26 forwards queries to a resolver on the host's loopback, as on Ubuntu, and
+# with them whatever data a student puts into a name (CVE-2024-29018).
 NO_RESOLVER = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Options:
-    """One container, in the words of DockerSpawner's traits of the same names."""
+    """One container, with DockerSpawner's traits as fields."""
 
     image: str
     name: str
@@ -68,7 +68,7 @@ def options(
 ) -> Options:
     """The container of `user`.
 
-    uid: a student's number; the grader has its own.
+    uid: a student's; the grader has its own.
     course: the id of the course that it is started for.
     """
     grader = role == "grader"
@@ -91,7 +91,7 @@ def options(
             "working_dir": COURSE if grader else HOME,
         },
         host={
-            "auto_remove": False,  # an engine before 23 ends such containers when it restarts
+            "auto_remove": False,  # engines before 23 kill such containers when they restart
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
             "read_only": True,
@@ -147,7 +147,7 @@ def _read_only_volumes(role: Role, deployment: Deployment) -> dict[str, Any]:
     if deployment.models_volume:
         mine[deployment.volume("models")] = MODELS_VOLUME
     if role == "grader":
-        # A socket can be connected to through a read-only mount, and not be replaced.
+        # Through a read-only mount, a socket can be connected to but not replaced.
         mine |= {
             deployment.volume("db_socket"): DATABASE_FOLDER,
             deployment.volume("executor_socket"): "/run/executor",

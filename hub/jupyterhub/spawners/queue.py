@@ -1,7 +1,7 @@
-"""Starts in the order in which they were asked for, so many at once: a class logs in together.
+"""Starts servers in order of request, a limited number at once, as a class logs in together.
 
-A hub that starts everything at once answers nobody, and one that refuses sends people back to
-reload by themselves. Here everybody keeps a position and sees it.
+A hub that starts everything at once responds to nobody, and one that refuses makes people
+reload the page. Here everybody has a position and sees it.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ class StartQueue:
         return sum(not admitted.done() for admitted in self._waiting.values())
 
     def position(self, name: str) -> int:
-        """How many are to start before `name`, itself included; 0: it does not wait."""
+        """The queue position of `name` (1: next); 0 if it does not wait."""
         names = [each for each, admitted in self._waiting.items() if not admitted.done()]
         return names.index(name) + 1 if name in names else 0
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
-        """Wait for a turn, and give it up afterwards, also when the start fails or is given up.
+        """Wait for a turn, and end it afterwards, even if the start fails or is cancelled.
 
-        Raises ValueError where `name` waits already.
+        Raises ValueError if `name` is already waiting.
         """
         if name in self._waiting:
             raise ValueError(f"{name} is already waiting")

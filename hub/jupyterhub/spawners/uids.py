@@ -1,8 +1,8 @@
-"""A number of the operating system for each student, kept for ever by user name.
+"""A uid for each student, stored forever by user name.
 
-Homes, submissions and processes of two students belong to two users of the kernel, so that one
-mistake in a mount does not show one's files to the other. A number is never given to somebody
-else, also when its owner left: the files of the one would belong to the other.
+Homes, submissions and processes of two students belong to two kernel users, so that a single
+mistake in a mount does not expose one's files to the other. A uid is never given to somebody
+else, even if its owner left, as the files of the one would belong to the other.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from hub.facts.accounts import STUDENTS
 
 
 class NoUidLeft(Exception):
-    """All numbers up to the last are taken."""
+    """All uids up to the last are taken."""
 
 
 def uid_for(name: str, taken: Mapping[str, int], numbers: range = STUDENTS) -> int:
-    """The uid of `name`: the one it has, else the one after the highest that was ever given.
+    """The uid of `name`: the one it has, else the one after the highest ever assigned.
 
-    Raises NoUidLeft where that is beyond the last of `numbers`.
+    Raises NoUidLeft if that is beyond the last of `numbers`.
     """
     uid = taken.get(name, max(taken.values(), default=numbers[0] - 1) + 1)
     if uid > numbers[-1]:
@@ -31,7 +31,7 @@ def uid_for(name: str, taken: Mapping[str, int], numbers: range = STUDENTS) -> i
 
 
 def keep_uid(name: str, path: Path) -> int:
-    """`uid_for` with what is kept in the JSON file at `path`, where a new one is added."""
+    """`uid_for` with the JSON file at `path`, to which a new one is added."""
     taken = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     uid = uid_for(name, taken)
     if name not in taken:

@@ -1,4 +1,4 @@
-"""What holds for every way to log in: who is in the course is let in, nobody else."""
+"""Common to every kind of login: only the course's people are let in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.people.accounts.watch import PeopleWatch
 
 
 class CourseAuthenticator(Authenticator):
-    """Lets in who is in `allowed_users`, which follows course.yaml and roster as the hub runs."""
+    """Lets in `allowed_users`, which follows course.yaml and roster while the hub runs."""
 
     course = Instance(CourseFolder, help="The hub's course.").tag(config=True)
 
@@ -20,6 +20,6 @@ class CourseAuthenticator(Authenticator):
         return username in self.allowed_users
 
     def get_handlers(self, app: Any) -> list[Any]:
-        """No pages beside the hub's own log-in; and the moment to begin to watch the people."""
+        """Adds no pages beside the hub's own login; and starts watching the people."""
         PeopleWatch(app, self.course).start()
         return []

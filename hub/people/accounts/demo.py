@@ -1,4 +1,4 @@
-"""Accounts of the demonstration: one random password a person, on this machine only."""
+"""Demonstration accounts: a random password per person, on this machine only."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from traitlets import Unicode
 from hub.facts import files
 from hub.people.accounts.course import CourseAuthenticator
 
-# Letters and digits that nobody mistakes for each other.
+# Letters and digits that are not easily confused.
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def demo_accounts(names: Iterable[str], path: Path) -> dict[str, str]:
-    """Passwords of everybody in `names`, name -> password, kept in `path` (mode 0600).
+    """Passwords of everybody in `names`, name -> password, stored in `path` (mode 0600).
 
-    Somebody new gets a password; who has one keeps it, also over a time away from the course.
+    New people get a password; existing ones keep theirs, even if they left for a while.
     """
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     accounts = {name: kept.get(name) or _password() for name in names}

@@ -1,4 +1,4 @@
-"""Logging in with an institution's accounts, by OAuth 2 or OpenID Connect."""
+"""Login with an institution's accounts, through OAuth 2 or OpenID Connect."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hub.people.accounts.course import CourseAuthenticator
 
 
 class InstitutionAuthenticator(CourseAuthenticator, GenericOAuthenticator):
-    """The institution says who somebody is; the course's people say who is let in."""
+    """The institution identifies people; the course's list of people decides who is let in."""
 
     def get_handlers(self, app: Any) -> list[Any]:
         return [*super().get_handlers(app), *GenericOAuthenticator.get_handlers(self, app)]
 
     def user_info_to_username(self, user_info: dict[str, Any]) -> str:
-        """Raises ValueError for an e-mail address that the institution has not verified: there,
-        anybody could have entered anybody's."""
+        """Raise ValueError for an e-mail address that the institution has not verified, as
+        anybody could have entered it."""
         if self.username_claim == "email" and user_info.get("email_verified") is False:
             raise ValueError("the institution has not verified this e-mail address")
         return str(super().user_info_to_username(user_info))

@@ -1,4 +1,4 @@
-"""Making links from the command line, beside a running hub or before its first start."""
+"""Makes password links from the command line, beside a running hub or before its first start."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ LinkRow = tuple[str, str, str]
 
 
 def new_links(folder: CourseFolder, names: Collection[str]) -> list[LinkRow]:
-    """A new link for each of `names`, people of the hub in `folder`; older ones are void then.
+    """A new link for each of `names`, people of the hub in `folder`; voids their older ones.
 
-    Raises AccountsError for a name that is not in the course, or where nobody has a password
-    of their own.
+    Raises AccountsError for a name that is not in the course, or if people do not have passwords
+    of their own here.
     """
     _check_login(folder)
     unknown = sorted(set(names) - set(_people(folder)))
@@ -39,7 +39,7 @@ def new_links(folder: CourseFolder, names: Collection[str]) -> list[LinkRow]:
 
 
 def without_password(folder: CourseFolder, link_is_enough: bool = False) -> list[str]:
-    """Everybody of the courses without a password; with `link_is_enough`, and without a link."""
+    """Everybody in the courses without a password and, with `link_is_enough`, without a link."""
     _check_login(folder)
     with hub_database(folder) as session:
         settled = with_password(session) | (
@@ -49,12 +49,12 @@ def without_password(folder: CourseFolder, link_is_enough: bool = False) -> list
 
 
 def _people(folder: CourseFolder) -> list[str]:
-    """Who has an account: it is the hub's, whichever of its courses they are in."""
+    """Everybody with an account, which is the hub's, whichever of its courses they are in."""
     return everybody(*(course.settings for course in courses_of(folder)))
 
 
 def missing_links(folder: CourseFolder, names: Collection[str] | None = None) -> list[LinkRow]:
-    """New links for who has neither a password nor a link yet, of `names` or of all."""
+    """New links for those of `names`, or of all, who have neither a password nor a link."""
     missing = without_password(folder, link_is_enough=True)
     return new_links(folder, [name for name in missing if names is None or name in names])
 
@@ -85,7 +85,7 @@ def _check_login(folder: CourseFolder) -> None:
 
 @contextmanager
 def hub_database(folder: CourseFolder) -> Iterator[Any]:
-    """A session of the hub's database, made where there is none yet."""
+    """A session of the hub's database, which is created if missing."""
     session = orm.new_session_factory(folder.hub_database_url)()
     try:
         yield session

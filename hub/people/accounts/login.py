@@ -1,4 +1,4 @@
-"""Settings and environment to how people log in, as data."""
+"""Derives the configuration of login from settings and environment, as data."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class AccountsError(SettingsError):
-    """People cannot log in as the settings say; the message says what to do."""
+    """The login settings cannot work here; the message says what to do."""
 
 
 def login_kind(settings: Settings, environment: Environment) -> Kind:
     """How people log in here.
 
-    Raises AccountsError where that would be demonstration passwords on an address beyond
+    Raises AccountsError if that would be demonstration passwords on an address beyond
     this machine.
     """
     login = settings.accounts.login
@@ -47,8 +47,8 @@ def login_kind(settings: Settings, environment: Environment) -> Kind:
 
 
 def public_url(folder: CourseFolder) -> str:
-    """The address that people open: the environment's, else `accounts.url`, else where the
-    embedded server said it is, else where it would be."""
+    """The public address: the environment's, else `accounts.url`, else the one that the
+    embedded server has written down, else its default."""
     settings = folder.settings
     if named := folder.environment.url or settings.accounts.url:
         return named.rstrip("/")
@@ -59,14 +59,14 @@ def public_url(folder: CourseFolder) -> str:
 
 
 def address_file(folder: CourseFolder) -> Path:
-    """Where the embedded server writes its address, for commands in other terminals."""
+    """The file in which the embedded server stores its address, for commands in other terminals."""
     return folder.server / "address"
 
 
 def oauth_secret(environment: Environment) -> str:
-    """The secret of this server at the institution, from a file or the environment.
+    """The OAuth client secret, from a file or the environment.
 
-    Raises AccountsError where neither is given.
+    Raises AccountsError if neither is set.
     """
     if path := environment.oauth_secret_file:
         try:
@@ -84,9 +84,9 @@ def oauth_secret(environment: Environment) -> str:
 
 
 def configuration(folder: CourseFolder) -> dict[str, dict[str, Any]]:
-    """JupyterHub's configuration of logging in: class -> trait -> value.
+    """JupyterHub's login configuration: class -> trait -> value.
 
-    Raises AccountsError where it cannot be done as the settings say.
+    Raises AccountsError if the settings cannot work here.
     """
     settings = folder.settings
     courses = [course.settings for course in courses_of(folder)]
@@ -105,7 +105,7 @@ def configuration(folder: CourseFolder) -> dict[str, dict[str, Any]]:
         "Authenticator": {
             "admin_users": {name for each in courses for name in each.people.admins},
             "allowed_users": set(everybody(*courses)),
-            # Else whoever has been here once is let in for ever.
+            # Otherwise anybody who was ever let in always would be.
             "allow_existing_users": False,
             "any_allow_config": True,
         },

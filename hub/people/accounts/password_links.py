@@ -1,8 +1,8 @@
-"""One-time links to set a password: random, kept only as a hash, for a time, good once.
+"""One-time password links: random, stored only as a hash, expiring, valid once.
 
-One row a person in a table of the hub's database, so that a new link takes the place of the old.
-Statements and not objects: the command line writes the table beside the running hub, which keeps
-what it has read as objects.
+One row per person in a table of the hub's database, so that a new link replaces the old one.
+Uses statements rather than objects, as the command line writes the table beside the running hub,
+which would cache objects.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Link:
 
     name: str
     key: str
-    expires: dt.datetime  # UTC, without zone, as the hub keeps times
+    expires: dt.datetime  # UTC, naive, as the hub stores times
 
     def url(self, base: str) -> str:
-        """`base` is the address that people open."""
-        # JupyterHub keeps what is called a key out of its log.
+        """`base` is the server's public address."""
+        # JupyterHub redacts parameters named key in its log.
         return f"{base}{PAGE}?key={self.key}"
 
 
@@ -49,7 +49,7 @@ def now() -> dt.datetime:
 
 
 def issue(session: Any, name: str, days: int, by: str) -> Link:
-    """A new link for `name`, good for `days`; an older one of theirs is void from now on."""
+    """A new link for `name`, valid for `days`, which voids an older one."""
     link = Link(name, secrets.token_urlsafe(32), now() + dt.timedelta(days=days))
     void(session, name)
     row = {"name": name, "hashed": _hash(link.key), "expires": link.expires, "issued_by": by}
@@ -59,7 +59,7 @@ def issue(session: Any, name: str, days: int, by: str) -> Link:
 
 
 def owner(session: Any, key: str) -> str | None:
-    """Whose link has `key`; None where it is none, not any more, or too old."""
+    """The owner of the link with `key`; None if there is none, or it was used or has expired."""
     if not _KEY.fullmatch(key):
         return None
     hashed = _hash(key)
@@ -70,7 +70,7 @@ def owner(session: Any, key: str) -> str | None:
 
 
 def use(session: Any, key: str) -> str | None:
-    """Whose link has `key`, once: of two requests at a time only one is told. Commits nothing."""
+    """Use up the link with `key`; only one of two requests gets its owner. Does not commit."""
     name = owner(session, key)
     if name is None:
         return None
@@ -79,12 +79,12 @@ def use(session: Any, key: str) -> str | None:
 
 
 def void(session: Any, *names: str) -> None:
-    """No link of `names` is good any more. Commits nothing."""
+    """Void all links of `names`. Does not commit."""
     session.execute(delete(LINKS).where(LINKS.c.name.in_(names)))
 
 
 def open_links(session: Any) -> dict[str, dt.datetime]:
-    """name -> until when a link of theirs is good, in UTC."""
+    """name -> expiry of their link, in UTC."""
     rows = session.execute(select(LINKS.c.name, LINKS.c.expires).where(LINKS.c.expires > now()))
     return {row.name: row.expires for row in rows}
 

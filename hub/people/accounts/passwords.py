@@ -1,4 +1,4 @@
-"""Passwords that people set themselves, kept by NativeAuthenticator as bcrypt hashes."""
+"""Passwords that people set themselves, stored by NativeAuthenticator as bcrypt hashes."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from hub.people.accounts.course import CourseAuthenticator
 from hub.people.accounts.throttle import Throttle
 from hub.upstream.jupyterhub import session_of
 
-LONGEST_BYTES = 72  # bcrypt takes no more
-# Compared with where somebody has no password, so that this takes as long as where they have one.
+LONGEST_BYTES = 72  # bcrypt's limit
+# Compared with if somebody has no password, so that this takes equally long.
 NOBODY = bcrypt.hashpw(b"nobody's", bcrypt.gensalt())
-# Hashing takes a quarter of a second of a core: beside the hub's loop, and not on every core.
+# Hashing takes 0.25 CPU-seconds: off the hub's event loop, and not on every core.
 _HASHING = ThreadPoolExecutor(2, thread_name_prefix="bcrypt")
-MOST_WAITING = 200  # a class that logs in at once; more are asked to come again
+MOST_WAITING = 200  # a class that logs in at once; more are asked to retry
 
 
 class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
-    """NativeAuthenticator's passwords without its pages: nobody signs up, an admin authorises
-    nobody, and what a wrong log-in answers does not say why."""
+    """NativeAuthenticator's passwords without its pages: there is no sign-up, no authorisation by
+    admins, and the response to a failed login does not say why."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # The table is made with the hub's own ones.
+        # The table is created with the hub's own.
         super().__init__(False, *args, **kwargs)
 
     @cached_property
@@ -42,7 +42,7 @@ class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
 
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
         name = self.normalize_username(data["username"])
-        # What can be nobody's name is not remembered: it may be as long as a request.
+        # Impossible names are not counted, as they may be as long as a request.
         if USER_NAME.fullmatch(name) and not self.throttle.attempt(name):
             raise self.locked()
         if not await self.is_password(name, data["password"]):
@@ -51,14 +51,14 @@ class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
         return name
 
     def locked(self) -> web.HTTPError:
-        """The answer while an account is locked; the same for names that nobody has."""
+        """The response while an account is locked; the same for names that do not exist."""
         minutes = self.seconds_before_next_try // 60
         return web.HTTPError(
             429, f"Too many wrong passwords for this name: try again in {minutes} minutes."
         )
 
     async def is_password(self, name: str, password: str) -> bool:
-        """Whether `password` is the one of `name`; as slow for somebody who has none."""
+        """Whether `password` is that of `name`; equally slow for somebody who has none."""
         hashed = stored(session_of(self), name)
         right = await _in_thread(_matches, password, hashed or NOBODY)
         return right and hashed is not None
@@ -68,20 +68,20 @@ class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
         return with_password(session_of(self))
 
     def wrong_with(self, name: str, password: str) -> str | None:
-        """Why `password` is refused as the one of `name`, for people; None where it is good."""
+        """A message why `password` is refused for `name`; None if it is accepted."""
         if len(password) < self.minimum_password_length:
             return f"At least {self.minimum_password_length} characters."
         if len(_bytes(password)) > LONGEST_BYTES or "\0" in password:
             return f"At most {LONGEST_BYTES} bytes."
         if self.is_password_common(password.lower()) or len(set(password)) < 5:
-            return "Too common: it would be among the first to be tried."
+            return "Too common: attackers try it early."
         if name in password.lower() and len(password) < len(name) + 6:
-            return "Too much like the user name."
+            return "Too similar to the user name."
         return None
 
     async def set_password(self, name: str, password: str, key: str | None = None) -> bool:
-        """Store the password; with the `key` of a link, only where that link is theirs, and use
-        it up in the same moment. False where the link is none any more."""
+        """Store the password; with the `key` of a link, only if that link is theirs, using
+        it up atomically. Returns False if the link is no longer valid."""
         hashed = await _in_thread(bcrypt.hashpw, _bytes(password), bcrypt.gensalt())
         session = session_of(self)
         if key is not None and password_links.use(session, key) != name:
@@ -98,7 +98,7 @@ class PasswordAuthenticator(CourseAuthenticator, NativeAuthenticator):
         return True
 
     def delete_user(self, user: Any) -> None:
-        """Whoever comes back to the course finds their password as well."""
+        """Keep the password, for people who come back to the course."""
         self.allowed_users.discard(user.name)
         session = session_of(self)
         password_links.void(session, user.name)
@@ -117,7 +117,7 @@ def with_password(session: Any) -> set[str]:
 
 
 def _bytes(password: str) -> bytes:
-    # One letter is typed as one or as two characters, depending on the keyboard.
+    # Keyboards differ in whether they type a letter as one character or two.
     return unicodedata.normalize("NFC", password).encode()
 
 
@@ -129,5 +129,5 @@ def _matches(password: str, hashed: bytes) -> bool:
 
 async def _in_thread(function: Any, *args: Any) -> Any:
     if _HASHING._work_queue.qsize() >= MOST_WAITING:
-        raise web.HTTPError(503, "Many are logging in just now: try again in a moment.")
+        raise web.HTTPError(503, "Many people are logging in right now: try again in a moment.")
     return await asyncio.get_running_loop().run_in_executor(_HASHING, function, *args)

@@ -1,4 +1,4 @@
-"""Who may see a course's people, and give whom a new way in."""
+"""Who may see a course's people, and make links for whom."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hub.core.settings import Settings
 
 
 def role(settings: Settings, name: str) -> str | None:
-    """What `name` is in the course, the most that it is; None for nobody of it."""
+    """The highest role of `name` in the course; None if it is not in it."""
     people = settings.people
     if name in people.admins:
         return "admin"
@@ -18,21 +18,21 @@ def role(settings: Settings, name: str) -> str | None:
 
 
 def highest_role(courses: Sequence[Settings], name: str) -> str | None:
-    """The most that `name` is in any of `courses`; None for nobody of them."""
+    """The highest role of `name` in any of `courses`; None if it is in none."""
     held = {role(course, name) for course in courses}
     return next((each for each in ("admin", "instructor", "student") if each in held), None)
 
 
 def may_see_people(course: Settings, courses: Sequence[Settings], actor: str) -> bool:
-    """Whether `actor` sees the people of `course`, one of the hub's `courses`."""
+    """Whether `actor` may see the people of `course`, one of the hub's `courses`."""
     return highest_role(courses, actor) == "admin" or role(course, actor) == "instructor"
 
 
 def may_issue_link(course: Settings, courses: Sequence[Settings], actor: str, target: str) -> bool:
-    """Admins for everybody of the course; its instructors for those who are students and no more.
+    """Admins for everybody in the course; its instructors for those who are only students.
 
-    Who has a link for somebody can become them, in every course of the hub, so it never leads
-    upwards: who instructs another course, or administers the hub, is no student here.
+    Whoever has a link for somebody can become them, in every course of the hub, so links never
+    grant more rights: an instructor of another course, or an admin, is not a student here.
     """
     if role(course, target) is None:
         return False

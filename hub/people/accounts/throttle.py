@@ -1,4 +1,4 @@
-"""Counting wrong attempts, in memory and bounded."""
+"""Counts failed attempts, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_KEYS = 20_000
 
 
 class Throttle:
-    """Lets `limit` attempts in a row through for each key, then none for `seconds`."""
+    """Allows `limit` attempts in a row for each key, then none for `seconds`."""
 
     def __init__(
         self, limit: int, seconds: float, clock: Callable[[], float] = time.monotonic
@@ -19,13 +19,13 @@ class Throttle:
         self._attempts: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
 
     def locked(self, key: Hashable) -> bool:
-        """Whether `key` has to wait now."""
+        """Whether `key` has to wait."""
         count, last = self._attempts.get(key, (0, 0.0))
         return count >= self.limit and self._clock() - last < self.seconds
 
     def attempt(self, key: Hashable) -> bool:
-        """Count an attempt of `key` before its outcome is known, so that many at once are all
-        counted; False where it has to wait, and then nothing is counted."""
+        """Count an attempt of `key` before its outcome is known, so that simultaneous ones all
+        count. Returns False, without counting, if it has to wait."""
         if self.locked(key):
             return False
         count, last = self._attempts.pop(key, (0, 0.0))
@@ -37,5 +37,5 @@ class Throttle:
         return True
 
     def forgive(self, key: Hashable) -> None:
-        """Forget the attempts of `key`: the last one was right."""
+        """Forget the attempts of `key`, as the last one succeeded."""
         self._attempts.pop(key, None)

@@ -1,6 +1,6 @@
-"""The running hub takes up who joined and who left, from each course's course.yaml and roster.
+"""Applies changes of each course's course.yaml and roster to the running hub.
 
-In the hub's own process and on its event loop: no token with an admin's rights exists for it.
+Runs in the hub's own process, on its event loop, so it needs no token with admin rights.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Stamp = tuple[int, int, int] | None
 
 
 class PeopleWatch:
-    """Looks at the courses' files every few seconds; acts when one is not what it was."""
+    """Checks the courses' files every few seconds; acts when one has changed."""
 
     def __init__(self, app: Any, course: CourseFolder) -> None:
         self.app, self.course = app, course
@@ -36,7 +36,7 @@ class PeopleWatch:
         self._callback.start()
 
     async def look(self) -> None:
-        """Take up what changed since the last look; what cannot be done yet is tried again."""
+        """Apply what changed since the last check; retry what cannot be done yet."""
         courses = courses_of(self.course.reread())
         rosters = [course.roster_file for course in courses]
         stamps = [_stamp(path) for path in (*(each.settings_file for each in courses), *rosters)]
@@ -47,7 +47,7 @@ class PeopleWatch:
         try:
             if missing := [path for path in self._rosters_seen if not path.is_file()]:
                 raise SettingsError(
-                    f"The roster file is missing ({missing[0]}); nobody is removed because of that."
+                    f"The roster file is missing ({missing[0]}); nobody is removed for that."
                 )
             settings = [course.settings for course in courses]
         except SettingsError as error:
@@ -58,8 +58,8 @@ class PeopleWatch:
             self._looked = []
 
     async def apply(self, *courses: Settings) -> bool:
-        """Make the hub's users those of its `courses`; False where somebody's server has to come
-        up or go down first."""
+        """Make the hub's users those of its `courses`; False if somebody's server first has to
+        finish starting or stopping."""
         authenticator, db = self.app.authenticator, self.app.db
         then = wanted(*courses)
         authenticator.admin_users = {name for each in courses for name in each.people.admins}
@@ -70,15 +70,15 @@ class PeopleWatch:
             gone = [await self._remove(name) for name in found.gone]
         except Exception:
             db.rollback()
-            self.app.log.exception("Taking up the course's people failed; it is tried again")
+            self.app.log.exception("Applying the changed list of people failed; retrying")
             return False
         return all(gone)
 
     def _change_rights(self, found: Difference, then: dict[str, Rights]) -> None:
-        """Everything that takes no waiting, in one transaction, and first of all what is taken."""
+        """Everything that needs no waiting, in one transaction, revocations first."""
         db = self.app.db
         for name in found.gone:
-            self.app.log.info("%s is in no course any more: sessions end, the server stops", name)
+            self.app.log.info("%s is no longer in any course: sessions end, the server stops", name)
             apply_rights(db, orm.User.find(db, name), None)
         for name in found.moved:
             self.app.log.info("%s: rights follow course.yaml and roster", name)
@@ -107,13 +107,13 @@ class PeopleWatch:
             user.groups.append(group)
 
     def _forget_spawners(self, orm_user: orm.User) -> None:
-        """Spawners keep the course as it was when they were made."""
+        """Spawners keep the course's settings from when they were created."""
         user = self.app.users[orm_user]
         for name in [name for name, spawner in user.spawners.items() if not spawner.active]:
             user.spawners.pop(name)
 
     async def _remove(self, name: str) -> bool:
-        """Stop the servers of `name` and remove the user; the home stays."""
+        """Stop the servers of `name` and remove the user; the home is kept."""
         user = self.app.users[name]
         for server, spawner in list(user.spawners.items()):
             if spawner.pending:
@@ -127,7 +127,7 @@ class PeopleWatch:
 
 
 def _stamp(path: Path) -> Stamp:
-    """What changes when a file is written or replaced; None where there is none."""
+    """A value that changes when a file is written or replaced; None if there is no file."""
     try:
         found = path.stat()
     except OSError:

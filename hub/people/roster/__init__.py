@@ -1,1 +1,1 @@
-"""The roster: a course's students as its office lists them, beside those named in course.yaml."""
+"""The roster: a course's students as its office lists them, in addition to those in course.yaml."""

@@ -1,4 +1,4 @@
-"""What one roster would change of another, as data."""
+"""The difference between two rosters, as data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub.core.roster.student import Student
 
 @dataclass(frozen=True)
 class Changes:
-    """`renamed` pairs what somebody is listed as now with what they would be listed as."""
+    """`renamed` pairs somebody's current entry with the new one."""
 
     added: tuple[Student, ...]
     renamed: tuple[tuple[Student, Student], ...]
@@ -22,7 +22,7 @@ class Changes:
 
 
 def changes(old: Sequence[Student], new: Sequence[Student]) -> Changes:
-    """What becomes of everybody when `new` takes the place of `old`."""
+    """The changes if `new` replaces `old`."""
     before = {one.username: one for one in old}
     after = {one.username: one for one in new}
     stay = [(before[name], one) for name, one in sorted(after.items()) if name in before]
@@ -35,16 +35,16 @@ def changes(old: Sequence[Student], new: Sequence[Student]) -> Changes:
 
 
 def described(found: Changes) -> Iterator[str]:
-    """The changes for a person to read before they happen."""
+    """The changes, human-readable, to show before they are applied."""
     for one in found.added:
         yield f"  + {one}{f' {one.email}' if one.email else ''}"
     for was, one in found.renamed:
         yield f"  ~ {was.username}: {_difference(was, one)}"
     for one in found.left:
-        yield f"  - {one}: cannot log in any more; home, submissions and grades stay"
+        yield f"  - {one}: can no longer log in; home, submissions and grades are kept"
     for was, one in _same_person(found):
         yield f"  ! {was.username} and {one.username} have the same lms_id {one.lms_id}: a new"
-        yield f"    user name is a new account; the work of {was.username} stays with that one"
+        yield f"    user name is a new account; the work of {was.username} stays with the old one"
     counts = (
         f"{len(found.added)} added, {len(found.renamed)} renamed, {len(found.left)} left, "
         f"{len(found.unchanged)} unchanged"

@@ -1,4 +1,4 @@
-"""`logitlab roster import`: replaces the list of students, by a plan that is shown first."""
+"""`logitlab roster import`: replaces the list of students, after showing a plan."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from hub.people.roster.spreadsheet import read_spreadsheet
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What an import would do, before it does it."""
+    """What an import would change."""
 
     students: tuple[Student, ...]
     changes: Changes
@@ -28,9 +28,9 @@ class ImportPlan:
 
 
 def plan_import(folder: CourseFolder, path: Path) -> ImportPlan:
-    """What the list at `path` would change in the course. Changes nothing.
+    """Plan the import of the list at `path`. Changes nothing.
 
-    Raises RosterError where the list cannot be used.
+    Raises RosterError if the list cannot be used.
     """
     people = folder.settings.people
     graders = {each.settings.course.grader for each in courses_of(folder)}
@@ -42,7 +42,7 @@ def plan_import(folder: CourseFolder, path: Path) -> ImportPlan:
 def apply_import(folder: CourseFolder, proposal: ImportPlan) -> Iterator[str]:
     """Make `proposal` the course's roster, fill the gradebook, and give who is new a way in.
 
-    Repeating it brings to its end what was interrupted. Yields progress.
+    Repeating it completes an interrupted import. Yields progress.
     """
     write_roster(folder.roster_file, proposal.students)
     yield f"{folder.roster_file}: written; a running server follows within seconds"
@@ -54,7 +54,7 @@ def apply_import(folder: CourseFolder, proposal: ImportPlan) -> Iterator[str]:
         passwords = demo_accounts(everybody(folder.settings), folder.server / "accounts.json")
         yield from (f"    {name:<14} {passwords[name]}" for name in added)
     elif kind == "native" and folder.environment.in_containers:
-        yield "Links to set a password, for who has none: `make links`"
+        yield "To make password links for those without a password: `make links`"
     elif kind == "native":
         listed = {one.username for one in proposal.students}
         yield from table(missing_links(folder, listed))

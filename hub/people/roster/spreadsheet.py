@@ -1,6 +1,6 @@
-"""A list of students as an office exports it: any of the usual forms of CSV, read or refused.
+"""Reads a list of students as an office exports it, in any of the usual kinds of CSV.
 
-Taken are commas, semicolons and tabs; UTF-8, UTF-16 and Windows-1252; header names in any case
+Accepts commas, semicolons and tabs; UTF-8, UTF-16 and Windows-1252; header names in any case
 and with spaces, as spreadsheets and learning management systems write them.
 """
 
@@ -18,7 +18,7 @@ from hub.core.roster.student import FIELDS, Student, student
 
 SHOWN_PROBLEMS = 20
 
-# Header names, small and without anything but letters and digits -> field.
+# Header names, lower-cased and reduced to letters and digits -> field.
 HEADERS = {
     **dict.fromkeys(("username", "user", "login", "loginid", "userid", "account"), "username"),
     **dict.fromkeys(("firstname", "givenname", "givennames", "forename", "vorname"), "first_name"),
@@ -30,16 +30,16 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Spreadsheet:
-    """What a file says: its students, and what a reader should know about how it was read."""
+    """A file's students, and remarks on how it was read."""
 
     students: tuple[Student, ...]
     remarks: tuple[str, ...]
 
 
 def read_spreadsheet(path: Path, reserved: Collection[str] = ()) -> Spreadsheet:
-    """The students listed in the file at `path`; nobody may have a name of `reserved`.
+    """The students listed in the file at `path`, none of whom may have a name in `reserved`.
 
-    Raises RosterError with every line that is wrong.
+    Raises RosterError with every faulty line.
     """
     try:
         with path.open("rb") as file:
@@ -58,7 +58,7 @@ def read_spreadsheet(path: Path, reserved: Collection[str] = ()) -> Spreadsheet:
     width = len(records[0][1])
     students = _students(path, columns, width, records[1:], reserved)
     if not students:
-        raise RosterError(f"{path}: no students in it; the roster stays as it is")
+        raise RosterError(f"{path}: contains no students; the roster was not changed")
     return Spreadsheet(students, tuple(remarks))
 
 
@@ -85,13 +85,13 @@ def _decode(path: Path, content: bytes) -> tuple[str, list[str]]:
         raise RosterError(
             f"{path}, line {line}: neither UTF-8 nor Windows-1252.", "Save it as 'CSV UTF-8'."
         ) from error
-    remark = "not UTF-8: read as Windows-1252 (latin-1). Check that accents are right"
+    remark = "not UTF-8: read as Windows-1252 (latin-1). Check that accents are correct"
     return text, [remark]
 
 
 def _records(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """(line on which it begins, fields) of each record that is not empty."""
-    if separator := re.match(r"sep=([,;\t])\r?\n", text):  # a line of Excel's own
+    """(first line, fields) of each record that is not empty."""
+    if separator := re.match(r"sep=([,;\t])\r?\n", text):  # Excel's own line
         yield from _split(path, text[separator.end() :], separator[1], 2)
         return
     header = next((line for line in text.splitlines() if line.strip()), "")
@@ -111,7 +111,7 @@ def _split(path: Path, text: str, separator: str, line: int) -> Iterator[tuple[i
 
 
 def _columns(path: Path, line: int, header: list[str]) -> tuple[dict[str, int], list[str]]:
-    """field -> column, and the names of columns that are none of ours."""
+    """field -> column, and the names of unknown columns."""
     columns: dict[str, int] = {}
     ignored = []
     for column, name in enumerate(header):
@@ -167,6 +167,6 @@ def _check_width(record: list[str], width: int) -> None:
 
 def _check_place(name: str, reserved: Collection[str], lines: dict[str, int]) -> None:
     if name in lines:
-        raise ValueError(f"{name} is in line {lines[name]} already")
+        raise ValueError(f"{name} is already in line {lines[name]}")
     if name in reserved:
         raise ValueError(f"{name} is an admin, an instructor or the grader of this course")

@@ -184,7 +184,7 @@ class Connection:
 
 
 async def receive_files(client: Connection, path: Path) -> WorkerRequest:
-    """Receive the request and files of an execution; the files go into the scratch folder `path`."""
+    """Receive request and files of an execution; the files go into the scratch folder `path`."""
     request, upload = bytearray(), InputFiles(path)
     while True:
         kind, *rest = await client.receive()

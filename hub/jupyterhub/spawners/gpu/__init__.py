@@ -1,1 +1,1 @@
-"""GPU slots: who gets which, how a container asks for it, what a kernel may use of it."""
+"""GPU slots: who gets which, how a container requests it, how much a kernel may use of it."""

@@ -1,4 +1,4 @@
-"""A server's start with a GPU: the seam between `Slots` and a spawner."""
+"""A server's start with a GPU: connects `Slots` and a spawner."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Started = TypeVar("Started")
 
 
 class GpuStart:
-    """`holder`'s way to a GPU slot, and back."""
+    """Acquires a GPU slot for `holder`, and releases it."""
 
     def __init__(self, slots: Slots, holder: str) -> None:
         self.slots, self.holder = slots, holder
@@ -28,13 +28,13 @@ class GpuStart:
         answer: QueueChoice | None,
         start: Callable[[Placement], Awaitable[tuple[str, Started]]],
     ) -> Started:
-        """Reserve a slot, then `start(placement)`: on another GPU, then on none, where it fails.
+        """Reserve a slot, then `start(placement)`; if that fails, try another GPU, then none.
 
         `start` starts the container with the placement's device requests, environment and
-        labels, and returns (its id, whatever the spawner wants back). It is called again after a
-        failure that blames the GPU, and removes then what the last call left. Waiting for a slot
-        happens before, outside of `start`. Where `start` raises SlotTaken, a slot is reserved
-        anew. Any other failure gives the slot back and is raised.
+        labels, and returns (its id, whatever the spawner needs). It is called again after a
+        failure of the GPU, and must then remove what the last call left. Waiting for a slot
+        happens before, outside of `start`. If `start` raises SlotTaken, another slot is
+        reserved. Any other failure releases the slot and is raised.
         """
         placement = await self.slots.reserve(self.holder, answer)
         tries = len(self.slots.devices)
@@ -67,7 +67,7 @@ class GpuStart:
         self.slots.release(self.holder)
 
     def message(self) -> str | None:
-        """One line for the spawn page, as things are now."""
+        """One line for the spawn page about the current state."""
         view = self.slots.view(self.holder)
         return messages.message(view) if view else None
 
@@ -82,13 +82,13 @@ class GpuStart:
 
     @staticmethod
     def answer(user_options: dict[str, Any]) -> QueueChoice | None:
-        """What the person answered to `form`; also an answer given at an earlier start."""
+        """Set the answer to `form`, which may be from an earlier start."""
         given = user_options.get("gpu")
         return given if given in ("cpu", "wait") else None
 
 
 def failure_text(error: BaseException) -> str:
-    """All that an error says; docker-py keeps the engine's words in `explanation`."""
+    """An error's full message; docker-py keeps the engine's in `explanation`."""
     explanation = getattr(error, "explanation", None)
     if isinstance(explanation, bytes):
         explanation = explanation.decode(errors="replace")

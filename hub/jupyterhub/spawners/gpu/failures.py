@@ -1,4 +1,4 @@
-"""What the engine says when a container cannot have its GPU, read from its message. Pure."""
+"""Classifies the engine's error message if a container cannot have its GPU. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Literal
 
 Reach = Literal["device", "host"]
 
-# (part of the message, what is out of order). Checked in this order.
+# (text of the message, what is broken). Checked in this order.
 FAILURES: list[tuple[str, Reach]] = [
-    # dockerd has no NVIDIA driver: no toolkit when it started.
+    # dockerd has no NVIDIA driver: the toolkit was missing when it started.
     ("could not select device driver", "host"),
     ("unknown runtime", "host"),
     ("unknown or invalid runtime name", "host"),
@@ -19,7 +19,7 @@ FAILURES: list[tuple[str, Reach]] = [
     ("unknown device", "device"),
     ("nvidia-container-cli", "device"),
     ("nvidia-container-runtime-hook", "device"),
-    # Container Device Interface, the newer way of the same toolkit.
+    # Container Device Interface, the same toolkit's newer method.
     ("unresolvable cdi devices", "device"),
     ("failed to inject cdi devices", "device"),
     ("cdi device injection failed", "device"),
@@ -27,6 +27,6 @@ FAILURES: list[tuple[str, Reach]] = [
 
 
 def gpu_failure(message: str) -> Reach | None:
-    """Whether `message` blames the GPU: this device, or all of the host's; None: neither."""
+    """What `message` blames: this GPU device, all of the host's, or (None) neither."""
     lower = message.lower()
     return next((reach for text, reach in FAILURES if text in lower), None)

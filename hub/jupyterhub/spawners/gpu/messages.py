@@ -10,7 +10,7 @@ from hub.jupyterhub.spawners.gpu.placement import CHOSEN, FULL
 
 @dataclass(frozen=True)
 class OnGpu:
-    """A slot: on device `number` (1: the first) of `devices`, with `others` on it too."""
+    """A slot on device `number` (1: the first) of `devices`, with `others` on it too."""
 
     name: str
     number: int
@@ -49,7 +49,7 @@ def message(view: View) -> str:
             f"queue{next_one}. Keep this page open; your JupyterLab starts by itself."
         )
     later = (
-        " When one may be free: stop your server (File > Hub Control Panel) and start it again."
+        " To try again later, stop your server (File > Hub Control Panel) and start it again."
         if view.reason in (FULL, CHOSEN)
         else ""
     )
@@ -58,7 +58,7 @@ def message(view: View) -> str:
 
 def form(position: int) -> str:
     """The question of `when_full: ask`, for JupyterHub's spawn form."""
-    question = f"All GPU slots are taken. Waiting, you would be number {position} in the queue."
+    question = f"All GPU slots are taken. If you wait, you will be number {position} in the queue."
     choices = [
         ("cpu", "Start now, without a GPU", "checked"),
         ("wait", f"Wait for a GPU (position {position})", ""),
@@ -73,6 +73,6 @@ def form(position: int) -> str:
 
 
 def read_form(data: dict[str, list[str]]) -> dict[str, str]:
-    """The spawner's user options from the form's fields; anything else than an answer is none."""
+    """The spawner's user options from the form's fields; anything but an answer counts as none."""
     answer = (data.get("gpu") or [""])[0]
     return {"gpu": answer} if answer in ("cpu", "wait") else {}

@@ -5,7 +5,7 @@ events and the hub's shell (`slots`) only has to remember one value.
 
 **Students come first.** Instructors, the formgrader and grading (*staff*) hold at most
 `staff_slots` slots together, always leave at least one slot to students, never take one while
-a student waits, and never wait themselves: they go on without a GPU.
+a student waits, and never wait themselves: they start without a GPU.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from hub.facts.gpu_environment import NONE_HERE
 WhenFull = Literal["cpu", "ask", "queue"]
 QueueChoice = Literal["cpu", "wait"]
 
-# Why somebody starts without a GPU.
+# Reasons for starting without a GPU.
 NONE_WORKS = "no GPU answers at the moment"
 FULL = "all GPU slots are taken"
-STUDENTS_FIRST = "the GPU slots are kept for students"
+STUDENTS_FIRST = "the GPU slots are reserved for students"
 CHOSEN = "you chose not to wait for one"
 
 
 @dataclass(frozen=True)
 class SlotsState:
-    """All that decides. `capacity`: device -> most servers on it, in the host's order."""
+    """The state of all slots. `capacity`: device -> maximum servers on it, in the host's order."""
 
     capacity: Mapping[str, int] = field(default_factory=dict)
     when_full: WhenFull = "cpu"
     staff_slots: int = 1
-    taken: Mapping[str, str] = field(default_factory=dict)  # holder -> device, also a gone one
+    taken: Mapping[str, str] = field(default_factory=dict)  # holder -> device, which may be gone
     elsewhere: Mapping[str, int] = field(default_factory=dict)  # device -> others' servers on it
-    waiting: tuple[str, ...] = ()  # students, first come first
+    waiting: tuple[str, ...] = ()  # students, in order of arrival
     unhealthy: frozenset[str] = frozenset()
     staff: frozenset[str] = frozenset()  # holders of `taken` that are staff
     last: Mapping[str, str] = field(default_factory=dict)  # holder -> the device it had
@@ -50,7 +50,7 @@ class SlotsState:
         return self.held(device) + self.elsewhere.get(device, 0)
 
     def room(self, device: str) -> int:
-        """Free slots; never negative, also where the cap was lowered below what runs."""
+        """Free slots; never negative, even if the cap was lowered below what is running."""
         if device in self.unhealthy:
             return 0
         return max(0, self.capacity.get(device, 0) - self.load(device))
@@ -66,7 +66,7 @@ class SlotsState:
 
 @dataclass(frozen=True)
 class SlotRequest:
-    """`holder`: a user name, or a name of the grader's; `answer`: to 'wait or without?'."""
+    """`holder`: a user name, or one of the grader's; `answer`: to 'wait or start without?'."""
 
     holder: str
     staff: bool = False
@@ -89,7 +89,7 @@ class Cpu:
 
 @dataclass(frozen=True)
 class Ask:
-    """The person decides: without a GPU, or wait at `position` (1: next)."""
+    """The person decides: start without a GPU, or wait at `position` (1: next)."""
 
     position: int
 
@@ -105,7 +105,7 @@ Decision = Slot | Cpu | Ask | Wait
 
 
 def decide(state: SlotsState, request: SlotRequest) -> Decision:
-    """What `request` gets now. The same question twice gets the same answer."""
+    """What `request` gets now. Repeating a request gets the same answer."""
     device = state.taken.get(request.holder)
     if device in state.healthy:
         return Slot(device)
@@ -117,7 +117,7 @@ def decide(state: SlotsState, request: SlotRequest) -> Decision:
         return _decide_staff(state, request)
     waiting = state.waiting
     before = waiting.index(request.holder) if request.holder in waiting else len(waiting)
-    # Those who wait before have their slots, though they have not been told yet.
+    # Those who wait ahead have their slots, though they do not know yet.
     best = choose(state, request.holder) if state.free > before else None
     if best is not None:
         return Slot(best)
@@ -131,7 +131,7 @@ def decide(state: SlotsState, request: SlotRequest) -> Decision:
 
 
 def _decide_staff(state: SlotsState, request: SlotRequest) -> Slot | Cpu:
-    # What other deployments hold is not theirs to keep free for students here.
+    # Other deployments' slots cannot be kept free for students here.
     whole = sum(
         max(0, state.capacity[device] - state.elsewhere.get(device, 0)) for device in state.healthy
     )
@@ -144,16 +144,16 @@ def _decide_staff(state: SlotsState, request: SlotRequest) -> Slot | Cpu:
 
 
 def choose(state: SlotsState, holder: str) -> str | None:
-    """The device that `holder` had, else the emptiest one; None if there is no room.
+    """The device that `holder` had, else the emptiest one; None if all are full.
 
-    Emptiest by share: a device with twice the slots gets twice the servers. Equal ones in the
+    Emptiest by share: a device with twice the slots gets twice the servers. Ties in the
     host's order.
     """
     before = state.last.get(holder)
     if before is not None and state.room(before):
         return before
     roomy = [device for device in state.capacity if state.room(device)]
-    # min() keeps the first of equals.
+    # min() returns the first of equals.
     return min(
         roomy,
         key=lambda device: Fraction(state.load(device) + 1, state.capacity[device]),
@@ -162,7 +162,7 @@ def choose(state: SlotsState, holder: str) -> str | None:
 
 
 def take(state: SlotsState, request: SlotRequest, device: str) -> SlotsState:
-    """`request`'s holder is on `device` now, and waits no longer."""
+    """`request`'s holder is now on `device`, and no longer waits."""
     holder = request.holder
     return replace(
         state,
@@ -174,9 +174,9 @@ def take(state: SlotsState, request: SlotRequest, device: str) -> SlotsState:
 
 
 def wait(state: SlotsState, holder: str, *, first: bool = False) -> SlotsState:
-    """`holder` waits, at the end or (whose GPU failed at the start) as the first.
+    """`holder` waits, at the end or (if their GPU failed at the start) as the first.
 
-    Who waits holds nothing: a slot on a device that broke or is gone is given back.
+    Waiting holders hold nothing: a slot on a device that failed or is gone is released.
     """
     if holder in state.waiting:
         return state
@@ -186,7 +186,7 @@ def wait(state: SlotsState, holder: str, *, first: bool = False) -> SlotsState:
 
 
 def release(state: SlotsState, holder: str) -> SlotsState:
-    """`holder` has no slot and waits for none. Releasing twice changes nothing more."""
+    """`holder` has no slot and waits for none. Idempotent."""
     return replace(
         state,
         taken={each: device for each, device in state.taken.items() if each != holder},
@@ -196,7 +196,7 @@ def release(state: SlotsState, holder: str) -> SlotsState:
 
 
 def mark(state: SlotsState, devices: frozenset[str]) -> SlotsState:
-    """Exactly `devices` are out of order. Who runs on one keeps it."""
+    """Exactly `devices` are broken. Servers that run on one keep it."""
     return replace(state, unhealthy=devices)
 
 
@@ -206,9 +206,9 @@ def count_elsewhere(state: SlotsState, elsewhere: Mapping[str, int]) -> SlotsSta
 
 
 def serve(state: SlotsState) -> tuple[SlotsState, dict[str, Slot | Cpu]]:
-    """Give slots to those who wait, in order, as far as they go.
+    """Give slots to those who wait, in order, as long as there are any.
 
-    Where no device works any more, nobody is left waiting: all go on without.
+    If no device works any more, nobody is left waiting: all start without.
     """
     served: dict[str, Slot | Cpu] = {}
     while state.waiting:
@@ -225,10 +225,10 @@ def serve(state: SlotsState) -> tuple[SlotsState, dict[str, Slot | Cpu]]:
 
 
 def rebuild(state: SlotsState, running: Mapping[str, str], staff: frozenset[str]) -> SlotsState:
-    """The slots as the engine's containers say (holder -> device label), in any order.
+    """Set the slots from the engine's containers (holder -> device label), in any order.
 
     A container without a GPU holds none; one on a device that is gone, or above the cap, keeps
-    what it has. Those who wait go on waiting.
+    what it has. Waiting holders go on waiting.
     """
     taken = {
         holder: device

@@ -1,4 +1,4 @@
-"""A slot as Docker and the server see it: device request, environment, label. Pure."""
+"""A slot for Docker and the server: device request, environment, label. Pure."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Placement:
     def device_requests(self) -> list[dict[str, Any]]:
         """Docker's HostConfig.DeviceRequests.
 
-        By UUID: `Count: 1` would not pick a free GPU, and indexes change at a reboot. The driver
-        decides from this list alone; an image's own NVIDIA_VISIBLE_DEVICES has no say in it.
+        By UUID: `Count: 1` would not pick a free GPU, and indexes change at reboots. The driver
+        uses only this list; an image's own NVIDIA_VISIBLE_DEVICES has no effect.
         """
         if self.device is None:
             return []
@@ -37,10 +37,10 @@ class Placement:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the server may see of the host's GPUs is the device request's to say.
+        """The device request alone decides what the server sees of the host's GPUs.
 
-        Without a slot it sees none: also where the image asks for all of them, or the engine's
-        default runtime hands them to everybody.
+        Without a slot it sees none, even if the image requests all of them, or the engine's
+        default runtime exposes them to everybody.
         """
         if self.device is None:
             return {env.GPU: f"cpu: {self.reason}", "NVIDIA_VISIBLE_DEVICES": "void"}

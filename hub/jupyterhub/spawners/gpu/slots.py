@@ -1,13 +1,13 @@
-"""The hub's one list of GPU slots: asyncio and the engine around `placement`'s decisions.
+"""The hub's list of GPU slots: asyncio and the engine around `placement`'s decisions.
 
-The engine is the truth: before the first reservation, and every few seconds after, the slots are
-compared with the containers that run (by their labels). In between, every decision is taken in
+The engine is authoritative: before the first reservation, and every few seconds, the slots are
+compared with the running containers (by their labels). In between, every decision is made in
 one step of the event loop, so that two people never get the same slot; starting a container
-happens outside, and gives the slot back where it fails.
+happens outside, and releases the slot if it fails.
 
-Other deployments of the host have lists of their own. What settles between them is the engine: a
-container that asks for a device is created, the host's containers are listed, and it is started
-only where those created before it leave it room (`confirm`).
+Other deployments of the host have lists of their own. The engine arbitrates between them: a
+container that requests a device is created, the host's containers are listed, and it is started
+only if those created before it leave it room (`confirm`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class Rules(Protocol):
-    """What `hub.core.settings.GpuSettings` says and this needs."""
+    """The fields of `hub.core.settings.GpuSettings` that this needs."""
 
     @property
     def students_per_device(self) -> int: ...
@@ -60,34 +60,34 @@ class Rules(Protocol):
 class ListedContainer:
     """A container with our GPU label as the engine lists it."""
 
-    holder: str | None  # label logitlab.user; None: another deployment's, of which no more is told
+    holder: str | None  # label logitlab.user; None: another deployment's
     device: str  # label logitlab.gpu: a UUID, or cpu
     container: str = ""  # its full id
-    runs: bool = True  # False: created, and not started yet
+    runs: bool = True  # False: created but not started yet
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. The lease is a net under the spawner, which gives slots back itself."""
+    """Seconds. The lease is a safety net under the spawner, which releases slots itself."""
 
-    heal: float = 300  # a device that failed is tried again
-    lease: float = 3900  # a reservation whose container never came, longer than any start
-    away: float = 120  # somebody in the queue who closed the page
-    reconcile: float = 15  # how long it stays unseen that another deployment gave a slot back
+    heal: float = 300  # until a failed device is retried
+    lease: float = 3900  # of a reservation whose container never came; longer than any start
+    away: float = 120  # until somebody who closed the page leaves the queue
+    reconcile: float = 15  # interval; delays noticing that another deployment released a slot
 
 
 class GaveUp(Exception):
-    """Somebody in the queue is not waiting any more."""
+    """Somebody in the queue no longer waits."""
 
-    jupyterhub_message = "You left the queue for a GPU. Start again to join it at its end."
+    jupyterhub_message = "You left the queue for a GPU. Start again to rejoin it at the end."
 
 
 class SlotTaken(Exception):
-    """Another deployment was first on the device; its slot is to be reserved anew."""
+    """Another deployment got the device first; another slot must be reserved."""
 
 
 def slots_of(device: Device, rules: Rules) -> int:
-    """How many servers share `device`: as set, and no more than their memory fits."""
+    """How many servers share `device`: as set, but no more than their memory allows."""
     wanted = rules.mib_per_student
     fits = device.mib // wanted if isinstance(wanted, int) and device.mib else None
     return rules.students_per_device if fits is None else min(rules.students_per_device, fits)
@@ -103,10 +103,10 @@ def budget_of(device: Device, rules: Rules) -> int:
 class Slots:
     """GPU slots of one hub.
 
-    `listed` lists the host's containers with our GPU label, the newest first, those that run and
-    those that are about to; `staff` says of a user name whether it is an instructor's or
+    `listed` lists the host's containers with our GPU label, newest first, running and
+    about to run; `staff` tells whether a user name is an instructor's or
     the grader's; `map_file` is written for the watcher (`hub.services.gpuwatch`): container id ->
-    whose it is and how much GPU memory it may use.
+    its user and how much GPU memory it may use.
     """
 
     def __init__(
@@ -144,9 +144,9 @@ class Slots:
         return self._state
 
     async def ready(self) -> None:
-        """Return when the slots are those of the running containers.
+        """Return once the slots are those of the running containers.
 
-        Raises what `listed` raises: no slot is given away before the engine was asked.
+        Raises what `listed` raises: no slot is assigned before the engine was asked.
         """
         if self._rebuilt:
             return
@@ -158,15 +158,15 @@ class Slots:
     async def reserve(
         self, holder: str, answer: QueueChoice | None = None, *, first: bool = False
     ) -> Placement:
-        """A slot for `holder`, or none and why; waits in the queue where that is the rule.
+        """A slot for `holder`, or none with a reason; waits in the queue if so configured.
 
-        Cancelled while it waits, it leaves the queue. `first`: as the first of the queue.
-        Raises GaveUp where `holder` was released, or closed the page, while waiting.
+        If cancelled while waiting, it leaves the queue. `first`: at the head of the queue.
+        Raises GaveUp if `holder` was released, or closed the page, while waiting.
         """
         await self.ready()
         request = SlotRequest(holder, self._staff(holder), answer)
         decision = placement.decide(self._state, request)
-        if isinstance(decision, Ask):  # nobody is there to be asked
+        if isinstance(decision, Ask):  # nobody to ask
             decision = Cpu(FULL)
         if isinstance(decision, Slot):
             self._state = placement.take(self._state, request, decision.device)
@@ -201,9 +201,9 @@ class Slots:
         return Placement(device, budget_of(device, self.rules))
 
     async def confirm(self, holder: str, container: str) -> None:
-        """Return where `holder`'s `container`, created and not yet started, may have its device.
+        """Return if `holder`'s `container`, created but not yet started, may have its device.
 
-        Raises SlotTaken where containers of other deployments, created before it, leave no room.
+        Raises SlotTaken if containers of other deployments, created before it, leave no room.
         """
         device = self._state.taken.get(holder)
         if device is None:
@@ -217,7 +217,7 @@ class Slots:
             raise SlotTaken(f"{holder}: {device} was taken by another deployment meanwhile")
 
     def started(self, holder: str, container: str) -> None:
-        """`holder`'s container runs."""
+        """`holder`'s container is running."""
         self._reserved.pop(holder, None)
         self._changed[holder] = self._clock()
         if holder in self._state.taken:
@@ -235,11 +235,11 @@ class Slots:
         self._settle()
 
     def failed(self, holder: str, device: str | None, why: str) -> None:
-        """`device` (None: every one) could not be given to `holder`'s container."""
+        """`device` (None: any device) could not be attached to `holder`'s container."""
         until = self._clock() + self.times.heal
         for uuid in [device] if device else self.devices:
             self._broken[uuid] = until
-        log.warning("GPU %s out of order for %ds: %s", device or "(all)", self.times.heal, why)
+        log.warning("GPU %s not used for %ds: %s", device or "(all)", self.times.heal, why)
         asyncio.get_running_loop().call_later(self.times.heal + 0.05, self._settle)
         self.release(holder)
 
@@ -248,13 +248,13 @@ class Slots:
         return self._placed(holder, Cpu(reason))
 
     async def offer(self, holder: str) -> int | None:
-        """The position in the queue to ask `holder` about; None: there is nothing to ask."""
+        """The queue position to ask `holder` about; None if there is nothing to ask."""
         await self.ready()
         decision = placement.decide(self._state, SlotRequest(holder, self._staff(holder)))
         return decision.position if isinstance(decision, Ask) else None
 
     def view(self, holder: str) -> View | None:
-        """What to tell `holder` now; None: nothing is decided yet, or there are no GPUs here."""
+        """What to show `holder` now; None if undecided, or if there are no GPUs."""
         state = self._state
         if holder in state.waiting:
             return InQueue(state.waiting.index(holder) + 1, len(state.waiting))
@@ -268,7 +268,7 @@ class Slots:
 
     @contextmanager
     def watching(self, holder: str) -> Iterator[None]:
-        """The time that a page of `holder`'s shows the queue. Who closes it for long, leaves."""
+        """Context in which a page of `holder`'s shows the queue; closing it for long leaves it."""
         self._watchers[holder] = self._watchers.get(holder, 0) + 1
         try:
             yield
@@ -302,16 +302,16 @@ class Slots:
         self._write_map()
 
     async def keep_in_step(self) -> None:
-        """Compare with the engine for ever; the hub runs this beside everything else."""
+        """Compare with the engine forever; a background task of the hub."""
         while True:
             await asyncio.sleep(self.times.reconcile)
             try:
                 await self.reconcile()
-            except Exception as error:  # the engine is away; it is asked again
+            except Exception as error:  # the engine is away; retry
                 log.warning("GPU slots not compared with the engine: %s", error)
 
     async def reconcile(self) -> None:
-        """Take the slots from the containers that run; what is just changing stays as it is."""
+        """Set the slots from the running containers, except for those that are changing."""
         async with self._rebuilding:
             await self._reconcile()
             self._rebuilt = True
@@ -328,9 +328,9 @@ class Slots:
             if now - since < self.times.lease
         }
         for holder in {*on, *self._state.taken}:
-            # The list may be older than what happened while the engine was asked.
+            # The list may be older than events that happened during the request.
             newer = self._changed.get(holder, asked - 1) >= asked
-            # Whoever waits has no server; what is listed is left over and removed at the start.
+            # People who wait have no server; a listed one is left over and removed at the start.
             if holder in self._reserved or holder in self._waiters or newer:
                 on.pop(holder, None)
                 if holder in self._state.taken:
@@ -363,7 +363,7 @@ class Slots:
         try:
             files.replace(self._map_file, text, durable=False)
             self._map_text = text
-        except OSError as error:  # only the watcher is blind until the next change
+        except OSError as error:  # only the watcher lacks it until the next change
             log.error("%s: cannot be written: %s", self._map_file, error)
 
     def _budget(self, uuid: str) -> int:
@@ -372,5 +372,5 @@ class Slots:
 
 
 def _elsewhere(listed: Iterable[ListedContainer]) -> Counter[str]:
-    """Device -> containers of other deployments that have it."""
+    """Device -> number of other deployments' containers that have it."""
     return Counter(each.device for each in listed if each.holder is None)
