@@ -215,7 +215,7 @@ def test_an_endless_loop_costs_only_the_cell_it_is_in(graded: GradedClass) -> No
         ),
         ("flood", "`double` printed too much: the rest was cut"),
         ("newer_schema", "version 99 of the grading metadata"),
-        ("unnamed", "There was no `tiny.ipynb`; `Untitled.ipynb` holds its cells"),
+        ("unnamed", "There was no `tiny.ipynb`; `Untitled.ipynb` contains its cells"),
     ],
 )
 def test_the_owner_is_reported(graded: GradedClass, student: str, words: str) -> None:

@@ -368,14 +368,14 @@ def test_given_cells_and_tests_are_the_released_ones_in_their_order(graded: Grad
         ("exchanged_names", "`double`, `square` had each other's names"),
         ("exchanged_with_essay", "`why`, `double` had each other's names"),
         ("flood_of_cells", "those after the first 5,000 were left out"),
-        ("in_a_folder", "`work/tiny-anna.ipynb` holds its cells"),
+        ("in_a_folder", "`work/tiny-anna.ipynb` contains its cells"),
         ("markdown", "`double` had become a markdown cell; it was made a code cell again."),
         ("markdown", "a code cell again, without the fences around its code"),
         ("merged", "`square` was missing; an empty one was put in its place"),
         ("merged_above_stub", "`square` was left as it was given, but an earlier cell of yours"),
         ("no_metadata", "known by their ids"),
         ("no_names", "known by their text"),
-        ("renamed", "`tiny (1).ipynb` holds its cells"),
+        ("renamed", "`tiny (1).ipynb` contains its cells"),
         ("stray_bytes", "after the notebook in the file (`} [2J stray`); they were left out"),
     ],
 )
@@ -386,7 +386,7 @@ def test_the_owner_is_reported_what_was_done(graded: GradedClass, student: str, 
 
 def test_two_notebooks_that_could_be_the_one_wait_for_a_person(graded: GradedClass) -> None:
     assert "two_names" not in graded.scores
-    assert "several notebooks hold its cells: `first.ipynb`, `second.ipynb`" in graded.lines[-1]
+    assert "several notebooks contain its cells: `first.ipynb`, `second.ipynb`" in graded.lines[-1]
 
 
 def test_a_flood_of_cells_makes_few_sentences_and_a_small_notebook(graded: GradedClass) -> None:

@@ -76,7 +76,7 @@ def test_the_formgraders_button_goes_the_same_way_and_late_costs_what_is_set(
 
 
 def test_an_assignment_that_is_not_registered_is_refused_with_a_message(course: Path) -> None:
-    with pytest.raises(BatchError, match="generate_assignment ps9"):
+    with pytest.raises(BatchError, match="logitlab generate ps9"):
         list(autograde(course, "ps9", config=course_config(course)))
 
 

@@ -101,7 +101,7 @@ def test_an_assignment_can_keep_its_tests_in_the_students_interpreter_and_that_i
     root = made(tmp_path, source(double_test="assert open('data.txt').read() and double(3) == 6"))
     lines = graded(root, assignments={ASSIGNMENT: {"tests": "in_kernel"}})
     assert lines[0] == (
-        "ps1: its tests run in the student's interpreter (`tests: in_kernel`), "
+        "ps1: its tests run in the student's kernel (`tests: in_kernel`), "
         "so student code can fake its score"
     )
     assert score(root) == 5

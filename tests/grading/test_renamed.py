@@ -77,7 +77,7 @@ def test_a_renamed_notebook_is_found_without_names_of_cells_too(tmp_path: Path) 
     files = {"submitted/eve/ps/notes": "{", "submitted/eve/ps/deep/w1-eve": notebook}
     take_renamed(_course(tmp_path, files), "ps", "eve")
     assert json.loads(_submitted(tmp_path).read_text()) == notebook
-    assert "`deep/w1-eve.ipynb` holds its cells" in (taken_from(_submitted(tmp_path)) or "")
+    assert "`deep/w1-eve.ipynb` contains its cells" in (taken_from(_submitted(tmp_path)) or "")
 
 
 def test_what_has_none_of_the_cells_and_what_jupyter_keeps_is_not_taken(tmp_path: Path) -> None:

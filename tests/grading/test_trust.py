@@ -366,5 +366,5 @@ def test_a_given_cell_that_fails_for_everybody_is_reported_and_costs_nothing(
     lines = grade(root, tests=tests)
     assert points(root) == 3
     (line,) = (line for line in lines if "`given-2` fails with the reference's answers" in line)
-    assert "costs nobody a point" in line
+    assert "costs nobody any points" in line
     assert report(root) == ""

@@ -86,7 +86,7 @@ def test_a_module_that_solution_and_given_cell_both_import_stays_given():
             [("solution", "import math\ndef f(): return 1"), ("test", "assert math.pi > f()")],
             "test-2 uses the module math",
         ),
-        ([("released", "def broken(:")], "released-1 is no Python"),
+        ([("released", "def broken(:")], "released-1 is not Python"),
     ],
 )
 def test_an_author_is_reported_which_rule_a_cell_breaks(cells, complaint):

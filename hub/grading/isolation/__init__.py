@@ -5,17 +5,17 @@ given cells in both. The judge process reaches the student's work only by messag
 data:
 
     session.py       starts both, sends them the cells, assembles the executed notebook
-    manifest.py      what the instructor's notebook says: which names are the student's
+    manifest.py      derives from the instructor's notebook which names are the student's
     judge.py         the judge process: runs given cells and test cells
     student.py       the student process: runs the student's cells; shell.py is its IPython shell
-    conversation.py  the judge process's side of the talk with the student process
+    conversation.py  the judge process's side of the conversation with the student process
     handles.py       what the judge process holds for a student's object
     services.py      `course.calls` in the judge process
     given_models.py  undoes what tests do to models
     values.py, arrays.py, wire.py, errors.py   what crosses, and how: the same on both sides
 
 The two share no memory, hidden tests never enter the student process, the judge process compiles
-no student text and believes nothing that the student process says: lengths, sizes, types and the
+no student text and trusts nothing that the student process sends: lengths, sizes, types and the
 order of messages are checked.
 """
 
@@ -29,7 +29,7 @@ __all__ = ["ManifestError", "MismatchError", "isolated_cells"]
 
 
 def __getattr__(name: str) -> Any:
-    # Both processes are started from this package and need none of what their parent needs.
+    # Both processes start from this package without their parent's dependencies.
     if name in __all__:
         from hub.grading.isolation import session
 

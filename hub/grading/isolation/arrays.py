@@ -1,7 +1,7 @@
-"""Tensors and numpy arrays as names of types, shapes and bytes, and back.
+"""Encodes tensors and numpy arrays as type names, shapes and bytes, and decodes them.
 
-To send, the methods and attributes of the base classes are asked, never those of a subclass. What
-is read is checked to the byte. torch and numpy are imported only where a value needs them.
+Encoding uses the methods and attributes of the base classes, never those of a subclass. Input
+is checked to the byte. torch and numpy are imported only if a value needs them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ SIZE_LIMIT = 2**40  # of one dimension
 
 
 def tensor_parts(value: Any, torch: Any) -> tuple[str, list[int], bool, Any]:
-    """Name of the type, shape, whether it is a leaf that records gradients, and bytes of a tensor.
+    """Type name, shape, whether it is a leaf that requires gradients, and bytes of a tensor.
 
     Raises:
-        Unsendable: it is no dense tensor with numbers in it, or too large.
+        Unsendable: it is not a dense tensor with numbers in it, or too large.
     """
     base = torch._C.TensorBase
     with torch._C.DisableTorchFunctionSubclass():
@@ -53,7 +53,7 @@ def sendable_type(dtype: Any) -> str:
     """The name of a torch dtype.
 
     Raises:
-        Unsendable: its tensors do not cross.
+        Unsendable: its tensors cannot cross.
     """
     name = str(dtype).removeprefix("torch.")
     if name not in TENSOR_TYPES:
@@ -62,7 +62,7 @@ def sendable_type(dtype: Any) -> str:
 
 
 def array_parts(value: Any, numpy: Any) -> tuple[str, list[int], Any]:
-    """Name of the type, shape and bytes of an array of numbers.
+    """Type name, shape and bytes of an array of numbers.
 
     Raises:
         Unsendable: it holds something else, or is too large.
@@ -76,7 +76,7 @@ def array_parts(value: Any, numpy: Any) -> tuple[str, list[int], Any]:
 
 
 def as_known_type(array: Any) -> Any:
-    """`array` in double precision where it has more, which is another type on each machine."""
+    """`array` in at most double precision, as wider types differ between machines."""
     longer = {"f": "float64", "c": "complex128"}.get(array.dtype.kind)
     if longer is None or array.dtype.itemsize <= (8 if longer == "float64" else 16):
         return array

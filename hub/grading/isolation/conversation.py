@@ -1,8 +1,8 @@
-"""The judge process's side of the talk with the student process: requests, nested strictly, under
-one deadline for each cell.
+"""The judge process's side of the conversation with the student process: strictly nested requests,
+under one deadline per cell.
 
-Nothing that the student process says is believed. An answer to another question than the last one,
-a value that is none, or a message out of turn, and the student process is killed. A value that is
+It trusts nothing that the student process sends. After an answer to anything but the last request,
+an invalid value, or a message out of turn, the student process is killed. A value that is
 merely odd fails the test that asked for it. The student process may only call, or advance, what the
 judge process lent with a request of the same cell.
 """
@@ -44,24 +44,22 @@ SLOW = "your code did not finish in the time that a cell has"
 
 
 class Conversation:
-    """Requests to the student's process, and its call-backs."""
+    """Requests to the student process, and its callbacks."""
 
     def __init__(self, channel: Channel, process: SignalTarget) -> None:
         """`process` is the student process."""
         self.alive = True
         self.killed = ""
-        """Why the student process was killed by us: DEAF, as it did not listen at the end of a
-        cell's time, or what it did against the rules; empty if it was not."""
+        """Why we killed the student process: DEAF if it did not react at the end of a
+        cell's time, or the rule that it broke; empty if we did not."""
         self.deadline: Deadline | None = None
         self.failure: BoundaryError | None = None
         """What went wrong at the boundary in this cell, even if the test swallowed it."""
         self.late_answer: Any = None
-        """What the student process answered to a request that was interrupted at the deadline."""
+        """The student process's answer to a request that was interrupted at the deadline."""
         self._channel = channel
         self._process = process
-        self._waiting: list[
-            int
-        ] = []  # numbers of the requests that the student process has not answered, nested
+        self._waiting: list[int] = []  # numbers of open requests to the student process, nested
         self._asked = 0
         self._lent: list[Any] = []
         self._given: dict[str, Any] = {}
@@ -72,11 +70,11 @@ class Conversation:
         self.deadline = deadline
         self.failure = None
         self.late_answer = None
-        # Not emptied: a number is never lent twice.
+        # Never cleared, so that no number is lent twice.
         self._lent = [None] * len(self._lent)
 
     def give(self, name: str, value: Any) -> None:
-        """An object that a given cell bound: it crosses by its name, if it is no plain data."""
+        """An object that a given cell bound: unless it is plain data, it crosses by name."""
         if not isinstance(value, ModuleType):
             self._given[name] = value
             self._names[id(value)] = name, value
@@ -87,14 +85,14 @@ class Conversation:
         return self.request("call", (f, args, kwargs, grad_enabled()))
 
     def service(self, name: str, *args: Any) -> Any:
-        """Have a function of `course.calls` run where the student's work is."""
+        """Run a function of `course.calls` in the student process."""
         return self.request("service", (name, args, grad_enabled()))
 
     def request(self, kind: str, payload: tuple) -> Any:
-        """Ask the student process for one thing and wait for its answer.
+        """Send the student process one request and wait for its answer.
 
         Raises:
-            BoundaryError: there is no usable answer.
+            BoundaryError: there is no valid answer.
             Exception: the student's code raised; see `errors.rebuilt`.
         """
         if len(self._waiting) >= NESTING_LIMIT:
@@ -102,7 +100,7 @@ class Conversation:
         return self.finish(self.begin(kind, payload))
 
     def begin(self, kind: str, payload: tuple) -> int:
-        """Send a request; its number is what `finish` waits for."""
+        """Send a request; returns its number, for `finish`."""
         if self.failure is not None:
             raise self.failure
         if not self.alive:
@@ -116,7 +114,7 @@ class Conversation:
         return self._asked
 
     def finish(self, number: int) -> Any:
-        """The answer to a request that was begun."""
+        """The answer to an open request."""
         while True:
             kind, about, payload = self._receive()
             if kind in ("call", "next"):
@@ -141,14 +139,14 @@ class Conversation:
         self._fail(StudentProcessDied(f"{DIED}: {why}"))
 
     def _gone(self) -> NoReturn:
-        """The student process is about to end by itself: it is not killed, so that its exit
-        status tells how."""
+        """The student process is about to exit: do not kill it, so that its exit
+        status shows how."""
         self.alive = False
         self._waiting.clear()
         self._fail(StudentProcessDied(DIED))
 
     def kill(self, why: str) -> None:
-        """End the student process, and note why; see `killed`."""
+        """Kill the student process and note why; see `killed`."""
         self.alive = False
         self.killed = self.killed or why
         self._waiting.clear()
@@ -156,7 +154,7 @@ class Conversation:
             self._process.kill()
 
     def end_cell(self) -> None:
-        """Leave the student process in a state in which it can be asked again, or kill it."""
+        """Leave the student process ready for further requests, or kill it."""
         if self.alive and (self._waiting or self._channel.cut):
             self.kill(DEAF)
 
@@ -197,9 +195,9 @@ class Conversation:
             return ("unsendable" if kind == "return" else kind), number, error
 
     def _interrupt(self) -> None:
-        """Interrupt what the student process does, and kill it unless it answers soon.
+        """Interrupt the student process, and kill it unless it answers soon.
 
-        Only where one request is open: deeper, the student process may be waiting for us.
+        Only if one request is open: at deeper nesting it may be waiting for us.
         """
         if self.deadline is not None and len(self._waiting) == 1:
             grace = Deadline.after(GRACE, self.deadline.clock)
@@ -219,7 +217,7 @@ class Conversation:
         self.kill(DEAF)
 
     def _serve(self, kind: str, number: int, payload: Any) -> None:
-        """Carry out a call-back."""
+        """Carry out a callback."""
         try:
             result = self._carried_out(kind, payload)
         except BoundaryError as error:
@@ -263,7 +261,7 @@ class Conversation:
         self.distrust("it raised what is no exception")
 
     def _shared(self, value: Any) -> list | None:
-        """How a value crosses that the student process has too."""
+        """How a value crosses that the student process also has."""
         if isinstance(value, Handle):
             return ["x", "S", value._number]
         models = sys.modules.get("course.models")
@@ -278,7 +276,7 @@ class Conversation:
         return ["m", checkpoint]
 
     def _lend(self, value: Any) -> list | None:
-        """How an object crosses that is no plain data."""
+        """How an object crosses that is not plain data."""
         if id(value) in self._names:
             return ["g", self._names[id(value)][0]]
         if isinstance(value, Iterator):
@@ -313,11 +311,11 @@ class Conversation:
 
 
 def ended(*_: Any, **__: Any) -> NoReturn:
-    """What is left of a function that a test of an earlier cell lent."""
+    """Stands in for a function that a test of an earlier cell lent."""
     raise RuntimeError("the test that lent this function has ended")
 
 
 def grad_enabled() -> bool:
-    """Whether the judge process records gradients."""
+    """Whether gradients are enabled in the judge process."""
     torch = sys.modules.get("torch")
     return torch is None or torch.is_grad_enabled()

@@ -1,4 +1,4 @@
-"""What can go wrong at the boundary, and how a student's exception crosses it."""
+"""Errors at the process boundary, and how a student's exception crosses it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MESSAGE_LIMIT = 500
 
 PLAIN_DATA = "numbers, texts, lists, tuples, sets and dicts of them, dense tensors and arrays"
 
-# An exception that ends a loop in silence must not be raised at the student's will.
+# Student code must not be able to raise an exception that silently ends a loop.
 _BUILTIN = {
     name: kind
     for name, kind in vars(builtins).items()
@@ -27,12 +27,12 @@ _NAME = re.compile(r"\w{1,100}")
 class BoundaryError(BaseException):
     """A test cell could not reach the student's work.
 
-    No subclass of `Exception`: a test that expects a ValueError is not satisfied by it.
+    Not a subclass of `Exception`, so that a test that expects an exception cannot swallow it.
     """
 
 
 class StudentProcessDied(BoundaryError):
-    """The process with the student's cells has ended."""
+    """The student process has exited."""
 
 
 class TooSlow(BoundaryError):
@@ -40,19 +40,19 @@ class TooSlow(BoundaryError):
 
 
 class NotPlainData(BoundaryError):
-    """A test used, or would have sent, something that does not cross between the processes."""
+    """A test used, or would have sent, something that cannot cross between the processes."""
 
 
 class Unsendable(Exception):
-    """A value does not cross; the message names it, to follow "your code returned"."""
+    """A value cannot cross; the message names it, to follow "your code returned"."""
 
 
 class BadValue(Exception):
-    """What came is no value."""
+    """The input is not a valid value."""
 
 
 class OddValue(BadValue):
-    """What came is a value that cannot be had on this side, such as a set of what has no hash."""
+    """The input is a value that cannot exist on this side, such as a set of unhashable items."""
 
 
 def require(condition: bool) -> None:
@@ -62,23 +62,23 @@ def require(condition: bool) -> None:
 
 
 def class_name(value: object) -> str:
-    """The name of a value's class, whatever the class says itself."""
+    """The name of a value's class, bypassing overrides by the class."""
     return type.__dict__["__name__"].__get__(type(value))[:100]
 
 
 def described(error: BaseException, cell_prefix: str) -> tuple[list[str], str, str]:
     """An exception as data: names of its classes, nearest first; its message; where it happened.
 
-    Of the traceback only the places in cells are told: file names that start with `cell_prefix`.
+    Of the traceback, only frames in cells are included: file names that start with `cell_prefix`.
     """
     mro = type.__dict__["__mro__"].__get__(type(error))
     names = [type.__dict__["__name__"].__get__(c)[:100] for c in mro[:20]]
     names = [name for name in names if name not in ("BaseException", "object")]
     try:
         message = str.__str__(str(error))
-    except KeyboardInterrupt:  # T's: it takes too long
+    except KeyboardInterrupt:  # the judge process's: it takes too long
         raise
-    except BaseException:  # a student's own __str__ may do anything
+    except BaseException:  # a student's __str__ may do anything
         message = ""
     frames = ((f.f_code, line) for f, line in traceback.walk_tb(error.__traceback__))
     found = (f"line {n}, in {c.co_name[:100]}" for c, n in frames if cell_prefix in c.co_filename)
@@ -87,10 +87,10 @@ def described(error: BaseException, cell_prefix: str) -> tuple[list[str], str, s
 
 
 def rebuilt(names: Sequence[str], message: str, where: str = "") -> Exception:
-    """An exception to raise on this side, from what `described` said on the other.
+    """An exception to raise on this side, from the other side's `described`.
 
     It is an instance of the nearest built-in exception, and its class and the classes between have
-    the names that they had there: `except ValueError` and `raises("Bad", …)` both work.
+    the names that they had there, so that `except ValueError` and `raises("Bad", …)` both work.
     """
     names = [name for name in names if _NAME.fullmatch(name)][:20] or ["Exception"]
     known = next((i for i, name in enumerate(names) if name in _BUILTIN), len(names))
@@ -107,5 +107,5 @@ def rebuilt(names: Sequence[str], message: str, where: str = "") -> Exception:
 
 
 def clean(text: str) -> str:
-    """`text` from the student's process without control characters, cut to a bearable length."""
+    """`text` from the student process without control characters, truncated."""
     return _CONTROL.sub("", text[:MESSAGE_LIMIT])

@@ -1,4 +1,4 @@
-"""Models that exercises share, so that what one of them does to a model costs no other."""
+"""Restores models that exercises share, so that what one does to a model costs no other."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from course.loaded_state import LoadedState, state_of_model
 class GivenModels:
     """The models in the student's process: those with a name, and those that given cells made.
 
-    A named model is as loaded when a test begins, and again when the first cell after it does. On
-    one that a given cell made the student's own cells may have worked (trained it, say): it is
-    put back to what it was before the test.
+    A named model is restored as loaded when a test begins, and again at the first cell after
+    it. The student's own cells may have changed (say, trained) one that a given cell made: it is
+    restored to what it was before the test.
     """
 
     def __init__(self) -> None:
@@ -57,6 +57,6 @@ def _is_named(value: Any) -> bool:
 
 def _put_back_named() -> None:
     models = sys.modules.get("course.models")
-    with suppress(Exception):  # of what the student's code has made of torch: no test is the worse
+    with suppress(Exception):  # whatever the student's code did to torch must not fail tests
         if models is not None:
             models.put_back()

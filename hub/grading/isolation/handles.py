@@ -1,7 +1,7 @@
-"""What stands in the judge process for an object that lives in the student's process.
+"""The judge process's handles for objects that live in the student process.
 
-A handle can be called or advanced, if the object can, and handed back to the student's code. It
-judges nothing: comparing it, asking for its truth, its hash or its number, and reading attributes
+A handle can be called or advanced, if the object can, and passed back to the student's code. It
+does nothing else: comparing, truth value, hash, conversion to a number, and reading attributes
 raise, unless the test asked for an object (`obj`, a class of the student's) or for a live one.
 """
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Handle:
-    """An object of the student's process, by its number there."""
+    """An object of the student process, by its number there."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Handle:
 
 
 class CallableHandle(Handle):
-    """A function, class or callable object of the student's process."""
+    """A function, class or callable object of the student process."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self._conversation.call(self, args, kwargs)
@@ -98,7 +98,7 @@ class CallableHandle(Handle):
 
 
 class IteratorHandle(Handle):
-    """An iterator or generator of the student's process."""
+    """An iterator or generator of the student process."""
 
     def __iter__(self) -> Iterator:
         return self
@@ -119,7 +119,7 @@ KINDS = {"opaque": Handle, "callable": CallableHandle, "iterator": IteratorHandl
 
 
 def marked(value: Any, **marks: bool) -> Any:
-    """A copy of a handle with more rights (`readable`, `live`, `makes_objects`); data as it is."""
+    """A copy of a handle with more rights (`readable`, `live`, `makes_objects`); data unchanged."""
     if not isinstance(value, Handle):
         return value
     kept = {
@@ -131,7 +131,7 @@ def marked(value: Any, **marks: bool) -> Any:
 
 
 def _operators() -> None:
-    """Give `Handle` the arithmetic operators, as written and reflected."""
+    """Give `Handle` the arithmetic operators, direct and reflected."""
 
     def forward(name: str) -> Any:
         return lambda self, *other: self._operate(name, self, *other)

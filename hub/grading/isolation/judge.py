@@ -3,16 +3,16 @@
 It is given PARENT, STUDENT, PROCESS, PID and OTHER: the
 descriptors of its sockets to the parent and to the student process, and of the student process as a
 process; the student process's id; and 1 if the student process has another user (then PROCESS is
-where the student process's signals are asked for), else 0. It compiles only text of the
-instructor's notebook. What it answers to the parent is a dict for each cell:
+where to request signals for the student process), else 0. It compiles only text of the
+instructor's notebook. Its answer to the parent is a dict for each cell:
 
-    outputs   the student's process's outputs of the cell, as JSON; None if it gave none
-    alive     whether the student's process can be asked again
+    outputs   the student process's outputs of the cell, as JSON; None if it sent none
+    alive     whether the student process can take further requests
     killed    why it was killed by this process; see `Conversation.killed`
     slow      whether the cell was interrupted or ended at its deadline
     seconds   that the cell has used (see `hub.grading.sandbox.clock`)
     error     for a test cell that failed: name, message and traceback
-    given     for a given cell that failed here: what, in words
+    given     for a given cell that failed here: the error message
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from hub.grading.sandbox.clock import TICK_SECONDS, CodeClock, Deadline, process
 from hub.grading.sandbox.users import OthersProcess, OwnProcess, SignalTarget
 
 ALARM_DELAY = 3.0
-"""Seconds after a cell's deadline when a test that hangs by itself is stopped."""
+"""Seconds after a cell's deadline at which a test that hangs on its own is stopped."""
 
 OUTPUT_LIMIT = 16 * 2**20  # bytes
 
@@ -57,7 +57,7 @@ class JudgeProcess:
     def __init__(
         self, conversation: Conversation, services: AcrossProcesses, clock: CodeClock
     ) -> None:
-        """`clock` runs while the student process's processes or this one do."""
+        """`clock` runs while the student process's tree or this process does."""
         self._conversation = conversation
         self._clock = clock
         self._deadline = Deadline(clock, 0.0)
@@ -77,7 +77,7 @@ class JudgeProcess:
         return self._answer()
 
     def do_student(self, text: str, number: int, seconds: float) -> dict[str, Any]:
-        """Have the student process run a cell of the student's, or a given cell that uses the
+        """Let the student process run a cell of the student's, or a given cell that uses the
         student's names."""
         return self._in_student(text, number, [], seconds)
 
@@ -125,12 +125,12 @@ class JudgeProcess:
     def _in_student(
         self, text: str, number: int, stores: list[str], seconds: float, also: str | None = None
     ) -> dict[str, Any]:
-        """Have the student process run a cell, and meanwhile run it here under the name `also`,
+        """Let the student process run a cell, and meanwhile run it here under the name `also`,
         if that is given."""
         conversation = self._conversation
         self._start_cell(seconds)
         begun, outputs, slow = None, None, False
-        with suppress(BoundaryError):  # a dead student process is told by `alive`
+        with suppress(BoundaryError):  # `alive` reports a dead student process
             begun = conversation.begin("cell", (text, number, stores))
         if also is not None:
             self._execute_given(also, text)
@@ -172,7 +172,7 @@ class JudgeProcess:
             self._failed_given.append((name, f"{type(error).__name__}: {error}"[:300]))
 
     def _look_up(self, wanted: list[str], classes: list[str]) -> None:
-        """Bind the student's names afresh: copies of data, handles of anything else."""
+        """Rebind the student's names: to copies of data, and to handles of anything else."""
         values = self._conversation.request("look_up", (wanted,))
         if type(values) is not dict or not values.keys() <= set(wanted):
             self._conversation.distrust("it gave names that were not asked for")
@@ -183,12 +183,12 @@ class JudgeProcess:
 
     @contextmanager
     def _alarm(self) -> Iterator[None]:
-        """Stop what runs here for too long after the cell's deadline."""
+        """Stop code here that runs too long after the cell's deadline."""
 
         over = Deadline(self._clock, self._deadline.at + ALARM_DELAY)
 
         def stop(signum: int, frame: FrameType | None) -> None:
-            if (left := over.remaining()) > 0:  # the machine was busy: there is time left
+            if (left := over.remaining()) > 0:  # the machine was busy, so there is time left
                 signal.setitimer(signal.ITIMER_REAL, left)
                 return
             failure = TooSlow(SLOW)
@@ -204,7 +204,7 @@ class JudgeProcess:
 
 
 def compiled(name: str, text: str) -> CodeType:
-    """The code of one of our cells; tracebacks find its text."""
+    """The code of one of our cells, whose text tracebacks can find."""
     file = f"<cell {name}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     return compile(text, file, "exec", dont_inherit=True)

@@ -1,8 +1,8 @@
-"""Which names a test may reach in the student's process, from the instructor's notebook alone.
+"""Which names a test may reach in the student process, from the instructor's notebook alone.
 
-The code objects of every cell are walked for the names that it loads and stores. The student's
-names are those that solution cells bind, and those that given cells bind which themselves use one
-of the student's names, or a magic: such cells run in the student's process only.
+Walks the code objects of every cell for the names that it loads and stores. The student's
+names are those bound by solution cells, and by given cells that themselves use one
+of the student's names, or a magic: such cells run only in the student process.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from IPython.core.inputtransformer2 import TransformerManager
 from hub.facts.cell_names import names_of
 from hub.facts.cell_roles import CellRole, marks, role
 
-# What a notebook has without binding it.
+# Names that a notebook has without binding them.
 _AMBIENT = frozenset(dir(builtins)) | {"display", "get_ipython"}
 
 
 class ManifestError(ValueError):
-    """The instructor's notebook breaks the rules that let its tests run isolated."""
+    """The instructor's notebook breaks the rules for isolated tests."""
 
 
 @dataclass(frozen=True)
 class CellFacts:
-    """What one code cell of the instructor's notebook does with global names."""
+    """How one code cell of the instructor's notebook uses global names."""
 
     name: str
-    """Its grade_id, or its position for a cell without one."""
+    """Its grade_id, or its position if it has none."""
     role: CellRole
     text: str
     loads: frozenset[str]
@@ -46,11 +46,11 @@ class CellFacts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The code cells of the instructor's notebook in order, and whose the names are."""
+    """The code cells of the instructor's notebook in order, and the owners of names."""
 
     cells: tuple[CellFacts, ...]
     students: frozenset[str]
-    """Names that are looked up in the student's process."""
+    """Names that are looked up in the student process."""
 
     def cell(self, name: str) -> CellFacts:
         """The facts of the cell named `name`; KeyError if the notebook has none."""
@@ -61,7 +61,7 @@ class Manifest:
         return not facts.magic and not facts.loads & self.students
 
     def wanted(self, test: str) -> frozenset[str]:
-        """The student's names that this test cell and the test cells before it use."""
+        """The student's names that this test cell and those before it use."""
         loads: frozenset[str] = frozenset()
         for facts in self.cells:
             if facts.role == "test":
@@ -72,7 +72,7 @@ class Manifest:
 
     @property
     def student_classes(self) -> frozenset[str]:
-        """Names that a solution cell binds by a class statement."""
+        """Names that a solution cell binds with a class statement."""
         solutions = [facts for facts in self.cells if facts.role == "solution"]
         return frozenset().union(*(facts.classes for facts in solutions)) & self.students
 
@@ -81,7 +81,7 @@ def read(source: Mapping[str, Any]) -> Manifest:
     """The manifest of the instructor's notebook.
 
     Raises:
-        ManifestError: a cell is no Python, or breaks a rule; the message names cell and rule.
+        ManifestError: a cell is not Python, or breaks a rule; the message names cell and rule.
     """
     code = [cell for cell in source["cells"] if cell["cell_type"] == "code"]
     cells = tuple(_facts(cell, number) for number, cell in enumerate(code, 1))
@@ -94,9 +94,9 @@ def read(source: Mapping[str, Any]) -> Manifest:
 
 
 def given_alone(source: Mapping[str, Any]) -> frozenset[str]:
-    """Names of the given cells of the instructor's notebook that use nothing of the student's.
+    """Names of the given cells of the instructor's notebook that use no name of the student's.
 
-    Also of a notebook that breaks the rules for isolated tests. A given cell that is no Python
+    Works even if the notebook breaks the rules for isolated tests. A given cell that is not Python
     counts as one that does.
     """
     facts = []
@@ -117,7 +117,7 @@ def _facts(cell: Mapping[str, Any], number: int) -> CellFacts:
         tree = ast.parse(transformed)
         code = compile(tree, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     except (SyntaxError, ValueError) as error:
-        raise ManifestError(f"{name} is no Python: {error}") from error
+        raise ManifestError(f"{name} is not Python: {error}") from error
     loads, stores = names_of(code)
     imports, classes = _statements(tree)
     return CellFacts(
@@ -147,7 +147,7 @@ def _statements(tree: ast.Module) -> tuple[frozenset[str], frozenset[str]]:
 def _students(cells: Sequence[CellFacts]) -> frozenset[str]:
     """Names bound by cells of the student, and by given cells that cannot run isolated from them.
 
-    A module that a given cell or a test imports stays theirs, whoever imports it besides.
+    A module that a given cell or a test imports stays theirs, even if a student cell imports it.
     """
     instructors = [f for f in cells if f.role in ("released", "test") and not f.magic]
     imported = _union(facts.imports for facts in instructors)
@@ -167,7 +167,7 @@ def _students(cells: Sequence[CellFacts]) -> frozenset[str]:
 
 
 def _problems(manifest: Manifest) -> Iterator[str]:
-    """Broken rules, in words for the instructor."""
+    """Broken rules, as messages for the instructor."""
     cells, students = manifest.cells, manifest.students
     given = [f for f in cells if f.role == "released" and manifest.runs_isolated(f)]
     both = _union(f.stores for f in given)

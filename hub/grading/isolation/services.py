@@ -1,4 +1,4 @@
-"""`course.calls` in the judge process: what depends on the student's process is done there."""
+"""`course.calls` in the judge process: delegates to the student process what depends on it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class AcrossProcesses:
-    """The backend of `course.calls` while a test cell runs apart."""
+    """The backend of `course.calls` while a test cell runs isolated."""
 
     def __init__(self, conversation: Conversation, pid: int) -> None:
-        """`pid` is the student's process."""
+        """`pid` is the student process's."""
         self._conversation, self._pid = conversation, pid
         self._here = InProcess()
 
@@ -32,7 +32,7 @@ class AcrossProcesses:
     def cost(self, f: Callable, args: tuple, kwargs: dict) -> Cost:
         if not isinstance(f, Handle):
             return self._here.cost(f, args, kwargs)
-        # Its own memory's high-water mark only the student process may set back, where the judge
+        # Only the student process itself may reset its memory's high-water mark if the judge
         # process has another user.
         self._conversation.request("reset_peak", ())
         before = Usage.start(self._pid, reset_peak=False)
@@ -92,7 +92,7 @@ class AcrossProcesses:
         return hook_function
 
     def _several(self, count: int, name: str, *args: Any) -> tuple:
-        """What a service answers that answers a tuple of `count` things."""
+        """The answer of a service that returns a tuple of `count` items."""
         answer = self._conversation.service(name, *args)
         if type(answer) is not tuple or len(answer) != count:
             self._conversation.distrust(f"its answer to {name} has another form")

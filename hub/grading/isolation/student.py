@@ -1,4 +1,4 @@
-"""The student process, with the student's cells. Nobody trusts it.
+"""The student process, which runs the student's cells. Nobody trusts it.
 
 It is given a descriptor, one end of a socket whose other end the judge process holds. The student
 process answers requests, one at a time; while student code runs it may ask the judge process to
@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from json import dumps as to_json  # by a name that student code cannot rebind
+from json import dumps as to_json  # under a name that student code cannot rebind
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ from hub.grading.sandbox.outputs import LEFT_OUT
 from hub.grading.sandbox.trouble import CANNOT_ANSWER
 
 OUTPUT_LIMIT = 16 * 2**20  # bytes of one cell's outputs as JSON
-NAMES_ROOM = 65_536  # bytes that the names of a look-up take at most
+NAMES_ROOM = 65_536  # maximum bytes of the names in a look-up
 INTERRUPTED = (["KeyboardInterrupt"], "", "")
 CELL_FILES = "ipython-input-"  # how IPython names a cell in tracebacks
 
@@ -61,7 +61,7 @@ OPERATORS: dict[str, Callable] = {
 
 
 class Lent:
-    """A function of a test cell, as student code sees it: it can be called, and no more."""
+    """A function of a test cell, as student code sees it: it can only be called."""
 
     def __init__(self, student: StudentProcess, number: int) -> None:
         self._student, self._number = student, number
@@ -87,14 +87,14 @@ class LentIterator(Lent):
 
 
 class HookPoint:
-    """What a student's hook function sees of a hook point of the judge process's model."""
+    """What a student's hook function sees of a hook point in the judge process's model."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.ctx: dict = {}
 
     def layer(self) -> int:
-        """The number of the block that the hook point is in."""
+        """The number of the hook point's block."""
         return int(self.name.split(".")[1])
 
 
@@ -104,7 +104,7 @@ class StudentProcess:
     def __init__(self, channel: Channel) -> None:
         self.shell = NotebookShell()
         self._channel = channel
-        self._objects: list[Any] = []  # what the judge process holds handles of, by number
+        self._objects: list[Any] = []  # objects with handles in the judge process, by number
         self._numbers: dict[int, int] = {}
         self._given: dict[str, Any] = {}  # objects of given cells, as released
         self._names: dict[int, tuple[str, Any]] = {}  # by id, with the object to keep it alive
@@ -114,7 +114,7 @@ class StudentProcess:
         self._process = os.getpid()
 
     def serve(self) -> None:
-        """Answer the judge process until it goes."""
+        """Answer the judge process until it exits."""
         while True:
             self._answer(*self._channel.receive())
 
@@ -151,9 +151,9 @@ class StudentProcess:
             accept_interrupts()
             answer = self._carried_out(kind, tree, blobs)
             ignore_interrupts()
-            if os.getpid() != self._process:  # student code forked, and the child came back too
+            if os.getpid() != self._process:  # student code forked, and the child returned too
                 os._exit(0)
-        except BaseException:  # an interrupt that came just before or after the code it is for
+        except BaseException:  # an interrupt that arrived just before or after its code
             ignore_interrupts()
             answer = "raise", *plainly(INTERRUPTED)
         reply, tree, blobs = answer
@@ -164,10 +164,10 @@ class StudentProcess:
             self._channel.send(["unsendable", number, message])
 
     def _carried_out(self, kind: str, tree: Any, blobs: list[bytearray]) -> tuple[str, Any, list]:
-        """What to answer a request: the kind of answer, and its tree and blobs."""
+        """The answer to a request: its kind, tree and blobs."""
         try:
             result = getattr(self, f"do_{kind}")(*self._decoded(tree, blobs))
-        except BaseException as error:  # SystemExit and KeyboardInterrupt end no more than a call
+        except BaseException as error:  # SystemExit and KeyboardInterrupt end only the call
             return "raise", *plainly(described(error, CELL_FILES))
         try:
             return "return", *self._encoded(result)
@@ -196,10 +196,10 @@ class StudentProcess:
         return encoded
 
     def do_look_up(self, names: list[str]) -> dict[str, Any]:
-        """Those of the global names that are bound, with their values, as a test begins.
+        """The bound ones of these global names, with their values, at the start of a test.
 
-        What does not cross is to be held as a handle, and so is the largest if all together are
-        too large: one name costs no other.
+        What cannot cross becomes a handle, and so does the largest value if all together are
+        too large, so that one name does not affect the others.
         """
         self._models.put_back_before_a_test()
         there = {name: self.shell.names[name] for name in names if name in self.shell.names}
@@ -228,14 +228,14 @@ class StudentProcess:
         return OPERATORS[name](*operands)
 
     def do_service(self, name: str, args: tuple, grad: bool) -> Any:
-        """A function of `course.calls` that must run where the student's work is."""
+        """A function of `course.calls` that must run in the student process."""
         return self.do_call(getattr(calls.InProcess(), name), args, {}, grad)
 
     def do_reset_peak(self) -> None:
         calls.Usage.reset_peak(os.getpid())
 
     def do_theirs(self, cls: type) -> Any:
-        """A class of a given cell, to be held by the judge process instead of going by its name."""
+        """A class of a given cell, to become a handle instead of crossing by name."""
         return _Held(cls, "callable")
 
     def do_hook(self, f: Callable, value: Any, hook_name: str, fixed: dict) -> Any:
@@ -245,14 +245,14 @@ class StudentProcess:
         return value if result is None else result
 
     def _remember(self, name: str, value: Any) -> None:
-        """An object that a given cell bound crosses by its name from now on."""
+        """Make an object that a given cell bound cross by name from now on."""
         if not isinstance(value, ModuleType):
             self._given[name] = value
             self._names[id(value)] = name, value
             self._models.given(name, value)
 
     def _size(self, value: Any) -> Size | None:
-        """What a value takes of a message; None if it does not cross."""
+        """The size of a value in a message; None if it cannot cross."""
         try:
             encoder = self._encoder()
             tree = encoder.encode(value, depth=1)
@@ -267,7 +267,7 @@ class StudentProcess:
         return Encoder(self._shared, self._held)
 
     def _shared(self, value: Any) -> list | None:
-        """How a value crosses that the judge process has too, or gave."""
+        """How a value crosses that the judge process also has, or lent."""
         if type(value) is _Held:
             return self._held(value.value, value.kind)
         if type(value) in (Lent, LentIterator):
@@ -279,8 +279,8 @@ class StudentProcess:
         return None
 
     def _held(self, value: Any, kind: str | None = None) -> Any:
-        """How an object crosses that is no plain data: by its given name, as a number if it is one
-        of another kind, or as a handle."""
+        """How an object crosses that is not plain data: by its given name, as a number if it is
+        a number of another type, or as a handle."""
         if kind is None and id(value) in self._names:
             return ["g", self._names[id(value)][0]]
         number = number_in(value) if kind is None else None
@@ -309,14 +309,14 @@ class StudentProcess:
 
 
 class _Held:
-    """Marks an object that the judge process is to hold as a handle of the given kind."""
+    """Marks an object to become a handle of the given kind in the judge process."""
 
     def __init__(self, value: Any, kind: str) -> None:
         self.value, self.kind = value, kind
 
 
 class Size(NamedTuple):
-    """What a value takes of a message: bytes of its head and blobs, number of blobs and keys."""
+    """The size of a value in a message: bytes of its head and blobs, number of blobs and keys."""
 
     head: int
     nbytes: int
@@ -325,7 +325,7 @@ class Size(NamedTuple):
 
 
 def chosen(sizes: Mapping[str, Size | None]) -> list[str]:
-    """The names of those of these sizes that fit into one message, the smallest first."""
+    """The names whose values fit into one message, smallest first."""
     limits = Size(HEAD_LIMIT - NAMES_ROOM, BLOB_LIMIT, BLOB_COUNT_LIMIT, KEY_LIMIT - len(sizes))
     parts = {
         name: [part / limit for part, limit in zip(size, limits, strict=True)]
@@ -344,7 +344,7 @@ def chosen(sizes: Mapping[str, Size | None]) -> list[str]:
 
 
 def number_in(value: Any) -> int | float | complex | None:
-    """`value` as a plain number if it is one of another kind."""
+    """`value` as a plain number if it is a number of another type."""
     try:
         return plain_number(value)
     except ValueError as error:
@@ -358,7 +358,7 @@ def plainly(value: Any) -> tuple[Any, list]:
 
 
 def why_not(value: Any, error: BaseException) -> str:
-    """Why a value does not cross, to follow "your code returned"."""
+    """Why a value cannot cross, to follow "your code returned"."""
     if isinstance(error, Unsendable):
         return str(error)[:MESSAGE_LIMIT]
     if isinstance(error, KeyboardInterrupt):
@@ -367,13 +367,13 @@ def why_not(value: Any, error: BaseException) -> str:
 
 
 def accept_interrupts() -> None:
-    """From now on SIGINT, with which the judge process interrupts what runs too long, raises
+    """From now on SIGINT, with which the judge process interrupts code that runs too long, raises
     KeyboardInterrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def ignore_interrupts() -> None:
-    """From now on no student code runs that SIGINT should interrupt."""
+    """From now on ignore SIGINT, as no student code is running."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

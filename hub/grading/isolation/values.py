@@ -1,4 +1,4 @@
-"""Plain data as msgpack trees and blobs, and back.
+"""Encodes plain data as msgpack trees and blobs, and decodes it.
 
 Scalars stand for themselves; everything else is a list whose first item is a tag:
 
@@ -11,7 +11,7 @@ Scalars stand for themselves; everything else is a list whose first item is a ta
     R  the n-th compound of this message once more      x  an object that stays where it is
 
 What is decoded has exactly the types above, whatever the other side says: a subclass crosses as
-its base. torch, numpy and plotly are only imported where a value needs them.
+its base. torch, numpy and plotly are imported only if a value needs them.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ NO_HASH = "which cannot be compared outside your notebook"
 
 
 class Encoder:
-    """Turns one message's value into a tree and blobs.
+    """Encodes one message's value as a tree and blobs.
 
     `name` gives a tagged name for an object that both sides have, and `lend` a tree for an object
-    that is no plain data, such as a tagged reference to it; either may return None. Of a value no
-    method is asked that its class could have written anew.
+    that is not plain data, such as a tagged reference to it; either may return None. Calls no
+    method of a value that its class could have overridden.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Encoder:
         """The tree for `value`.
 
         Raises:
-            Unsendable: it, or something in it, does not cross.
+            Unsendable: it, or something in it, cannot cross.
         """
         self.nodes += 1
         if depth > DEPTH_LIMIT:
@@ -130,7 +130,7 @@ class Encoder:
             return self._contents(value, depth)
         except Unsendable:
             raise
-        except Exception as error:  # a library's own object may be in any state
+        except Exception as error:  # a library's object may be in any state
             what = f"an object of class {class_name(value)!r} that cannot be read"
             raise Unsendable(f"{what} ({class_name(error)})") from error
 
@@ -148,7 +148,7 @@ class Encoder:
             raise Unsendable(f"{self._holder} {WITHOUT_HASH[tag]}, {NO_HASH}")
 
     def _plain(self, values: Iterable, depth: int, holder: str, hashed: bool = False) -> list:
-        """The trees of `values`, in which nothing may be an object that stays here."""
+        """The trees of `values`, which must not contain objects that stay here."""
         outer = self._holder, self._hashed
         self._holder, self._hashed = holder, hashed
         trees = [self.encode(value, depth) for value in values]
@@ -195,7 +195,7 @@ class Encoder:
             return ["F", *self._plain((traces, layout), depth, "a figure that holds")]
         factored = getattr(sys.modules.get("transformer_lens"), "FactoredMatrix", None)
         if factored is not None and issubclass(type(value), factored):
-            factored(value.A, value.B)  # that the two fit may have changed since it was made
+            factored(value.A, value.B)  # its factors may have changed since it was created
             return ["M", *self._plain((value.A, value.B), depth, "a FactoredMatrix that holds")]
         return None
 
@@ -261,10 +261,10 @@ WITHOUT_HASH = {
 
 
 class Decoder:
-    """Turns a message's tree and blobs back into a value, and checks every bit of it.
+    """Decodes a message's tree and blobs, checking every bit.
 
     `resolve(tag, arguments)` gives the object for the tags m, w, g and x, or raises `BadValue`;
-    without it these tags are bad.
+    without it these tags are invalid.
     """
 
     def __init__(
@@ -279,14 +279,14 @@ class Decoder:
         """The value of `tree`.
 
         Raises:
-            BadValue: it is no value. `OddValue`: it is one that cannot be had here.
+            BadValue: it is not a valid value. `OddValue`: it is one that cannot exist here.
         """
         try:
             return self._value(tree, 0)
         except BadValue:
             raise
         except (Exception, NotPlainData) as error:
-            # The checks below fail as the types they rely on do: any failure means the same.
+            # The checks below raise whatever their types raise: any failure means the same.
             raise BadValue(f"{type(error).__name__}: {error}") from error
 
     def _value(self, tree: Any, depth: int) -> Any:
@@ -429,10 +429,10 @@ DECODERS: dict[str, Callable[[Decoder, list, int], Any]] = {
 
 
 def had(otherwise: str, make: Callable, *parts: Any) -> Any:
-    """What `make` makes of values that came.
+    """The result of `make` for decoded values.
 
     Raises:
-        OddValue: it cannot; the message is `otherwise`.
+        OddValue: `make` failed; the message is `otherwise`.
     """
     try:
         return make(*parts)

@@ -2,7 +2,7 @@
 
     magic "LLA1" | head length u32 | number of blobs u32 | blob lengths u64 each | head | blobs
 
-The head is msgpack without maps, so that nobody can send a table of colliding keys, and small, so
+The head is msgpack without maps, so that nobody can send colliding keys, and small, so
 that its length bounds the number of Python objects. Everything large is a blob.
 """
 
@@ -27,19 +27,19 @@ _PREFIX = struct.Struct("<4sII")
 
 
 class Closed(Exception):
-    """The other process has gone."""
+    """The other process has closed the channel."""
 
 
 class TimedOut(Exception):
-    """The deadline passed before a whole frame had crossed."""
+    """The deadline passed before a complete frame was transferred."""
 
 
 class Malformed(Exception):
-    """The other process sent something that is no frame of ours."""
+    """The other process sent an invalid frame."""
 
 
 class FrameTooLarge(Exception):
-    """A frame to be sent is over a limit; nothing was sent."""
+    """A frame exceeds a limit; nothing was sent."""
 
 
 class Channel:
@@ -51,14 +51,14 @@ class Channel:
         self._reader: Iterator[None] | None = None
         self._frame: tuple[Any, list[bytearray]] | None = None
         self.cut = False
-        """A frame was sent in part only: nothing more can be said on this channel."""
+        """A frame was sent only partially: the channel is unusable."""
 
     def send(self, head: Any, blobs: Sequence = (), deadline: Deadline | None = None) -> None:
         """Send one frame.
 
         Raises:
-            FrameTooLarge: it is over a limit; nothing was sent.
-            TimedOut, Closed: it was not sent, or in part: the channel is of no more use.
+            FrameTooLarge: it exceeds a limit; nothing was sent.
+            TimedOut, Closed: it was not sent, or only partially: the channel is unusable.
         """
         packed = msgpack.packb(head)
         views = [memoryview(blob).cast("B") if len(blob) else memoryview(b"") for blob in blobs]
@@ -84,7 +84,7 @@ class Channel:
                 raise Closed from error
 
     def receive(self, deadline: Deadline | None = None) -> tuple[Any, list[bytearray]]:
-        """The next frame's head and blobs. After `TimedOut` the same frame can be waited for again.
+        """The next frame's head and blobs. After `TimedOut`, call again to wait for the same frame.
 
         Raises:
             TimedOut, Closed, Malformed
@@ -101,7 +101,7 @@ class Channel:
     def _wait(self, event: int, deadline: Deadline | None) -> None:
         poll = select.poll()
         poll.register(self._socket, event)
-        while deadline is not None:  # asked again and again: on a busy machine it moves
+        while deadline is not None:  # re-read each time, as it moves on a busy machine
             remaining = deadline.remaining()
             if remaining <= 0:
                 raise TimedOut
@@ -146,5 +146,5 @@ class Channel:
 def _unpacked(packed: bytearray) -> Any:
     try:
         return msgpack.unpackb(packed, max_map_len=0, max_ext_len=0, raw=False)
-    except Exception as error:  # msgpack has no common base class for what bad bytes can raise
+    except Exception as error:  # msgpack's errors have no common base class
         raise Malformed("the head is not msgpack") from error

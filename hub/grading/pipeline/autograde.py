@@ -1,7 +1,7 @@
 """nbgrader's Autograde at its own configuration points: rebuild, execute, judge, report.
 
 `SubmissionExporter` reads submissions, so that no submitted file reaches nbgrader's parser;
-the preprocessors replace nbgrader's Execute and tell the student in words what happened.
+the preprocessors replace nbgrader's Execute and report to the student what happened.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from hub.grading.pipeline.released import not_released
 from hub.grading.pipeline.renamed import taken_from
 from hub.grading.pipeline.verdict import judge
 
-OURS = "logitlab"  # key of our own data in a notebook's metadata and in nbconvert's resources
+OURS = "logitlab"  # key of our data in a notebook's metadata and in nbconvert's resources
 DEFAULTS = ExecutionLimits()
 NOT_FOR_CELLS = ("timestamp.txt", "submission_secret.txt", "feedback.html")
 
@@ -40,13 +40,13 @@ Resources = dict[str, Any]
 
 
 class NotReleased(Exception):
-    """An assignment was never released in this course folder; the message says what to do."""
+    """An assignment has no release in this course folder; the message says what to do."""
 
 
 class SubmissionExporter(NotebookExporter):
     """Writes notebooks for Autograde; a submitted one is rebuilt from the released one first.
 
-    Autograde makes it before it removes what it has graded earlier.
+    Autograde creates it before it removes earlier results.
     """
 
     def __init__(self, **kw: Any) -> None:
@@ -54,11 +54,11 @@ class SubmissionExporter(NotebookExporter):
         self._earlier = _earlier_fingerprints(cast(Autograde, self.parent))
 
     def earlier_fingerprints(self, student: str, notebook: str) -> dict[str, str]:
-        """What the notebook that was graded before held, see `hub.grading.pipeline.manual`."""
+        """Fingerprints of the notebook graded earlier, see `hub.grading.pipeline.manual`."""
         return self._earlier.get((student, notebook), {})
 
     def asked(self, assignment: str, notebook: str) -> dict[str, list[Any]]:
-        """The released questions that are graded by hand."""
+        """The released manually graded questions."""
         coursedir = cast(BaseConverter, self.parent).coursedir
         return questions(released_notebook(coursedir, assignment, notebook))
 
@@ -83,8 +83,8 @@ class SubmissionExporter(NotebookExporter):
 
 
 def _earlier_fingerprints(converter: Autograde) -> dict[tuple[str, str], dict[str, str]]:
-    """Of the autograded notebooks in place of which Autograde is about to put others, by student
-    and notebook; one that cannot be read counts as not there."""
+    """Fingerprints of the autograded notebooks that Autograde is about to replace, by student
+    and notebook; one that cannot be read counts as missing."""
     found = {}
     for submitted in (path for paths in converter.assignments.values() for path in paths):
         assignment, student, name = _names(converter.init_single_notebook_resources(submitted))
@@ -120,18 +120,18 @@ def submission_files(coursedir: CourseDirectory, assignment: str, student: str) 
 
 
 def released_files(coursedir: CourseDirectory, assignment: str) -> dict[str, Path]:
-    """What students are given beside the notebooks, by relative name.
+    """The files that students get with the notebooks, by relative name.
 
-    Never anything from `source/`: the answers live there.
+    Never anything from `source/`, which contains the answers.
     """
     released = course_path(coursedir, "release", assignment, "x").parent
     return files_below(released, [*coursedir.ignore, *NOT_FOR_CELLS])
 
 
 def withhold_source_files(coursedir: CourseDirectory, assignment: str, student: str) -> None:
-    """Leave beside a graded notebook only what its student has.
+    """Leave only the student's files beside a graded notebook.
 
-    nbgrader copies every file of `source/` there, the answers too, and from there into the
+    nbgrader copies every file of `source/` there, including the answers, and from there into the
     feedback.
     """
     own, given = (
@@ -147,7 +147,7 @@ def withhold_source_files(coursedir: CourseDirectory, assignment: str, student: 
 
 
 class ExecuteSubmission(NbGraderPreprocessor):
-    """Executes a notebook in a process tree of its own, or takes what the batch has executed."""
+    """Executes a notebook in its own process tree, or uses what the batch has executed."""
 
     tests = Enum(
         ("isolated", "in_kernel"),
@@ -158,7 +158,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
     tests_of = Dict(
         value_trait=Enum(("isolated", "in_kernel")),
         key_trait=Unicode(),
-        help="The same for single assignments, by name.",
+        help="Overrides for single assignments, by name.",
     ).tag(config=True)
     cell_seconds = Float(DEFAULTS.cell_seconds, help="Time limit of one cell, seconds.").tag(
         config=True
@@ -172,7 +172,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
     output_mib = Float(DEFAULTS.output_mib, help="Output kept of one notebook, MiB.").tag(
         config=True
     )
-    processes = Integer(DEFAULTS.processes, help="Most processes of one execution at once.").tag(
+    processes = Integer(DEFAULTS.processes, help="Maximum processes of one execution.").tag(
         config=True
     )
 
@@ -219,7 +219,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
     def job(self, nb: NotebookNode, resources: Resources) -> Job:
         """The execution of a submission.
 
-        Raises as `Reference.yardstick` does, and IsolationError where its tests are to run
+        Raises as `Reference.yardstick` does, and IsolationError if its tests must run
         isolated and cannot.
         """
         assignment, student, name = _names(resources)
@@ -260,12 +260,12 @@ def _names(resources: Resources) -> tuple[str, str, str]:
 
 
 def executed_folder(root: Path) -> ExecutedFolder:
-    """Where a course keeps what was executed and not yet scored."""
+    """Where a course keeps finished executions that are not scored yet."""
     return ExecutedFolder(root / "server" / "executed")
 
 
 class JudgeOutputs(NbGraderPreprocessor):
-    """Makes nbgrader's scoring rule see what counts; runs before SaveGrades."""
+    """Adjusts outputs for nbgrader's scoring rule; runs before SaveGrades."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: Resources, index: int
@@ -275,7 +275,7 @@ class JudgeOutputs(NbGraderPreprocessor):
 
 
 class AddReport(NbGraderPreprocessor):
-    """Puts what had to be repaired or stopped on top of the autograded notebook, in words."""
+    """Puts a report of what was repaired or stopped at the top of the autograded notebook."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         problems = nb.metadata.get(OURS, {}).get("problems", [])

@@ -1,4 +1,4 @@
-"""Grade the submissions of an assignment: executed in parallel, scored one after the other."""
+"""Grade the submissions of an assignment: executed in parallel, scored one at a time."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder, submitted_at
 from hub.grading.sandbox.gate import ExecutionLimiter, memory_to_spare
 from hub.grading.sandbox.remote import ExecutorAway
 
-# A batch may take hours; a database that is started again in the middle is waited for.
+# A batch may take hours, so wait for a database that restarts meanwhile.
 DATABASE_SECONDS = 60
 
-# Of executions that wait for something or sleep, beside those that want a processor.
+# Of executions that wait or sleep, in addition to those that need a CPU.
 MOST_AT_ONCE = 64
 
 DATABASE_ERROR = re.compile(r"sqlalchemy\.exc\.|psycopg|sqlite3\.(Operational|Database)Error")
-# What became of a submission in the scoring pass, where it had to be executed there.
+# The outcome of a submission that had to be executed in the scoring pass.
 MACHINES_FAULT = re.compile(r"(?:CannotGrade|ReferenceFails|ReadingError|ExecutorAway): (.*)")
 # The same for its disk: no space left, a quota used up, an error of the device, mounted read-only.
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 DISKS_FAULT = re.compile(rf"OSError: \[Errno (?:{'|'.join(map(str, DISK_ERRORS))})\] ([^:\n]*)")
 DATABASE_AWAY = (
-    "the gradebook's database could not be reached or broke off; grade again when it runs"
+    "the gradebook's database could not be reached or disconnected; grade again once it is running"
 )
 
 
@@ -59,7 +59,7 @@ class BatchError(UserError):
 class Graded:
     """The outcome of grading one submission.
 
-    ungraded: why it could not be graded, if not by the student's fault.
+    ungraded: why it could not be graded, if that is not the student's fault.
     """
 
     student: str
@@ -71,7 +71,7 @@ class Graded:
 
 
 class DatabaseAway(Exception):
-    """The gradebook's database does not answer: nothing more can be scored now."""
+    """The gradebook's database does not answer, so nothing more can be scored now."""
 
 
 def course_config(root: Path) -> Config:
@@ -91,20 +91,20 @@ def autograde(
     force: bool = False,
     config: Config | None = None,
 ) -> Iterator[str]:
-    """Autograde the collected submissions of `assignment`; yields lines of progress.
+    """Autograde the collected submissions of `assignment`. Yields progress.
 
-    students: only these; all that submitted if None.
-    workers: notebooks executed at once; one a core if None.
-    force: also those that were graded since they were submitted.
+    students: only these; None: all who submitted.
+    workers: notebooks executed at once; None: one per core.
+    force: also those already graded since they were submitted.
     config: nbgrader's; `nbgrader_config.py` of the course folder if None.
 
-    A submission that cannot be graded is told in its line and in the table at the end; the
-    others are graded. Manual grades are kept. Where the machine is to blame, or what is given, the
-    submission keeps the points it has and is tried again, see `hub.grading.pipeline.ungraded`.
+    A submission that cannot be graded is reported in its line and in the table at the end; the
+    others are graded. Manual grades are kept. If the machine or a given cell is at fault, the
+    submission keeps its points and is retried, see `hub.grading.pipeline.ungraded`.
 
     Raises:
         BatchError: the assignment is not registered in the gradebook, or its reference fails, or
-            its tests are to run isolated and cannot: nobody is scored then. Or, when all is done,
+            its tests cannot run isolated: nobody is scored then. Or, at the end,
             submissions could not be graded: the message names them.
     """
     # nbgrader reads while it adds rows; what SQLAlchemy says of that tells an instructor nothing.
@@ -126,7 +126,7 @@ def autograde(
 
 @contextmanager
 def readable(assignment: str) -> Iterator[None]:
-    """Say what is to be done about what stops a whole batch. Raises BatchError."""
+    """Turn errors that stop a whole batch into BatchError with a fix."""
     try:
         yield
     except (IsolationError, CannotGrade, ExecutorAway) as error:
@@ -138,7 +138,7 @@ def readable(assignment: str) -> Iterator[None]:
         ) from error
     except (DatabaseAway, DBAPIError, InvalidRequestError) as error:
         raise BatchError(
-            f"{assignment}: {DATABASE_AWAY}. What was scored before that stays, and nothing else "
+            f"{assignment}: {DATABASE_AWAY}. What was scored before is kept, and nothing else "
             "has changed."
         ) from error
 
@@ -153,7 +153,7 @@ def _check_registered(coursedir: CourseDirectory, assignment: str) -> None:
             gradebook.find_assignment(assignment)
         except MissingEntry:
             raise BatchError(
-                f"The gradebook knows no assignment {assignment!r}.",
+                f"The gradebook has no assignment {assignment!r}.",
                 f"Generate its release first: `logitlab generate {assignment}`.",
             ) from None
 
@@ -166,7 +166,7 @@ def _is_new(coursedir: CourseDirectory, assignment: str, student: str) -> bool:
     try:
         new, old = (coursedir.get_existing_timestamp(str(path)) for path in (submitted, graded))
     except ValueError:
-        return True  # a damaged timestamp.txt: scoring says so in the student's line
+        return True  # a damaged timestamp.txt, which scoring reports in the student's line
     return new is not None and (old is None or new > old)
 
 
@@ -178,7 +178,7 @@ class Batch:
         root = Path(api.coursedir.root)
         self._executed = executed_folder(root)
         self._ungraded = UngradedFolder(root / "server" / "ungraded" / assignment)
-        # Where there is an executor it is the executor that lets them wait.
+        # With an executor, the executor queues them.
         there = workers is None and ExecuteSubmission(config=api.config).executor
         self._gate = ExecutionLimiter(
             MOST_AT_ONCE if there else workers or os.cpu_count() or 1, memory_to_spare
@@ -188,7 +188,7 @@ class Batch:
         self._not_noted: dict[str, Ungraded] = {}  # that could not be put on the disk
 
     def choose(self, students: Sequence[str] | None) -> list[str]:
-        """The students whose submissions are there, and not graded as they are."""
+        """The students with submissions that are not graded yet."""
         coursedir = self._api.coursedir
         submitted = Path(coursedir.format_path(coursedir.submitted_directory, ".", ".")).resolve()
         found = sorted(p.parent.name for p in submitted.glob(f"*/{self._assignment}") if p.is_dir())
@@ -206,7 +206,7 @@ class Batch:
         return submitted_at(path.parent)
 
     def check_tests(self) -> Iterator[str]:
-        """Execute the references, and say what to know about where the tests run.
+        """Execute the references, and report remarks about where the tests run.
 
         Raises IsolationError, ReferenceFails, CannotGrade or ExecutorAway: nobody can be graded
         then.
@@ -220,12 +220,12 @@ class Batch:
             for cell in sorted(yardstick.failing_answered) if yardstick else ():
                 yield (
                     f"{name}: the given cell `{cell}` fails with the reference's answers too, so "
-                    "it fails for everybody. It costs nobody a point; if it is not meant to, "
+                    "it fails for everybody. It costs nobody any points; if it should not fail, "
                     f"correct it and `logitlab generate {self._assignment}`."
                 )
 
     def grade(self, students: Sequence[str]) -> Iterator[str]:
-        """Execute and score; those that could not be executed once more, alone, at the end."""
+        """Execute and score; retry those that could not be executed, alone, at the end."""
         yield from self._execute_all(students)
         graded = []
         for number, student in enumerate(students, 1):
@@ -236,14 +236,14 @@ class Batch:
         for student in again:
             why = self._failed.pop(student)
             self._could_not(student, why)
-            yield f"once more, alone  {student}: could not be graded, {why}"
+            yield f"retried alone  {student}: could not be graded, {why}"
             yield from self._execute_all([student])
             graded.append(self._score(student))
             yield f"scored  {_line(graded[-1])}"
         yield from _summary(self._assignment, sorted(graded, key=lambda one: one.student))
 
     def message(self, students: Sequence[str] | None) -> str | None:
-        """Whose work could not be graded and what happens to it; None if there is nobody.
+        """A message about whose work could not be graded and what happens next; None if nobody's.
 
         students: only these; everybody if None.
         """
@@ -269,7 +269,7 @@ class Batch:
         )
 
     def _execute_all(self, students: Sequence[str]) -> Iterator[str]:
-        """Execute every notebook into the folder from which the scoring pass takes it."""
+        """Execute every notebook and leave the results in the scoring pass's folder."""
         with ThreadPoolExecutor(MOST_AT_ONCE, "execute") as pool:
             running: dict[Future[tuple[float, int]], str] = {}
             for student in students:
@@ -277,11 +277,11 @@ class Batch:
                     for job in _jobs(self._api, self._assignment, student):
                         running[pool.submit(self._execute, job)] = student
                 except (IsolationError, ReferenceFails, DBAPIError):
-                    raise  # not this student's matter
+                    raise  # not specific to this student
                 except (CannotGrade, ExecutorAway) as error:
                     self._failed[student] = str(error)
                 except Exception as error:
-                    # The scoring pass meets the same error and tells it in the student's line.
+                    # The scoring pass meets the same error and reports it in the student's line.
                     yield f"not executed  {student}: {error}"
             for number, done in enumerate(as_completed(running), 1):
                 student = running[done]
@@ -305,7 +305,7 @@ class Batch:
                 execution = job.run(busy)
             self._executed.put(key, execution)
         except (OSError, MemoryError) as error:
-            raise CannotGrade(f"this machine has no room ({error or 'memory'})") from error
+            raise CannotGrade(f"this machine is out of resources ({error or 'memory'})") from error
         return execution.seconds, len(execution.problems)
 
     def _score(self, student: str) -> Graded:
@@ -336,9 +336,9 @@ class Batch:
 
 
 def _jobs(api: NbGraderAPI, assignment: str, student: str) -> Iterator[Job]:
-    """The executions that scoring this student will ask for, one a notebook.
+    """The executions that scoring this student will need, one per notebook.
 
-    The notebook goes through the very steps that Autograde takes before it executes.
+    The notebook goes through exactly the steps that Autograde takes before it executes.
     """
     take_renamed(api.coursedir, assignment, student)
     _check_files(api.coursedir, assignment, student)
@@ -356,7 +356,7 @@ def _check_files(coursedir: CourseDirectory, assignment: str, student: str) -> N
 
 
 def _steps(api: NbGraderAPI) -> tuple[Autograde, NotebookExporter, ExecuteSubmission]:
-    """Autograde, its exporter with all that comes before executing, and what executes."""
+    """Autograde, its exporter with the preprocessors before execution, and the executing one."""
     converter = Autograde(coursedir=api.coursedir, parent=api)
     exporter = converter.exporter_class(parent=converter, config=converter.config)
     for step in converter.sanitize_preprocessors:
@@ -403,7 +403,7 @@ def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
 
 
 def _why(coursedir: CourseDirectory, assignment: str, student: str, result: dict[str, str]) -> str:
-    """One sentence about a submission that nbgrader could not grade."""
+    """A message about a submission that nbgrader could not grade."""
     folder = course_path(coursedir, "submitted", assignment, "x", student).parent
     with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
         wanted = {f"{book.name}.ipynb" for book in gradebook.find_assignment(assignment).notebooks}

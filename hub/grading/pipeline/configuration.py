@@ -15,8 +15,8 @@ FEEDBACK = "hub.grading.pipeline.feedback"
 def update_grading(c: Config, settings: Settings) -> None:
     """Set how submissions are executed, scored, penalised, shown and exported.
 
-    Only sets values, and only at nbgrader's own configuration points, so that the formgrader's
-    buttons, `nbgrader autograde` and `hub.grading.pipeline.batch` all go the same way.
+    Sets only values, and only at nbgrader's own configuration points, so that the formgrader's
+    buttons, `nbgrader autograde` and `hub.grading.pipeline.batch` all work the same way.
     """
     _update_autograde(c, settings)
     _update_pages(c)
@@ -47,12 +47,12 @@ def _update_autograde(c: Config, settings: Settings) -> None:
 
 
 def _update_pages(c: Config) -> None:
-    # The formgrader's page of a submission is nbconvert's HTMLExporter with these on top.
+    # The formgrader's page of a submission is nbconvert's HTMLExporter plus these.
     c.HTMLExporter.preprocessors = [f"{FEEDBACK}.Sanitise", f"{FEEDBACK}.SafeNames"]
     c.HTMLExporter.filters = {"highlight_code": "hub.grading.pipeline.sanitise.highlighted"}
     c.GenerateFeedback.exporter_class = f"{FEEDBACK}.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [
-        # Again, now that points have been given by hand.
+        # Again, after manual grading.
         f"{FEEDBACK}.LatePenalties",
         f"{FEEDBACK}.Grades",
         f"{FEEDBACK}.HideTests",

@@ -1,9 +1,9 @@
-"""`execute`: a notebook in, the executed notebook out. The one way in which notebooks are run.
+"""`execute`: a notebook in, the executed notebook out. The only way in which notebooks are run.
 
-The work happens in a process tree and a scratch folder of its own, without tokens, and nothing
-that comes back is trusted: outputs are taken, checked, and put into a copy of the notebook that
-was given. Where there is an executor (`hub.services.executor`), it does the work, without network
-and with users of its own; else it is done here.
+Execution happens in its own process tree and scratch folder, without tokens, and nothing
+that comes back is trusted: outputs are checked and put into a copy of the original
+notebook. If there is an executor (`hub.services.executor`), it does the work, without a network
+and under separate users; else this process does.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ class IsolationError(ValueError):
 class Execution:
     """The outcome of executing a notebook.
 
-    notebook: a copy of the notebook that was given, with outputs.
-    problems: what went wrong beside ordinary errors, one sentence each, for the owner.
+    notebook: a copy of the original notebook, with outputs.
+    problems: what went wrong apart from ordinary errors, one sentence each, for the owner.
     seconds: wall time of all its runs, seconds.
     used: seconds that each given cell has used, by its name.
-    failing: names of the given cells that failed and use nothing of the student's.
+    failing: names of the failed given cells that use nothing of the student's.
     """
 
     notebook: NotebookNode
@@ -75,29 +75,29 @@ def execute(
 ) -> Execution:
     """Execute `notebook` and return a copy of it with outputs.
 
-    Where a cell takes all after it along, or a given cell fails, the notebook is run again, at
+    If a cell breaks the run, or a given cell fails, the notebook is run again, at
     most three times, as `hub.grading.pipeline.replay` says.
 
     notebook: with its tests restored; its sources and metadata come back unchanged.
     source: the instructor's notebook with the reference solutions; needed for tests="isolated".
     files: the student's, copied into the scratch folder in which the cells run, by relative name;
-        what is not a regular file is left out.
-    given_files: the same for what is given; they win.
-    tests: "in_kernel" runs test cells in the student's interpreter, "isolated" in a second process.
+        anything but regular files is left out.
+    given_files: the same for the assignment's own files, which take precedence.
+    tests: "in_kernel" runs test cells in the student's kernel, "isolated" in a second process.
     yardstick: what the given cells did in runs of the reference. Without it a given cell that fails
         is an error like any other.
-    models: a folder of checkpoints that is tried before all others; not with an executor.
+    models: a folder of checkpoints that is searched before all others; not with an executor.
     executor: the socket of the executor that does the work; None: it is done on this machine.
-    busy: told whenever the processes begin or cease to want a processor; not with an executor.
+    busy: called whenever the processes start or stop needing a CPU; not with an executor.
 
-    A cell that fails, is too slow or never runs gets an error output in words; this function
+    A cell that fails, is too slow or never runs gets an error output; this function
     does not raise for anything that student code does.
 
     Raises:
-        ValueError: tests="isolated" without `source`, or `models` where there is an executor.
+        ValueError: tests="isolated" without `source`, or `models` with an executor.
         IsolationError: `source` breaks the rules for isolated tests, or `notebook` does not fit it.
-        CannotGrade: what is given fails by itself, or a process of the grading does.
-        ExecutorAway: there is an executor and it did not answer, or broke off again and again.
+        CannotGrade: a given cell fails by itself, or a process of the grading does.
+        ExecutorAway: there is an executor and it did not answer, or kept disconnecting.
     """
     if tests == "isolated" and source is None:
         raise ValueError('tests="isolated" needs the source notebook')
@@ -148,7 +148,7 @@ def _run(
 
 
 def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cells:
-    """Whose the code cells of a notebook are, by their positions.
+    """Who owns the code cells of a notebook, by position.
 
     Without the instructor's notebook no given cell is known to use nothing of the student's.
     """
@@ -169,7 +169,7 @@ def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cell
 def _first_trouble(
     results: Results, notebook: NotebookNode, yardstick: ReferenceTimes | None
 ) -> Trouble | None:
-    """The first trouble of a run that is none of the reference's too."""
+    """The first trouble of a run that the reference does not have too."""
     for trouble in results.troubles:
         if trouble.kind != "given" or trouble.cell is None:
             return trouble
@@ -206,7 +206,7 @@ def _given_facts(
 
 
 def without_outputs(notebook: NotebookNode) -> dict[str, Any]:
-    """A plain copy of `notebook` whose code cells have not run."""
+    """A plain copy of `notebook` with unexecuted code cells."""
     plain = json.loads(json.dumps(notebook))
     for cell in plain["cells"]:
         if cell["cell_type"] == "code":

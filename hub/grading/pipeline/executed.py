@@ -1,7 +1,7 @@
-"""One execution as data, and a folder that carries its outcome from one process to the next.
+"""An execution as data, and a folder that passes its outcome from one process to the next.
 
-Executing is parallel and scoring is serial. The batch leaves what it executed here, and the
-scoring pass uses it up: an entry is removed when it is taken, so that nothing old is scored.
+Executing is parallel and scoring is serial. The batch stores its executions here, and the
+scoring pass consumes them: taking an entry removes it, so that nothing old is scored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hub.grading.sandbox.run import Busy
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that decides about the outcome of an execution; see `execute`."""
+    """Everything that determines the outcome of an execution; see `execute`."""
 
     notebook: NotebookNode
     source: NotebookNode | None = None
@@ -31,7 +31,7 @@ class Job:
     given_files: Mapping[str, Path] = field(default_factory=dict)
     limits: ExecutionLimits = ExecutionLimits()  # noqa: RUF009 (frozen)
     tests: Tests = "in_kernel"
-    owner: str = ""  # whose submission it is: equal notebooks of two students both run
+    owner: str = ""  # the student: equal notebooks of two students both run
     yardstick: ReferenceTimes | None = None
     executor: Path | None = None
 
@@ -77,7 +77,7 @@ def _what_runs(notebook: NotebookNode) -> dict[str, Any]:
 
 
 class ExecutedFolder:
-    """Finished executions as files `<key>.ipynb`, each complete or not there."""
+    """Finished executions as files `<key>.ipynb`, each complete or absent."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -95,7 +95,7 @@ class ExecutedFolder:
         files.replace(self._path(key), json.dumps(document), durable=False)
 
     def take(self, key: str) -> Execution | None:
-        """The execution left under `key`, which is gone afterwards; None if there is none."""
+        """Remove and return the execution stored under `key`; None if there is none."""
         try:
             document = json.loads(self._path(key).read_text())
         except FileNotFoundError:

@@ -57,7 +57,7 @@ def export_csv(
     percent_per_day: float = 0,
     root: Path | None = None,
 ) -> None:
-    """Write one row a student and assignment of the gradebook to `path`.
+    """Write one row per student and assignment of the gradebook to `path`.
 
     root: the course folder, whose collected submissions count as submitted, graded or not.
 
@@ -92,7 +92,7 @@ def _as_utc(text: str) -> dt.datetime | None:
 
 
 class GradesCsv(ExportPlugin):
-    """nbgrader's plug point for exports: `nbgrader export`, also by --exporter and this name."""
+    """nbgrader's plugin for exports: `nbgrader export`, also by --exporter and this name."""
 
     def export(self, gradebook: Gradebook) -> None:
         students, assignments = set(map(str, self.student)), set(map(str, self.assignment))
@@ -163,7 +163,7 @@ def _result(
 
 
 def write_csv(rows: Iterator[GradeRow], path: Path) -> None:
-    """Write rows with the keys of COLUMNS; a key that a row lacks stays empty."""
+    """Write rows with the keys of COLUMNS; missing keys stay empty."""
     with path.open("w", newline="", encoding="utf-8") as file:
         for values in (COLUMNS, *([row.get(column) for column in COLUMNS] for row in rows)):
             file.write(f"{csv_line(values)}\r\n")

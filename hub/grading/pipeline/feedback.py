@@ -1,4 +1,4 @@
-"""The feedback page: nbgrader's GenerateFeedback with hidden tests out and nothing that runs."""
+"""The feedback page: nbgrader's GenerateFeedback without hidden tests and active content."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class _FeedbackStep(Preprocessor):
 class LatePenalties(AssignLatePenalties):
     """nbgrader's, in a page: HTMLExporter sets an option there that nbgrader's does not know."""
 
-    display_data_priority = List(Unicode(), help="Kinds of output, best first.").tag(config=True)
+    display_data_priority = List(Unicode(), help="Types of output, best first.").tag(config=True)
 
 
 class Grades(GetGrades):
-    """nbgrader's, and which answers nobody has graded yet."""
+    """nbgrader's, plus which answers nobody has graded yet."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: Resources, cell_index: int
@@ -60,7 +60,7 @@ class Grades(GetGrades):
 
 
 class HideTests(_FeedbackStep):
-    """Takes hidden tests and their traces out of a notebook that is shown to a student."""
+    """Removes hidden tests and their traces from a notebook that is shown to a student."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         return hide_tests(nb), resources
@@ -74,8 +74,8 @@ class Sanitise(_FeedbackStep):
 
 
 class SafeNames(_FeedbackStep):
-    """Makes the names that the formgrader's page of a submission shows text, wherever it puts them:
-    nbgrader's template has them in HTML, in attributes and in strings of a script, unescaped."""
+    """Escapes the names on the formgrader's page of a submission:
+    nbgrader's template puts them unescaped into HTML, attributes and strings in scripts."""
 
     names = ("first_name", "last_name", "student", "assignment_id", "notebook_id", "notebook_path")
 
@@ -92,7 +92,7 @@ def _escaped(name: str) -> str:
 
 
 class Summarise(_FeedbackStep):
-    """Puts the points of each question and the report in words where the template finds them."""
+    """Puts the points of each question and the report where the template finds them."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         reports = [cell.metadata.get(OURS, {}).get("report", []) for cell in nb.cells]
@@ -110,17 +110,17 @@ class Summarise(_FeedbackStep):
 
 @dataclass
 class Question:
-    """What a student sees as one question: an answer cell and the test cells that judge it."""
+    """What a student sees as one question: an answer cell and the test cells that grade it."""
 
     name: str
     score: float
     points: float
     by_hand: bool
-    waits: bool = False  # for a person to grade it
+    waits: bool = False  # for manual grading
 
 
 def questions(notebook: NotebookNode) -> list[Question]:
-    """The questions of a notebook in order, with the points that GetGrades put into it.
+    """The questions of a notebook in order, with the points from GetGrades.
 
     A test cell belongs to the answer cell before it; a cell graded by hand is a question of
     its own.

@@ -1,7 +1,7 @@
-"""Hidden tests taken out of what students see. Pure.
+"""Removes hidden tests from what students see. Pure.
 
-Their text goes from the cells, and each line of it from tracebacks and warnings. What a test
-says when it fails, its author wrote to be read: names and messages of errors stay.
+Their text is removed from the cells, and each of their lines from tracebacks and warnings. Names
+and messages of errors stay, as the author wrote a test's message to be read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOTE = "# (hidden tests ran here)"
 HIDDEN_LINE = "      (a line of a hidden test)"
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 NUMBER = re.compile(r"\s*(?:-+>\s*)?(?:\d+\s)?")
-# Such lines stand in any code and give nothing away.
+# Such lines are in any code and reveal nothing.
 SHORT = re.compile(r"[\s()\[\]{},:]*|else:|try:|pass|return|continue|break")
 
 
@@ -38,7 +38,7 @@ def split_hidden(source: str) -> tuple[str, list[str]]:
 
 
 def hide_tests(notebook: NotebookNode) -> NotebookNode:
-    """Take hidden tests out of the cells and their outputs, in place, and return `notebook`."""
+    """Remove hidden tests from the cells and their outputs, in place, and return `notebook`."""
     hidden: set[str] = set()
     for cell in notebook.cells:
         if cell.cell_type == "code" and role(cell) == "test":
@@ -67,7 +67,7 @@ def _without(text: str, hidden: set[str]) -> str:
 
 
 def _replaced(lines: Iterable[str], hidden: set[str]) -> Iterator[str]:
-    """The lines, with each run of hidden ones replaced by one that says so."""
+    """The lines, with each run of hidden ones replaced by a note."""
     last_hidden = False
     for line in lines:
         is_hidden = _shows(line, hidden)

@@ -1,4 +1,4 @@
-"""What a late submission loses."""
+"""Penalties for late submissions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ SECONDS_OF_A_DAY = 24 * 60 * 60
 def late_penalty(
     policy: str, percent_per_day: float, score: float, seconds_late: float
 ) -> float | None:
-    """Points that a submission with `score` loses; None if it loses none.
+    """The penalty of a submission with `score`; None if there is none.
 
-    policy: one of POLICIES. A day that has begun counts as a whole day, and no more than
+    policy: one of POLICIES. A started day counts as a whole day, and no more than
     `score` is lost.
     """
     if policy == "none" or seconds_late <= 0:
@@ -30,9 +30,9 @@ def late_penalty(
 
 
 def refresh_penalties(gradebook: Gradebook, policy: str, percent_per_day: float) -> None:
-    """Recompute what every submission loses from the points it has now.
+    """Recompute the penalty of every submission from its current points.
 
-    nbgrader computes it at autograding, before anything is graded by hand.
+    nbgrader computes it at autograding, before manual grading.
     """
     for assignment in gradebook.assignments:
         for submission in assignment.submissions:
@@ -44,7 +44,7 @@ def refresh_penalties(gradebook: Gradebook, policy: str, percent_per_day: float)
 
 
 class LatePenalty(BasePlugin):
-    """nbgrader's plug point for late penalties (AssignLatePenalties.plugin_class)."""
+    """nbgrader's plugin for late penalties (AssignLatePenalties.plugin_class)."""
 
     policy = Enum(
         POLICIES,

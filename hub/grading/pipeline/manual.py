@@ -1,8 +1,8 @@
-"""Manual grades across autogrades: an answer waits for a person only where something changed.
+"""Keeps manual grades across autogrades: an answer waits for a person only if something changed.
 
-nbgrader's SaveAutoGrades asks for every manual grade again at each autograde, whatever was handed
-in. Here the gradebook remembers, beside each grade, a fingerprint of what was graded by hand;
-while that is what an autograde meets, the grade stands and needs nobody.
+nbgrader's SaveAutoGrades requests every manual grade again at each autograde, whatever was
+submitted. Here the gradebook stores, beside each grade, a fingerprint of what was graded by hand;
+as long as an autograde finds the same, the grade stays valid.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ REMEMBERED = Table(
     Column("score", Float()),
     Column("graded", String(64)),
 )
-"""A row is a `Memory`. In nbgrader's own database, so that backups keep it with the grades."""
+"""A row is a `Memory`. In nbgrader's own database, so that backups include it with the grades."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the last autograde left about one grade.
+    """What the last autograde stored about one grade.
 
-    seen: the fingerprint of what was there to be graded.
+    seen: the fingerprint of what it found to grade.
     score: the manual score at that time.
-    graded: the fingerprint of what that score was given for; None if for nothing.
+    graded: the fingerprint of what that score was given for, if anything.
     """
 
     seen: str | None = None
@@ -47,10 +47,10 @@ class Memory:
     graded: str | None = None
 
     def graded_now(self, score: float | None, waits: bool) -> str | None:
-        """What the manual score that a grade has by now was given for.
+        """The fingerprint that a grade's current manual score was given for.
 
-        A grade that does not wait, or has another score than at the last autograde, was given
-        since, for what the last autograde left.
+        A grade that does not wait for a person, or whose score has changed since the autograde, was
+        given since then, for what that autograde found.
         """
         if score is None:
             return None
@@ -58,11 +58,11 @@ class Memory:
 
 
 class SaveGrades(SaveAutoGrades):
-    """nbgrader's SaveAutoGrades, after which the manual grades of unchanged answers stand.
+    """nbgrader's SaveAutoGrades, but keeps the manual grades of unchanged answers.
 
-    Its parent is the exporter, which knows what was asked (`asked`) and what stood in the
-    notebooks graded before (`earlier_fingerprints`): some grades are older than what is remembered
-    here.
+    Its parent is the exporter, which knows the questions (`asked`) and the content of the
+    notebooks graded before (`earlier_fingerprints`), as some grades are older than the stored
+    fingerprints.
     """
 
     def preprocess(
@@ -82,7 +82,7 @@ class SaveGrades(SaveAutoGrades):
 def questions(released: NotebookNode) -> dict[str, list[Any]]:
     """The text cells directly before each answer that is graded by hand. Pure.
 
-    released: the notebook that students were given; in theirs such cells can be edited.
+    released: the released notebook; in students' own, such cells can be edited.
     """
     found: dict[str, list[Any]] = {}
     asked: list[Any] = []
@@ -96,14 +96,14 @@ def questions(released: NotebookNode) -> dict[str, list[Any]]:
 
 
 def fingerprints(notebook: NotebookNode, asked: Mapping[str, list[Any]]) -> dict[str, str]:
-    """For each graded cell and task of an autograded notebook, what its grade is given for. Pure.
+    """Fingerprints of what the grades of an autograded notebook's cells and tasks are for. Pure.
 
     asked: the released questions, by grade id.
 
-    - a question graded by hand: its answer, what was asked, and its points;
+    - a manually graded question: its answer, the question, and its points;
     - a task: its text and points, and the cells after it that the student added;
-    - a test: its text, points and automatic score, and the answers it judges. Somebody may have
-      put another score in place of the automatic one.
+    - a test: its text, points and automatic score, and the answers it checks. Somebody may have
+      replaced the automatic score.
     """
     parts: dict[str, list[Any]] = {}
     answers: list[Any] = []  # of the question that the next test belongs to
@@ -131,7 +131,7 @@ def fingerprints(notebook: NotebookNode, asked: Mapping[str, list[Any]]) -> dict
 
 
 def _text(cell: NotebookNode) -> list[Any]:
-    """What a person reads in a cell: not how its editor ends lines or composes letters."""
+    """A cell's text, normalised for line endings and Unicode composition."""
     text = unicodedata.normalize("NFC", cell.source)
     lines = [line.rstrip() for line in text.splitlines()]
     return [cell.cell_type, "\n".join(lines).strip("\n"), cell.get("attachments") or {}]
@@ -166,13 +166,13 @@ def _settle(
     met: Mapping[str, str],
     graded: Mapping[str, str | None],
 ) -> None:
-    """Say of each grade whether it waits for a person, and remember what it was given for."""
+    """Set for each grade whether it waits for a person, and store what it was given for."""
     for grade in grades:
         if grade.manual_score is not None:
             given_for = graded[grade.name]
             grade.needs_manual_grade = given_for is None or given_for != met.get(grade.name)
         elif isinstance(grade.cell, TaskCell):
-            # nbgrader leaves tasks alone, also one of a notebook that was missing before.
+            # nbgrader leaves tasks alone, even those of a notebook that was missing before.
             grade.auto_score, grade.needs_manual_grade = None, True
     rows = [
         {

@@ -1,6 +1,6 @@
 """TeX in Markdown as MathML, which browsers draw by themselves: no script, no network. Pure.
 
-latex2mathml reads the TeX; what it makes of a student's TeX is text in elements, and only
+latex2mathml parses the TeX; its output for a student's TeX is text in elements, and only
 elements and attributes that are listed here get into a page.
 """
 
@@ -23,18 +23,18 @@ ATTRIBUTES = re.compile(
     r"|movablelimits|symmetric|accent|accentunder|minsize|maxsize|lspace|rspace|width|height|depth"
     r"|linethickness|notation|columnalign|columnspacing|columnlines|rowspacing|rowlines"
 )
-# No sign: nothing moves out of its place and over what stands beside it.
+# No sign, so that nothing can move over its neighbours.
 VALUE = re.compile(r"#?[A-Za-z0-9.% ]{1,40}")
 
 
 def mathml(tex: str, block: bool = False) -> str | None:
-    """`tex`, without its dollars, as one `<math>` element; None where it cannot be read."""
+    """`tex`, without its dollars, as one `<math>` element; None if it cannot be parsed."""
     if len(tex) > MAX_TEX_CHARACTERS:
         return None
     try:
         found = convert_to_element(tex.strip(), display="block" if block else "inline")
         inside = "".join(_markup(child) for child in found)
-    except Exception:  # TeX that is none, in more ways than the library names
+    except Exception:  # invalid TeX raises more types than the library documents
         return None
     return f'<math display="{"block" if block else "inline"}">{inside}</math>'
 

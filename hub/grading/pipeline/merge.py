@@ -1,4 +1,4 @@
-"""One notebook from the runs of a submission, and in sentences what happened to it. Pure."""
+"""Merges the runs of a submission into one notebook and a report. Pure."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hub.grading.sandbox.trouble import Trouble
 def merge(
     notebook: NotebookNode, runs: Sequence[Results], history: Sequence[AttemptResult], end: Finished
 ) -> tuple[NotebookNode, list[str]]:
-    """`notebook`, without outputs, with the best of all runs: what passed in one has passed.
+    """`notebook`, which has no outputs, with the best of all runs: what passed in one has passed.
 
-    history: of each run what was run, and its trouble.
+    history: for each run, what was run and its trouble.
     """
     executed = copy.deepcopy(notebook)
     unrun: list[int] = []
@@ -50,10 +50,10 @@ def merge(
 def _best(
     index: int, cell: NotebookNode, runs: Sequence[Results], history: Sequence[AttemptResult]
 ) -> tuple[list[Output], int | None] | None:
-    """What a cell gave: a test in the first run that it passed, else in the first that ran it.
+    """A cell's outputs: of a test, from the first run that it passed, else the first that ran it.
 
-    A test that failed before anything went wrong has failed. It is judged again only in a run that
-    left out something before it, else answers by chance would have a chance more for each run.
+    A test that failed before anything went wrong has failed. It counts again only in a run that
+    left out something before it, or random answers would get another chance with each run.
     """
     both = zip(runs, history, strict=True)
     ran = [(results, run) for results, run in both if index in results.cells]
@@ -70,7 +70,7 @@ def _best(
 def _reason(
     index: int, blamed: Mapping[int, Trouble], runs: Sequence[Results], end: Finished
 ) -> str:
-    """Why a cell has not run, as a sentence."""
+    """Why a cell did not run, as a sentence."""
     if index in blamed:
         return f"It was left out, because {blamed[index].message}"
     if end.left is not None:
@@ -79,10 +79,10 @@ def _reason(
 
 
 def _blame(notebook: NotebookNode, positions: frozenset[int], trouble: Trouble) -> str:
-    """What was left out and why, for the owner."""
+    """What was left out and why, for the student."""
     names = [lower_first(cell_name(notebook, position)) for position in sorted(positions)[:3]]
     more = f" and {len(positions) - 3} more" if len(positions) > 3 else ""
-    who = f"{', '.join(names)}{more}" if names else "the files that you handed in"
+    who = f"{', '.join(names)}{more}" if names else "the files that you submitted"
     were, it = ("was", "it") if len(positions) == 1 else ("were", "them")
     if trouble.cell is None or trouble.cell in positions:
         return (
@@ -93,7 +93,7 @@ def _blame(notebook: NotebookNode, positions: frozenset[int], trouble: Trouble) 
     return (
         f"Because of {who}, {given} did not run ({trouble.message}); what comes after it was "
         "graded "
-        "as if that were not there."
+        "as if that did not exist."
     )
 
 
@@ -116,7 +116,7 @@ def why_not(notebook: NotebookNode, trouble: Trouble) -> str:
 
 
 def cell_name(notebook: NotebookNode, index: int) -> str:
-    """How to tell a person which cell is meant: its name, else its position and first line."""
+    """How messages name a cell: by its name, else by position and first line."""
     cell = notebook.cells[index]
     name = grade_id(cell)
     if name:
@@ -126,7 +126,7 @@ def cell_name(notebook: NotebookNode, index: int) -> str:
 
 
 def grade_id(cell: NotebookNode) -> str:
-    """The name of a cell of ours; empty for a student's own."""
+    """The name of a released cell; empty for a student's own."""
     return marks(cell).name
 
 

@@ -1,4 +1,4 @@
-"""The bytes of a submitted file as cells: what is taken of a student's notebook, and no more.
+"""Parses a submitted file into cells: only what is needed from a student's notebook.
 
 Pure, and the standard library only: large files are parsed in a process with limits
 (`hub.grading.pipeline.reading`), which imports nothing else. What comes out is bounded in every
@@ -28,16 +28,16 @@ NEWEST_FORMAT = 4
 GRADING_SCHEMA = 3
 
 _MARKER = re.compile(r"(<{7}|\|{7}|={7}|>{7})(?: .*)?")
-_STRAY = 40  # characters of what stands before or after a notebook that are shown
+_STRAY = 40  # characters shown of stray text before or after a notebook
 
 
 class Unreadable(Exception):
-    """Nothing can be taken from a submitted file; the message says why, in words."""
+    """Nothing can be read from a submitted file; the message says why."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What is taken from one cell of a student's file."""
+    """What is read from one cell of a student's file."""
 
     kind: str  # code, markdown or raw
     text: str
@@ -48,7 +48,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A student's cells, in order, and what was wrong with the file: a kind and a sentence each."""
+    """A student's cells, in order, and the file's problems: a kind and a sentence each."""
 
     cells: list[Cell]
     report: list[tuple[str, str]]
@@ -69,7 +69,7 @@ def parse(submitted: bytes) -> Parsed:
 
 
 def plain(text: str) -> str:
-    """`text` as UTF-8 can encode it; lone surrogates become question marks."""
+    """`text` encodable as UTF-8; lone surrogates become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -79,7 +79,7 @@ def _decoded(submitted: bytes, report: list[tuple[str, str]]) -> str:
         text = submitted.decode(encoding)
     except UnicodeDecodeError as error:
         text = submitted.decode(encoding, "replace")
-        # What is cut off in the middle of a character says so as JSON.
+        # Parsing as JSON reports what is cut off in the middle of a character.
         if error.end < len(submitted):
             report.append(
                 (
@@ -94,7 +94,7 @@ def _decoded(submitted: bytes, report: list[tuple[str, str]]) -> str:
 
 
 def _document(text: str, report: list[tuple[str, str]]) -> dict[str, Any]:
-    """The JSON object in `text`, also where something stands around it or git has marked it."""
+    """The JSON object in `text`, even with stray text around it or git's conflict markers in it."""
     try:
         return _object(text, report)
     except Unreadable:
@@ -144,7 +144,7 @@ def _object(text: str, report: list[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _sides_of_conflicts(text: str) -> Iterator[tuple[str, str]]:
-    """The versions that a file with git's conflict markers can stand for, likeliest first."""
+    """The possible versions of a file with git's conflict markers, likeliest first."""
     lines = text.splitlines(keepends=True)
     marks = [_mark(line) for line in lines]
     for reason, wanted in (
@@ -218,7 +218,7 @@ def _read_cells(document: dict[str, Any], report: list[tuple[str, str]]) -> Iter
 
 
 class _Room:
-    """What may still be taken of a file, and what was left out for want of it."""
+    """What may still be read of a file, and what was left out for exceeding limits."""
 
     def __init__(self) -> None:
         self.characters = MAX_CHARACTERS
@@ -310,7 +310,7 @@ def _name(value: Any) -> str | None:
 
 
 def _attachments(raw: Any, room: _Room) -> dict[str, dict[str, str]] | None:
-    """Pictures pasted into a text cell, where they are well-formed and there is room."""
+    """Pictures pasted into a text cell, if they are well-formed and within limits."""
     if not isinstance(raw, dict):
         return None
     kept: dict[str, dict[str, str]] = {}
@@ -330,7 +330,7 @@ def _version_problems(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield (
             "version",
             f"The file says notebook format {_short(version)} where {NEWEST_FORMAT} was expected; "
-            "the text of its cells was read all the same.",
+            "the text of its cells was read anyway.",
         )
     cells = document.get("cells")
     marks = [_marks(cell) for cell in (cells or [])[:MAX_CELLS] if isinstance(cell, dict)]
@@ -344,7 +344,7 @@ def _version_problems(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _short(value: Any) -> str:
-    """A number or word of the file's as it can stand in a sentence."""
+    """A number or word of the file, fit for a sentence."""
     if isinstance(value, dict | list):
         return "?"
     return quoted(json.dumps(value[:20] if isinstance(value, str) else value))[1:-1]

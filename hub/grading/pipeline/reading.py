@@ -1,8 +1,8 @@
-"""Parses a submitted file within limits of memory and time, whatever is in it.
+"""Parses a submitted file within limits of memory and time, whatever it contains.
 
-JSON can ask for thirty times its size in memory. A file that is large enough to matter is
-therefore parsed in a process of its own, which the kernel stops at a limit. The limit of time
-counts what the process computed, so that a busy machine stops nobody.
+JSON can take thirty times its size in memory. A file that is large enough to matter is
+therefore parsed in a separate process, which the kernel stops at a limit. The time limit
+counts CPU time, so that a busy machine stops nobody.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MEMORY_MIB = 1024
 SECONDS = 30  # of computing
 
 _PRODUCT = Path(__file__).parents[3]
-# Neither packages nor a person's settings of Python: it starts fast and imports ours only.
+# No packages and no user settings of Python: it starts fast and imports only ours.
 _COMMAND = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from hub.grading.pipeline import reading; reading.main()"
@@ -33,14 +33,14 @@ _COMMAND = (
 
 
 class ReadingError(CannotGrade):
-    """This machine did not parse a file, for a reason that is not in the file."""
+    """This machine could not parse a file, for a reason unrelated to the file."""
 
 
 def read(submitted: bytes) -> Parsed:
     """The cells of a submitted file.
 
     Raises:
-        Unreadable: nothing can be taken from it.
+        Unreadable: nothing can be read from it.
         ReadingError: the machine's fault, not the file's.
     """
     if len(submitted) > MAX_FILE_MIB * MIB:
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def _limit(kind: int, most: int) -> None:
-    """Set the soft limit, at which the kernel's signal says which one it was."""
+    """Set the soft limit, at which the kernel's signal shows which limit it was."""
     hard = resource.getrlimit(kind)[1]
     resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 

@@ -1,8 +1,8 @@
-"""A submitted notebook, whatever state it is in, as a notebook that can be graded.
+"""Rebuilds a submitted notebook, whatever state it is in, into one that can be graded.
 
-The notebook is rebuilt from the released cells, in their order and with their metadata; of the
-student's file only text is taken: the answers, wherever `hub.grading.pipeline.matching` finds them,
-and the cells that the student added, which stay where they stood. Every repair is told in a
+The notebook is rebuilt from the released cells, in their order and with their metadata; only text
+comes from the student's file: the answers, wherever `hub.grading.pipeline.matching` finds them,
+and the cells that the student added, which stay where they were. Every repair is reported in a
 sentence.
 """
 
@@ -29,13 +29,13 @@ def rebuild(submitted: bytes, released: NotebookNode) -> tuple[NotebookNode, lis
     """The notebook to grade and what had to be repaired, one sentence each.
 
     submitted: the bytes of the student's file.
-    released: the notebook that students were given, with its nbgrader metadata.
+    released: the released notebook, with its nbgrader metadata.
 
-    Where nothing can be read the released notebook comes back, with its stubs, and the
+    If nothing can be read, this returns the released notebook, with its stubs, and the
     sentence says so. Nothing in `submitted` makes it raise, or take more memory, time or
     sentences than `hub.grading.pipeline.reading`, `parsing` and `report` allow.
 
-    Raises ReadingError where the machine, not the file, is the reason.
+    Raises ReadingError if the machine, not the file, is the reason.
     """
     try:
         parsed = read(submitted)
@@ -85,7 +85,7 @@ def _report_matching(cells: Sequence[Cell], found: Match, report: Report) -> Non
 
 
 def _tell_replaced(found: Match, report: Report) -> None:
-    """Say what counts of cells that have a given cell's or a test's name, but not its text."""
+    """Report what counts of cells that have a given cell's or a test's name, but not its text."""
     targets = {target.name: target for target in found.released}
     target_of = found.by_index()
     for index, name in found.replaced.items():
@@ -99,7 +99,7 @@ def _tell_replaced(found: Match, report: Report) -> None:
 
 
 def _report_how(found: Match, report: Report) -> None:
-    """Say of the cells that had lost their names by what else they were known."""
+    """Report how cells that had lost their names were identified."""
     for how, sentence in (
         ("id", "by their ids"),
         ("text", "by their text"),
@@ -168,7 +168,7 @@ def _assembled(
 def _put_back(
     cell: NotebookNode, target: ReleasedCell, defined: frozenset[str], found: Match, report: Report
 ) -> None:
-    """A cell that the submission lacks: empty where it is the student's to write.
+    """A cell that the submission lacks: empty if it is the student's to write.
 
     Its stub would overwrite what the student may have defined in another cell.
     """
@@ -189,7 +189,7 @@ def _put_back(
 def _merged_below(target: ReleasedCell, found: Match, cells: Sequence[Cell]) -> str:
     """A later exercise's answer that defines what `target` asks for; empty if none does.
 
-    Its cell may have stood above this test: in its given place alone it would come too late.
+    Its cell may have been above this test; in its released position alone it would come too late.
     """
     names = target.names if target.is_open else frozenset()
     later = sorted(
@@ -223,13 +223,13 @@ def _fill(cell: NotebookNode, target: ReleasedCell, taken: Cell, report: Report)
             cell.attachments = taken.attachments
     elif not target.is_given(taken.text):
         report.add(
-            "changed",  # by its owner, or by a release since
+            "changed",  # by its owner, or by a later release
             f"The {target.what} `{target.name}` was not as it is released now; it was replaced.",
         )
 
 
 def _give_way(cell: NotebookNode, target: ReleasedCell, other: Cell, report: Report) -> None:
-    """An untouched stub does not overwrite what the student has defined above it."""
+    """Keep an untouched stub from overwriting what the student has defined above it."""
     cell.source = ""
     report.add(
         "overtaken",
@@ -241,7 +241,7 @@ def _give_way(cell: NotebookNode, target: ReleasedCell, other: Cell, report: Rep
 def _bring_forward(
     cell: NotebookNode, target: ReleasedCell, other: Cell, of: ReleasedCell | None, report: Report
 ) -> None:
-    """What the student has defined after the test only counts for it too."""
+    """Make what the student has defined only after the test count for it too."""
     cell.source = _code(other, of)
     report.add(
         "late",
@@ -253,9 +253,9 @@ def _bring_forward(
 def _wait_for_a_person(
     cell: NotebookNode, target: ReleasedCell, state: str, maybe: Sequence[Cell], report: Report
 ) -> None:
-    """Make the text of a question graded by hand differ from the given one, with words why.
+    """Make the text of a manually graded question differ from the released one, by a note why.
 
-    nbgrader gives 0 without a person where the text is the given one.
+    nbgrader gives 0 without asking a person if the text is the released one.
     """
     where = _listed(_first_line(other) for other in maybe)
     sentence = f"The answer cell `{target.name}` {state}" + (
@@ -284,7 +284,7 @@ def _around(
 ) -> tuple[list[NotebookNode], list[NotebookNode]]:
     """What was added above and below the text of a given cell or test, as cells of their own.
 
-    So an answer counts whose cell was merged with its test.
+    So an answer counts even if its cell was merged with its test.
     """
     if taken is None or target.is_open or not target.text:
         return [], []

@@ -1,8 +1,8 @@
-"""The instructor's notebook is executed before anybody's work is: its tests must pass there.
+"""Executes the instructor's notebook before anybody's work: its tests must pass there.
 
 A test that fails with the reference's answers fails whatever a student wrote, by the test's fault
-or the machine's, so nobody is scored then. What passes is remembered by version, with what its
-given cells did, which is the yardstick for them in students' runs. What fails is not remembered:
+or the machine's, so nobody is scored then. A pass is remembered per version, with what its
+given cells did, as the yardstick for them in students' runs. A failure is not remembered:
 its cause may be gone the next time.
 """
 
@@ -26,21 +26,21 @@ from hub.grading.sandbox.limits import ReferenceTimes
 
 WAY_OUT = (
     "Or set `tests: in_kernel` for this assignment in course.yaml: its tests then run in the "
-    "student's interpreter, where student code can fake its score."
+    "student's kernel, where student code can fake its score."
 )
 
 LIBRARIES = ("logitlab", "torch", "transformer-lens", "ipykernel", "numpy")
-"""What a reference that has passed is executed again for, when its version changes."""
+"""Versions whose change makes a passed reference run again."""
 
 
 class ReferenceFails(CannotGrade):
-    """The reference fails tests of its own; the message says which."""
+    """The reference fails its own tests; the message says which."""
 
 
 def can_fake(assignment: str) -> str:
-    """What is said wherever an assignment is graded with its tests in the student's interpreter."""
+    """The warning wherever an assignment is graded with its tests in the student's kernel."""
     return (
-        f"{assignment}: its tests run in the student's interpreter (`tests: in_kernel`), "
+        f"{assignment}: its tests run in the student's kernel (`tests: in_kernel`), "
         "so student code can fake its score"
     )
 
@@ -50,8 +50,8 @@ class Reference:
     """The instructor's notebook of an assignment.
 
     assignment: its name.
-    path: where the notebook lies.
-    files: what students are given beside it, by relative name; never a student's own.
+    path: of the notebook.
+    files: files that students get with it, by relative name; never a student's own.
     limits: of an execution.
     passed: a folder that remembers which versions have passed their own tests.
     tests: where its tests run.
@@ -67,14 +67,14 @@ class Reference:
     executor: Path | None = None
 
     def notebook(self) -> NotebookNode:
-        """The notebook, for isolated tests. Raises IsolationError where it cannot be used for
+        """The notebook, for isolated tests. Raises IsolationError if it cannot be used for
         them."""
         try:
             source = nbformat.read(self.path, as_version=4)
         except FileNotFoundError:
             raise IsolationError(
                 f"{self.assignment}: {self.path} is missing. Its tests run isolated from the "
-                "student's interpreter, and that takes the instructor's notebook: bring it back "
+                "student's kernel, which requires the instructor's notebook: restore it "
                 f"(`logitlab notebook {self.assignment}` makes it from its text). {WAY_OUT}"
             ) from None
         except (OSError, ValueError) as error:
@@ -86,7 +86,7 @@ class Reference:
         return source
 
     def unchecked(self) -> NotebookNode | None:
-        """The notebook, whatever rules it breaks; None where there is none that can be read."""
+        """The notebook, whatever rules it breaks; None if there is none that can be read."""
         try:
             return nbformat.read(self.path, as_version=4)
         except (OSError, ValueError):
@@ -95,7 +95,7 @@ class Reference:
     def fitting(self, notebook: NotebookNode) -> NotebookNode:
         """The instructor's notebook, whose given cells and tests are those of `notebook`.
 
-        Raises IsolationError where they are not, or as `notebook` of this class does.
+        Raises IsolationError if they are not, or as `notebook` of this class does.
         """
         from hub.grading.isolation.manifest import read
         from hub.grading.isolation.session import MismatchError, check
@@ -109,18 +109,18 @@ class Reference:
         except MismatchError as error:
             raise IsolationError(
                 f"{self.assignment}: {error}. {self.path.name} has changed since its release: "
-                f"`logitlab generate {self.assignment}`, or Generate in the formgrader, brings "
-                "both into step."
+                f"`logitlab generate {self.assignment}`, or Generate in the formgrader, "
+                "synchronises them."
             ) from error
         return source
 
     def yardstick(self) -> ReferenceTimes | None:
         """What the given cells do; executes the reference, unless this version has passed before.
 
-        None where tests run together and there is no such notebook.
+        None if tests run in the kernel and there is no such notebook.
 
         Raises:
-            ReferenceFails: it fails a test of its own, twice.
+            ReferenceFails: it fails one of its own tests, twice.
             IsolationError: it loses a test only because it runs isolated, and as `notebook` does.
             CannotGrade, ExecutorAway: as `execute` does.
         """
@@ -132,7 +132,7 @@ class Reference:
         try:
             return ReferenceTimes.from_data(json.loads(kept.read_text()))
         except (OSError, ValueError, KeyError, TypeError):
-            pass  # not executed yet, or a file that somebody damaged
+            pass  # not executed yet, or the file is damaged
         found = self._measured(source, job)
         self.passed.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.replace(kept, json.dumps(found.as_data()), durable=False)
@@ -141,7 +141,7 @@ class Reference:
     def _measured(self, source: NotebookNode, job: Job) -> ReferenceTimes:
         execution = job.run()
         failed = _failed(execution.notebook)
-        if failed:  # what the machine did once passes
+        if failed:  # a glitch of the machine passes
             execution = job.run()
             again = _failed(execution.notebook)
             failed = {name: why for name, why in again.items() if name in failed}
@@ -158,14 +158,14 @@ class Reference:
             if lost:
                 raise IsolationError(
                     self._cannot_isolate(
-                        f"the reference passes them in one interpreter and loses {'; '.join(lost)}"
+                        f"the reference passes them in one process but loses {'; '.join(lost)}"
                     )
                 )
         report = "; ".join(f"{name} ({why})" for name, why in failed.items())
         raise ReferenceFails(
             f"{self.assignment}: the reference itself fails {report}. Nobody's work can be graded "
-            "like that, and all points are as they were. Fix the test or the reference and "
-            f"`logitlab generate {self.assignment}`; if the machine is to blame, grade again "
+            "until that is fixed; all points are unchanged. Fix the test or the reference and "
+            f"`logitlab generate {self.assignment}`; if the machine is at fault, grade again "
             "later."
         )
 
@@ -182,7 +182,7 @@ class Reference:
     def _cannot_isolate(self, why: str) -> str:
         return (
             f"{self.assignment}: tests of {self.path.name} cannot run isolated from the student's "
-            f"interpreter: {why}. Change that and generate it again. {WAY_OUT}"
+            f"kernel: {why}. Fix that and generate it again. {WAY_OUT}"
         )
 
 
@@ -199,7 +199,7 @@ def broken_rules(source: NotebookNode) -> str | None:
 
 
 def versions() -> str:
-    """The versions of what notebooks run on, as a part of a file's name."""
+    """The versions of what notebooks run on, for a file name."""
     found = []
     for library in LIBRARIES:
         try:
@@ -210,7 +210,7 @@ def versions() -> str:
 
 
 def without_answers(source: NotebookNode) -> NotebookNode:
-    """A copy of the instructor's notebook whose answer cells are empty."""
+    """A copy of the instructor's notebook with empty answer cells."""
     bare = copy.deepcopy(source)
     for cell in bare.cells:
         if cell.cell_type == "code" and role(cell) in ("solution", "student"):

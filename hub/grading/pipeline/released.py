@@ -1,8 +1,8 @@
-"""Whether an assignment is graded by what its author last wrote.
+"""Checks whether an assignment is graded by its current source.
 
-Submissions are graded by the cells that the gradebook took over when the student version was
-generated. A test corrected in the source since then judges nobody until it is generated again, so
-wherever an assignment is graded or checked the difference is told.
+Submissions are graded by the cells in the gradebook, registered when the student version was
+generated. A test corrected in the source since then has no effect until it is generated again, so
+the difference is reported wherever an assignment is graded or checked.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class GivenCell:
-    """A cell of the course as it is released.
+    """A cell of the course as released.
 
     what: what an author calls it.
-    content: nbgrader's checksum over text, kind and points; the text where nbgrader makes none.
+    content: nbgrader's checksum over text, kind and points; the text if nbgrader computes none.
     """
 
     what: str
@@ -38,7 +38,7 @@ class GivenCell:
 
 def not_released(coursedir: CourseDirectory, assignment: str) -> list[str]:
     """How the source of `assignment` differs from what its submissions are graded by; a sentence
-    a notebook. Empty where there is no source, or nothing released, to compare."""
+    per notebook. Empty if there is no source, or nothing released, to compare."""
     source = Path(coursedir.format_path(coursedir.source_directory, ".", assignment))
     if not source.is_dir():
         return []
@@ -64,13 +64,13 @@ def not_released(coursedir: CourseDirectory, assignment: str) -> list[str]:
 
 @lru_cache(maxsize=4)
 def _written(source: Path, state: frozenset[object]) -> dict[str, dict[str, GivenCell]]:
-    """The course's cells of each notebook of a source folder; kept, as a class is scored one
-    submission after the other. Raises AuthoringError."""
+    """The course's cells of each notebook in a source folder; cached, as a class is scored one
+    submission at a time. Raises AuthoringError."""
     return {name: given_cells(notebook) for name, notebook in source_notebooks(source).items()}
 
 
 def _state(folder: Path) -> frozenset[object]:
-    """What changes whenever a file of the folder is written."""
+    """A value that changes whenever a file in the folder is written."""
     found = [(path.name, path.stat()) for path in folder.iterdir()]
     return frozenset((name, status.st_mtime_ns, status.st_size) for name, status in found)
 
@@ -86,7 +86,7 @@ def given_cells(source: NotebookNode) -> dict[str, GivenCell]:
 
 
 def differences(written: Mapping[str, GivenCell], released: Mapping[str, str]) -> Iterator[str]:
-    """Which cells differ from those that were released (their content), in words. Pure."""
+    """Messages about cells whose content differs from the release. Pure."""
     for name, cell in written.items():
         if name not in released:
             yield f"{cell.what} `{name}` is new"
@@ -94,7 +94,7 @@ def differences(written: Mapping[str, GivenCell], released: Mapping[str, str]) -
             yield f"{cell.what} `{name}` has changed"
     for name in released:
         if name not in written:
-            yield f"cell `{name}` is gone"
+            yield f"cell `{name}` was removed"
 
 
 def _what(cell: NotebookNode) -> str:
@@ -111,6 +111,6 @@ def _sentence(assignment: str, notebook: str, changes: list[str]) -> str:
     named = ", ".join(changes[:MOST_NAMED]) + (f", and {more} more" if more > 0 else "")
     return (
         f"{assignment}: {notebook}.ipynb is not graded as its source says: {named} since the "
-        f"release. `logitlab generate {assignment}`, or Generate in the formgrader, takes it over; "
-        f"`logitlab autograde {assignment} --force` then grades again what is graded already."
+        f"release. `logitlab generate {assignment}`, or Generate in the formgrader, applies it; "
+        f"`logitlab autograde {assignment} --force` then regrades what is already graded."
     )

@@ -1,4 +1,4 @@
-"""The cells of a released notebook that a submission's cells are matched to. Pure."""
+"""The cells of a released notebook to which a submission's cells are matched. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hub.facts.cell_roles import marks
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})[ \t]*([^`]*)")
 _PYTHON = re.compile(r"\W*(?:i?python|py)[\d.]*\b", re.IGNORECASE)  # what a fence says of its code
-MIN_TELLING = 8  # characters that a line of a stub has at least, to tell one answer from others
+MIN_TELLING = 8  # minimum length of a stub's line that identifies an answer
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ReleasedCell:
     by_hand: whether a person grades what is written there.
     is_test: whether its outcome is points.
     kind: code, markdown or raw.
-    text: as it was released, without white space around.
+    text: as released, without surrounding white space.
     names: those that its code binds; of an answer without any, those that its tests ask for.
     """
 
@@ -46,15 +46,15 @@ class ReleasedCell:
 
     @cached_property
     def what(self) -> str:
-        """The word for such a cell in a sentence."""
+        """The term for such a cell in messages."""
         if self.is_open:
             return "answer cell"
         return "test cell" if self.is_test else "given cell"
 
     def is_given(self, text: str) -> bool:
-        """Whether a text is the released one but for white space.
+        """Whether a text is the released one except for white space.
 
-        Of an answer that tests decide about, also but for whole lines of comments.
+        For an autograded answer, also except for whole lines of comments.
         """
         comments = not self.is_open or self.by_hand or self.kind != "code"
         return bool(self.text) and _bare(text, comments) == _bare(self.text, comments)
@@ -103,13 +103,13 @@ def _with_names(cells: list[ReleasedCell]) -> Iterator[ReleasedCell]:
 
 
 def _bare(text: str, comments: bool) -> list[str]:
-    """The lines of a text without the white space around them, and without those left empty."""
+    """The stripped, non-empty lines of a text."""
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and (comments or not line.startswith("#"))]
 
 
 def unfenced(text: str) -> str:
-    """The code in a text cell that was code before.
+    """The code in a text cell that used to be a code cell.
 
     That is what stands between fences, with the words around it as comments. Where a fence says
     Python, of those that say nothing only such count as bind a name: others show what it prints.
@@ -132,7 +132,7 @@ def unfenced(text: str) -> str:
 
 
 def _unindented(text: str) -> str:
-    """The indented blocks of a text, with the words around them as comments."""
+    """The indented blocks of a text, with the prose around them as comments."""
     lines = [line.expandtabs(4) for line in text.splitlines()]
     code = "\n".join(
         line[4:] if line.startswith("    ") else f"# {line}" if line.strip() else ""
@@ -159,7 +159,7 @@ def _fenced(text: str) -> Iterator[tuple[str, int]]:
 
 
 def only_owners(claims: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
-    """Who alone claims what: of (claimant, things), the things that one claimant has."""
+    """Of (claimant, things), the things that only one claimant has."""
     owner: dict[str, str] = {}
     shared: set[str] = set()
     for claimant, things in claims:
@@ -170,6 +170,6 @@ def only_owners(claims: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
 
 
 def lines_of(text: str) -> set[str]:
-    """The lines by which one text can be told from another."""
+    """The lines that distinguish one text from another."""
     lines = (line.strip() for line in text.splitlines())
     return {line for line in lines if len(line) >= MIN_TELLING}

@@ -1,7 +1,7 @@
-"""A notebook that was handed in under another name is found by its cells.
+"""Finds a notebook that was submitted under another name by its cells.
 
-nbgrader knows notebooks by their file names only. So the found file gets a link beside it with the
-name that nbgrader looks for; the link says from which file the notebook was taken.
+nbgrader identifies notebooks by file name only. So the found file gets a link beside it with the
+name that nbgrader looks for; the link shows from which file the notebook was taken.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hub.grading.pipeline.parsing import Cell, Unreadable
 from hub.grading.pipeline.reading import read
 from hub.grading.pipeline.report import quoted
 
-MAX_FILES = 20  # other notebooks of one submission that are looked into
+MAX_FILES = 20  # maximum other notebooks of one submission to inspect
 
 
 class Undecided(Exception):
@@ -30,7 +30,7 @@ class Undecided(Exception):
 
 @dataclass(frozen=True)
 class Likeness:
-    """How much of one released notebook is in one file of a submission.
+    """How much of a released notebook is in one file of a submission.
 
     cells: how many of its answers and tests were found, not counting those known by position.
     answers: how many of the answers were worked on.
@@ -43,10 +43,10 @@ class Likeness:
 
 
 def take_renamed(coursedir: CourseDirectory, assignment: str, student: str) -> None:
-    """Link each released notebook that a submission lacks to the file that holds its cells.
+    """Link each released notebook that a submission lacks to the file with its cells.
 
-    Where the released name is there it counts, and nothing is looked for. Raises Undecided, and
-    ReadingError where this machine cannot look into a file.
+    If the released name exists, it counts. Raises Undecided, and
+    ReadingError if this machine cannot inspect a file.
     """
     released, folder = (
         _folder(coursedir, "release", assignment),
@@ -67,22 +67,22 @@ def take_renamed(coursedir: CourseDirectory, assignment: str, student: str) -> N
 
 
 def taken_from(submitted: Path) -> str | None:
-    """The sentence about a notebook that was handed in under another name; None for its own."""
+    """The message about a notebook that was submitted under another name; None under its own."""
     if not submitted.is_symlink():
         return None
     return (
-        f"There was no `{submitted.name}`; {quoted(os.readlink(submitted))} holds its cells and "
-        "was taken for it."
+        f"There was no `{submitted.name}`; {quoted(os.readlink(submitted))} contains its cells and "
+        "was used instead."
     )
 
 
 def decide(found: Sequence[Likeness], digests: Mapping[str, str]) -> dict[str, str]:
-    """Which file is taken for each missing notebook; never one file for two.
+    """Which file is used for each missing notebook; never one file for two.
 
-    found: every likeness that is more than nothing.
-    digests: something that is equal for files with equal contents.
+    found: every non-zero likeness.
+    digests: equal for files with equal contents.
 
-    Raises Undecided where the most alike are equally alike.
+    Raises Undecided if the best candidates are equally alike.
     """
     left = sorted(found, key=lambda one: (-one.cells, one.notebook, one.file))
     taken: dict[str, str] = {}
@@ -91,12 +91,12 @@ def decide(found: Sequence[Likeness], digests: Mapping[str, str]) -> dict[str, s
         equal = [one for one in left if one.cells == best.cells]
         files = [one for one in equal if one.notebook == best.notebook]
         if any(one.answers for one in files):
-            # A copy of what was handed out is nobody's answer.
+            # An unchanged copy of the release is nobody's answer.
             files = [one for one in files if one.answers]
         if len({digests[one.file] for one in files}) > 1:
             listed = ", ".join(quoted(one.file) for one in files)
             raise Undecided(
-                f"{best.notebook}.ipynb is missing, and several notebooks hold its cells: "
+                f"{best.notebook}.ipynb is missing, and several notebooks contain its cells: "
                 f"{listed}. Rename the one that counts to {best.notebook}.ipynb."
             )
         file = files[0].file
@@ -116,7 +116,7 @@ def _folder(coursedir: CourseDirectory, step: str, assignment: str, student: str
 
 
 def _other_notebooks(folder: Path, names: Iterable[str]) -> dict[str, Path]:
-    """The notebooks of a submission that have no released name, by their relative names."""
+    """The notebooks of a submission without a released name, by relative name."""
     known = {folder / f"{name}.ipynb" for name in names}
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*.ipynb")):

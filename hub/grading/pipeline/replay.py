@@ -1,14 +1,14 @@
-"""When a notebook is run again without a cell, and what then counts. Pure.
+"""Decides when a notebook is run again without a cell, and what then counts. Pure.
 
-A cell that cannot be interrupted, crashes or leaves takes all that would run after it along. So
-the notebook is run once more from the start without it, and what passes in any run has passed:
-running again can only add points.
+A cell that cannot be interrupted, crashes or exits takes everything after it down. So
+the notebook is run again from the start without it, and what passes in any run has passed:
+rerunning can only add points.
 
 A given cell that fails is either the machine's doing or that of the student's cells before it, and
-a process of the grading that ends may have been ended by either. The same again tells what passes;
-then the given cells alone, with nothing of the student's before or beside them, tell whose doing
-it is. What fails there could not be graded, and so is a run whose grading ends again and again, but
-not at one cell: student code cannot end it where it is kept apart.
+a grading process that dies may have been killed by either. A rerun shows what was a glitch;
+then a run of the given cells alone, without anything of the student's, shows whose doing
+it is. What fails there could not be graded, and neither could a run whose grading keeps dying, but
+not at one cell, as isolated student code cannot kill it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Attempt:
     """One run of the notebook.
 
     left_out: positions of the cells that do not run.
-    files: whether the student's own files lie beside it; without them it is a check of what is
+    files: whether the student's own files are beside it; without them it is a check of what is
         given (there are at most two), else it counts as a replay.
     """
 
@@ -48,7 +48,7 @@ class AttemptResult:
     slowest: frozenset[int] = frozenset()
 
     def got_past(self, cell: int | None) -> bool:
-        """Whether it ran the cell `cell` without trouble; None stands for the start."""
+        """Whether it ran `cell` without trouble; None means the start."""
         if self.trouble is None or self.trouble.cell is None:
             return self.trouble is None
         return cell is None or self.trouble.cell > cell
@@ -56,7 +56,7 @@ class AttemptResult:
 
 @dataclass(frozen=True)
 class Cells:
-    """Places of a notebook's code cells by whose they are.
+    """Positions of a notebook's code cells, by owner.
 
     answers, own: those with the student's text: answer cells, and cells the student added.
     given: those that are given and use nothing of the student's.
@@ -73,17 +73,17 @@ class Cells:
 
 @dataclass(frozen=True)
 class GivenCellFailed:
-    """What is given fails by itself at `trouble`: nothing can be said about the student's work."""
+    """A given cell fails by itself at `trouble`, so the student's work cannot be judged."""
 
     trouble: Trouble
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Nothing is to be run any more.
+    """No more runs are needed.
 
     blamed: what was left out, and what it had done; without cells, the student's own files.
-    left: a trouble that stayed.
+    left: a trouble that remained.
     """
 
     blamed: tuple[tuple[frozenset[int], Trouble], ...] = ()
@@ -101,18 +101,18 @@ def next_step(
     if trouble is None:
         return Finished(blamed(history))
     if any(check.got_past(trouble.cell) for check in checked) and trouble.cell in cells.given:
-        return Finished(blamed(history))  # the check's run counts from there on
+        return Finished(blamed(history))  # from there on, the check's run counts
     exhausted = _replays(history) >= MOST_REPLAYS
     unsure = trouble.kind in NOT_SURELY_THE_STUDENTS or _is_given(trouble, cells)
     if unsure and not exhausted and not _happened_before(history):
-        return last.attempt  # the same again: what the machine did once passes
+        return last.attempt  # retry, as a glitch of the machine passes
     if unsure and not checked and not _is_killed_answer(trouble, cells):
         return Attempt(last.attempt.left_out | _suspects(trouble, cells), files=False)
     if exhausted or trouble.cell is None:
         return Finished(blamed(history), trouble)
     if trouble.kind == "grading" and not _always_there(history):
         return GivenCellFailed(trouble)
-    if trouble.kind == "time":  # the cell that there is no time for is not to blame
+    if trouble.kind == "time":  # the cell that ran out of time is not to blame
         if not last.slowest - last.attempt.left_out:
             return Finished(blamed(history), trouble)
         return Attempt(last.attempt.left_out | last.slowest)
@@ -127,11 +127,11 @@ def next_step(
 
 
 def _without_the_guilty(history: Sequence[AttemptResult], cell: int, cells: Cells) -> Attempt:
-    """What to leave out where the notebook broke off at `cell`.
+    """What to leave out if the notebook broke off at `cell`.
 
-    The cell itself. Where it goes on breaking off at others, a cell of the student's own may have
-    left something behind that does it, such as a thread: all of those then, and no answer or test
-    for having been the one at which it broke off.
+    The cell itself. If it then breaks off at others, a cell of the student's own may have
+    left something behind that causes it, such as a thread: then all of those, and no answer or test
+    merely because it broke off there.
     """
     broke = {
         ran.trouble.cell
@@ -156,7 +156,7 @@ def _always_there(history: Sequence[AttemptResult]) -> bool:
 def _after_check(
     history: Sequence[AttemptResult], cells: Cells
 ) -> Attempt | GivenCellFailed | Finished:
-    """What to do when what is given has run by itself."""
+    """What to do after a run of the given cells alone."""
     check, asked = history[-1], [ran for ran in history if ran.attempt.files][-1]
     assert asked.trouble is not None
     cell = asked.trouble.cell
@@ -165,20 +165,20 @@ def _after_check(
         assert check.trouble is not None
         return GivenCellFailed(check.trouble)
     if cell is None and check.attempt.left_out > asked.attempt.left_out:
-        return Attempt(asked.attempt.left_out, files=False)  # then it is the files
+        return Attempt(asked.attempt.left_out, files=False)  # then the files are to blame
     if _replays(history) >= MOST_REPLAYS or cell is None:
         return Finished(blamed(history), check.trouble)
     if not _is_given(asked.trouble, cells):
-        return asked.attempt  # a third time: only what ends at one cell each time is the cell's
+        return asked.attempt  # a third time: a cell is to blame only if every run ends at it
     suspects = _suspects(asked.trouble, cells)
-    if not suspects:  # nothing but the student's files
+    if not suspects:  # only the student's files are left
         return Finished(blamed(history), check.trouble)
     fewer = suspects & cells.own or frozenset(sorted(suspects)[-1:])
     return Attempt(asked.attempt.left_out | fewer)
 
 
 def _is_given(trouble: Trouble, cells: Cells) -> bool:
-    """Whether it came where no code of the student's should run: in a given cell, or before all."""
+    """Whether it happened where no student code should run: in a given cell, or before all."""
     return trouble.cell is None or trouble.cell in cells.given
 
 
@@ -187,7 +187,7 @@ def _is_killed_answer(trouble: Trouble, cells: Cells) -> bool:
 
 
 def _suspects(trouble: Trouble, cells: Cells) -> frozenset[int]:
-    """The student's cells that can have brought it about."""
+    """The student's cells that can have caused it."""
     if trouble.cell is None or trouble.cell not in cells.given:
         return cells.students
     return frozenset(position for position in cells.students if position < trouble.cell)
@@ -208,7 +208,7 @@ def _replays(history: Sequence[AttemptResult]) -> int:
 
 
 def blamed(history: Sequence[AttemptResult]) -> tuple[tuple[frozenset[int], Trouble], ...]:
-    """What was left out in the end, and the trouble it had made."""
+    """What was left out in the end, and the trouble that it caused."""
     found: list[tuple[frozenset[int], Trouble]] = []
     for number, ran in enumerate(history[1:], 1):
         earlier = history[number - 1]
@@ -217,7 +217,7 @@ def blamed(history: Sequence[AttemptResult]) -> tuple[tuple[frozenset[int], Trou
         if asked.trouble is None or not (more or not ran.attempt.files):
             continue
         if found and found[-1][1] == asked.trouble and ran.got_past(asked.trouble.cell):
-            found.pop()  # fewer cells are to blame than were left out for the check
+            found.pop()  # fewer cells are to blame than the check left out
         if not found or found[-1][1] != asked.trouble:
             found.append((more, asked.trouble))
     left_out = history[-1].attempt.left_out

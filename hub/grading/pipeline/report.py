@@ -1,6 +1,6 @@
-"""What is told about a submission: few sentences, and nothing of the student's in them acts.
+"""The report about a submission: a bounded number of sentences, without active student content.
 
-Pure, and the standard library only: `hub.grading.pipeline.parsing` runs where nothing else is
+Pure, standard library only, as `hub.grading.pipeline.parsing` runs where nothing else is
 imported.
 """
 
@@ -17,20 +17,20 @@ MAX_QUOTED = 40
 
 
 class Report:
-    """Messages in the order in which they were added, and how many were left out."""
+    """Messages in order, and how many were left out."""
 
     def __init__(self) -> None:
         self._sentences: list[tuple[str, str]] = []
         self._seen: Counter[str] = Counter()
 
     def add(self, kind: str, sentence: str) -> None:
-        """Add a sentence; `kind` is what the sentences share that are counted together."""
+        """Add a sentence; sentences of one `kind` are counted together."""
         self._seen[kind] += 1
         if self._seen[kind] <= MAX_OF_A_KIND:
             self._sentences.append((kind, shortened(sentence, MAX_CHARACTERS)))
 
     def listed(self) -> list[str]:
-        """At most MAX_SENTENCES and one that says how many are left out."""
+        """At most MAX_SENTENCES, plus one that says how many are left out."""
         last = {kind: position for position, (kind, _) in enumerate(self._sentences)}
         lines: list[str] = []
         for position, (kind, sentence) in enumerate(self._sentences):
@@ -45,10 +45,10 @@ class Report:
 
 
 def quoted(value: Any) -> str:
-    """Text of a student's, such as a name or a first line, as it can stand in a sentence.
+    """A student's text, such as a name or a first line, made fit for a sentence.
 
-    In backticks, on one line and short; without control characters, escapes of terminals, marks
-    that turn the direction of writing, and backticks, so that it stays between its own.
+    In backticks, on one line and short; without control characters, terminal escapes, direction
+    marks, and backticks, so that it stays between its own.
     """
     text = str(value)[: 4 * MAX_QUOTED]
     kept = "".join(c if unicodedata.category(c)[0] not in "CZ" else " " for c in text)
@@ -56,5 +56,5 @@ def quoted(value: Any) -> str:
 
 
 def shortened(text: str, characters: int) -> str:
-    """`text`, with an ellipsis in place of what is over `characters`."""
+    """`text`, truncated to `characters` with an ellipsis."""
     return text if len(text) <= characters else text[: characters - 1] + "…"

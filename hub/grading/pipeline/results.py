@@ -1,4 +1,4 @@
-"""What a worker's lines say of a run: taken bit by bit, as student code may have a hand in them."""
+"""Parses a worker's lines about a run, defensively, as student code may have forged them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Results:
 
 
 def read_results(answer: RunOutcome, notebook: NotebookNode, attempt: Attempt) -> Results:
-    """Take from the worker's lines what can be the outcome of running `notebook`."""
+    """Parse what the worker's lines can validly say about running `notebook`."""
     results = Results()
     for line in answer.lines.splitlines():
         try:
@@ -46,7 +46,7 @@ def read_results(answer: RunOutcome, notebook: NotebookNode, attempt: Attempt) -
     fatal = next((trouble for trouble in results.troubles if trouble.kind != "given"), None)
     kind, reason = answer.stopped or ("grading", "the notebook ended early")
     if fatal is not None and kind == "limit":
-        # Who ended all processes knows why; the worker has seen them end, one by one.
+        # Whoever killed all processes knows why; the worker only saw them die one by one.
         results.troubles.remove(fatal)
         results.troubles.append(Trouble(kind, fatal.cell, reason))
     elif fatal is None and not results.finished and results.refused is None:
@@ -56,7 +56,7 @@ def read_results(answer: RunOutcome, notebook: NotebookNode, attempt: Attempt) -
 
 
 def _take(message: dict[str, Any], results: Results, cells: int) -> None:
-    """Take what one line of a worker says, as far as it makes sense."""
+    """Parse one line of a worker, as far as it makes sense."""
     index = message.get("cell")
     index = index if isinstance(index, int) and 0 <= index < cells else None
     if "outputs" in message and index is not None:
@@ -86,7 +86,7 @@ def _take(message: dict[str, Any], results: Results, cells: int) -> None:
 
 
 def _running(results: Results, notebook: NotebookNode, attempt: Attempt) -> int | None:
-    """The cell that ran when nothing more was heard; None before the first."""
+    """The cell that was running when the lines ended; None before the first."""
     if not results.ready:
         return None
     return next(

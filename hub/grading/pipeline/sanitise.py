@@ -1,7 +1,7 @@
-"""Notebooks made safe to show: nothing a student wrote runs in a reader's browser. Pure.
+"""Makes notebooks safe to show: nothing a student wrote runs in a reader's browser. Pure.
 
 Markdown and HTML are reduced to a list of allowed elements (nh3, the Rust sanitiser ammonia);
-pictures are kept as data; TeX becomes MathML; scripts, widgets and everything else is named
+pictures are kept as data; TeX becomes MathML; scripts, widgets and everything else are named
 instead of shown.
 """
 
@@ -22,7 +22,7 @@ from hub.facts.text import uncontrolled
 from hub.grading.pipeline.autograde import OURS
 from hub.grading.pipeline.mathematics import mathml
 
-MAX_MARKDOWN_CHARACTERS = 20_000  # math in deep nesting takes time with its square
+MAX_MARKDOWN_CHARACTERS = 20_000  # deeply nested math takes quadratic time
 MAX_TEXT_CHARACTERS = 50_000
 MAX_HTML_CHARACTERS = 100_000
 MAX_PICTURE_CHARACTERS = 4_000_000
@@ -38,20 +38,20 @@ ATTRIBUTES = {
 }
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
-# TeX commands by which MathJax would make links, styles or elements of its own, in a page that
-# has it: ours have not.
+# TeX commands with which MathJax would create links, styles or elements, in a page that
+# uses it; ours do not.
 ACTIVE_TEX = re.compile(r"(?<!\\)\\+(href|style|class|cssId|require|html\w*|unicode)\b")
-# What showing one notebook may cost, in seconds at the worst. Text of a certain kind takes the
-# parsers of Markdown and of HTML time with the square of its length, and a page is made while all
-# who grade wait for it.
+# The render budget of one notebook, worst case, in seconds. Some text takes the
+# parsers of Markdown and HTML time quadratic in its length, and rendering a page blocks everybody
+# who is grading.
 RENDER_SECONDS = 6.0
-MARKDOWN_SECONDS = 1e-8  # a squared character
-HTML_SECONDS = 4e-8  # a squared tag
-CODE_SECONDS = 2e-5  # a character, where nothing is SLOW_CODE
-# Pygments takes time with the square or the cube of their length.
+MARKDOWN_SECONDS = 1e-8  # per squared character
+HTML_SECONDS = 4e-8  # per squared tag
+CODE_SECONDS = 2e-5  # per character, except for SLOW_CODE
+# Pygments takes quadratic or cubic time for these.
 SLOW_CODE = re.compile(r"\s{40}|[\w.*]{100}")
 PLAIN = "plain"  # in a code cell's metadata, under our name: shown without colours
-# Stands for a formula while HTML is cleaned; nobody can write it beforehand.
+# Placeholder for a formula while HTML is cleaned; unguessable.
 MARK = f"{secrets.token_hex(16)}-{{}}-"
 MARKS = re.compile(MARK.format(r"(\d+)"))
 
@@ -59,7 +59,7 @@ MARKS = re.compile(MARK.format(r"(\d+)"))
 def safe_html(text: str) -> str:
     """`text` without anything that runs, loads from elsewhere or changes the page around it."""
     cleaned = nh3.clean(
-        uncontrolled(text.encode("utf-8", "replace").decode()),  # a lone surrogate is no text
+        uncontrolled(text.encode("utf-8", "replace").decode()),  # drops lone surrogates
         tags=TAGS,
         clean_content_tags={"script", "style", "template", "noscript"},
         attributes=ATTRIBUTES,
@@ -79,19 +79,19 @@ def _filter_attribute(tag: str, name: str, value: str) -> str | None:
 
 
 def _is_relative(url: str) -> bool:
-    """A picture beside the notebook: it must not reach another page of the server."""
+    """A picture beside the notebook, which must not reach another page of the server."""
     return re.fullmatch(r"\w[\w./ -]*", url) is not None and ".." not in url
 
 
 class RenderBudget:
-    """What is left of the time for one notebook; counted by what is known of its text, so that the
+    """What is left of one notebook's render budget; estimated from its text, so that the
     same notebook is always shown in the same way."""
 
     def __init__(self) -> None:
         self._left = RENDER_SECONDS
 
     def lasts(self, seconds: float) -> bool:
-        """Whether there is time for something that takes so long at the worst; it is spent then."""
+        """Whether the budget covers something with this worst case; if so, spends it."""
         if seconds > self._left:
             return False
         self._left -= seconds
@@ -99,14 +99,14 @@ class RenderBudget:
 
 
 class _Renderer(IPythonRenderer):
-    """Markdown to HTML, with a mark in the place of each formula that can be read."""
+    """Markdown to HTML, with a placeholder for each valid formula."""
 
     def __init__(self, attachments: dict[str, dict[str, str]]) -> None:
         super().__init__(escape=False, attachments=attachments, exclude_anchor_links=True)
         self._formulas: list[str] = []
 
     def block_code(self, code: str, info: str | None = None) -> str:
-        # Colours would be cleaned away again, and pygments can be made to take hours.
+        # Colours would be removed again, and pygments can be made to take hours.
         return f"<pre><code>{html.escape(code)}</code></pre>\n"
 
     def inline_math(self, body: str) -> str:
@@ -126,7 +126,7 @@ class _Renderer(IPythonRenderer):
         return MARK.format(len(self._formulas) - 1)
 
     def with_formulas(self, cleaned: str) -> str:
-        """Cleaned HTML, which has marks in its text only, with the formulas in their places."""
+        """Cleaned HTML, with placeholders only in its text, with the formulas filled in."""
         return MARKS.sub(lambda mark: self._formulas[int(mark[1])], cleaned)
 
 
@@ -137,7 +137,7 @@ def safe_markdown(
 ) -> str:
     """Markdown as one line of safe HTML, which any Markdown renderer passes through unchanged.
 
-    Where `budget` is at its end, the text itself is shown.
+    If `budget` is exhausted, shows the text itself.
     """
     renderer = _Renderer(attachments or {})
     budget = budget or RenderBudget()
@@ -149,15 +149,15 @@ def safe_markdown(
         try:
             rendered = MarkdownWithMath(renderer=renderer).render(text)
         except Exception:
-            # A reference to an attachment that is not there, and whatever else students write:
+            # A reference to a missing attachment, and whatever else students write:
             # one cell that cannot be rendered must not cost its owner the page.
             rendered = f"<pre>{html.escape(text)}</pre>"
     return _one_line(renderer.with_formulas(safe_html(rendered)))
 
 
 def _one_line(cleaned: str) -> str:
-    """Character references keep a second rendering from seeing line ends, TeX or math, and links,
-    for which it looks in time with the square of their number."""
+    """Encode as character references, so that a second rendering sees no line ends, TeX or links,
+    for which it searches in quadratic time."""
     for character in "\\$\n[":
         cleaned = cleaned.replace(character, f"&#{ord(character)};")
     return f"<div>{cleaned}</div>"
@@ -179,7 +179,7 @@ def sanitise(notebook: NotebookNode) -> NotebookNode:
 
 def highlighted(source: str, metadata: Any = None) -> str:
     """A sanitised code cell in colours: nbconvert's filter `highlight_code`. Always as Python: a
-    student may name another language in the first line, and with it a parser to exhaust."""
+    student could name another language in the first line, and so a slow parser."""
     if (metadata or {}).get(OURS, {}).get(PLAIN):
         return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>'
     return _HIGHLIGHT(source)
@@ -199,7 +199,7 @@ def _sanitise_text_cell(cell: NotebookNode, budget: RenderBudget) -> None:
 
 
 def safe_output(output: NotebookNode, budget: RenderBudget | None = None) -> NotebookNode:
-    """The output with what runs left out; pictures, tables and text stay."""
+    """The output without active content; pictures, tables and text stay."""
     if output.output_type == "stream":
         return from_dict({**output, "text": _shown(output.text)})
     if output.output_type == "error":
@@ -218,7 +218,7 @@ def _safe_bundle(data: dict[str, Any], budget: RenderBudget) -> dict[str, str]:
         if picture and len(picture) <= MAX_PICTURE_CHARACTERS and BASE64.fullmatch(picture):
             return {kind: picture, "text/plain": text}
     if drawing := str(data.get("image/svg+xml", "")):
-        # As a picture an SVG cannot run scripts.
+        # As an image, an SVG cannot run scripts.
         encoded = base64.b64encode(drawing.encode()).decode()
         return {"text/html": f'<img src="data:image/svg+xml;base64,{encoded}">', "text/plain": text}
     if page := str(data.get("text/html", ""))[:MAX_HTML_CHARACTERS]:
@@ -241,7 +241,7 @@ def _shown(text: str) -> str:
 
 
 def describe_figure(figure: Any) -> str:
-    """A Plotly figure in words, in place of 4.8 MB of script a page."""
+    """A description of a Plotly figure, instead of 4.8 MB of script per page."""
     figure = figure if isinstance(figure, dict) else {}
     layout = figure.get("layout")
     title = layout.get("title") if isinstance(layout, dict) else None

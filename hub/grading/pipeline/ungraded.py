@@ -1,8 +1,8 @@
-"""Submissions that could not be graded, through no fault of their students'.
+"""Submissions that could not be graded, through no fault of their students.
 
-Their earlier points stay. Each is tried again, alone at the end of its batch and by the next runs,
+Their earlier points are kept. Each is retried, alone at the end of its batch and by the next runs,
 until it has been tried `MOST_TRIES` times; then it waits for a person. A new submission, or
-`--force`, starts anew.
+`--force`, resets the count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_TRIES = 4  # the first, and three more
 
 @dataclass(frozen=True)
 class Ungraded:
-    """What is remembered of a submission that could not be graded.
+    """What is stored about a submission that could not be graded.
 
     submission: its time, as in its timestamp.txt; empty if it has none.
     tries: how often it was tried.
@@ -36,7 +36,7 @@ class Ungraded:
 
 
 class UngradedFolder:
-    """A file for each student of an assignment, each complete or not there."""
+    """A file for each student of an assignment, each complete or absent."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,8 +1,8 @@
-"""What the outputs of a test cell mean for points. Pure.
+"""What a test cell's outputs mean for points. Pure.
 
 nbgrader scores a test cell by its outputs: an error or any text on stderr is 0, else the first
-result that is a number is partial credit, else full marks. These functions make its rule say
-what is meant: warnings cost nothing, an error is an error wherever it stands.
+result that is a number is partial credit, else full marks. These functions adapt outputs so that
+its rule works as intended: warnings cost nothing, an error is an error wherever it is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def judge(cell: NotebookNode) -> None:
 
 
 def judged_outputs(outputs: list[NotebookNode], points: float) -> list[NotebookNode]:
-    """The outputs of a test cell worth `points`, as nbgrader's rule has to see them.
+    """The outputs of a test cell worth `points`, adapted for nbgrader's rule.
 
     - stderr becomes stdout under a line that says so: it stays visible and costs nothing;
     - beside an error no result counts: a result shown before it could be forged;
@@ -46,11 +46,11 @@ def _as_stdout(output: NotebookNode) -> NotebookNode:
 def _in_range(output: NotebookNode, points: float) -> NotebookNode:
     if output.output_type != "execute_result":
         return output
-    # nbgrader reads this text and does not take an empty one.
+    # nbgrader reads this text and does not accept an empty one.
     text = output.data.get("text/plain") or "(no text)"
     value = _number(text)
     if value is not None and not 0 <= value <= points:
-        message = f"The test cell returned {text}, which is no score between 0 and {points:g}."
+        message = f"The test cell returned {text}, which is not a score between 0 and {points:g}."
         return from_dict(error_output("ScoreOutOfRange", message))
     return from_dict({**output, "data": {**output.data, "text/plain": text}})
 
