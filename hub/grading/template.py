@@ -15,6 +15,7 @@ import select
 import signal
 import socket
 import sys
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -64,11 +65,20 @@ def _has_workers() -> bool:
 
 
 def do_import(_: list[int], modules: list[str]) -> dict[str, Any]:
-    """Import modules that are not imported yet; which of them cannot be is not said."""
+    """Import modules that are not imported yet, up to the first that breaks off in the middle.
+
+    That one is named: what it has left here would break it for every worker too.
+    """
     for name in modules:
-        if name not in sys.modules:
-            with suppress(Exception):
-                importlib.import_module(name)
+        if name in sys.modules:
+            continue
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not name.startswith(error.name):
+                return {"broken": name, "why": repr(error)}
+        except Exception as error:
+            return {"broken": name, "why": repr(error)}
     return {}
 
 
@@ -78,6 +88,7 @@ def do_rehearse(_: list[int], cells: list[str], scratch: str, users: list[int]) 
     The cells run in a process that ends, as the student process does: here nothing is left of them.
     """
     ours, theirs = os.pipe()
+    imported: dict[str, Any] = {}
     folder = Path(scratch, "tmp")
     if users:
         student, tests = users
@@ -94,11 +105,15 @@ def do_rehearse(_: list[int], cells: list[str], scratch: str, users: list[int]) 
     os.close(theirs)
     with open(ours) as names:
         if select.select([names], [], [], REHEARSAL_SECONDS)[0]:
-            do_import([], names.read().split())
-    with suppress(ProcessLookupError):
+            imported = do_import([], names.read().split())
+    # One with a user of its own may not be killed from here, and ends with that user's others.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    return {}
+    for _ in range(100):
+        if process.poll() is not None:
+            break
+        time.sleep(0.01)
+    return imported
 
 
 def _confine_to(scratch: Path) -> None:

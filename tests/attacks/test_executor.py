@@ -394,7 +394,8 @@ def test_an_executor_that_could_not_keep_its_promises_does_not_start():
 
 def test_a_killed_executor_repeats_what_it_ran(running):
     with ThreadPoolExecutor(1) as pool:
-        work = pool.submit(execute, notebook("import time; time.sleep(3)", "print('whole')"))
+        cells = notebook("import time; time.sleep(3)", "print('whole')")
+        work = pool.submit(execute, cells, executor=running.socket)
         deadline = time.monotonic() + 30
         while not running.job_processes():
             assert time.monotonic() < deadline

@@ -273,6 +273,7 @@ def _start_worker(
         template = students_environment(ANY_SCRATCH)
         forked = start_worker(
             template,
+            scratch.parent,
             *(asked.mode, asked.limits.as_data(), ids),
             *(asked.released, folder, environment, descriptors),
         )

@@ -12,9 +12,11 @@ import json
 import logging
 import os
 import select
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,10 +32,13 @@ log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT = 1_000_000  # bytes; of a message's descriptors, MOST_DESCRIPTORS
 MOST_DESCRIPTORS = 4
+MOST_REHEARSED = 100_000  # characters of released cells
+MOST_STARTS = 3  # of a template for one worker, which is started afresh then
+FOLDERS = ("work", "home", "tmp")  # of a template, as of a worker
 
 
 class TemplateGone(Exception):
-    """The template process ended."""
+    """The template process ended, or is of no use any more."""
 
 
 class ForkedWorker:
@@ -62,16 +67,23 @@ class ForkedWorker:
 
 
 class Template:
-    """One template process, and the socket to it."""
+    """One template process, and the socket to it.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    environment: of the template.
+    scratch: where it has a folder of its own.
+    """
+
+    def __init__(self, environment: Mapping[str, str], scratch: Path) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="logitlab-template-", dir=scratch))
+        for name in FOLDERS:
+            (self._folder / name).mkdir()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-s", "-m", "hub.grading.template", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                cwd="/",
+                cwd=self._folder / FOLDERS[0],
                 env={**environment, env.EXECUTION: "0" * MARKER_LENGTH},
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
@@ -80,6 +92,8 @@ class Template:
         self._lock = threading.Lock()
         self._imported: set[str] = set()
         self._runs: Counter[tuple[str, ...]] = Counter()
+        self._workers = 0
+        self._retired = False
 
     def start_worker(
         self,
@@ -101,14 +115,15 @@ class Template:
 
         Raises TemplateGone.
         """
-        if new := sorted(set(imported_by(released)) - self._imported):
-            self._ask("import", modules=new)
+        if new := sorted(set(imported_by(released)) - self._imported - _broken):
+            self._import("import", modules=new)
             self._imported |= set(new)
         with self._lock:
             self._runs[released] += 1
-            rehearse = self._runs[released] == 2
+            rehearse = self._runs[released] == 2 and sum(map(len, released)) < MOST_REHEARSED
         if rehearse:
-            self._rehearse(released, folder.parent, users)
+            scratch = str(folder.parent)
+            self._import("rehearse", cells=list(released), scratch=scratch, users=list(users))
         answer = self._ask(
             "fork",
             descriptors,
@@ -121,20 +136,40 @@ class Template:
         if why := answer.get("unsafe"):
             log.warning("a notebook runs in processes of its own: %s", why)
             return None
+        with self._lock:
+            self._workers += 1
         return ForkedWorker(self, answer["pid"], answer["shared"])
 
-    def _rehearse(self, released: tuple[str, ...], scratch: Path, users: Sequence[int]) -> None:
-        self._ask("rehearse", cells=list(released), scratch=str(scratch), users=list(users))
+    def _import(self, do: str, **more: Any) -> None:
+        answer = self._ask(do, **more)
+        if name := answer.get("broken"):
+            _broken.add(name)
+            raise TemplateGone(f"importing {name} failed ({answer['why']})")
 
     def reap(self, pid: int) -> None:
+        """Let the number of a worker that has ended be another's."""
         with suppress(TemplateGone):
             self._ask("reap", pid=pid)
+        with self._lock:
+            self._workers -= 1
+            last = self._retired and not self._workers
+        if last:
+            self.end()
+
+    def retire(self) -> None:
+        """End it once it has no workers."""
+        with self._lock:
+            self._retired, last = True, not self._workers
+        if last:
+            self.end()
 
     def end(self) -> None:
+        """End it and its workers."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _ask(self, do: str, descriptors: Sequence[int] = (), **more: Any) -> dict[str, Any]:
         message = json.dumps({"do": do, **more}).encode()
@@ -152,18 +187,21 @@ class Template:
 
 _lock = threading.Lock()
 _template: Template | None = None
+_broken: set[str] = set()  # modules whose import breaks off in the middle
 
 
-def start_worker(environment: Mapping[str, str], *arguments: Any) -> ForkedWorker | None:
+def start_worker(
+    environment: Mapping[str, str], scratch: Path, *arguments: Any
+) -> ForkedWorker | None:
     """As `Template.start_worker`, of this process's template; None also where there is none.
 
-    environment: of the template, if it is to be started.
+    environment, scratch: of the template, if it is to be started.
     """
     global _template
-    for _ in range(2):
+    for _ in range(MOST_STARTS):
         with _lock:
             if _template is None:
-                _template = Template(environment)
+                _template = Template(environment, scratch)
             asked = _template
         try:
             return asked.start_worker(*arguments)
@@ -172,7 +210,7 @@ def start_worker(environment: Mapping[str, str], *arguments: Any) -> ForkedWorke
             with _lock:
                 if _template is asked:
                     _template = None
-            asked.end()
+            asked.retire()
     return None
 
 
