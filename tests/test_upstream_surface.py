@@ -25,7 +25,9 @@ from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
 from nbgrader.validator import Validator
 from tornado.web import Application
 
+from hub.core.environment import Environment
 from hub.singleuser.formgrader import (
+    ENVIRONMENT,
     AddAssignment,
     Autograde,
     CourseFormgrader,
@@ -50,6 +52,7 @@ def test_the_versions_are_those_that_the_patches_are_known_to_fit():
 def formgrader(tmp_path_factory) -> Application:
     """The web application of a Jupyter server into which our formgrader was put."""
     webapp = Application(base_url="/", xsrf_cookies=True)
+    webapp.settings[ENVIRONMENT] = Environment()
     root = str(tmp_path_factory.mktemp("course"))
     extension = CourseFormgrader()
     extension.root_dir = root

@@ -67,7 +67,7 @@ def _run(
         raise NotAll("\n".join(errors or [failure]))
 
 
-class _Kept(logging.Handler):
+class _LogRecords(logging.Handler):
     """Keeps what is logged."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class _Kept(logging.Handler):
 
 def _logged(exchange: Exchange) -> list[logging.LogRecord]:
     """What an exchange class logs from now on, from INFO on."""
-    logger, kept = logging.Logger("exchange", logging.INFO), _Kept()
+    logger, kept = logging.Logger("exchange", logging.INFO), _LogRecords()
     logger.addHandler(kept)
     exchange.log = logger
     return kept.records

@@ -109,7 +109,7 @@ def do_rehearse(_: list[int], cells: list[str], scratch: str, users: list[int]) 
     # One with a user of its own may not be killed from here, and ends with that user's others.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    for _ in range(100):
+    for _tick in range(100):
         if process.poll() is not None:
             break
         time.sleep(0.01)

@@ -22,7 +22,7 @@ from hub.jupyterhub.spawners.gpu.placement import FULL, NONE_WORKS
 from hub.jupyterhub.spawners.gpu.request import Placement
 from hub.jupyterhub.spawners.gpu.slots import ListedContainer, Slots
 from hub.services.gpuwatch import processes
-from hub.services.gpuwatch.usage import Process, Use
+from hub.services.gpuwatch.usage import GpuProcess, Use
 from hub.services.gpuwatch.verdict import HeldSlot, over_budget
 from tests.gpu.engine import IMAGE, PROJECT, GpuEngine, gpu_engine
 from tests.guard.engine import an_engine, tiny_image
@@ -190,7 +190,7 @@ def test_the_watcher_traces_a_process_to_its_container_and_stops_it_alone(engine
     pids = {container: _sleeper(engine.client, container) for container in (alice, bob)}
     assert {processes.owner(pid): pid for pid in pids.values()} == pids
     assert processes.owner(os.getpid()) not in pids
-    use = Use(A.uuid, 40000, 40960, (Process(pids[alice], 15000), Process(pids[bob], 9000)))
+    use = Use(A.uuid, 40000, 40960, (GpuProcess(pids[alice], 15000), GpuProcess(pids[bob], 9000)))
     positions = {alice: HeldSlot("alice", A.uuid, 10000), bob: HeldSlot("bob", A.uuid, 10000)}
     (worst,) = over_budget(use, {pid: container for container, pid in pids.items()}, positions)
     assert processes.stop(worst.largest.pid, worst.container) in ("it exited", "it was killed")

@@ -18,7 +18,7 @@ from jupyter_client.manager import KernelManager
 from hub.services.gpuwatch import __main__ as watch
 from hub.services.gpuwatch import processes
 from hub.services.gpuwatch.processes import container_of
-from hub.services.gpuwatch.usage import Process, Use, read_use
+from hub.services.gpuwatch.usage import GpuProcess, Use, read_use
 from hub.services.gpuwatch.verdict import NEARLY_FULL, HeldSlot, over_budget
 from hub.singleuser.gpu import startup
 from tests.gpu.samples import LISTING, XML
@@ -29,9 +29,9 @@ GPU = "GPU-bbbb852c-d268-c3f3-1b07-005d5ae1dc3f"
 
 def test_memory_is_read_by_device_and_by_mig_device():
     assert read_use(LISTING, XML) == [
-        Use("MIG-c7384736-a75d-5afc-978f-d2f1294409fd", 19500, 19968, (Process(4001, 15000),)),
+        Use("MIG-c7384736-a75d-5afc-978f-d2f1294409fd", 19500, 19968, (GpuProcess(4001, 15000),)),
         Use("MIG-a28ad590-3fda-56dd-84fc-0a0b96edc58d", 12, 4864, ()),
-        Use(GPU, 24000, 24564, (Process(5001, 14000), Process(5003, 9000))),
+        Use(GPU, 24000, 24564, (GpuProcess(5001, 14000), GpuProcess(5003, 9000))),
         Use("GPU-cccc852c-d268-c3f3-1b07-005d5ae1dc3f", 0, 40960, ()),
     ]
 
@@ -56,7 +56,7 @@ def test_a_process_is_traced_to_its_container(cgroup, expected):
 def verdict(used: int, use_of_one: list[int], use_of_two: list[int], mib: int = 10000):
     groups = ((ONE, 100, use_of_one), (TWO, 200, use_of_two))
     own = [
-        (Process(start + number, mib), container)
+        (GpuProcess(start + number, mib), container)
         for container, start, group in groups
         for number, mib in enumerate(group)
     ]
@@ -99,7 +99,7 @@ def test_who_is_within_the_budget_is_never_stopped(used, one, two, mib):
 
 
 def test_processes_of_no_container_of_ours_are_left_alone():
-    use = Use("G", 20000, 20000, (Process(1, 15000), Process(2, 4000)))
+    use = Use("G", 20000, 20000, (GpuProcess(1, 15000), GpuProcess(2, 4000)))
     positions = {ONE: HeldSlot("alice", "G", 1000)}
     assert over_budget(use, {1: TWO}, positions) == ()
     assert over_budget(use, {}, positions) == ()

@@ -13,7 +13,7 @@ from hub.facts.gpu_devices import mebibytes, read_gpus
 
 
 @dataclass(frozen=True)
-class Process:
+class GpuProcess:
     """One process on a device; `mib`: its GPU memory, CUDA's context included."""
 
     pid: int
@@ -27,7 +27,7 @@ class Use:
     device: str
     used: int
     total: int
-    processes: tuple[Process, ...]
+    processes: tuple[GpuProcess, ...]
 
 
 def read_use(listing: str, xml: str) -> list[Use]:
@@ -40,11 +40,11 @@ def read_use(listing: str, xml: str) -> list[Use]:
     uses = []
     for gpu in ET.fromstring(xml).iter("gpu"):
         uuid = gpu.findtext("uuid", "")
-        by_instance: dict[tuple[str, str], list[Process]] = {}
+        by_instance: dict[tuple[str, str], list[GpuProcess]] = {}
         for entry in gpu.iter("process_info"):
             mib = mebibytes(entry.findtext("used_memory"))
             if mib and "C" in entry.findtext("type", ""):
-                process = Process(int(entry.findtext("pid", "0")), mib)
+                process = GpuProcess(int(entry.findtext("pid", "0")), mib)
                 by_instance.setdefault(_instance(entry), []).append(process)
         migs = list(gpu.iter("mig_device"))
         for mig in migs:
@@ -62,7 +62,7 @@ def _instance(entry: ET.Element) -> tuple[str, str]:
     return entry.findtext("gpu_instance_id", ""), entry.findtext("compute_instance_id", "")
 
 
-def _use(device: str, entry: ET.Element, processes: list[Process]) -> Use:
+def _use(device: str, entry: ET.Element, processes: list[GpuProcess]) -> Use:
     used = mebibytes(entry.findtext("fb_memory_usage/used"))
     total = mebibytes(entry.findtext("fb_memory_usage/total"))
     return Use(device, used, total, tuple(processes))

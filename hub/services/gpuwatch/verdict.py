@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hub.services.gpuwatch.usage import Process, Use
+from hub.services.gpuwatch.usage import GpuProcess, Use
 
 NEARLY_FULL = 0.95
 
@@ -32,7 +32,7 @@ class Over:
     container: str
     slot: HeldSlot
     used: int
-    largest: Process
+    largest: GpuProcess
 
     def __str__(self) -> str:
         return (
@@ -50,7 +50,7 @@ def over_budget(
     """
     if not use.total or use.used < NEARLY_FULL * use.total:
         return ()
-    mine: dict[str, list[Process]] = {}
+    mine: dict[str, list[GpuProcess]] = {}
     for process in use.processes:
         container = owners.get(process.pid)
         if container is not None and container in slots:
