@@ -432,6 +432,8 @@ def test_the_environment_has_at_most_256_variables_of_16_kib():
     assert checked(body)["Env"] == body["Env"]
     body["Env"] = ["A=" + "x" * (16 * 1024 - 1)]
     refused(body, "Env: strings of at most 16384 characters")
+    body["Env"].append("B=1")
+    refused(body, "Env: strings of at most 16384 characters")
     values: tuple[Any, ...] = (None, {}, "A=1", [1], [None])
     for wrong in values:
         body["Env"] = wrong
@@ -463,8 +465,8 @@ def test_a_command_is_the_images_program_with_arguments():
 
 
 def test_labels_name_project_course_user_and_gpu_and_nothing_else():
-    long = "x" * 255
-    assert checked(created(long), long)["Labels"]["logitlab.user"] == long
+    for name in ("x", "x" * 255):
+        assert checked(created(name), name)["Labels"]["logitlab.user"] == name
     for user in ("", "x" * 256, None, 1, ["alice"]):
         body = created("alice")
         body["Labels"]["logitlab.user"] = user
@@ -490,6 +492,15 @@ def test_one_whole_device_of_the_list_is_asked_for_or_none():
         body = with_gpu(created("alice"))
         body["HostConfig"]["DeviceRequests"][0] |= change
         refused(body, r"^HostConfig\.DeviceRequests\.")
+    for key in ("Driver", "DeviceIDs", "Capabilities", "Count", "Options"):
+        body = with_gpu(created("alice"))
+        body["HostConfig"]["DeviceRequests"][0][key] = "x"
+        refused(body, rf"^HostConfig\.DeviceRequests\.{key}: found 'x'")
+    others: list[Any] = [{"0": {}}, {0: {}}, "x", [[]], [None]]
+    for wrong in others:
+        body = with_gpu(created("alice"))
+        body["HostConfig"]["DeviceRequests"] = wrong
+        refused(body, r"^HostConfig\.DeviceRequests: found .*accepted: one request for one GPU")
     body = with_gpu(created("alice"))
     body["HostConfig"]["DeviceRequests"] *= 2
     refused(body, r"^HostConfig\.DeviceRequests: found .*accepted: one request for one GPU")

@@ -31,4 +31,32 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "hub.services.guard.create",
         '"HostConfig.SecurityOpt", (["no-new-privileges:true"], ["no-new-privileges"])',
     ): "both are accepted, whichever is asked first",
+    (
+        "hub.services.guard.create",
+        "if not any(_is_equal(each, value) for each in wanted):",
+    ): "equal is equal, whichever is asked first",
+    (
+        "hub.services.guard.create",
+        "if not (any(_is_equal(each, value) for each in wanted) if wanted else empty):",
+    ): "equal is equal, whichever is asked first",
+    (
+        "hub.services.guard.create",
+        "if type(value) is not list or len(value) != 1 or type(value[-1]) is not dict:",
+    ): "of one request the first is the last",
+    (
+        "hub.services.guard.create",
+        'path, request = "HostConfig.DeviceRequests.", value[-1]',
+    ): "of one request the first is the last",
+    (
+        "hub.services.guard.create",
+        '_one_of("HostConfig.Tmpfs", sorted(TMPFS_PATHS))(path)',
+    ): "a list is looked through as a tuple is",
+    (
+        "hub.services.guard.create",
+        '_one_of("HostConfig.Tmpfs", tuple(TMPFS_PATHS))(path)',
+    ): "the order shows in the message only, and it is one of two",
+    (
+        "hub.services.guard.create",
+        '_one_of(f"Labels.{GPU_LABEL}", (*policy.gpus, NO_GPU))(labels[GPU_LABEL])',
+    ): "both are accepted, whichever is asked first",
 }

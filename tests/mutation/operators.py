@@ -15,7 +15,8 @@ TYPES = {"Callable", "Literal", "Mapping", "dict", "frozenset", "list", "set", "
 def server_mutations(tree: ast.AST, text: Text) -> Iterator[Edit]:
     """The edits of `mutations`, and a refusal, a member of a collection or an entry left out.
 
-    Not the order of constants: tables of names and networks have none. Not types.
+    Not the order of constants, nor of what a value is looked for in: neither means anything in
+    rules. Not types.
     """
     spans = [(text.start(node), text.end(node)) for node in ast.walk(tree) if _is_type(node)]
     tables = {
@@ -24,6 +25,14 @@ def server_mutations(tree: ast.AST, text: Text) -> Iterator[Edit]:
         if isinstance(node, COLLECTIONS)
         for one, two in pairwise(node.elts)
         if isinstance(one, ast.Constant) and isinstance(two, ast.Constant)
+    }
+    tables |= {
+        (text.start(one), text.end(two))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn)
+        for sought_in in node.comparators
+        if isinstance(sought_in, COLLECTIONS)
+        for one, two in pairwise(sought_in.elts)
     }
     for edit in chain(mutations(tree, text), _left_out(tree, text)):
         if edit.what == "neighbours swapped" and (edit.start, edit.end) in tables:

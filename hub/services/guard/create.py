@@ -90,7 +90,7 @@ def _config(policy: Policy, user: str, image: str) -> dict[str, Check]:
         "WorkingDir": _one_of("WorkingDir", (None, "", "/home/student", "/srv/course")),
         "ExposedPorts": _exposed_ports,
         "Volumes": _mount_points,
-        "HostConfig": lambda value: value,  # checked separately
+        "HostConfig": lambda value: None,  # checked separately
         # Docker's own client always sends these: dropped.
         "AttachStdin": _dropped_if("AttachStdin", False),
         "AttachStdout": _dropped_if("AttachStdout", True, False),
@@ -143,7 +143,7 @@ def _checked(path: str, given: dict[str, Any], checks: dict[str, Check]) -> dict
         if key not in checks:
             raise RequestRefused(f"{path}{key[:60]!a} is not accepted")
         accepted = checks[key](value)
-        if accepted is not None and key != "HostConfig":
+        if accepted is not None:
             clean[key] = accepted
     return clean
 
