@@ -88,6 +88,7 @@ importlib.import_module(program)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_starts_with_only_what_its_image_has(program, tmp_path):
     ours, locks = PROGRAMS[program]

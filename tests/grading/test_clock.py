@@ -52,6 +52,7 @@ def used(code: str, seconds: float) -> float:
         process.wait()
 
 
+@pytest.mark.slow
 def test_on_a_busy_machine_a_loop_is_charged_a_part_of_its_time_and_a_sleep_all():
     with load(12):
         loop = used(LOOP, 4)

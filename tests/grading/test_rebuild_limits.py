@@ -63,6 +63,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(HOSTILE))
 @pytest.mark.parametrize("mib", [1, 12])
 def test_whatever_is_in_a_file_little_comes_out_of_it(kind: str, mib: int) -> None:
@@ -88,6 +89,7 @@ print(peak.split()[1], file=sys.stderr)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cells in lists", "small dictionaries", "one long wide string"])
 def test_reading_takes_no_more_memory_than_its_limit(kind: str) -> None:
     done = subprocess.run(
@@ -100,6 +102,7 @@ def test_reading_takes_no_more_memory_than_its_limit(kind: str) -> None:
     assert "unreadable" in json.loads(done.stdout) or json.loads(done.stdout)["cells"]
 
 
+@pytest.mark.slow
 def test_a_file_that_takes_too_much_memory_is_reported_and_does_not_take_it_here() -> None:
     submitted = HOSTILE["small dictionaries"](60)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

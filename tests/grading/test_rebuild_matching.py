@@ -439,6 +439,7 @@ ATTACK = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(ATTACK)
 @settings(max_examples=300, deadline=None)
 def test_no_forged_names_or_ids_change_a_given_cell_a_test_or_points(attack: list[dict]) -> None:
@@ -461,6 +462,7 @@ def test_no_forged_names_or_ids_change_a_given_cell_a_test_or_points(attack: lis
     check_given_cells(rebuilt)
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=300, deadline=None)
 def test_every_answer_that_is_there_once_is_found_whatever_happened_to_the_cells(
