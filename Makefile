@@ -92,10 +92,11 @@ mutants: ## run mutants of the guard's, exchange's, firewall's and GPU rules; MO
 	@$(INSTALL) all
 	$(RUN) tests.mutation $(MODULES)
 
-bench: ## measure startup, cell, library and model-loading times
+bench: ## measure startup, cell, library, model-loading and grading times
 	@$(INSTALL) all
 	$(RUN) tests.bench
 	$(RUN) tests.bench.library
+	$(RUN) tests.bench.grading
 	$(RUN) tests.bench.models
 
 bench-containers: ## time a class logging in at once, against a plain hub in containers; STUDENTS=10
