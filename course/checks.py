@@ -183,9 +183,9 @@ def _where(received: Tensor, expected: Tensor, right: Tensor) -> str:
     if received.ndim == 0:
         return f"the value is wrong ({off})"
     first = tuple(int(i) for i in wrong.nonzero()[0])
-    folder = first[0] if len(first) == 1 else first
+    index = first[0] if len(first) == 1 else first
     count = int(wrong.sum())
-    return f"{count} of {wrong.numel()} entries are wrong ({off}), the first at index {folder}"
+    return f"{count} of {wrong.numel()} entries are wrong ({off}), the first at index {index}"
 
 
 def _dtype_mistake(got: torch.dtype, want: torch.dtype) -> str:

@@ -209,8 +209,8 @@ def agreement_prompts(n: int, seed: int) -> list[Prompt]:
     prompts = []
     for _ in range(n):
         subject, other = rng.sample(NOUNS, 2)
-        volume, plural = rng.choice(_NEAR), rng.random() < 0.5
-        forms = [f"The {_noun(subject, p)} {volume} the {_noun(other, not plural)}" for p in (0, 1)]
+        near, plural = rng.choice(_NEAR), rng.random() < 0.5
+        forms = [f"The {_noun(subject, p)} {near} the {_noun(other, not plural)}" for p in (0, 1)]
         prompts.append(
             Prompt(
                 text=forms[plural],
@@ -310,9 +310,9 @@ def _indirect_object(rng: random.Random) -> str:
     pattern = rng.choice(PATTERNS)
     if len(present) == 3 and "{A} and {B}" not in pattern:
         pattern = PATTERNS[0]
-    volume, what = rng.choice(PLACES), rng.choice(OBJECTS)
-    text = pattern.format(A=first, B=b, S=giver, place=volume, what=what)
-    end = rng.choice((".", ".", f". {recipient} thanked {giver}.", f" at the {volume}."))
+    place, what = rng.choice(PLACES), rng.choice(OBJECTS)
+    text = pattern.format(A=first, B=b, S=giver, place=place, what=what)
+    end = rng.choice((".", ".", f". {recipient} thanked {giver}.", f" at the {place}."))
     return f"{text} {recipient}{end}"
 
 
@@ -351,7 +351,7 @@ def _pronoun(rng: random.Random) -> str:
     man = rng.random() < 0.5
     name = rng.choice(MEN if man else WOMEN)
     he, his = ("he", "his") if man else ("she", "her")
-    what, volume = rng.choice(OBJECTS), rng.choice(PLACES)
+    what, place = rng.choice(OBJECTS), rng.choice(PLACES)
     pattern = rng.choice(
         (
             "{name} said that {he} was happy in the {place}.",
@@ -361,20 +361,20 @@ def _pronoun(rng: random.Random) -> str:
             "{name} said that {he} left {his} {what} in the {place}.",
         )
     )
-    return pattern.format(name=name, he=he, his=his, what=what, place=volume)
+    return pattern.format(name=name, he=he, his=his, what=what, place=place)
 
 
 def _surname(rng: random.Random) -> str:
     name = "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(3, 5))).capitalize()
     title = rng.choice(("Mr", "Mrs"))
     city = rng.choice(FACTS)[1]
-    volume, what = rng.choice(PLACES), rng.choice(OBJECTS)
+    place, what = rng.choice(PLACES), rng.choice(OBJECTS)
     sentences = [
         f"{title} {name} lives in {city}.",
         f"People in {city} like {title} {name}.",
-        f"Yesterday {title} {name} went to the {volume}.",
+        f"Yesterday {title} {name} went to the {place}.",
         f"The {what} of {title} {name} is {rng.choice(ADJECTIVES)}.",
-        f"{title} {name} found a {what} at the {volume}.",
+        f"{title} {name} found a {what} at the {place}.",
     ]
     return " ".join(rng.sample(sentences, rng.choice((2, 3, 4))))
 

@@ -18,7 +18,7 @@ def shuffled(files: Iterable[Path], seed: str) -> dict[Path, int]:
     """The place of each file: the same for the same files and seed, on every process."""
     order = sorted(set(files))
     random.Random(seed).shuffle(order)
-    return {file: folder for folder, file in enumerate(order)}
+    return {file: position for position, file in enumerate(order)}
 
 
 def heaviest_first(items: list[pytest.Item]) -> None:

@@ -80,7 +80,7 @@ def run_there(
     executor: Path,
     request: Mapping[str, Any],
     files: Mapping[str, Path],
-    on_position: OnPosition = lambda folder: None,
+    on_position: OnPosition = lambda position: None,
 ) -> RunOutcome:
     """Have the executor run a request (see `worker`); returns what `run_here` would.
 

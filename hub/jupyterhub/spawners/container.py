@@ -315,8 +315,8 @@ class ContainerSpawner(DockerSpawner):
 
     def _now(self) -> tuple[int, str]:
         """The progress of this start: per cent and a message."""
-        if deployment := self.starts.position(self.user.name):
-            return 20, f"Many servers are starting: yours is number {deployment} in the queue"
+        if position := self.starts.position(self.user.name):
+            return 20, f"Many servers are starting: yours is number {position} in the queue"
         if self.user.name in self.slots.state.waiting:
             return 10, self.gpu.message() or ""
         return 50, self.gpu.message() or "Starting your JupyterLab"
