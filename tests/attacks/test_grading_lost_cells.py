@@ -366,7 +366,7 @@ def test_given_cells_and_tests_are_the_released_ones_in_their_order(graded: Grad
         ("essay_beside", "other cells may be the answer: `My essay, in a cell of its own.`"),
         ("exchanged_ids", "`double`, `square` had each other's names"),
         ("exchanged_names", "`double`, `square` had each other's names"),
-        ("exchanged_with_essay", "`why`, `double` had each other's names"),
+        ("exchanged_with_essay", "known by the place where they stood: `why`"),
         ("flood_of_cells", "those after the first 5,000 were left out"),
         ("in_a_folder", "`work/tiny-anna.ipynb` contains its cells"),
         ("markdown", "`double` had become a markdown cell; it was made a code cell again."),

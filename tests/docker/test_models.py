@@ -202,6 +202,8 @@ def test_the_formgrader_and_the_code_that_it_grades_load_the_model_by_the_same_n
     grader = stack.server_of("grader-mechinterp")
     assert f"{MODEL} " in stack.exec(grader, "logitlab", "models", "list")
     program = """
+import os
+from pathlib import Path
 import nbformat
 from hub.grading.pipeline.execute import execute
 code = '''import os
@@ -209,7 +211,8 @@ from course import models
 rows = len(models.weights("gpt2")["wte.weight"])
 print(models.folder_of("gpt2"), rows, os.getuid() >= 30000)'''
 cells = [nbformat.v4.new_code_cell(code)]
-done = execute(nbformat.v4.new_notebook(cells=cells))
+executor = Path(os.environ["LOGITLAB_EXECUTOR"])
+done = execute(nbformat.v4.new_notebook(cells=cells), executor=executor)
 print(done.problems, [output.get("text") for output in done.notebook.cells[0].outputs])
 """
     output = stack.exec(grader, "python", "-c", program)
@@ -237,7 +240,7 @@ def test_up_refuses_a_damaged_model_with_a_message_and_running_servers_go_on(sta
     try:
         for command in (("up",), ("models", "check")):
             output = stack.deploy(*command, check=False)
-            assert f"{MODEL}: model.safetensors is not as it was when it was added" in output
+            assert f"{MODEL}: model.safetensors has changed since it was added" in output
             assert "make add-model" in output and "The course server is at" not in output
         assert kernels["alice"].run("print(1 + 1)") == "2\n"
     finally:
