@@ -62,7 +62,8 @@ def test_a_course_whose_id_was_changed_is_reported_above_the_list(tmp_path: Path
     store.close()
     with opened(tmp_path) as (_, page):
         expect(page.locator("#course-warning")).to_contain_text(
-            f"Nothing was released in the course 'tiny', but under another id: '{COURSE}' has 1",
+            "Nothing was released in the course 'tiny', but there is work under another id: "
+            f"'{COURSE}' has 1",
             timeout=PATIENCE,
         )
 
