@@ -183,6 +183,12 @@ for pid in [1, os.getppid(), *others]:
         if int(owner) != os.getuid(): print('GOT', pid, owner)
     except OSError:
         pass""",
+    "kill all": """
+import subprocess
+child = subprocess.Popen(['sleep', '60'])
+os.kill(-1, signal.SIGKILL)
+print('own child', child.wait(5))""",
+    # Last: so deep a tree of folders may end the run.
     "leftovers": """
 import subprocess
 open('/dev/shm/left', 'w').write('left')
@@ -199,10 +205,6 @@ os.chmod('closed', 0)
 os.symlink('/run/executor', '/dev/shm/link')
 subprocess.Popen(['setsid', 'sh', '-c', 'trap "" TERM INT HUP; (setsid sleep 600 &) ; sleep 600'])
 print(len(os.listdir('/dev/shm')) >= 2 and 'left')""",
-    "kill all": """
-child = subprocess.Popen(['sleep', '60'])
-os.kill(-1, signal.SIGKILL)
-print('own child', child.wait(5))""",
 }
 
 
