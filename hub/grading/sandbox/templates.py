@@ -122,8 +122,13 @@ class Template:
             self._runs[released] += 1
             rehearse = self._runs[released] == 2 and sum(map(len, released)) < MOST_REHEARSED
         if rehearse:
-            scratch = str(folder.parent)
-            self._import("rehearse", cells=list(released), scratch=scratch, users=list(users))
+            self._import(
+                "rehearse",
+                cells=list(released),
+                scratch=str(folder.parent),
+                users=list(users),
+                left_out=sorted(_broken),
+            )
         answer = self._ask(
             "fork",
             descriptors,
