@@ -26,10 +26,10 @@ from nbgrader.validator import Validator
 from tornado.web import Application
 
 from hub.core.environment import Environment
+from hub.singleuser.autograding import Autograde
 from hub.singleuser.formgrader import (
     ENVIRONMENT,
     AddAssignment,
-    Autograde,
     CourseFormgrader,
     Generate,
     SubmittedFile,

@@ -10,7 +10,6 @@ autograde` do; and an assignment can only be added under a name that students ca
 from __future__ import annotations
 
 import asyncio
-import copy
 import json
 import os
 from pathlib import Path
@@ -39,8 +38,8 @@ from hub.core.course_folder import CourseFolder
 from hub.core.environment import Environment
 from hub.exchange.course_id import changed_id
 from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
-from hub.grading.pipeline.batch import BatchError, autograde
 from hub.grading.sandbox.landlock import describe, landlock_version
+from hub.singleuser.autograding import Autograde, add_routes
 from hub.upstream.nbgrader import end_transaction, put_pages_before, replace_handler
 
 IDLE_SECONDS = 60
@@ -54,40 +53,6 @@ class SubmittedFile(SubmissionFilesHandler):
     @property
     def content_security_policy(self) -> str:
         return "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"
-
-
-class Autograde(AutogradeHandler):
-    """Grades submissions one at a time, in a thread, so that other pages respond meanwhile.
-
-    The dialog is red unless the submission was graded, and shows what the command would print.
-    """
-
-    _turn = asyncio.Lock()
-
-    @web.authenticated
-    @check_xsrf
-    @check_notebook_dir
-    async def post(self, assignment_id: str, student_id: str) -> None:
-        config = copy.deepcopy(self.coursedir.parent.config)
-        config.CourseDirectory.root = self.coursedir.root
-        async with self._turn:
-            outcome = await asyncio.to_thread(_graded, config, assignment_id, student_id)
-        end_transaction(self.settings)
-        self.write(json.dumps(outcome))
-
-
-def _graded(config: Config, assignment: str, student: str) -> dict[str, Any]:
-    """The outcome, in the form of the formgrader's dialogs."""
-    lines: list[str] = []
-    try:
-        for line in autograde(
-            Path(config.CourseDirectory.root), assignment, [student], 1, True, config
-        ):
-            lines.append(line)
-    except BatchError as error:
-        return {"success": False, "log": "\n".join([str(error), "", *lines])}
-    done = any(line.endswith(" 1 of 1 submissions graded") for line in lines)
-    return {"success": done, "log": "\n".join(lines)}
 
 
 class Generate(AssignHandler):
@@ -169,6 +134,7 @@ class CourseFormgrader(FormgradeExtension):
         # Before nbgrader's, the last of which is a catch-all below /formgrader.
         route = url_path_join(webapp.settings["base_url"], "/formgrader/api/course-warning")
         webapp.add_handlers(".*$", [(route, CourseWarning)])
+        add_routes(webapp, Path(self.coursedir.root))
         super().init_handlers(webapp)
         replace_handler(webapp, SubmissionFilesHandler, SubmittedFile)
         replace_handler(webapp, AutogradeHandler, Autograde)

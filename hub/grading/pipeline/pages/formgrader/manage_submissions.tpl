@@ -8,8 +8,10 @@
   drawRowsAgain(SubmissionUI);
   showNames(SubmissionUI, "$student_name");
 </script>
+{% include "autograding.tpl" %}
 {% endblock %}
 {% block messages %}
+<div id="autograding"></div>
 {% if protection %}
 <div class="alert alert-warning">
 Every student's server runs under the account that grades. {{ protection }}
