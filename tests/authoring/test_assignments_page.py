@@ -66,6 +66,9 @@ def test_a_course_whose_id_was_changed_is_reported_above_the_list(tmp_path: Path
             f"'{COURSE}' has 1",
             timeout=PATIENCE,
         )
+        expect(page.locator("#course-warning code").last).to_have_text(
+            "logitlab release --hand-out NAME"
+        )
 
 
 def test_a_row_comes_back_when_the_server_did_not_answer_after_a_button(tmp_path: Path) -> None:

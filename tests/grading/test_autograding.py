@@ -204,3 +204,13 @@ def test_an_outcome_that_a_dialog_has_shown_is_not_told_again(page: Page, course
     expect(page.locator("td.student-id", has_text="brian")).to_be_visible()
     expect(page.locator("#autograding > div")).to_have_count(0)
     assert noted(course) == []
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_names_in_backticks_are_code_in_the_dialogs(page: Page) -> None:
+    log = "`given-2` fails: run\n`logitlab check`, not a ` alone\nor `<b>two`"
+    page.evaluate("log => createLogModal('error-modal', 'Error', 'It failed:', log)", log)
+    shown = page.locator("#error-modal pre")
+    expect(shown).to_have_text("given-2 fails: run logitlab check, not a ` alone or <b>two")
+    assert shown.locator("code").all_inner_texts() == ["given-2", "logitlab check", "<b>two"]

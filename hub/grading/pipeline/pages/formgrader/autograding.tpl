@@ -1,5 +1,6 @@
 <style>
 #autograding pre { white-space: pre-wrap; overflow-wrap: anywhere; margin-top: 10px; }
+#autograding pre code { padding: 0; background: none; color: inherit; font-weight: bold; }
 </style>
 <script>
   // Gradings whose outcome nobody has seen, above the list: the page may have been left, or the
@@ -20,6 +21,7 @@
     const close = $("<button/>").attr({ type: "button", "class": "close", "aria-label": "Close" });
     close.html("&times;").click(() => { box.remove(); seen(one.student); });
     box.addClass("alert alert-danger").prepend(close).append($("<pre/>").text(one.log));
+    showCode(box.find("pre"));
     return box;
   }
 

@@ -1,5 +1,6 @@
 <style>
 .modal-body pre { white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; }
+.modal-body pre code { padding: 0; background: none; color: inherit; font-weight: bold; }
 #error-modal .modal-header { background: #f2dede; color: #a94442; }
 </style>
 <script>
@@ -31,5 +32,21 @@
     if (leaving) return null;
     const text = [body, whyNotAnswered(failed)].map(part => $("<p/>").text(part));
     return createDialog(id, title, $("<div/>").append(text), footer);
+  };
+
+  // What stands in backticks is a name or a command.
+  function showCode(elements) {
+    elements.each(function () {
+      const parts = $(this).text().split(/`([^`\n]+)`/);
+      $(this).empty().append(parts.map((part, index) =>
+        index % 2 ? $("<code/>").text(part)[0] : document.createTextNode(part)));
+    });
+  }
+
+  const createDialogWithLog = createLogModal;
+  createLogModal = function (id, title, message, log, error) {
+    const dialog = createDialogWithLog(id, title, message, log, error);
+    showCode(dialog.find(".panel-warning pre"));
+    return dialog;
   };
 </script>

@@ -21,7 +21,9 @@
 
   $(function () {
     $.getJSON(base_url + "/formgrader/api/course-warning", function (answer) {
-      if (answer.message) $("#course-warning").text(answer.message).show();
+      if (!answer.message) return;
+      showCode($("#course-warning").text(answer.message));
+      $("#course-warning").show();
     });
   });
 </script>
