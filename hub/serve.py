@@ -229,6 +229,7 @@ def _welcome(folder: CourseFolder, ports: Ports, ways_in: list[str]) -> Iterator
     yield f"  Course folder: {folder.root}"
     yield "  All students' servers run under your account: only for people who trust each other."
     yield f"  {describe(landlock_version())}"
+    yield "  docs/admin.md, Graded code, lists what is protected here, and what is not."
     yield ""
 
 

@@ -40,6 +40,7 @@ from hub.exchange.course_id import changed_id
 from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
 from hub.grading.sandbox.landlock import describe, landlock_version
 from hub.singleuser.autograding import Autograde, add_routes
+from hub.singleuser.protection import NEVER, add_page
 from hub.upstream.nbgrader import end_transaction, put_pages_before, replace_handler
 
 IDLE_SECONDS = 60
@@ -127,6 +128,7 @@ class CourseFormgrader(FormgradeExtension):
         environment.globals["protection"] = (
             "" if webapp.settings[ENVIRONMENT].executor else describe(landlock_version())
         )
+        environment.globals["never"] = NEVER
         environment.globals["assignment_name"] = IDENTIFIER
         environment.globals["assignment_name_rule"] = IDENTIFIER_RULE
 
@@ -135,6 +137,7 @@ class CourseFormgrader(FormgradeExtension):
         route = url_path_join(webapp.settings["base_url"], "/formgrader/api/course-warning")
         webapp.add_handlers(".*$", [(route, CourseWarning)])
         add_routes(webapp, Path(self.coursedir.root))
+        add_page(webapp)
         super().init_handlers(webapp)
         replace_handler(webapp, SubmissionFilesHandler, SubmittedFile)
         replace_handler(webapp, AutogradeHandler, Autograde)

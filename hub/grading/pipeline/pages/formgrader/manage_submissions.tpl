@@ -15,6 +15,8 @@
 {% if protection %}
 <div class="alert alert-warning">
 Every student's server runs under the account that grades. {{ protection }}
+No kernel protects {{ never | join(", ") | replace("`", "") }}:
+<a href="{{ base_url }}/formgrader/protection" target="_blank">what is protected here, and what is not</a>.
 </div>
 {% endif %}
 {{ super() }}
