@@ -113,6 +113,17 @@ def embed(tokens, W_E, W_pos, start=0):
     return rows + W_pos.index_select(0, places).expand_as(rows)
 
 
+# %% [right] embed: typed from the text alone, token by token
+def embed(tokens, W_E, W_pos, start=0):
+    texts = []
+    for text in tokens:
+        vectors = []
+        for i, token in enumerate(text):
+            vectors.append(W_E[token] + W_pos[start + i])
+        texts.append(torch.stack(vectors))
+    return torch.stack(texts)
+
+
 # %% [wrong] layer_norm: unbiased variance, divided by d - 1
 def layer_norm(x, w, b, eps):
     centred = x - x.mean(dim=-1, keepdim=True)
@@ -267,6 +278,14 @@ def layer_norm(x, w, b, eps):
     return torch.addcmul(b, module(x), w)
 
 
+# %% [right] layer_norm: typed from the text alone, the formula
+def layer_norm(x, w, b, eps):
+    d = x.shape[-1]
+    mu = x.sum(dim=-1, keepdim=True) / d
+    sigma2 = ((x - mu) ** 2).sum(dim=-1, keepdim=True) / d
+    return (x - mu) / torch.sqrt(sigma2 + eps) * w + b
+
+
 # %% [wrong] project_to_heads: no bias
 def project_to_heads(x, W, bias):
     return torch.einsum("bpd,hde->bphe", x, W)
@@ -362,6 +381,14 @@ def project_to_heads(x, W, bias):
 def project_to_heads(x, W, bias):
     out = (x.double()[:, :, None, :, None] * W.double()).sum(3)
     return (out + bias).to(x.dtype)
+
+
+# %% [right] project_to_heads: typed from the text alone, a list of heads
+def project_to_heads(x, W, bias):
+    heads = []
+    for h in range(W.shape[0]):
+        heads.append(x @ W[h] + bias[h])  # [batch pos d_head]
+    return torch.stack(heads, dim=2)
 
 
 # %% [wrong] causal_mask: a position does not see itself
@@ -534,6 +561,18 @@ def causal_mask(scores):
     nq, nk = scores.shape[-2:]
     hidden = torch.from_numpy(np.triu(np.ones((nq, nk), dtype=bool), nk - nq + 1))
     return scores.masked_fill(hidden.to(scores.device), -math.inf)
+
+
+# %% [right] causal_mask: typed from the text alone, two loops over a copy
+def causal_mask(scores):
+    masked = scores.clone()
+    n_query, n_key = scores.shape[2], scores.shape[3]
+    for q in range(n_query):
+        position = n_key - n_query + q
+        for k in range(n_key):
+            if k > position:
+                masked[:, :, q, k] = float("-inf")
+    return masked
 
 
 # %% [wrong] attention_pattern: no scale
@@ -722,6 +761,16 @@ def attention_pattern(q, k, mask):
     return torch.nn.functional.softmax(mask(scores), dim=3)
 
 
+# %% [right] attention_pattern: typed from the text alone, a matrix of dot products per head
+def attention_pattern(q, k, mask):
+    d_head = q.shape[3]
+    scores = []
+    for h in range(q.shape[2]):
+        scores.append(q[:, :, h] @ k[:, :, h].transpose(1, 2))  # [batch query key]
+    scores = torch.stack(scores, dim=1) / math.sqrt(d_head)
+    return torch.softmax(mask(scores), dim=-1)
+
+
 # %% [wrong] attention_output: summed over the queries
 def attention_output(pattern, v, W_O, b_O):
     z = torch.einsum("bhkq,bkhe->bqhe", pattern, v)
@@ -863,6 +912,15 @@ def attention_output(pattern, v, W_O, b_O):
     z = torch.bmm(pattern.flatten(0, 1), v.transpose(1, 2).flatten(0, 1))
     z = z.unflatten(0, (batch, heads)).transpose(1, 2).flatten(2)
     return torch.nn.functional.linear(z, W_O.flatten(0, 1).T, b_O)
+
+
+# %% [right] attention_output: typed from the text alone, one head after the other
+def attention_output(pattern, v, W_O, b_O):
+    written = b_O
+    for h in range(W_O.shape[0]):
+        z = pattern[:, h] @ v[:, :, h]  # [batch query d_head]
+        written = written + z @ W_O[h]
+    return written
 
 
 # %% [wrong] from_gpt2: keys before queries
@@ -2037,6 +2095,50 @@ def from_gpt2(weights_in_file, n_heads):
     }
 
 
+# %% [right] from_gpt2: typed from the text alone, row by row of the table
+def from_gpt2(weights_in_file, n_heads):
+    f = {}
+    for name in weights_in_file:
+        short = name[len("transformer.") :] if name.startswith("transformer.") else name
+        f[short] = weights_in_file[name]
+    d = f["ln_f.weight"].shape[0]
+    d_head = d // n_heads
+
+    def matrix_of_heads(piece):  # [d_model d] -> [head d_model d_head]
+        return torch.stack([piece[:, h * d_head : (h + 1) * d_head] for h in range(n_heads)])
+
+    def bias_of_heads(piece):  # [d] -> [head d_head]
+        return torch.stack([piece[h * d_head : (h + 1) * d_head] for h in range(n_heads)])
+
+    blocks = []
+    layer = 0
+    while f"h.{layer}.ln_1.weight" in f:
+        name = f"h.{layer}."
+        c_attn, c_bias = f[name + "attn.c_attn.weight"], f[name + "attn.c_attn.bias"]
+        c_proj = f[name + "attn.c_proj.weight"]
+        block = {}
+        block["ln1_w"], block["ln1_b"] = f[name + "ln_1.weight"], f[name + "ln_1.bias"]
+        block["ln2_w"], block["ln2_b"] = f[name + "ln_2.weight"], f[name + "ln_2.bias"]
+        block["W_Q"], block["b_Q"] = matrix_of_heads(c_attn[:, :d]), bias_of_heads(c_bias[:d])
+        block["W_K"] = matrix_of_heads(c_attn[:, d : 2 * d])
+        block["b_K"] = bias_of_heads(c_bias[d : 2 * d])
+        block["W_V"], block["b_V"] = matrix_of_heads(c_attn[:, 2 * d :]), bias_of_heads(c_bias[2 * d :])
+        block["W_O"] = torch.stack([c_proj[h * d_head : (h + 1) * d_head] for h in range(n_heads)])
+        block["b_O"] = f[name + "attn.c_proj.bias"]
+        block["W_in"], block["b_in"] = f[name + "mlp.c_fc.weight"], f[name + "mlp.c_fc.bias"]
+        block["W_out"], block["b_out"] = f[name + "mlp.c_proj.weight"], f[name + "mlp.c_proj.bias"]
+        blocks.append(block)
+        layer += 1
+    return {
+        "W_E": f["wte.weight"],
+        "W_pos": f["wpe.weight"],
+        "W_U": f["wte.weight"].transpose(0, 1),
+        "ln_w": f["ln_f.weight"],
+        "ln_b": f["ln_f.bias"],
+        "blocks": blocks,
+    }
+
+
 # %% [wrong] gelu: the exact one
 def gelu(x):
     return torch.nn.functional.gelu(x)
@@ -2140,6 +2242,11 @@ def gelu(x):
     return torch.stack(out).reshape(x.shape)
 
 
+# %% [right] gelu: typed from the text alone, the formula
+def gelu(x):
+    return x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+
+
 # %% [wrong] mlp: no bend
 def mlp(x, W_in, b_in, W_out, b_out, activation):
     return (x @ W_in + b_in) @ W_out + b_out
@@ -2222,6 +2329,13 @@ def mlp(x, W_in, b_in, W_out, b_out, activation):
     flat = x.reshape(-1, x.shape[-1])
     neurons = activation(torch.addmm(b_in, flat, W_in))
     return torch.addmm(b_out, neurons, W_out).reshape(*x.shape[:-1], -1)
+
+
+# %% [right] mlp: typed from the text alone, three steps
+def mlp(x, W_in, b_in, W_out, b_out, activation):
+    asked = torch.matmul(x, W_in) + b_in
+    on = activation(asked)
+    return torch.matmul(on, W_out) + b_out
 
 
 # %% [wrong] block: norms after the addition, as in the first transformer
@@ -2341,6 +2455,13 @@ def block(x, norm_1, attention, norm_2, mlp_of):
     a = attention(norm_1(x))
     m = mlp_of(norm_2(torch.add(x, a)))
     return torch.stack([x, a, m]).sum(0)
+
+
+# %% [right] block: typed from the text alone, the two formulas
+def block(x, norm_1, attention, norm_2, mlp_of):
+    x_1 = x + attention(norm_1(x))
+    x_2 = x_1 + mlp_of(norm_2(x_1))
+    return x_2
 
 
 # %% [wrong] transformer: no final norm
@@ -2471,6 +2592,15 @@ def transformer(tokens, embedding, blocks, final_norm, W_U):
         return embedding(tokens) if n == 0 else blocks[n - 1](after(n - 1))
 
     return torch.einsum("bpd,dv->bpv", final_norm(after(len(blocks))), W_U)
+
+
+# %% [right] transformer: typed from the text alone, layer by layer
+def transformer(tokens, embedding, blocks, final_norm, W_U):
+    stream = embedding(tokens)
+    for i in range(len(blocks)):
+        stream = blocks[i](stream)
+    logits = torch.matmul(final_norm(stream), W_U)
+    return logits
 
 
 # %% [wrong] sample: multiplied by the temperature
@@ -2882,6 +3012,36 @@ def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
     return torch.tensor(out, device=logits.device)
 
 
+# %% [right] sample: typed from the text alone, the four rules row by row
+def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return torch.argmax(logits, dim=1)
+    ids = []
+    for b in range(logits.shape[0]):
+        p = torch.softmax(logits[b] / temperature, dim=0)
+        if top_k is not None:
+            kept = torch.zeros_like(p)
+            for i in torch.argsort(p, descending=True)[:top_k]:
+                kept[i] = p[i]
+            p = kept / kept.sum()
+        if top_p is not None:
+            kept = torch.zeros_like(p)
+            for i in torch.argsort(p, descending=True):
+                if kept.sum() >= top_p:
+                    break
+                kept[i] = p[i]
+            p = kept / kept.sum()
+        reached = 0.0
+        for i in range(len(p)):
+            if p[i] > 0:
+                last = i
+                reached = reached + p[i]
+                if reached > u[b]:
+                    break
+        ids.append(last)
+    return torch.tensor(ids)
+
+
 # %% [wrong] cached_attention: the past is forgotten
 def cached_attention(x, past, heads_of, pattern_of, output_of):
     q, k, v = heads_of(x)
@@ -3047,6 +3207,19 @@ def cached_attention(x, past, heads_of, pattern_of, output_of):
     return output_of(pattern_of(q, both[0]), both[1]), tuple(both)
 
 
+# %% [right] cached_attention: typed from the text alone, what is kept comes first
+def cached_attention(x, past, heads_of, pattern_of, output_of):
+    q, k_new, v_new = heads_of(x)
+    if past is None:
+        k, v = k_new, v_new
+    else:
+        k_old, v_old = past
+        k = torch.cat((k_old, k_new), dim=1)
+        v = torch.cat((v_old, v_new), dim=1)
+    pattern = pattern_of(q, k)
+    return output_of(pattern, v), (k, v)
+
+
 # %% [wrong] next_token_loss: not shifted
 def next_token_loss(logits, tokens):
     log_probs = logits.log_softmax(dim=-1)
@@ -3185,6 +3358,18 @@ def next_token_loss(logits, tokens):
             row = logits[b, p]
             costs.append(torch.logsumexp(row, 0) - row[tokens[b, p + 1]])
     return torch.stack(costs).mean()
+
+
+# %% [right] next_token_loss: typed from the text alone, one bet after the other
+def next_token_loss(logits, tokens):
+    total = 0.0
+    count = 0
+    for b in range(logits.shape[0]):
+        for i in range(logits.shape[1] - 1):
+            log_probs = torch.log_softmax(logits[b, i], dim=0)
+            total = total - log_probs[tokens[b, i + 1]]
+            count = count + 1
+    return total / count
 
 
 # %% [wrong] train_step: gradients are not cleared
@@ -3366,6 +3551,16 @@ def train_step(net, optimizer, tokens, loss_of):
         return loss
 
     return optimizer.step(closure).item()
+
+
+# %% [right] train_step: typed from the text alone, in the order of the first hint
+def train_step(net, optimizer, tokens, loss_of):
+    logits = net(tokens)
+    loss = loss_of(logits, tokens)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return float(loss)
 
 
 # %% [equivalent] sample: the last dimension is what sort takes anyway

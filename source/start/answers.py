@@ -42,3 +42,12 @@ def likeliest(logits):
 # %% [right] likeliest: top-k with k = 1
 def likeliest(logits):
     return logits.topk(1).indices.item()
+
+
+# %% [right] likeliest: typed from the text alone, one after the other
+def likeliest(logits):
+    best = 0
+    for i in range(len(logits)):
+        if logits[i] > logits[best]:
+            best = i
+    return best
