@@ -89,13 +89,15 @@ def vjp(f: Callable, args: Sequence, cotangent: Any = None) -> tuple[Any, tuple]
     """Call `f(*args)` and pull `cotangent` back to the arguments.
 
     Args:
-        f: returns a tensor, or a tuple or list of tensors.
-        args: its arguments; each floating-point or complex tensor gets a gradient.
+        f: returns a tensor, or tuples, lists and dicts of tensors.
+        args: its arguments; each floating-point or complex tensor gets a gradient, also one in a
+            tuple, list or dict.
         cotangent: shaped as the result; may be left out for a result of one element.
 
     Returns:
         The result, detached, and a tuple with the gradient for each tensor argument that can have
-        one, in order; None where the result does not depend on it.
+        one, in order; None where the result does not depend on it, or was computed without
+        gradients.
     """
     return backend.vjp(f, args, cotangent)
 
@@ -290,20 +292,26 @@ class InProcess:
 
     def vjp(self, f: Callable, args: Sequence, cotangent: Any) -> tuple[Any, tuple]:
         import torch
+        from torch.utils._pytree import tree_leaves, tree_map
 
         def differentiable(x: Any) -> bool:
             return isinstance(x, torch.Tensor) and (x.is_floating_point() or x.is_complex())
 
-        args = [x.detach().clone().requires_grad_() if differentiable(x) else x for x in args]
-        leaves = [x for x in args if differentiable(x)]
+        args = tree_map(
+            lambda x: x.detach().clone().requires_grad_() if differentiable(x) else x, list(args)
+        )
+        leaves = [x for x in tree_leaves(args) if differentiable(x)]
         with torch.enable_grad():
             y = f(*args)
-        outputs = [y] if isinstance(y, torch.Tensor) else list(y)
-        if cotangent is not None and isinstance(y, torch.Tensor):
-            cotangent = [cotangent]
-        grads = torch.autograd.grad(outputs, leaves, cotangent, allow_unused=True)
-        detached = [out.detach() for out in outputs]
-        return (detached[0] if isinstance(y, torch.Tensor) else type(y)(detached)), grads
+        outputs = [x for x in tree_leaves(y) if isinstance(x, torch.Tensor)]
+        pulled = tree_leaves(cotangent) if cotangent is not None else [None] * len(outputs)
+        # One that was computed without gradients depends on nothing, as far as autograd knows.
+        pairs = [(x, c) for x, c in zip(outputs, pulled, strict=True) if x.requires_grad]
+        grads: tuple = (None,) * len(leaves)
+        if pairs:
+            with_grad, cotangents = zip(*pairs, strict=True)
+            grads = torch.autograd.grad(with_grad, leaves, cotangents, allow_unused=True)
+        return tree_map(lambda x: x.detach() if isinstance(x, torch.Tensor) else x, y), grads
 
     def set_params(self, module: Any, values: Mapping[str, Tensor]) -> None:
         import torch

@@ -7,16 +7,21 @@ dtype or shape and the slip that fits. Expected *values* are never shown.
 Results are judged with functions of this module and of torch only. Nothing that the result
 brings along is called: its type must be exactly the plain one before its contents are looked at,
 and methods are looked up on `torch.Tensor`, since a tensor can carry attributes that shadow them.
+
+`check_rules` and `check_gradients` call the student's function themselves, through `course.calls`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
+
+from course.calls import call_keeping, vjp
 
 _SCALARS = (type(None), bool, int, float, str, bytes)
 
@@ -59,6 +64,7 @@ def check_close(
     what: str,
     *,
     hint: str = "",
+    slips: Mapping[str, Tensor | float] | None = None,
     axes: str = "",
     atol: float = 1e-5,
     rtol: float = 1e-4,
@@ -67,7 +73,8 @@ def check_close(
 
     If `want` is a number, `got` is an int, a float or a tensor of shape (). If `want` is a tensor,
     `got` is one of the same shape and of the same kind (floating or not). NaN equals NaN only.
-    `hint` is added to the message about wrong values, not to the one about a wrong shape.
+    `hint` is added to the message about wrong values, not to the one about a wrong shape. `slips`
+    are sentences with what `got` is after each of them; the one that matches takes its place.
     """
     if type(want) is not Tensor:
         expected = torch.tensor(float(want), dtype=torch.float64)
@@ -80,7 +87,8 @@ def check_close(
         received, expected = _values(got), _values(want)
     right = torch.isclose(received, expected, atol=atol, rtol=rtol, equal_nan=True)
     if not bool(right.all()):
-        slip = hint or _value_mistake(received, expected, atol)
+        named = _named_slip(received, slips or {}, atol, rtol)
+        slip = named or hint or _value_mistake(received, expected, atol)
         _fail(what, _where(received, expected, right), slip)
 
 
@@ -107,7 +115,110 @@ def check_equal(got: Any, want: Any, what: str, *, hint: str = "") -> None:
         _fail(what, f"the {_type_name(want)} is not the expected one{sizes}", hint)
 
 
-def _fail(what: str, finding: str, slip: str = "") -> None:
+def check_rules(f: Callable, args: Sequence, what: str, *, names: Sequence[str]) -> None:
+    """`f(*args)` keeps the three rules of a function of tensors, whatever it computes.
+
+    Its result has the dtype of the tensors that it is given, float32 and float64; its arguments
+    stay as they are; and the right gradients reach every floating-point one of them.
+
+    Args:
+        args: tensors, containers of them, and functions and numbers, which are passed as they are.
+        names: of the tensors among `args`, in order.
+    """
+    for dtype in (torch.float32, torch.float64):
+        given = _cast(args, dtype)
+        got, kept = call_keeping(f, *given)
+        floats = [x for x in _tensors(got) if x.dtype.is_floating_point]
+        if wrong := [x.dtype for x in floats if x.dtype != dtype]:
+            finding = f"it is given {dtype} and returns {wrong[0]}"
+            _fail(what, finding, "The result has the dtype of the tensors that it is given.")
+        before, after = _tensors(given), _tensors(list(kept))
+        if len(before) != len(after):
+            _fail(what, "a list, tuple or dict that it was given is another one afterwards")
+        for name, x, y in zip(names, before, after, strict=True):
+            if x.shape != y.shape or not bool(_agree(_values(y), _values(x)).all()):
+                _fail(what, f"its argument {name} was changed", "Make a new tensor.")
+    check_gradients(f, args, what, names=names)
+
+
+def check_gradients(f: Callable, args: Sequence, what: str, *, names: Sequence[str]) -> None:
+    """The gradients that PyTorch finds for `f(*args)` are the slopes of what `f` computes.
+
+    Each gradient is compared, in float64 and along one direction, with the difference of two calls
+    nearby. So a part that is cut off from its inputs shows, even if the values are right.
+
+    Args:
+        args, names: as in `check_rules`.
+    """
+    given = _cast(args, torch.float64)
+    result = call_keeping(f, *given)[0]
+    outputs = [x for x in _tensors(result) if x.dtype.is_floating_point]
+    # An entry that is infinite, such as a masked score, has no slope.
+    cotangents = [torch.where(x.isfinite(), _wave(x, 0.4), 0.0) for x in map(_values, outputs)]
+    floats = [
+        (name, x)
+        for name, x in zip(names, _tensors(given), strict=True)
+        if x.dtype.is_floating_point
+    ]
+    try:
+        _, slopes = vjp(f, given, cotangents)
+    except NotImplementedError:
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:
+        _fail(what, f"it fails when gradients are to be computed ({error})", _CUTS)
+    for (name, x), slope in zip(floats, slopes, strict=True):
+        direction, step = _wave(x, 1.1), 1e-5
+        ends = []
+        for sign in (1, -1):
+            moved = _replaced(given, x, x + sign * step * direction)
+            there = [y for y in _tensors(call_keeping(f, *moved)[0]) if y.dtype.is_floating_point]
+            products = (
+                c * torch.where(c == 0, 0.0, y) for c, y in zip(cotangents, there, strict=True)
+            )
+            ends.append(math.fsum(float(product.sum()) for product in products))
+        true = (ends[0] - ends[1]) / (2 * step)
+        found = torch.zeros_like(x) if slope is None else _values(slope)
+        shares = found * direction
+        scale = abs(true) + float(shares.abs().sum())
+        if abs(float(shares.sum()) - true) <= 1e-5 * scale + 1e-7:
+            continue
+        if bool((found == 0).all()):
+            _fail(what, f"the values are right, but no gradient reaches {name}", _CUTS)
+        finding = f"the gradient that reaches {name} is not the slope of what is computed"
+        _fail(what, finding, f"Is a part of it cut off? {_CUTS}")
+
+
+_CUTS = (
+    "Gradients stop at .detach(), .item(), .tolist(), NumPy, torch.tensor(…) and torch.no_grad(): "
+    "compute with PyTorch's operations on the tensors that are given."
+)
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors in a tensor, or in tuples, lists and dicts of them, in order."""
+    return [x for x in tree_leaves(value) if type(x) is Tensor]
+
+
+def _cast(args: Sequence, dtype: torch.dtype) -> list:
+    """`args` with every floating-point tensor in this dtype."""
+
+    def cast(x: Any) -> Any:
+        return x.to(dtype) if type(x) is Tensor and x.dtype.is_floating_point else x
+
+    return tree_map(cast, list(args))
+
+
+def _replaced(args: list, old: Tensor, new: Tensor) -> list:
+    return tree_map(lambda x: new if x is old else x, args)
+
+
+def _wave(x: Tensor, phase: float) -> Tensor:
+    """Numbers of no particular pattern in the shape of `x`, the same each time."""
+    places = torch.arange(x.numel(), dtype=torch.float64).reshape(x.shape)
+    return torch.cos(phase + 2.3 * places)
+
+
+def _fail(what: str, finding: str, slip: str = "") -> NoReturn:
     raise AssertionError(f"{what}: {finding}." + (f" {slip}" if slip else ""))
 
 
@@ -139,7 +250,6 @@ def _number(got: Any, what: str) -> Tensor:
     if type(got) is Tensor:
         slip = "Reduce it to one number."
     _fail(what, f"got {found}, expected a number", slip)
-    raise AssertionError  # _fail has raised already
 
 
 def _scalar(value: Any) -> bool:
@@ -186,6 +296,19 @@ def _where(received: Tensor, expected: Tensor, right: Tensor) -> str:
     index = first[0] if len(first) == 1 else first
     count = int(wrong.sum())
     return f"{count} of {wrong.numel()} entries are wrong ({off}), the first at index {index}"
+
+
+def _named_slip(
+    received: Tensor, slips: Mapping[str, Tensor | float], atol: float, rtol: float
+) -> str:
+    """The sentence of the first slip after which `received` is what it is, if there is one."""
+    for sentence, value in slips.items():
+        slipped = _values(torch.as_tensor(value, dtype=received.dtype))
+        if slipped.shape == received.shape and torch.allclose(
+            received, slipped, atol=atol, rtol=rtol, equal_nan=True
+        ):
+            return sentence
+    return ""
 
 
 def _dtype_mistake(got: torch.dtype, want: torch.dtype) -> str:

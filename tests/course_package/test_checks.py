@@ -3,7 +3,14 @@
 import pytest
 import torch
 
-from course.checks import check_close, check_equal, check_shape, check_tensor
+from course.checks import (
+    check_close,
+    check_equal,
+    check_gradients,
+    check_rules,
+    check_shape,
+    check_tensor,
+)
 
 X = torch.arange(12.0).reshape(3, 4) / 10 + 0.3
 
@@ -215,3 +222,69 @@ def test_methods_hung_on_a_tensor_are_not_called():
         setattr(got, name, lambda *args, **kwargs: X.double())
     complaint(check_close, got, X, "f")
     complaint(check_equal, got, X, "f")
+
+
+def test_a_matching_slip_takes_the_place_of_the_hint():
+    slips = {"Divided twice.": X / 2, "Nothing was added.": X}
+    message = complaint(check_close, X, X + 1, "f", hint="Look again.", slips=slips)
+    assert message.endswith("Nothing was added.")
+    assert complaint(check_close, 0.5, 2.0, "f", slips={"Half.": 0.5}).endswith("Half.")
+    other = complaint(check_close, X * X, X + 1, "f", hint="Look again.", slips=slips)
+    assert other.endswith("Look again.")
+
+
+def scaled(x, w):
+    return x * w
+
+
+W = torch.tensor([1.0, 2.0, 3.0, 4.0])
+
+
+def numbers_of(x):
+    return torch.tensor(x.tolist(), dtype=x.dtype)
+
+
+def without_gradients(x, w):
+    with torch.no_grad():
+        return x * w
+
+
+def in_place(x, w):
+    return w.mul_(2) * x / 2
+
+
+def through_numpy(x, w):
+    return torch.from_numpy(x.numpy() * w.numpy())
+
+
+@pytest.mark.parametrize(
+    ("f", "said"),
+    [
+        (lambda x, w: (x * w).float(), "it is given torch.float64 and returns torch.float32"),
+        (in_place, "its argument w was changed"),
+        (lambda x, w: x * w.detach(), "no gradient reaches w"),
+        (lambda x, w: numbers_of(x) * w, "no gradient reaches x"),
+        (without_gradients, "no gradient reaches x"),
+        (lambda x, w: x * x.detach() * w, "reaches x is not the slope of what is computed"),
+        (through_numpy, "fails when gradients are to be computed"),
+    ],
+)
+def test_the_rule_that_is_broken_is_named(f, said):
+    assert said in complaint(check_rules, f, (X, W), "f", names=("x", "w"))
+
+
+def masked(x, w):
+    return torch.where(x > 1, float("-inf"), x * w), {"twice": [2 * w]}
+
+
+def test_functions_that_keep_the_rules_pass_in_silence():
+    check_rules(scaled, (X, W), "f", names=("x", "w"))
+    check_rules(masked, (X, W), "f", names=("x", "w"))
+    check_rules(lambda xs, f: f(xs[1]), ((X, W), torch.sin), "f", names=("x", "w"))
+
+
+def test_whole_numbers_among_the_arguments_need_no_gradient():
+    ids = torch.tensor([2, 0])
+    check_gradients(lambda ids, w: w[ids], (ids, W), "f", names=("ids", "w"))
+    message = complaint(check_rules, lambda i, w: w[i.zero_()], (ids, W), "f", names=("ids", "w"))
+    assert "its argument ids was changed" in message

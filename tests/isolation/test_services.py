@@ -18,6 +18,7 @@ import itertools
 import torch
 import plotly.graph_objects as go
 from types import SimpleNamespace
+from course.checks import check_rules
 from course.calls import (
     as_hook, call_keeping, cost, live, obj, plain, raises, read_file, seed, set_params, state, take,
     theirs, vjp,
@@ -120,6 +121,24 @@ raises("KeyError", set_params, scale, {"v": w})
 at = torch.tensor([1.0, 2.0])
 out, (slope,) = vjp(cube, [at], torch.ones(2))
 assert out.tolist() == [1, 8] and slope.tolist() == [3, 12]
+""",
+    ),
+    "gradients of tensors in containers": (
+        "def both(pair, w):\n    return pair[0] * w, [pair[1] * w]",
+        "def both(pair, w):\n    return pair[0] * w.detach(), [pair[1].detach() * w.detach()]",
+        """
+x, w = torch.tensor([3.0]), torch.tensor([5.0])
+outs, slopes = vjp(both, [(x, x + 1), w], [torch.ones(1), torch.ones(1)])
+assert [out.tolist() for out in (outs[0], outs[1][0])] == [[15], [20]]
+assert [slope if slope is None else slope.tolist() for slope in slopes] == [[5], [5], [7]]
+""",
+    ),
+    "the three rules": (
+        "def cube(x, f):\n    return f(x) ** 3",
+        "def cube(x, f):\n    with torch.no_grad():\n        return f(x) ** 3",
+        """
+check_rules(cube, (torch.tensor([1.0, 2.0]), double), "cube", names=("x",))
+assert cube(torch.tensor(1.0), double) == 8
 """,
     ),
     "the number of operations": (
