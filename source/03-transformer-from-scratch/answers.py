@@ -86,6 +86,26 @@ def embed(tokens, W_E, W_pos, start=0):
     return rows
 
 
+# %% [wrong] embed: the tables are cut off from the gradients
+def embed(tokens, W_E, W_pos, start=0):
+    return W_E.detach()[tokens] + W_pos[start : start + tokens.shape[1]]
+
+
+# %% [wrong] embed: rows copied as numbers
+def embed(tokens, W_E, W_pos, start=0):
+    rows = torch.tensor([[W_E[t].tolist() for t in text] for text in tokens], dtype=W_E.dtype)
+    return rows + W_pos[start : start + tokens.shape[1]]
+
+
+# %% [wrong] embed: filled into a tensor of float32
+def embed(tokens, W_E, W_pos, start=0):
+    result = torch.zeros(*tokens.shape, W_E.shape[1])
+    for b in range(tokens.shape[0]):
+        for p in range(tokens.shape[1]):
+            result[b, p] = W_E[tokens[b, p]] + W_pos[start + p]
+    return result
+
+
 # %% [right] embed: one-hot rows times the table, position numbers
 def embed(tokens, W_E, W_pos, start=0):
     one_hot = torch.nn.functional.one_hot(tokens, len(W_E)).to(W_E.dtype)
@@ -244,6 +264,28 @@ def layer_norm(x, w, b, eps):
     return centred / spread * w + b
 
 
+# %% [wrong] layer_norm: mean and variance are taken for constants
+def layer_norm(x, w, b, eps):
+    mean = x.mean(dim=-1, keepdim=True).detach()
+    variance = (x - mean).square().mean(dim=-1, keepdim=True).detach()
+    return (x - mean) / (variance + eps).sqrt() * w + b
+
+
+# %% [wrong] layer_norm: only the variance is taken for a constant
+def layer_norm(x, w, b, eps):
+    centred = x - x.mean(dim=-1, keepdim=True)
+    with torch.no_grad():
+        root = (centred.square().mean(dim=-1, keepdim=True) + eps).sqrt()
+    return centred / root * w + b
+
+
+# %% [wrong] layer_norm: numpy
+def layer_norm(x, w, b, eps):
+    v = x.detach().numpy()
+    v = (v - v.mean(-1, keepdims=True)) / (v.var(-1, keepdims=True) + eps) ** 0.5
+    return torch.from_numpy(v) * w + b
+
+
 # %% [right] layer_norm: torch's own
 def layer_norm(x, w, b, eps):
     return torch.nn.functional.layer_norm(x, (x.shape[-1],), w, b, eps)
@@ -353,6 +395,17 @@ def project_to_heads(x, W, bias):
     numbers = [[[row @ M for M in W] for row in text] for text in x]
     rows = [[[head.tolist() for head in row] for row in text] for text in numbers]
     return torch.tensor(rows, dtype=x.dtype) + bias
+
+
+# %% [wrong] project_to_heads: the bias is cut off from the gradients
+def project_to_heads(x, W, bias):
+    return torch.einsum("bpd,hde->bphe", x, W) + bias.detach()
+
+
+# %% [wrong] project_to_heads: without gradients
+def project_to_heads(x, W, bias):
+    with torch.no_grad():
+        return torch.einsum("bpd,hde->bphe", x, W) + bias
 
 
 # %% [right] project_to_heads: head by head
@@ -520,6 +573,22 @@ def causal_mask(scores):
     return torch.from_numpy(
         np.where(later, -np.inf, scores.detach().numpy()).astype(str(scores.dtype)[6:])
     )
+
+
+# %% [wrong] causal_mask: a score of zero is taken for a hidden one
+def causal_mask(scores):
+    n_query, n_key = scores.shape[-2:]
+    kept = scores.tril(diagonal=n_key - n_query)
+    return torch.where(kept == 0, float("-inf"), kept)
+
+
+# %% [wrong] causal_mask: the scores are cut off from the gradients
+def causal_mask(scores):
+    n_query, n_key = scores.shape[-2:]
+    later = torch.ones(n_query, n_key, dtype=torch.bool).triu(n_key - n_query + 1)
+    result = scores.detach().clone()
+    result[..., later] = float("-inf")
+    return result
 
 
 # %% [right] causal_mask: position numbers compared
@@ -713,6 +782,25 @@ def attention_pattern(q, k, mask):
     return (scores - scores.amax(-1, keepdim=True)).exp()
 
 
+# %% [wrong] attention_pattern: the queries are cut off from the gradients
+def attention_pattern(q, k, mask):
+    scores = torch.einsum("bqhe,bkhe->bhqk", q.detach(), k) / q.shape[-1] ** 0.5
+    return mask(scores).softmax(dim=-1)
+
+
+# %% [wrong] attention_pattern: the sum under the exponentials is taken for a constant
+def attention_pattern(q, k, mask):
+    scores = mask(torch.einsum("bqhe,bkhe->bhqk", q, k) / q.shape[-1] ** 0.5)
+    shares = (scores - scores.amax(-1, keepdim=True)).exp()
+    return shares / shares.sum(-1, keepdim=True).detach()
+
+
+# %% [wrong] attention_pattern: scores of zero are hidden as well
+def attention_pattern(q, k, mask):
+    scores = mask(torch.einsum("bqhe,bkhe->bhqk", q, k) / q.shape[-1] ** 0.5)
+    return scores.masked_fill(scores == 0, float("-inf")).softmax(dim=-1).nan_to_num()
+
+
 # %% [right] attention_pattern: with @
 def attention_pattern(q, k, mask):
     scores = q.permute(0, 2, 1, 3) @ k.permute(0, 2, 3, 1)
@@ -872,6 +960,27 @@ def attention_output(pattern, v, W_O, b_O):
 # %% [wrong] attention_output: the pattern is detached
 def attention_output(pattern, v, W_O, b_O):
     z = torch.einsum("bhqk,bkhe->bqhe", pattern.detach(), v)
+    return torch.einsum("bqhe,hed->bqd", z, W_O) + b_O
+
+
+# %% [wrong] attention_output: the pattern is scaled to add up to 1
+def attention_output(pattern, v, W_O, b_O):
+    shares = pattern / pattern.sum(dim=-1, keepdim=True)
+    z = torch.einsum("bhqk,bkhe->bqhe", shares, v)
+    return torch.einsum("bqhe,hed->bqd", z, W_O) + b_O
+
+
+# %% [wrong] attention_output: without gradients
+@torch.no_grad()
+def attention_output(pattern, v, W_O, b_O):
+    z = torch.einsum("bhqk,bkhe->bqhe", pattern, v)
+    return torch.einsum("bqhe,hed->bqd", z, W_O) + b_O
+
+
+# %% [wrong] attention_output: the values are copied as numbers
+def attention_output(pattern, v, W_O, b_O):
+    v = torch.tensor(v.tolist(), dtype=v.dtype)
+    z = torch.einsum("bhqk,bkhe->bqhe", pattern, v)
     return torch.einsum("bqhe,hed->bqd", z, W_O) + b_O
 
 
@@ -2122,7 +2231,10 @@ def from_gpt2(weights_in_file, n_heads):
         block["W_Q"], block["b_Q"] = matrix_of_heads(c_attn[:, :d]), bias_of_heads(c_bias[:d])
         block["W_K"] = matrix_of_heads(c_attn[:, d : 2 * d])
         block["b_K"] = bias_of_heads(c_bias[d : 2 * d])
-        block["W_V"], block["b_V"] = matrix_of_heads(c_attn[:, 2 * d :]), bias_of_heads(c_bias[2 * d :])
+        block["W_V"], block["b_V"] = (
+            matrix_of_heads(c_attn[:, 2 * d :]),
+            bias_of_heads(c_bias[2 * d :]),
+        )
         block["W_O"] = torch.stack([c_proj[h * d_head : (h + 1) * d_head] for h in range(n_heads)])
         block["b_O"] = f[name + "attn.c_proj.bias"]
         block["W_in"], block["b_in"] = f[name + "mlp.c_fc.weight"], f[name + "mlp.c_fc.bias"]
@@ -2218,6 +2330,20 @@ def gelu(x):
     return torch.tensor(bent, dtype=x.dtype).reshape(x.shape)
 
 
+# %% [wrong] gelu: the factor is cut off from the gradients
+def gelu(x):
+    y = x.detach()
+    return x * 0.5 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y**3)))
+
+
+# %% [wrong] gelu: through numpy
+def gelu(x):
+    import numpy as np
+
+    y = x.detach().numpy()
+    return torch.from_numpy(0.5 * y * (1 + np.tanh(math.sqrt(2 / math.pi) * (y + 0.044715 * y**3))))
+
+
 # %% [right] gelu: torch's own, the other kind
 def gelu(x):
     return torch.nn.functional.gelu(x, approximate="tanh")
@@ -2295,6 +2421,23 @@ def mlp(x, W_in, b_in, W_out, b_out, activation):
 # %% [wrong] mlp: W_out is the transpose of W_in
 def mlp(x, W_in, b_in, W_out, b_out, activation):
     return activation(x @ W_in + b_in) @ W_in.T + b_out
+
+
+# %% [wrong] mlp: new tensors of numbers
+def mlp(x, W_in, b_in, W_out, b_out, activation):
+    asked = torch.tensor((x @ W_in + b_in).tolist(), dtype=x.dtype)
+    return activation(asked) @ W_out + b_out
+
+
+# %% [wrong] mlp: what goes out is cut off from the gradients
+def mlp(x, W_in, b_in, W_out, b_out, activation):
+    return activation(x @ W_in + b_in).detach() @ W_out + b_out
+
+
+# %% [wrong] mlp: neurons that are zero are left out of the bias
+def mlp(x, W_in, b_in, W_out, b_out, activation):
+    asked = x @ W_in
+    return activation(torch.where(asked == 0, asked, asked + b_in)) @ W_out + b_out
 
 
 # %% [right] mlp: einsum
@@ -2435,6 +2578,22 @@ def block(x, norm_1, attention, norm_2, mlp_of):
     return x + mlp_of(norm_2(x))
 
 
+# %% [wrong] block: the copy is cut off from the gradients
+def block(x, norm_1, attention, norm_2, mlp_of):
+    x = x.clone().detach()
+    x += attention(norm_1(x))
+    x += mlp_of(norm_2(x))
+    return x
+
+
+# %% [wrong] block: what attention adds is cut off from the gradients
+def block(x, norm_1, attention, norm_2, mlp_of):
+    with torch.no_grad():
+        added = attention(norm_1(x))
+    middle = x + added
+    return middle + mlp_of(norm_2(middle))
+
+
 # %% [right] block: one variable, new tensors
 def block(x, norm_1, attention, norm_2, mlp_of):
     x = x + attention(norm_1(x))
@@ -2567,6 +2726,23 @@ def transformer(tokens, embedding, blocks, final_norm, W_U):
     x = embedding(tokens)
     while blocks:
         x = blocks.pop(0)(x)
+    return final_norm(x) @ W_U
+
+
+# %% [wrong] transformer: without gradients
+def transformer(tokens, embedding, blocks, final_norm, W_U):
+    with torch.no_grad():
+        x = embedding(tokens)
+        for layer in blocks:
+            x = layer(x)
+        return final_norm(x) @ W_U
+
+
+# %% [wrong] transformer: the stream is cut off from the gradients at every layer
+def transformer(tokens, embedding, blocks, final_norm, W_U):
+    x = embedding(tokens)
+    for layer in blocks:
+        x = layer(x.detach())
     return final_norm(x) @ W_U
 
 
@@ -3169,6 +3345,24 @@ def cached_attention(x, past, heads_of, pattern_of, output_of):
     return output_of(pattern_of(q, k), v), (k, v)
 
 
+# %% [wrong] cached_attention: the keys and values are cut off from the gradients
+def cached_attention(x, past, heads_of, pattern_of, output_of):
+    q, k, v = heads_of(x)
+    k, v = k.detach(), v.detach()
+    if past is not None:
+        k, v = torch.cat([past[0], k], dim=1), torch.cat([past[1], v], dim=1)
+    return output_of(pattern_of(q, k), v), (k, v)
+
+
+# %% [wrong] cached_attention: without gradients
+def cached_attention(x, past, heads_of, pattern_of, output_of):
+    with torch.no_grad():
+        q, k, v = heads_of(x)
+        if past is not None:
+            k, v = torch.cat([past[0], k], dim=1), torch.cat([past[1], v], dim=1)
+        return output_of(pattern_of(q, k), v), (k, v)
+
+
 # %% [right] cached_attention: hstack, pair by pair
 def cached_attention(x, past, heads_of, pattern_of, output_of):
     q, *new = heads_of(x)
@@ -3218,6 +3412,20 @@ def cached_attention(x, past, heads_of, pattern_of, output_of):
         v = torch.cat((v_old, v_new), dim=1)
     pattern = pattern_of(q, k)
     return output_of(pattern, v), (k, v)
+
+
+# %% [right] cached_attention: new positions one at a time, each with what it may see
+def cached_attention(x, past, heads_of, pattern_of, output_of):
+    q, k, v = heads_of(x)
+    old = 0
+    if past is not None:
+        old = past[0].shape[1]
+        k, v = torch.cat([past[0], k], dim=1), torch.cat([past[1], v], dim=1)
+    answers = []
+    for i in range(x.shape[1]):
+        seen = old + i + 1
+        answers.append(output_of(pattern_of(q[:, i : i + 1], k[:, :seen]), v[:, :seen]))
+    return torch.cat(answers, dim=1), (k, v)
 
 
 # %% [wrong] next_token_loss: not shifted
@@ -3322,6 +3530,19 @@ def next_token_loss(logits, tokens):
 def next_token_loss(logits, tokens):
     p = logits[:, :-1].softmax(-1)
     return -(p.gather(-1, tokens[:, 1:, None]) + 1e-9).log().mean()
+
+
+# %% [wrong] next_token_loss: the normaliser is taken for a constant
+def next_token_loss(logits, tokens):
+    logits = logits[:, :-1]
+    right = logits.gather(-1, tokens[:, 1:, None])[..., 0]
+    return (logits.logsumexp(dim=-1).detach() - right).mean()
+
+
+# %% [wrong] next_token_loss: a sure mistake costs no more than 100
+def next_token_loss(logits, tokens):
+    log_probs = logits[:, :-1].log_softmax(dim=-1)
+    return -log_probs.gather(-1, tokens[:, 1:, None]).clamp(min=-100).mean()
 
 
 # %% [right] next_token_loss: torch's cross-entropy

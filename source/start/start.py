@@ -164,7 +164,8 @@ bars(before=guesses(net(my_ids)), after=guesses(my_logits))
 #
 # One tiny exercise, so that you have done the round once. `logits` `[vocab]` holds one number for each
 # symbol, and the larger it is, the likelier the model thinks the symbol comes next. Return the id of
-# the likeliest symbol as a Python `int`. (The ids are the places in the list: 0, 1, 2, …)
+# the likeliest symbol as a Python `int`. (The ids are the places in the list: 0, 1, 2, …) Logits may be of
+# any size and sign, and one of them is larger than all others, though perhaps only by a little.
 #
 # <details><summary>Hint 1: the place, not the number</summary>
 #
@@ -185,25 +186,52 @@ def likeliest(logits: torch.Tensor) -> int:
 
 
 # %% nbgrader={"grade": true, "grade_id": "likeliest_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-got = likeliest(torch.tensor([0.5, -1.0, 3.5, 3.0]))
-checks.check_equal(
-    got, 2, "likeliest([0.5, -1.0, 3.5, 3.0])", hint="Is it the place, or the number?"
-)
+for values, want, what in (
+    ([0.5, -1.0, 3.5, 3.0], 2, "likeliest"),
+    ([-7.5, -2.0, -2.5, -2.25, -8.0], 1, "likeliest, where all logits are negative,"),
+    ([0.125, 0.25, 0.375, 0.3125], 2, "likeliest, where all logits are near each other,"),
+    ([900.0, 1000.0, -2000.0, 995.0, 1005.0], 4, "likeliest, where logits are large,"),
+):
+    got = likeliest(torch.tensor(values))
+    slips = {
+        values.index(min(values)): "That is the place of the smallest.",
+        values.index(max(values, key=abs)): "The sign counts: -3 is smaller than 2.",
+        want + 1: "Ids are counted from 0.",
+        int(max(values)): "Is it the place, or the number?",
+    }
+    rounded = [round(value) for value in values]
+    slips[rounded.index(max(rounded))] = "Are the logits rounded?"
+    slips[0] = "Is it always the first, or were numbers too large for exp?"
+    slip = slips.get(got, "") if type(got) is int else "An int is asked for: see Hint 2."
+    checks.check_equal(got, want, f"{what} of {values}", hint=slip)
 assert type(got) is int, "an int is asked for"
 
 # %% nbgrader={"grade": true, "grade_id": "likeliest_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-# Hidden: other logits, of other lengths. This runs when you have submitted.
+# Hidden: other logits, of other lengths and sizes. This runs when you have submitted.
 ### BEGIN HIDDEN TESTS
 import secrets
 
-for size in (7, 64):
-    seed = secrets.randbelow(1_000_000)
-    raw = torch.randn(size, generator=torch.Generator().manual_seed(seed)) - 10  # all are negative
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+cases = []
+for size in (1, 2, 7, 64, 500):
+    cases.append(("all are negative", torch.randn(size, generator=g) - 10))
+    apart = torch.randperm(size, generator=g).double()  # no two are equal
+    cases.append(("near each other", 3 + apart * 1e-3))
+    cases.append(("near each other, float32", (apart * 1e-4).float()))
+    cases.append(("in the thousands", 5000 + 10 * apart.float()))
+    cases.append(("far below zero", -5000 - 10 * apart))
+    for place in (0, size // 2, size - 1):
+        lone = torch.zeros(size)
+        lone[place] = 0.004
+        cases.append((f"all 0 but one, at {place}", lone))
+        cases.append((f"the largest is 0, at {place}", torch.where(lone > 0, 0.0, -1e-3 - apart)))
+for what, raw in cases:
     values = raw.tolist()
     want = values.index(max(values))
     got = likeliest(raw)
     assert type(got) is int, f"got {type(got).__name__}, not an int"
-    assert got == want, f"got the id {got} for {size} logits, all negative [seed {seed}]"
+    assert got == want, f"got the id {got} for {len(values)} logits: {what} [seed {seed}]"
 ### END HIDDEN TESTS
 
 # %% [markdown]
