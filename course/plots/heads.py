@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale
 from plotly.subplots import make_subplots
 
-from course.plots.style import BARE, INK, array, finish, score_scale
+from course.plots.style import (
+    BARE,
+    CELL_INK,
+    FAINT,
+    LINES,
+    SMALLEST,
+    WIDTH,
+    array,
+    finish,
+    score_scale,
+)
+
+_ROOM = WIDTH - 60
+_MOST_COLUMNS = 3
+_LABELS = 50  # pixels of what stands left of a grid
+_BETWEEN = 60  # pixels between two rows of grids
 
 
 def head_grid(
@@ -34,29 +50,43 @@ def head_grid(
     if not grids:
         raise ValueError("head_grid: no scores were given")
     layers, heads = (max(g.shape[axis] for g in grids.values()) for axis in (0, 1))
+    cell = 32 if any((grid < 0).any() for grid in grids.values()) else 27  # pixels of a number
+    fitting = max(1, min(_MOST_COLUMNS, int(_ROOM / (cell * heads + _LABELS))))
+    rows = math.ceil(len(grids) / fitting)
+    columns = math.ceil(len(grids) / rows)
+    height = max((46 if layers <= 8 else 24) * layers, 90)  # of one grid
+    letters = 48 // columns  # of a line above a grid: what a phone has room for
+    names = [textwrap.wrap(name, letters) or [""] for name in grids]
+    named = isinstance(scores, Mapping)
+    area = rows * height + (rows - 1) * _BETWEEN
     figure = make_subplots(
-        1, len(grids), subplot_titles=list(grids) if isinstance(scores, Mapping) else None
+        rows,
+        columns,
+        subplot_titles=["<br>".join(lines) for lines in names] if named else None,
+        horizontal_spacing=0.26 / columns,
+        vertical_spacing=_BETWEEN / area if rows > 1 else 0,
     )
-    for column, (label, grid) in enumerate(grids.items(), start=1):
+    for index, (label, grid) in enumerate(grids.items()):
+        row, column = divmod(index, columns)
         trace = go.Heatmap(
             z=grid.tolist(),
             name=label,
             coloraxis="coloraxis",
             texttemplate="%{z:.2f}",
+            textfont={"size": 12 if heads <= 9 else SMALLEST},
             hovertemplate=f"layer %{{y}}, head %{{x}}: %{{z:.4f}} {unit}<extra>{label}</extra>",
             xgap=2,
             ygap=2,
         )
-        figure.add_trace(trace, row=1, col=column)
-    figure.update_xaxes(title_text="head", tickmode="linear", dtick=1, **BARE)
-    figure.update_yaxes(tickmode="linear", dtick=1, autorange="reversed", **BARE)
+        figure.add_trace(trace, row=row + 1, col=column + 1)
+    figure.update_xaxes(tickmode="linear", dtick=1, **BARE)
+    figure.update_xaxes(title_text="head", row=rows)
+    figure.update_yaxes(tickmode="linear", dtick=1 if layers <= 15 else 5, **BARE)
+    figure.update_yaxes(autorange="reversed")
     figure.update_yaxes(title_text="layer", col=1)
-    figure.update_layout(
-        coloraxis=score_scale(list(grids.values()), unit, limit),
-        width=min(max(170 + len(grids) * max(210, 46 * heads + 60), 500), 1100),
-        height=160 + max(46 * layers, 120),
-    )
-    return finish(figure, title)
+    figure.update_layout(coloraxis=score_scale(list(grids.values()), unit, limit))
+    figure.update_annotations(font_size=13)
+    return finish(figure, title, area=area, above=10 + 18 * max(map(len, names)) if named else 0)
 
 
 def composition(
@@ -71,7 +101,7 @@ def composition(
 
     Args:
         scores: `[earlier later]`, never negative: how strongly each later head reads each earlier
-            one. The width and the darkness of a line say how much; hover for the number.
+            one. Width and strength of a line say how much; hover for the number.
         layers: the numbers of the two layers, for the labels.
         threshold: lines of smaller scores are left out.
     """
@@ -93,7 +123,8 @@ def composition(
                 x=np.linspace(earlier[i], later[j], 9).tolist(),
                 y=np.linspace(0, 1, 9).tolist(),
                 mode="lines",
-                line={"width": 1 + 9 * share, "color": sample_colorscale("Cividis_r", share)[0]},
+                line={"width": 1 + 9 * share, "color": LINES[0]},
+                opacity=0.35 + 0.65 * share,
                 name=f"{layers[0]}.{i} → {layers[1]}.{j}",
                 hovertemplate=f"{float(z[i, j]):.3f} {unit}",
             )
@@ -104,9 +135,9 @@ def composition(
                 x=positions,
                 y=[row] * len(positions),
                 mode="markers+text",
-                marker={"size": 44, "color": "white", "line": {"color": INK, "width": 2}},
+                marker={"size": 44, "color": "white", "line": {"color": FAINT, "width": 2}},
                 text=[f"{layer}.{head}" for head in range(len(positions))],
-                textfont={"color": INK},
+                textfont={"color": CELL_INK},
                 hoverinfo="skip",
                 name=f"layer {layer}",
             )
@@ -115,7 +146,5 @@ def composition(
     figure.update_yaxes(
         tickvals=[0, 1], ticktext=[f"layer {n}" for n in layers], range=[-0.25, 1.25], **BARE
     )
-    figure.update_layout(
-        showlegend=False, height=420, width=min(220 + 120 * (wide + 1), 1100), margin={"l": 80}
-    )
-    return finish(figure, title)
+    figure.update_layout(showlegend=False)
+    return finish(figure, title, area=300, below=20)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
-from course.plots.style import BARE, array, finish, score_scale, visible
+from course.plots.style import array, finish, score_scale, token_ticks, under
+
+_NUMBERED = 12  # rows and columns of a table whose numbers can be read
 
 
 def matrix(
@@ -33,21 +36,23 @@ def matrix(
         go.Heatmap(
             z=z.round(4).tolist(),
             coloraxis="coloraxis",
+            **_numbers(z),
             hovertemplate=f"{axes[0]} %{{y}}, {axes[1]} %{{x}}: %{{z:.3f}}<extra></extra>",
         )
     )
-    for update, text, names, count in (
-        (figure.update_yaxes, axes[0], labels[0], z.shape[0]),
-        (figure.update_xaxes, axes[1], labels[1], z.shape[1]),
-    ):
-        ticks: dict[str, Any] = {}
-        if names is not None:
-            shown = [visible(name) for name in names]
-            ticks = {"tickmode": "array", "tickvals": list(range(count)), "ticktext": shown}
-        update(title_text=text, **ticks, **BARE)
-    figure.update_yaxes(autorange="reversed")
-    side = [min(max(18 * count, 320), 520) for count in z.shape]
-    figure.update_layout(
-        coloraxis=score_scale([z], unit, limit), height=side[0] + 150, width=side[1] + 220
+    area = min(max(18 * z.shape[0], 300), 520)
+    rows, columns = labels
+    figure.update_yaxes(
+        title_text=axes[0], autorange="reversed", **token_ticks(rows, z.shape[0], "y", area)
     )
-    return finish(figure, title)
+    figure.update_xaxes(title_text=axes[1], **token_ticks(columns, z.shape[1], "x"))
+    figure.update_layout(coloraxis=score_scale([z], unit, limit))
+    return finish(figure, title, area=area, below=under(columns))
+
+
+def _numbers(z: np.ndarray) -> dict[str, Any]:
+    """The settings that write each number into its cell, where all have room."""
+    if max(z.shape) > _NUMBERED:
+        return {}
+    digits = 2 if float(np.nanmax(np.abs(z), initial=0)) < 100 else 0
+    return {"texttemplate": f"%{{z:.{digits}f}}", "textfont": {"size": 12}}

@@ -8,23 +8,32 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from course.plots.style import (
     BARE,
+    CELL_INK,
     DASHES,
     FAINT,
     GRID,
     INK,
+    LETTER,
     LINES,
     POSITIVE,
     SHADES,
+    SMALLEST,
+    WIDTH,
     array,
+    axis_labels,
     bar,
     finish,
     score_scale,
     token_ticks,
+    under,
     visible,
 )
+
+_BANDS = 4  # of a lens table that is too wide for the page
 
 
 def position_losses(
@@ -65,7 +74,7 @@ def position_losses(
         # Beside the plot and not in it: the lines often run just along this level.
         figure.add_annotation(
             text=f"uniform guess:<br>ln {vocab} = {uniform:.2f}",
-            font_color=INK,
+            font={"color": INK, "size": 12},
             align="left",
             showarrow=False,
             **{"x": 1.01, "xref": "paper", "xanchor": "left", "y": uniform, "yanchor": "middle"},
@@ -82,14 +91,13 @@ def position_losses(
         title_text="loss (nats)", gridcolor=GRID, rangemode="tozero", zerolinecolor=FAINT
     )
     figure.update_layout(
-        height=430 if len(lines) > 1 else 400,
-        width=800,
         showlegend=len(lines) > 1,
         hovermode="x unified",
         legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
-        margin={"r": 130 if vocab is not None else 80, "b": 90},
     )
-    return finish(figure, title)
+    several = 24 * len(lines) if len(lines) > 1 else 0
+    finish(figure, title, area=280, below=55 + several, above=20 if repeat_at is not None else 0)
+    return figure.update_layout(margin_r=115 if vocab is not None else 20)
 
 
 def token_strip(
@@ -103,26 +111,38 @@ def token_strip(
     """
     z = array(tokens, "token_strip", ("pos",), ("row", "pos"))
     z = np.atleast_2d(z).astype(int)
+    rows: list[list[int | None]] = z.tolist()
     text = [[visible(labels[i]) if labels else str(i) for i in row] for row in z.tolist()]
-    cell = max(20, 8 * max(len(label) for row in text for label in row))
+    fitting = (WIDTH - 90) // (LETTER * max(len(label) for row in text for label in row) + 8)
+    wrapped = len(z) == 1 and z.shape[1] > fitting
+    if wrapped:
+        missing = -z.shape[1] % fitting
+        starts = range(0, z.shape[1], fitting)
+        rows = [[*rows[0], *[None] * missing][start : start + fitting] for start in starts]
+        text = [[*text[0], *[""] * missing][start : start + fitting] for start in starts]
     figure = go.Figure(
         go.Heatmap(
-            z=z.tolist(),
+            z=rows,
             text=text,
-            texttemplate="%{text}",
-            textfont={"size": 10},
+            customdata=np.arange(len(rows) * len(rows[0])).reshape(len(rows), -1).tolist(),
+            texttemplate="%{text}" if wrapped or z.shape[1] <= fitting else None,
+            textfont={"size": 12 if fitting > 40 else SMALLEST},
             colorscale=POSITIVE,
             showscale=False,
-            hovertemplate="row %{y}, position %{x}: %{text}<extra></extra>",
+            hovertemplate=(
+                ("" if wrapped else "row %{y}, ")
+                + ("position %{customdata}" if wrapped else "position %{x}")
+                + ": %{text}<extra></extra>"
+            ),
             xgap=1,
             ygap=3,
         )
     )
-    figure.update_xaxes(title_text="position", **BARE)
-    figure.update_yaxes(title_text="row", tickmode="linear", dtick=1, **BARE)
+    figure.update_xaxes(title_text="position", visible=not wrapped, **BARE)
+    figure.update_yaxes(title_text="row", tickmode="linear", dtick=1, visible=not wrapped, **BARE)
     figure.update_yaxes(autorange="reversed")
-    figure.update_layout(height=170 + 30 * len(z), width=min(140 + cell * z.shape[1], 1150))
-    return finish(figure, title)
+    finish(figure, title, area=34 * len(rows), below=20 if wrapped else 55)
+    return figure.update_layout(margin_l=20) if wrapped else figure
 
 
 def loss_strip(
@@ -139,19 +159,19 @@ def loss_strip(
     given = array(losses, "loss_strip", ("pos-1",))
     if len(given) != len(tokens) - 1:
         raise ValueError(f"loss_strip: {len(given)} losses for {len(tokens)} tokens")
+    texts = [*map(visible, tokens)]
+    per_row = max(1, min(per_row, (WIDTH - 40) // (LETTER * max(map(len, texts)) + 8)))
     rows = math.ceil(len(tokens) / per_row)
     positions = rows * per_row
     padded = [None, *(round(v, 4) for v in given.tolist()), *[None] * (positions - len(tokens))]
-    texts = [*map(visible, tokens), *[""] * (positions - len(tokens))]
+    texts += [""] * (positions - len(tokens))
     figure = go.Figure(
         go.Heatmap(
             z=[padded[r * per_row : (r + 1) * per_row] for r in range(rows)],
             text=[texts[r * per_row : (r + 1) * per_row] for r in range(rows)],
             texttemplate="%{text}",
-            textfont={"color": INK, "size": 12},
-            colorscale=SHADES,
-            zmin=0,
-            colorbar=bar("nats") | {"nticks": 4},
+            textfont={"color": CELL_INK, "size": 12},
+            coloraxis="coloraxis",
             hovertemplate="%{text}: %{z:.3f} nats<extra></extra>",
             xgap=2,
             ygap=4,
@@ -161,13 +181,8 @@ def loss_strip(
     figure.add_annotation(x=0, y=0, text=texts[0], showarrow=False, font_color=INK)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, autorange="reversed")
-    longest = max(map(len, texts))
-    figure.update_layout(
-        height=110 + 46 * max(rows, 2),
-        width=min(150 + per_row * max(52, 9 * longest), 1100),
-        margin={"l": 40, "b": 20},
-    )
-    return finish(figure, title)
+    figure.update_layout(coloraxis={"colorscale": SHADES, "cmin": 0, "colorbar": bar("nats")})
+    return finish(figure, title, area=40 * rows, below=10).update_layout(margin_l=20)
 
 
 def position_grid(
@@ -188,33 +203,32 @@ def position_grid(
         rows: one label a row; the first row is drawn at the bottom, where a text goes in.
         unit: what the numbers are, for the colour bar.
         limit: the number at the end of the colour scale, by default the largest absolute value.
-        numbers: write each number into its cell, where there is room.
+        numbers: write each number into its cell, with two decimals or one, where there is room.
     """
     z = array(values, "position_grid", ("row", "pos"))
     if len(rows) != z.shape[0]:
         raise ValueError(f"position_grid: {len(rows)} row labels for {z.shape[0]} rows")
-    cell = 46 if numbers else 24
+    side = LETTER * max(map(len, rows))
+    cell = (WIDTH - 60 - side) / z.shape[1]  # pixels
+    digits = next((digits for digits, width in ((2, 34), (1, 27)) if cell >= width), None)
+    shown = numbers and digits is not None
     figure = go.Figure(
         go.Heatmap(
             z=np.round(z, 4).tolist(),
             coloraxis="coloraxis",
-            texttemplate="%{z:.2f}" if numbers and z.shape[1] <= 30 else None,
-            textfont={"size": 11},
+            texttemplate=f"%{{z:.{digits}f}}" if shown else None,
+            textfont={"size": SMALLEST},
             hovertemplate=f"%{{y}}, position %{{x}}: %{{z:.4f}} {unit}<extra></extra>",
             xgap=1,
             ygap=1,
         )
     )
-    figure.update_xaxes(title_text="position", **token_ticks(tokens, z.shape[1], "x"))
+    room = WIDTH - 60 - side
+    figure.update_xaxes(title_text="position", **token_ticks(tokens, z.shape[1], "x", room))
     figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=list(rows), **BARE)
-    side = 9 * max(map(len, rows))
-    figure.update_layout(
-        coloraxis=score_scale([z], unit, limit),
-        width=min(max(200 + side + cell * z.shape[1], 520), 1150),
-        height=205 + 34 * max(len(rows), 2),
-        margin={"l": 40 + side, "b": 100},
-    )
-    return finish(figure, title)
+    figure.update_layout(coloraxis=score_scale([z], unit, limit))
+    finish(figure, title, area=34 * max(len(rows), 2), below=under(tokens, room))
+    return figure.update_layout(margin_l=side + 20)
 
 
 def lens_table(
@@ -237,26 +251,47 @@ def lens_table(
     if (len(words), len(rows)) != (len(z), len(z)) or any(len(w) != z.shape[1] for w in words):
         raise ValueError(f"lens_table: words and rows must fit probabilities of shape {z.shape}")
     shown = [[visible(word) for word in row] for row in words]
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.round(z, 4).tolist(),
-            text=shown,
-            texttemplate="%{text}",
-            textfont={"color": INK, "size": 11},
-            coloraxis="coloraxis",
-            hovertemplate="%{y}, position %{x}: %{text} %{z:.3f}<extra></extra>",
-            xgap=1,
-            ygap=1,
-        )
-    )
-    figure.update_xaxes(title_text="position", **token_ticks(tokens, z.shape[1], "x"))
-    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=list(rows), **BARE)
+    read = axis_labels(tokens, z.shape[1])
+    side = LETTER * max(map(len, rows))
     longest = max(len(word) for row in shown for word in row)
-    side = 9 * max(map(len, rows))
+    fitting = max(1, (WIDTH - 60 - side) // (LETTER * longest + 6))
+    bands = math.ceil(z.shape[1] / fitting)
+    words_fit = bands <= _BANDS  # else a word is shown where the mouse is
+    bands = bands if words_fit else 1
+    fitting = math.ceil(z.shape[1] / bands)
+    height = 34 * max(len(rows), 2)
+    below = under(tokens, WIDTH - 60 - side)
+    area = bands * height + (bands - 1) * below
+    figure = make_subplots(bands, 1, vertical_spacing=below / area if bands > 1 else 0)
+    for band in range(bands):
+        part = slice(band * fitting, (band + 1) * fitting)
+        figure.add_trace(
+            go.Heatmap(
+                z=np.round(z[:, part], 4).tolist(),
+                x=list(range(z.shape[1])[part]),
+                text=[row[part] for row in shown],
+                texttemplate="%{text}"
+                if len(read[part]) * (LETTER * longest + 6) < WIDTH
+                else None,
+                textfont={"color": CELL_INK, "size": 12},
+                coloraxis="coloraxis",
+                hovertemplate="%{y}, position %{x}: %{text} %{z:.3f}<extra></extra>",
+                xgap=1,
+                ygap=1,
+            ),
+            row=band + 1,
+            col=1,
+        )
+        start = band * fitting
+        ticks = token_ticks(tokens[part], len(read[part]), "x", WIDTH - 60 - side)
+        if band or bands > 1:
+            ticks["tickvals"] = [start + at for at in ticks["tickvals"]]
+        # A last band that is shorter keeps the width of a cell.
+        figure.update_xaxes(range=[start - 0.5, start + fitting - 0.5], **ticks, row=band + 1)
+    figure.update_xaxes(title_text="position", row=bands)
+    figure.update_yaxes(tickvals=list(range(len(rows))), ticktext=list(rows), **BARE)
     figure.update_layout(
-        coloraxis={"colorscale": SHADES, "cmin": 0, "cmax": 1, "colorbar": bar("probability")},
-        width=min(max(220 + side + max(44, 8 * longest) * z.shape[1], 520), 1150),
-        height=205 + 40 * max(len(rows), 2),
-        margin={"l": 40 + side, "b": 100},
+        coloraxis={"colorscale": SHADES, "cmin": 0, "cmax": 1, "colorbar": bar("probability")}
     )
-    return finish(figure, title)
+    finish(figure, title, area=area, below=below)
+    return figure.update_layout(margin_l=side + 20)

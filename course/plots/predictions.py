@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from course.plots.style import DASHES, FAINT, GRID, INK, LINES, array, finish, visible
+from course.plots.style import ABOVE, DASHES, FAINT, GRID, INK, LINES, array, finish, visible
 
 _MARKED = 40  # points of a curve that still stand apart
 _PATTERNS = ("", "/", ".", "x")  # bars are told apart by more than their colour
@@ -51,13 +51,8 @@ def next_tokens(
         )
     figure.update_xaxes(title_text="next token", type="category", showgrid=False)
     figure.update_yaxes(title_text="probability", range=[0, 1], gridcolor=GRID, zerolinecolor=FAINT)
-    figure.update_layout(
-        height=380,
-        width=min(max(300 + 34 * len(order) * len(runs), 560), 1100),
-        bargap=0.3,
-        showlegend=len(runs) > 1,
-    )
-    return finish(figure, title)
+    figure.update_layout(bargap=0.3, showlegend=len(runs) > 1, legend=ABOVE)
+    return finish(figure, title, area=230, below=90, above=24 if len(runs) > 1 else 0)
 
 
 def contributions(
@@ -101,14 +96,10 @@ def contributions(
     )
     figure.update_yaxes(type="category", showgrid=False)
     figure.update_layout(
-        height=170 + 26 * len(parts) * max(len(runs), 1),
-        width=720,
-        bargap=0.25,
-        margin={"l": 50 + 8 * max(map(len, parts))},
-        showlegend=len(runs) > 1,
-        legend_traceorder="reversed",
+        bargap=0.25, showlegend=len(runs) > 1, legend={**ABOVE, "traceorder": "reversed"}
     )
-    return finish(figure, title)
+    area = 26 * len(parts) * max(len(runs), 1)
+    return finish(figure, title, area=area, above=24 if len(runs) > 1 else 0)
 
 
 def curves(
@@ -154,14 +145,10 @@ def curves(
         )
     figure.update_xaxes(title_text=x_title, gridcolor=GRID, zerolinecolor=FAINT)
     figure.update_yaxes(title_text=y_title, gridcolor=GRID, zerolinecolor=FAINT)
-    figure.update_layout(height=400, width=760, showlegend=len(lines) > 1, font_color=INK)
-    finish(figure, title)
-    if levels:
-        longest = max(map(len, levels))
-        figure.update_layout(
-            height=460, margin_r=70 + 7 * longest, legend={"orientation": "h", "y": 1.1, "x": 0}
-        )
-    return figure
+    figure.update_layout(showlegend=len(lines) > 1, legend=ABOVE)
+    finish(figure, title, area=290, above=24 if len(lines) > 1 else 0)
+    longest = max(map(len, levels), default=0) if levels else 0
+    return figure.update_layout(margin_r=60 + 6 * longest) if levels else figure
 
 
 def _marker(index: int) -> dict[str, Any]:

@@ -1,7 +1,14 @@
-"""What all pictures share: colours, scales, token labels, and the limits they keep."""
+"""What all pictures share: colours, scales, token labels, and the limits they keep.
+
+A figure has no width: it follows the page. The course's extension of JupyterLab replaces PAPER,
+INK, FAINT and GRID, by their exact values, by the colours of the theme; elsewhere they are dark on
+white, which can be read on any page. CELL_INK stays dark, since it stands on pale cells.
+"""
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,11 +22,19 @@ SHADES = ((0.0, "#ffffff"), (1.0, "#56B4E9"))
 # Okabe and Ito's palette without its yellow, which is pale on white.
 LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("solid", "dash", "dot", "dashdot")
-INK, FAINT, GRID = "#222222", "#6b6b6b", "#e6e6e6"
+PAPER, INK, FAINT, GRID = "#fffffe", "#222222", "#6b6b6b", "#e6e6e6"
+CELL_INK = "#1a1a1a"
+CLEAR = "rgba(0,0,0,0)"
+WIDTH = (
+    850  # pixels of the widest figure; a page of 1280 with the file browser open has about these
+)
 
 END_OF_TEXT = "<|endoftext|>"  # GPT-2 puts it at the beginning of every text: drawn as ⊢
 MOST_CELLS = 40_000  # of one figure: about 300 kB in a saved notebook
-LABEL = 8  # pixels along an axis that a token label needs
+TITLE = 44  # letters of a line of a title: a phone has room for these
+FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
+LETTER, LABEL, SMALLEST = 7, 12, 11  # pixels: a letter's width, a label's height, the smallest font
+ABOVE = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}  # a legend's place
 BARE = {"zeroline": False, "showgrid": False, "ticks": ""}
 
 
@@ -63,39 +78,100 @@ def score_scale(grids: list[np.ndarray], unit: str, limit: float | None) -> dict
     }
 
 
-def bar(text: str) -> dict[str, Any]:
-    return {"title": {"text": text, "side": "top"}, "thickness": 14, "outlinewidth": 0}
-
-
-def token_ticks(tokens: Sequence[str] | None, n: int, axis: str) -> dict[str, Any]:
-    """Tick settings of axis "x" or "y" that label each of n positions with its token."""
-    if tokens is None:
-        return BARE
-    if len(tokens) != n:
-        raise ValueError(f"{len(tokens)} token labels for {n} positions")
-    text = [visible(str(token)) for token in tokens]
-    upright = n > 24 or max(map(len, text)) > 3
+def bar(text: str, **more: Any) -> dict[str, Any]:
+    """A colour bar that lies under the title, where it costs the plot no width."""
     return {
-        **BARE,
-        "tickmode": "array",
-        "tickvals": list(range(n)),
-        "ticktext": text,
-        "tickfont": {"size": 11 if n <= 24 else 8},
-        "tickangle": -90 if axis == "x" and upright else 0,
+        # Plotly puts the bar right behind the title, and drops spaces unless something follows.
+        "title": {"text": text + "   \u200b", "side": "right", "font": {"size": 12}},
+        "tickfont": {"size": SMALLEST},
+        "orientation": "h",
+        "thickness": 10,
+        "outlinewidth": 0,
+        "lenmode": "pixels",
+        "len": 200,
+        "nticks": 5,
+        "ypad": 0,
+        **{"xref": "container", "x": 0.02, "xanchor": "left"},
+        **{"yref": "container", "yanchor": "top"},
+        **more,
     }
 
 
-def finish(figure: go.Figure, title: str) -> go.Figure:
+def token_ticks(
+    tokens: Sequence[str] | None, n: int, axis: str, room: float = WIDTH - 100
+) -> dict[str, Any]:
+    """Tick settings of axis "x" or "y" that label each of n positions with its token.
+
+    Args:
+        room: pixels of the axis; where it has none for all labels, every second or third is shown.
+    """
+    if tokens is None:
+        return BARE
+    text = axis_labels(tokens, n)
+    step = math.ceil(n * LABEL / room)
+    upright = LETTER * max(map(len, text)) + 6 > room * step / n
+    return {
+        **BARE,
+        "tickmode": "array",
+        "tickvals": list(range(0, n, step)),
+        "ticktext": text[::step],
+        "tickfont": {"size": SMALLEST},
+        # Plotly turns labels by itself where a narrow page has no room for them.
+        **({"autotickangles": [0, 90]} if axis == "x" else {}),
+        **({"tickangle": -90} if axis == "x" and upright else {}),
+    }
+
+
+def axis_labels(tokens: Sequence[str], n: int) -> list[str]:
+    """What is written for n tokens on an axis. Raises ValueError if there are more or fewer."""
+    if len(tokens) != n:
+        raise ValueError(f"{len(tokens)} token labels for {n} positions")
+    return [visible(str(token)) for token in tokens]
+
+
+def under(texts: Sequence[str] | None, room: float = WIDTH - 100) -> int:
+    """Pixels below a plot of `room` pixels for its labels and the name of the axis."""
+    if texts is None:
+        return 55
+    longest = LETTER * max(len(visible(str(text))) for text in texts)
+    return 45 + longest if longest + 6 > room / len(texts) else 55
+
+
+def finish(
+    figure: go.Figure, title: str, *, area: int, below: int = 55, above: int = 0
+) -> go.Figure:
+    """Settings that all figures share, and the height; the width is that of the page.
+
+    Args:
+        area: pixels of the plot from top to bottom, without titles and labels.
+        below, above: pixels for what stands under it and between it and the title.
+    """
+    lines = textwrap.wrap(title, TITLE) or [""]
+    head = 28 + 19 * len(lines)
+    has_bar = figure.layout.coloraxis.colorbar.orientation is not None
+    top = head + above + (46 if has_bar else 8)
+    height = top + area + below
     figure.update_layout(
         template="none",
-        title={"text": title, "x": 0.02, "xanchor": "left"},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        font={"color": INK, "size": 13},
-        margin={"t": 75},
+        title={
+            "text": "<br>".join(lines),
+            "font": {"size": 15},
+            **{"x": 0.02, "xanchor": "left", "yref": "container"},
+            **{"y": 1 - (14 + 8 * (len(lines) - 1)) / height, "yanchor": "top"},
+        },
+        paper_bgcolor=PAPER,
+        plot_bgcolor=CLEAR,
+        modebar={"bgcolor": CLEAR, "color": FAINT, "activecolor": INK},
+        hoverlabel={"font": {"size": 13}},
+        font={"color": INK, "size": 13, "family": FONT},
+        margin={"t": top, "b": below, "l": 60, "r": 20},
+        height=height,
     )
+    if has_bar:
+        figure.update_layout(coloraxis_colorbar_y=1 - head / height)
     for update in (figure.update_xaxes, figure.update_yaxes):
-        update(title_font_size=13, title_standoff=10, tickcolor=FAINT)
+        # Labels that need more room than they have got take it from the plot.
+        update(title_font_size=13, title_standoff=10, tickcolor=FAINT, automargin=True)
     return figure
 
 

@@ -1,16 +1,16 @@
 """Figures as data: what is in z, on the axes and in the saved file."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import course
 from course import plots
-
-
-def pattern(*shape: int) -> torch.Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(0)).softmax(-1)
+from course.plots.style import FAINT, GRID, PAPER
+from tests.course_package.figures import every_kind, pattern
 
 
 def test_a_heatmap_has_queries_downwards_and_keys_to_the_right():
@@ -249,7 +249,87 @@ def test_a_picture_that_would_weigh_more_is_refused():
         plots.attention_heads(np.zeros((12, 60, 60)))
 
 
-def test_a_figure_brings_a_background_and_dark_text_for_either_theme():
-    for figure in (plots.attention_heatmap(pattern(2, 2)), plots.position_losses([1.0, 2.0])):
-        assert figure.layout.paper_bgcolor == "white"
-        assert figure.layout.font.color == plots.INK
+def test_a_figure_has_the_width_of_its_page_and_a_height_for_what_is_in_it():
+    for name, figure in every_kind().items():
+        assert figure.layout.width is None, name
+        assert 140 < figure.layout.height < 760, (name, figure.layout.height)
+
+
+def test_no_letter_of_a_figure_is_smaller_than_eleven_pixels():
+    def sizes(value, key=""):
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                yield from sizes(inner, f"{key}.{name}")
+        elif isinstance(value, (list, tuple)):
+            for inner in value:
+                yield from sizes(inner, key)
+        elif key.endswith("font.size"):
+            yield value
+
+    for name, figure in every_kind().items():
+        given = list(sizes(figure.to_plotly_json()))
+        assert given and min(given) >= 11, name
+
+
+def test_labels_that_would_overlap_are_thinned_out_at_their_positions():
+    figure = plots.attention_heatmap(pattern(90, 90), [str(i) for i in range(90)])
+    assert list(figure.layout.xaxis.tickvals) == list(range(0, 90, 3))
+    assert list(figure.layout.xaxis.ticktext) == [str(i) for i in range(0, 90, 3)]
+
+
+def test_labels_stay_level_where_they_have_room():
+    few, many = (
+        plots.matrix(pattern(n, n), axes=("", ""), labels=(None, [" then"] * n), title="")
+        for n in (4, 20)
+    )
+    assert few.layout.xaxis.tickangle is None
+    assert many.layout.xaxis.tickangle == -90
+
+
+def test_what_is_masked_is_blank_and_what_is_merely_small_is_not():
+    p = torch.tensor([[1.0, 0.0, 0.0], [0.99999, 0.00001, 0.0], [0.0, 0.5, 0.5]])
+    figure = plots.attention_heatmap(p)
+    z = np.array(figure.data[0].z)
+    assert np.allclose(z, p, atol=1e-4)
+    blank = figure.layout.coloraxis.colorscale[1][0]  # as far as this the colour is clear
+    assert {colour for at, colour in figure.layout.coloraxis.colorscale if at <= blank} == {
+        "rgba(0,0,0,0)"
+    }
+    assert (z[np.triu_indices(3, 1)] <= blank).all() and (z[np.tril_indices(3)] > blank).all()
+    assert [*figure.data[0].text[0]] == ["1.00", "", ""]
+
+
+def test_without_a_mask_nothing_is_blank():
+    figure = plots.attention_heatmap([[0.5, 0.5], [0.0, 1.0]])
+    assert "rgba(0,0,0,0)" not in [colour for _, colour in figure.layout.coloraxis.colorscale]
+
+
+def test_small_tables_carry_their_numbers_and_large_ones_do_not():
+    assert plots.matrix(pattern(5, 5), axes=("", ""), title="").data[0].texttemplate == "%{z:.2f}"
+    assert plots.matrix(pattern(32, 32), axes=("", ""), title="").data[0].texttemplate is None
+    assert plots.attention_heatmap(pattern(8, 8)).data[0].texttemplate
+    assert not plots.attention_heatmap(pattern(9, 9)).data[0].texttemplate
+
+
+def test_a_strip_and_a_lens_table_go_on_below_where_the_line_ends():
+    words = ["␣Alexander"] * 14
+    strip = plots.token_strip([list(range(14))], words)
+    assert [list(row) for row in strip.data[0].z] == [
+        list(range(9)),
+        [9, 10, 11, 12, 13, None, None, None, None],
+    ]
+    first, second = plots.lens_table(pattern(2, 14), [words] * 2, words, ["a", "b"]).data
+    assert [*first.x, *second.x] == list(range(14))
+
+
+def test_paper_and_ink_are_those_that_jupyterlab_replaces_by_its_own():
+    root = Path(course.__file__).parents[1]
+    style = (
+        root / "hub/singleuser/labextensions/logitlab-figures/static/remoteEntry.js"
+    ).read_text()
+    for colour in (PAPER, plots.INK, FAINT, GRID):
+        red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+        assert f"rgb({red}, {green}, {blue})" in style
+    for name, figure in every_kind().items():
+        assert figure.layout.paper_bgcolor == PAPER, name
+        assert figure.layout.font.color == plots.INK, name
