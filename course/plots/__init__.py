@@ -5,8 +5,8 @@ figure, so that `fig.data[0].z` reads as rows of floats. Attention is rounded to
 which keeps a saved notebook small.
 
 Colours are safe for colour-blind readers: viridis for what is never negative, purple to orange
-through white for what has a sign. A figure is as wide as its page, and in the course's JupyterLab it
-has the theme's paper and ink (`course.plots.style`).
+through white for what has a sign. A figure is as wide as its page, and in the course's JupyterLab
+it has the theme's paper and ink (`course.plots.style`).
 """
 
 from course.plots.attention import attention_heads, attention_heatmap
