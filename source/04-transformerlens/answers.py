@@ -69,6 +69,16 @@ def token_report(model, text, prepend_bos):
     return list(zip(ids, model.tokenizer.convert_ids_to_tokens(ids)))
 
 
+# %% [right] token_report: typed from the text alone
+def token_report(model, text, prepend_bos):
+    ids = model.to_tokens(text, prepend_bos=prepend_bos)
+    texts = model.to_str_tokens(text, prepend_bos=prepend_bos)
+    pairs = []
+    for i in range(len(texts)):
+        pairs.append((int(ids[0][i]), texts[i]))
+    return pairs
+
+
 # %% [right] token_report: the library's texts beside the ids
 def token_report(model, text, prepend_bos):
     ids = model.to_tokens(text, prepend_bos=prepend_bos)[0].tolist()
@@ -150,6 +160,17 @@ def frac_correct(logits, tokens):
 # %% [wrong] frac_correct: a percentage
 def frac_correct(logits, tokens):
     return 100 * float((logits[:, :-1].argmax(-1) == tokens[:, 1:]).float().mean())
+
+
+# %% [right] frac_correct: typed from the text alone
+def frac_correct(logits, tokens):
+    batch, pos = tokens.shape
+    right = 0
+    for b in range(batch):
+        for i in range(pos - 1):
+            if torch.argmax(logits[b][i]).item() == tokens[b][i + 1].item():
+                right += 1
+    return right / (batch * (pos - 1))
 
 
 # %% [right] frac_correct: loops
@@ -255,6 +276,16 @@ def logit_diff(logits, right, wrong):
 def logit_diff(logits, right, wrong):
     rows = torch.arange(len(right), device=logits.device)
     return logits[rows, -1, right] / logits[rows, -1, wrong]
+
+
+# %% [right] logit_diff: typed from the text alone
+def logit_diff(logits, right, wrong):
+    last = logits[:, -1]
+    batch = last.shape[0]
+    out = torch.zeros(batch)
+    for b in range(batch):
+        out[b] = last[b, right[b]] - last[b, wrong[b]]
+    return out
 
 
 # %% [right] logit_diff: gather
@@ -434,6 +465,21 @@ AXES = {
 }
 
 
+# %% [right] AXES: typed from the text alone
+AXES = dict()
+AXES["hook_resid_pre"] = ("batch", "pos", "d_model")
+AXES["hook_attn_out"] = AXES["hook_resid_pre"]
+AXES["ln1.hook_scale"] = ("batch", "pos", "one")
+AXES["attn.hook_q"] = AXES["attn.hook_z"] = ("batch", "pos", "head", "d_head")
+AXES["attn.hook_pattern"] = ("batch", "head", "query", "key")
+AXES["mlp.hook_post"] = ("batch", "pos", "d_mlp")
+AXES["W_E"] = ("d_vocab", "d_model")
+AXES["W_U"] = ("d_model", "d_vocab")
+AXES["W_Q"] = ("layer", "head", "d_model", "d_head")
+AXES["W_O"] = ("layer", "head", "d_head", "d_model")
+AXES["W_in"] = ("layer", "d_model", "d_mlp")
+
+
 # %% [right] AXES: in another order, from strings
 AXES = {
     name: tuple(axes.split())
@@ -518,6 +564,15 @@ def cache_sizes(model, tokens, wanted):
 def cache_sizes(model, tokens, wanted):
     _, kept = net.run_with_cache(tokens % net.cfg.d_vocab, names_filter=wanted)
     return {name: value.nbytes for name, value in kept.items()}
+
+
+# %% [right] cache_sizes: typed from the text alone
+def cache_sizes(model, tokens, wanted):
+    logits, cache = model.run_with_cache(tokens, names_filter=wanted)
+    sizes = {}
+    for name in cache.keys():
+        sizes[name] = cache[name].numel() * cache[name].element_size()
+    return sizes
 
 
 # %% [right] cache_sizes: nbytes
@@ -654,6 +709,20 @@ def mixed_pattern(model, query_tokens, key_tokens, layer):
     scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / model.cfg.d_head**0.5
     n = scores.shape[-1]
     return scores.masked_fill(torch.ones(n, n).triu(1).bool(), float("-inf")).softmax(dim=-1)
+
+
+# %% [right] mixed_pattern: typed from the text alone
+def mixed_pattern(model, query_tokens, key_tokens, layer):
+    _, cache_q = model.run_with_cache(query_tokens)
+    _, cache_k = model.run_with_cache(key_tokens)
+    q = cache_q["q", layer].transpose(1, 2)
+    k = cache_k["k", layer].transpose(1, 2)
+    scores = q @ k.transpose(-1, -2) / model.cfg.d_head**0.5
+    for i in range(scores.shape[2]):
+        for j in range(scores.shape[3]):
+            if j > i:
+                scores[:, :, i, j] = -float("inf")
+    return torch.softmax(scores, dim=3)
 
 
 # %% [right] mixed_pattern: the model does it, with the other keys put in
@@ -845,6 +914,19 @@ def residual_parts(model, tokens):
     return names, torch.stack(parts, dim=1)
 
 
+# %% [right] residual_parts: typed from the text alone
+def residual_parts(model, tokens):
+    logits, cache = model.run_with_cache(tokens)
+    names, parts = ["embed", "pos_embed"], [cache["hook_embed"], cache["hook_pos_embed"]]
+    for i in range(model.cfg.n_layers):
+        names += [f"{i}_attn_out"]
+        parts += [cache["attn_out", i]]
+        if not model.cfg.attn_only:
+            names += [f"{i}_mlp_out"]
+            parts += [cache["mlp_out", i]]
+    return names, torch.stack(parts, dim=0)
+
+
 # %% [right] residual_parts: the library's own decomposition
 def residual_parts(model, tokens):
     _, cache = model.run_with_cache(tokens)
@@ -941,6 +1023,21 @@ def record(model, tokens, points, summary):
 def record(model, tokens, points, summary):
     _, cache = model.run_with_cache(tokens[:1])
     return {name: summary(cache[name]) for name in points}
+
+
+# %% [right] record: typed from the text alone
+def record(model, tokens, points, summary):
+    found = {}
+    hooks = []
+    for name in points:
+
+        def look(activation, hook, name=name):
+            found[name] = summary(activation)
+
+        hooks.append((name, look))
+    with model.hooks(fwd_hooks=hooks):
+        model(tokens)
+    return found
 
 
 # %% [right] record: with a cache of just these points
@@ -1123,6 +1220,16 @@ def zero_head(model, tokens, layer, head):
         return only
 
     return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", remove)])
+
+
+# %% [right] zero_head: typed from the text alone
+def zero_head(model, tokens, layer, head):
+    def hook_fn(z, hook):
+        z = z.clone()
+        z[:, :, head, :] = 0.0
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", hook_fn)])
 
 
 # %% [right] zero_head: the pattern is set to zero, and with it what it averages
@@ -1344,6 +1451,24 @@ def mean_ablate_head(model, tokens, layer, head, reference):
     return model.run_with_hooks(tokens, fwd_hooks=[(point, replace)])
 
 
+# %% [right] mean_ablate_head: typed from the text alone
+def mean_ablate_head(model, tokens, layer, head, reference):
+    _, cache = model.run_with_cache(reference)
+    z_ref = cache["z", layer]
+    rows, positions = reference.shape
+    mean = 0
+    for r in range(rows):
+        for p in range(positions):
+            mean = mean + z_ref[r, p, head]
+    mean = mean / (rows * positions)
+
+    def hook_fn(z, hook):
+        z[:, :, head] = mean
+        return z
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", hook_fn)])
+
+
 # %% [right] mean_ablate_head: the mean text by text, changed in place
 def mean_ablate_head(model, tokens, layer, head, reference):
     cache = model.run_with_cache(reference)[1]
@@ -1518,6 +1643,15 @@ def steer(model, tokens, layer, position, vector):
         return resid
 
     return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", add)])
+
+
+# %% [right] steer: typed from the text alone
+def steer(model, tokens, layer, position, vector):
+    def hook_fn(resid, hook):
+        resid[:, position, :] = resid[:, position, :] + vector
+        return resid
+
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", hook_fn)])
 
 
 # %% [right] steer: in place
@@ -1723,6 +1857,20 @@ def direct_attribution(model, parts, right, wrong):
     return torch.einsum("pbd,db->pb", normal, model.W_U[:, right] - model.W_U[:, wrong])
 
 
+# %% [right] direct_attribution: typed from the text alone
+def direct_attribution(model, parts, right, wrong):
+    whole = parts.sum(0)[:, -1]
+    centred = whole - whole.mean(-1, keepdim=True)
+    scale = torch.sqrt((centred**2).mean(-1, keepdim=True) + model.cfg.eps)
+    out = []
+    for part in parts:
+        p = part[:, -1]
+        p = (p - p.mean(-1, keepdim=True)) / scale * model.ln_final.w
+        direction = (model.W_U[:, right] - model.W_U[:, wrong]).T
+        out.append((p * direction).sum(-1))
+    return torch.stack(out)
+
+
 # %% [right] direct_attribution: what a part changes, by the model's own layer norm
 def direct_attribution(model, parts, right, wrong):
     whole = parts.sum(0)[:, -1]
@@ -1885,6 +2033,16 @@ def logit_lens(model, tokens):
     streams += [cache["resid_post", layer] for layer in range(model.cfg.n_layers)]
     model.add_hook("blocks.0.hook_resid_pre", lambda x, hook: x * 1.1)
     return torch.stack([model.unembed(model.ln_final(s)) for s in streams])
+
+
+# %% [right] logit_lens: typed from the text alone
+def logit_lens(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    out = []
+    for layer in range(model.cfg.n_layers):
+        out.append(model.unembed(model.ln_final(cache["resid_pre", layer])))
+    out.append(model.unembed(model.ln_final(cache["resid_post", model.cfg.n_layers - 1])))
+    return torch.stack(out)
 
 
 # %% [right] logit_lens: the library's accumulated residual stream
@@ -2090,6 +2248,28 @@ def patch_resid(model, clean, corrupt, metric):
             patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
             effect[layer, position] = (patched - worst) / (best - worst)
     return effect
+
+
+# %% [right] patch_resid: typed from the text alone
+def patch_resid(model, clean, corrupt, metric):
+    clean_logits, clean_cache = model.run_with_cache(clean)
+    corrupt_logits = model(corrupt)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        row = []
+        for position in range(clean.shape[1]):
+
+            def hook_fn(resid, hook):
+                resid[:, position] = clean_cache["resid_pre", layer][:, position]
+                return resid
+
+            patched = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", hook_fn)]
+            )
+            top = metric(patched) - metric(corrupt_logits)
+            row.append(top / (metric(clean_logits) - metric(corrupt_logits)))
+        rows.append(row)
+    return torch.tensor(rows)
 
 
 # %% [right] patch_resid: the library's patching, then put on the scale
