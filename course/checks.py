@@ -74,12 +74,19 @@ def check_close(
     If `want` is a number, `got` is an int, a float or a tensor of shape (). If `want` is a tensor,
     `got` is one of the same shape and of the same kind (floating or not). NaN equals NaN only.
     `hint` is added to the message about wrong values, not to the one about a wrong shape. `slips`
-    are sentences with what `got` is after each of them; the one that matches takes its place.
+    are sentences with what `got` is after each of them; the one that matches takes its place, also
+    where a slip changes the shape.
     """
     if type(want) is not Tensor:
         expected = torch.tensor(float(want), dtype=torch.float64)
         received = _number(got, what)
     else:
+        check_tensor(got, what)
+        if got.shape != want.shape and (
+            named := _named_slip(_values(got), slips or {}, atol, rtol)
+        ):
+            shapes = f"got shape {tuple(got.shape)}, expected {tuple(want.shape)}"
+            _fail(what, shapes, named)
         check_shape(got, want.shape, what, axes=axes)
         if got.dtype.is_floating_point != want.dtype.is_floating_point:
             slip = _dtype_mistake(got.dtype, want.dtype)
@@ -90,6 +97,23 @@ def check_close(
         named = _named_slip(received, slips or {}, atol, rtol)
         slip = named or hint or _value_mistake(received, expected, atol)
         _fail(what, _where(received, expected, right), slip)
+
+
+def check_no_slip(
+    got: Any,
+    what: str,
+    slips: Mapping[str, Tensor | float],
+    *,
+    atol: float = 1e-5,
+    rtol: float = 1e-4,
+) -> None:
+    """`got` is not what it is after one of these slips, which are as in `check_close`.
+
+    For a test that students read, where the right value must not be computed.
+    """
+    received = _values(got) if type(got) is Tensor else _number(got, what)
+    if named := _named_slip(received, slips, atol, rtol):
+        _fail(what, "this is what a common slip gives", named)
 
 
 def check_equal(got: Any, want: Any, what: str, *, hint: str = "") -> None:

@@ -7,6 +7,7 @@ from course.checks import (
     check_close,
     check_equal,
     check_gradients,
+    check_no_slip,
     check_rules,
     check_shape,
     check_tensor,
@@ -231,6 +232,22 @@ def test_a_matching_slip_takes_the_place_of_the_hint():
     assert complaint(check_close, 0.5, 2.0, "f", slips={"Half.": 0.5}).endswith("Half.")
     other = complaint(check_close, X * X, X + 1, "f", hint="Look again.", slips=slips)
     assert other.endswith("Look again.")
+
+
+def test_a_slip_that_changes_the_shape_is_named_beside_both_shapes():
+    message = complaint(check_close, X.sum(0), X, "f", slips={"Over all rows.": X.sum(0)})
+    assert "got shape (4,), expected (3, 4)" in message
+    assert message.endswith("Over all rows.")
+    assert "The axis 0 is missing" in complaint(check_close, X[0], X, "f", slips={"No.": X.sum(0)})
+
+
+def test_a_slip_is_named_where_the_right_value_is_not_known():
+    slips = {"Every head is gone.": X + 1, "Only the last position.": 3.0}
+    check_no_slip(X, "f", slips)
+    check_no_slip(X[0], "f", slips)
+    assert complaint(check_no_slip, X + 1, "f", slips).endswith("Every head is gone.")
+    assert complaint(check_no_slip, 3.0, "f", slips).endswith("Only the last position.")
+    assert "return statement" in complaint(check_no_slip, None, "f", slips)
 
 
 def scaled(x, w):
