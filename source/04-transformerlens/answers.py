@@ -568,9 +568,9 @@ def cache_sizes(model, tokens, wanted):
 
 # %% [right] cache_sizes: typed from the text alone
 def cache_sizes(model, tokens, wanted):
-    logits, cache = model.run_with_cache(tokens, names_filter=wanted)
+    _, cache = model.run_with_cache(tokens, names_filter=wanted)
     sizes = {}
-    for name in cache.keys():
+    for name in cache:
         sizes[name] = cache[name].numel() * cache[name].element_size()
     return sizes
 
@@ -914,9 +914,20 @@ def residual_parts(model, tokens):
     return names, torch.stack(parts, dim=1)
 
 
+# %% [wrong] residual_parts: two layers, whatever the model has
+def residual_parts(model, tokens):
+    _, cache = model.run_with_cache(tokens)
+    names, parts = ["embed", "pos_embed"], [cache["hook_embed"], cache["hook_pos_embed"]]
+    for layer in (0, 1):
+        for kind in ("attn_out",) if model.cfg.attn_only else ("attn_out", "mlp_out"):
+            names.append(f"{layer}_{kind}")
+            parts.append(cache[kind, layer])
+    return names, torch.stack(parts)
+
+
 # %% [right] residual_parts: typed from the text alone
 def residual_parts(model, tokens):
-    logits, cache = model.run_with_cache(tokens)
+    _, cache = model.run_with_cache(tokens)
     names, parts = ["embed", "pos_embed"], [cache["hook_embed"], cache["hook_pos_embed"]]
     for i in range(model.cfg.n_layers):
         names += [f"{i}_attn_out"]
@@ -1023,6 +1034,36 @@ def record(model, tokens, points, summary):
 def record(model, tokens, points, summary):
     _, cache = model.run_with_cache(tokens[:1])
     return {name: summary(cache[name]) for name in points}
+
+
+# %% [wrong] record: rounded in place to save memory, and nothing is returned
+def record(model, tokens, points, summary):
+    results = {}
+
+    def watcher(name):
+        def watch(activation, hook):
+            activation.mul_(10).round_().div_(10)
+            results[name] = summary(activation)
+
+        return watch
+
+    model.run_with_hooks(tokens, fwd_hooks=[(name, watcher(name)) for name in points])
+    return results
+
+
+# %% [wrong] record: emptied once it has been looked at, and nothing is returned
+def record(model, tokens, points, summary):
+    results = {}
+
+    def watcher(name):
+        def watch(activation, hook):
+            results[name] = summary(activation)
+            activation.zero_()
+
+        return watch
+
+    model.run_with_hooks(tokens, fwd_hooks=[(name, watcher(name)) for name in points])
+    return results
 
 
 # %% [right] record: typed from the text alone
@@ -2247,6 +2288,86 @@ def patch_resid(model, clean, corrupt, metric):
             hooks = [(f"blocks.{layer}.hook_resid_pre", put)]
             patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
             effect[layer, position] = (patched - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: positions at which the texts agree are skipped
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+            if torch.equal(clean[:, position], corrupt[:, position]):
+                continue
+
+            def restore(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            out = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", restore)]
+            )
+            effect[layer, position] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: only texts whose token differs at the position are patched
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    for layer in range(model.cfg.n_layers):
+        for position in range(clean.shape[1]):
+            rows = clean[:, position] != corrupt[:, position]
+
+            def restore(resid, hook):
+                resid[rows, position] = cache["resid_pre", layer][rows, position]
+                return resid
+
+            out = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", restore)]
+            )
+            effect[layer, position] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: up to the last position at which the texts differ
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, clean.shape[1])
+    end = int((clean != corrupt).any(0).nonzero().max()) + 1
+    for layer in range(model.cfg.n_layers):
+        for position in range(end):
+
+            def restore(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            out = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", restore)]
+            )
+            effect[layer, position] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_resid: two layers, whatever the model has
+def patch_resid(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(2, clean.shape[1])
+    for layer in (0, 1):
+        for position in range(clean.shape[1]):
+
+            def restore(resid, hook):
+                resid[:, position] = cache["resid_pre", layer][:, position]
+                return resid
+
+            out = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", restore)]
+            )
+            effect[layer, position] = (float(metric(out)) - worst) / (best - worst)
     return effect
 
 

@@ -156,6 +156,14 @@ settings = ("n_layers", "n_heads", "d_model", "d_head", "d_mlp", "n_ctx", "d_voc
 # %% [markdown]
 # These are the model's settings, `net.cfg`. Head 1 of layer 0 is written 0.1. Two layers are few, but
 # every word of this notebook is as true of twelve or of ninety-six.
+#
+# Three rules hold for every function that you write here, and the tests check them:
+#
+# * it works for **any model** of the course, so it reads sizes from `model.cfg`: some have one layer,
+#   some no MLPs;
+# * it works for any batch, and for texts of any length;
+# * **what it is given stays as it was**: tokens, tensors and lists, and the model, on which no hook is
+#   left.
 
 # %% [markdown]
 # ---
@@ -203,22 +211,37 @@ def token_report(model, text: str, prepend_bos: bool) -> list[tuple[int, str]]:
 
 # %% nbgrader={"grade": true, "grade_id": "token_report_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 remove_hooks(net)  # each test begins with the model as it was loaded
-got = token_report(net, "A key in a box", True)
-assert type(got) is list, f"a list of pairs is asked for, not {type(got).__name__}"
-assert all(type(pair) is tuple and len(pair) == 2 for pair in got), (
-    "each entry is a pair (id, text)"
-)
-assert all(type(pair[0]) is int for pair in got), (
-    "the first half of a pair is a Python int: .tolist() or .item() makes one of a tensor"
-)
-assert all(type(pair[1]) is str for pair in got), "the second half of a pair is a str"
-assert got[0][0] == net.tokenizer.bos_token_id, "with prepend_bos the first token is BOS"
-assert "".join(pair[1] for pair in got[1:]) == "A key in a box", (
-    "the texts after BOS, put together, must give the text again: spaces included, BOS only once, "
-    f"one text for each id; yours give {''.join(pair[1] for pair in got[1:])!r}"
-)
-got = token_report(net, "A key in a box", False)
-assert got[0][0] != net.tokenizer.bos_token_id, "without prepend_bos there is no BOS"
+line = "A key in a Zqbox in a box"  # Zqbox is no word of the vocabulary
+for with_bos in (True, False):
+    got = token_report(net, line, with_bos)
+    assert type(got) is list, f"a list of pairs is asked for, not {type(got).__name__}"
+    assert all(type(pair) is tuple and len(pair) == 2 for pair in got), (
+        "each entry is a pair (id, text)"
+    )
+    assert all(type(pair[0]) is int for pair in got), (
+        "the first half of a pair is a Python int: .tolist() or .item() makes one of a tensor"
+    )
+    assert all(type(pair[1]) is str for pair in got), "the second half of a pair is a str"
+    assert all(0 <= pair[0] < len(VOCAB) for pair in got), "an id is no token of the model"
+    bos = [pair[0] == net.tokenizer.bos_token_id for pair in got]
+    assert bos[:1] == [with_bos] and not any(bos[1:]), (
+        "with prepend_bos=True the first token is BOS, and it comes once"
+        if with_bos
+        else "without prepend_bos there is no BOS"
+    )
+    said = "".join(pair[1] for pair in got[with_bos:])
+    assert "Ġ" not in said, "Ġ is how the vocabulary writes a space: the token's text is asked for"
+    assert said != line.replace(" ", ""), "a token's text includes its leading space"
+    assert said == line, (
+        f"the texts of the tokens{' after BOS' * with_bos}, put together, must give {line!r} again; "
+        f"yours give {said!r}. Is a token missing, there twice, or are the two halves of the pairs "
+        "one position apart?"
+    )
+    for number, own in got:
+        assert VOCAB[number] == own, (
+            f"{number} is the id of {VOCAB[number]!r}, and stands beside {own!r}: do both halves of "
+            "each pair speak of the same token, and of a token and not of a word?"
+        )
 
 # %% nbgrader={"grade": true, "grade_id": "token_report_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: other texts, with BOS and without, against the tokenizer itself.
@@ -240,7 +263,7 @@ for with_bos in (False, True, False, True):
         f"token_report of {line!r}, prepend_bos={with_bos} [seed {seed}]",
         hint="Do both halves of each pair speak of the same token?",
     )
-assert token_report(net, "", True) == [want[0]], "an empty text has one token with BOS"
+    assert len(got) == len(want), f"as many pairs as tokens [seed {seed}]"
 ### END HIDDEN TESTS
 
 # %%
@@ -288,17 +311,34 @@ def frac_correct(logits: torch.Tensor, tokens: torch.Tensor) -> float:
 
 
 # %% nbgrader={"grade": true, "grade_id": "frac_correct_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-bets = torch.zeros(1, 3, 4)  # three positions, four tokens
-bets[0, 0, 2] = bets[0, 1, 3] = bets[0, 2, 1] = 5.0  # the bets are 2, then 3, then 1
-got = frac_correct(bets, torch.tensor([[0, 2, 1]]))
+bets = torch.full((2, 4, 5), -9.0)  # two rows, four positions, five tokens, no logit above 0
+for row, place, token in ((0, 2, 4), (1, 1, 1)):
+    bets[row, place, token] = -2.0  # the second choice
+for row, choices in enumerate(((2, 3, 1, 3), (4, 0, 2, 1))):
+    for place, token in enumerate(choices):
+        bets[row, place, token] = -1.0  # the likeliest
+came = torch.tensor([[0, 2, 3, 4], [4, 4, 1, 0]])
+got, kept = call_keeping(frac_correct, bets, came)
 assert type(got) is float, f"a Python float is asked for, not {type(got).__name__}"
-assert got != 2 / 3 and got != 1 / 3, (
-    f"got {got:.2f}, thirds: of three tokens only two can be checked, for nothing predicts the first"
+checks.check_close(
+    got,
+    0.5,
+    "frac_correct of two rows of four tokens",
+    hint="Row 0 bets 2, 3, 1 on what comes after its tokens 0, 2, 3: after them come 2, 3 and 4.",
+    slips={
+        "The logits at position i are about the token at i + 1, not about the one at i.": 1 / 8,
+        "The logits at position i are about the token after it, not about the one before.": 1 / 3,
+        "Nothing predicts the first token: a row of 4 has 3 questions.": 3 / 8,
+        "All rows count, not the first alone.": 2 / 3,
+        "This is how many are right: a fraction is asked for.": 3,
+        "From 0 to 1, not in percent.": 50,
+        "The first token asks a question too: what comes after it?": 1 / 4,
+        "The largest logit is the likeliest, not the largest without its sign.": 1 / 6,
+        "Only the likeliest token counts, not the second choice.": 5 / 6,
+        "Every question counts, not only rows that are right from beginning to end.": 0,
+    },
 )
-assert got == 0.5, (
-    f"the bets 2, 3, 1 on the tokens 0, 2, 1: the first bet is right (2), the second wrong (3, but "
-    f"1 came), the third cannot be checked. That makes 0.5, not {got:.2f}"
-)
+assert torch.equal(kept[0], bets) and torch.equal(kept[1], came), "an argument was changed"
 
 # %% nbgrader={"grade": true, "grade_id": "frac_correct_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: several rows, with some bets right by construction, against a loop.
@@ -391,16 +431,35 @@ def logit_diff(logits: torch.Tensor, right: torch.Tensor, wrong: torch.Tensor) -
 
 # %% nbgrader={"grade": true, "grade_id": "logit_diff_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 scores = torch.zeros(2, 3, 5)
-scores[0, 2] = torch.tensor([0.0, 1.0, 4.0, 0.0, 0.0])  # the last position of row 0
-scores[1, 2] = torch.tensor([0.0, 0.0, 0.0, 9.0, 2.0])
-scores[:, 0] = 100.0
-got = logit_diff(scores, torch.tensor([2, 4]), torch.tensor([1, 3]))
-checks.check_tensor(got, "logit_diff", dtype=torch.float32)
-checks.check_shape(got, (2,), "logit_diff of two rows", axes="batch")
-assert not torch.equal(got, torch.tensor([-3.0, 7.0])), "right minus wrong, not wrong minus right"
-assert torch.equal(got, torch.tensor([3.0, -7.0])), (
-    f"row 0 has the logits 4 and 1, row 1 has 2 and 9: that makes [3, -7], not {got.tolist()}"
+scores[0] = torch.tensor(
+    [[0, 6, 1, 0, 8], [1, 2, 4, 3, 3], [0, 1, 4, 6, 2]]
+)  # row 0, three positions
+scores[1] = torch.tensor([[1, 0, 5, 2, 8], [0, 5, 1, 0, 1], [0, 3, 1, 9, 2]])
+yes, no = torch.tensor([2, 4]), torch.tensor([1, 3])
+got, kept = call_keeping(logit_diff, scores, yes, no)
+checks.check_close(
+    got,
+    torch.tensor([3.0, -7.0]),
+    "logit_diff of two rows",
+    axes="batch",
+    hint="At its last position row 0 has the logits 4 (right) and 1, row 1 has 2 (right) and 9.",
+    slips={
+        "Right minus wrong, not wrong minus right.": torch.tensor([-3.0, 7.0]),
+        "The last position, not the first.": torch.tensor([-5.0, 6.0]),
+        "This is one position too early.": torch.tensor([2.0, 1.0]),
+        "Each row has a number of its own: no mean over the rows.": torch.tensor(-2.0),
+        "Every row got every id: row 0 wants right[0] only, row 1 wants right[1].": torch.tensor(
+            [[3.0, -4.0], [-2.0, -7.0]]
+        ),
+        "All rows got the first row's ids.": torch.tensor([3.0, -2.0]),
+        "The sign counts: negative means that the wrong one is ahead.": torch.tensor([3.0, 7.0]),
+        "A difference of logits, not a ratio.": torch.tensor([4.0, 2 / 9]),
+        "The last position alone, not a mean over all of them.": torch.tensor([0.0, 0.0]),
+        "A difference of logits, not of probabilities.": torch.tensor([0.1106, -0.9953]),
+    },
+    atol=1e-4,
 )
+assert torch.equal(kept[0], scores), "the logits were changed"
 
 # %% nbgrader={"grade": true, "grade_id": "logit_diff_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # Hidden: random logits of several sizes and dtypes, against a loop.
@@ -413,10 +472,9 @@ for n, length, kind in ((4, 3, torch.float32), (1, 5, torch.float64), (5, 1, tor
     rows = scores.tolist()
     want = [rows[b][length - 1][int(yes[b])] - rows[b][length - 1][int(no[b])] for b in range(n)]
     got, kept = call_keeping(logit_diff, scores, yes, no)
-    checks.check_tensor(got, "logit_diff", dtype=kind)
     checks.check_close(
         got,
-        torch.tensor(want, dtype=kind),
+        torch.tensor(want),
         f"logit_diff of logits [{n} {length} 11], seed {seed}",
         axes="batch",
     )
@@ -522,16 +580,31 @@ AXES = {
 NAMED = ["hook_resid_pre", "ln1.hook_scale", "attn.hook_q", "attn.hook_pattern", "attn.hook_z"]
 NAMED += ["hook_attn_out", "mlp.hook_post", "W_E", "W_Q", "W_O", "W_in", "W_U"]
 KNOWN = {"batch", "pos", "query", "key", "layer", "head", "d_model", "d_head", "d_mlp", "d_vocab"}
+remove_hooks(net)
 assert type(AXES) is dict and set(AXES) == set(NAMED), f"AXES wants exactly these names: {NAMED}"
+lengths_of = {"batch": 3, "pos": 5, "query": 5, "key": 5, "one": 1, "layer": net.cfg.n_layers}
+lengths_of |= {"head": net.cfg.n_heads, "d_model": net.cfg.d_model, "d_head": net.cfg.d_head}
+lengths_of |= {"d_mlp": net.cfg.d_mlp, "d_vocab": net.cfg.d_vocab}
+of_five = net.run_with_cache(ids_for(net, 3, 5))[1]  # a batch of 3, 5 tokens each
 for name in NAMED:
-    assert type(AXES[name]) is tuple, f"{name}: a tuple of axes is asked for"
-    assert set(AXES[name]) <= KNOWN | {"one"}, f"{name}: {AXES[name]} has an axis of another name"
-    assert len(set(AXES[name])) == len(AXES[name]), f"{name}: {AXES[name]} names an axis twice"
-for name in NAMED[:7]:
-    shape = cache[name if name.startswith("blocks") else f"blocks.0.{name}"].shape
-    assert len(AXES[name]) == len(shape), (
-        f"{name} has {len(shape)} axes in the cache (and batch is one of them), not {len(AXES[name])}"
+    axes = AXES[name]
+    assert type(axes) is tuple and all(type(axis) is str for axis in axes), (
+        f"{name}: a tuple of axes is asked for, each a str"
     )
+    assert set(axes) <= KNOWN | {"one"}, f"{name}: {axes} has an axis of another name"
+    assert len(set(axes)) == len(axes), (
+        f"{name}: {axes} names an axis twice; the positions of a pattern are query and key"
+    )
+    activation = name in NAMED[:7]
+    value = of_five[f"blocks.0.{name}"] if activation else getattr(net, name)
+    assert len(axes) == value.ndim, f"{name} has {value.ndim} axes, not {len(axes)}: " + (
+        "the batch is one of them" if activation else "those of all layers are in one tensor"
+    )
+    for axis, length in zip(axes, value.shape, strict=True):
+        assert lengths_of[axis] == length, (
+            f"{name}: what you call {axis} has length {length} when {axis} is {lengths_of[axis]}. "
+            "Is the order right: what goes in, and then what comes out?"
+        )
 
 # %% nbgrader={"grade": true, "grade_id": "AXES_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 # Hidden: the activations, in order.
@@ -604,17 +677,30 @@ def cache_sizes(model, tokens: torch.Tensor, wanted) -> dict[str, int]:
 
 
 # %% nbgrader={"grade": true, "grade_id": "cache_sizes_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-remove_hooks(net)
-got = cache_sizes(net, ids_for(net, 2, 5), lambda name: name == "blocks.1.hook_resid_post")
+m = model("induction-2l2h")
+remove_hooks(m)
+two = {"blocks.1.hook_resid_post", "embed.hook_in"}  # floats of 4 bytes, and token ids
+got, kept = call_keeping(cache_sizes, m, ids_for(m, 2, 5), lambda name: name in two)
 assert type(got) is dict, f"a dict is asked for, not {type(got).__name__}"
-assert list(got) == ["blocks.1.hook_resid_post"], f"one activation was wanted; got {list(got)[:3]}"
-size = got["blocks.1.hook_resid_post"]
-assert type(size) is int, f"the number of bytes is an int, not {type(size).__name__}"
-want = 2 * 5 * net.cfg.d_model * 4
-assert size == want, (
-    f"[2 5 {net.cfg.d_model}] in 4-byte floats makes {want} bytes, not {size}: "
-    "is it the number of elements times the bytes of one?"
-)
+assert set(got) == two, f"{sorted(two)} were wanted; got {sorted(got)[:4]}"
+for name, numbers, each in (
+    ("blocks.1.hook_resid_post", 2 * 5 * m.cfg.d_model, 4),
+    ("embed.hook_in", 10, 8),
+):
+    size = got[name]
+    assert type(size) is int, f"{name}: the number of bytes is an int, not {type(size).__name__}"
+    for wrong_size, slip in (
+        (numbers, "this is the number of its elements: each takes some bytes"),
+        (numbers * 4, "not every element takes 4 bytes: these are whole numbers"),
+        (numbers * each // 2, "this is one row of the batch"),
+        (numbers * each // 1024, "bytes, not kilobytes"),
+    ):
+        assert size == numbers * each or size != wrong_size, (
+            f"{name} takes {size} bytes? No: {slip}"
+        )
+    assert size == numbers * each, f"{name}: {numbers} elements do not take {size} bytes"
+assert torch.equal(kept[1], ids_for(m, 2, 5)), "the tokens were changed"
+assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "cache_sizes_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: other names on two models, and activations that are no floats.
@@ -733,8 +819,16 @@ def mixed_pattern(
 # %% nbgrader={"grade": true, "grade_id": "mixed_pattern_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 remove_hooks(net)
 toks = ids_for(net, 2, 6)
+own = net.run_with_cache(toks)[1]
+
+
+def scaled(factor):
+    """The pattern of layer 1 if all scores were `factor` times what they are."""
+    powers = own["pattern", 1] ** factor
+    return powers / powers.sum(-1, keepdim=True)
+
+
 got = mixed_pattern(net, toks, toks, 1)
-checks.check_tensor(got, "mixed_pattern", dtype=torch.float32)
 checks.check_shape(
     got, (2, net.cfg.n_heads, 6, 6), "mixed_pattern of tokens [2 6]", axes="batch head query key"
 )
@@ -744,27 +838,79 @@ assert torch.all(torch.triu(got, 1) < 1e-6), (
 checks.check_close(
     torch.sum(got, -1),
     torch.ones(got.shape[:3]),
-    "the sums over the keys: softmax over which axis?",
+    "the sums over the keys",
+    hint="Is the softmax over the keys, the last axis, and the mask put on before it, as -inf?",
 )
 checks.check_close(
     got,
-    net.run_with_cache(toks)[1]["pattern", 1],
+    own["pattern", 1],
     "mixed_pattern of a text with itself, layer 1, against the cache's pattern",
     axes="batch head query key",
-    hint="Is it the right layer, and are the scores divided by the root of d_head?",
+    slips={
+        "This is the pattern of layer 0.": own["pattern", 0],
+        "Both texts of the batch have the pattern of the first.": own["pattern", 1][:1].expand(
+            2, -1, -1, -1
+        ),
+        "The scores are to be divided by the root of d_head.": scaled(net.cfg.d_head**0.5),
+        "The scores are to be divided by the root of d_head, not of d_model.": scaled(
+            (net.cfg.d_head / net.cfg.d_model) ** 0.5
+        ),
+    },
+    hint="Is it the right layer, with queries and keys (not values), divided by the root of d_head?",
     atol=1e-4,
 )
+# A second text that differs in its last token alone. Its keys are the same but for the last one.
+other = toks.clone()
+other[:, -1] = toks[:, -1].flip(0)
+got, kept = call_keeping(mixed_pattern, net, toks, other, 1)
+checks.check_shape(got, (2, net.cfg.n_heads, 6, 6), "mixed_pattern of two texts")
+others_own = net.run_with_cache(other)[1]["pattern", 1]
+checks.check_no_slip(
+    got,
+    "mixed_pattern of two texts",
+    {
+        "Both queries and keys come from the first text.": own["pattern", 1],
+        "Both queries and keys come from the second text.": others_own,
+    },
+)
+paid = [
+    p[:, :, -1, :-1] / p[:, :, -1, :-1].sum(-1, keepdim=True)
+    for p in (got + 0, own["pattern", 1], others_own)
+]
+checks.check_close(
+    paid[0],
+    paid[1],
+    "what the last query pays to the keys that both texts have",
+    axes="batch head key",
+    hint="The queries come from the first text, so that these shares are the first text's.",
+    slips={"The queries come from the second text: exchange the two.": paid[2]},
+    atol=1e-4,
+)
+assert torch.equal(kept[1], toks) and torch.equal(kept[2], other), "tokens were changed"
 assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
+m = model("induction-2l2h")
+remove_hooks(m)
+toks = ids_for(m, 1, 7)
+checks.check_close(
+    mixed_pattern(m, toks, toks, 0),
+    m.run_with_cache(toks)[1]["pattern", 0],
+    "mixed_pattern of a text with itself, layer 0 of another model",
+    axes="batch head query key",
+    hint="Is it the model and the layer that are given?",
+    atol=1e-4,
+)
+assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "mixed_pattern_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: two different texts, every layer of two models; the model itself says what is right.
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for name in ("induction-2l2h", "tiny-gpt2"):
+for name, texts, length in (("induction-2l2h", 3, 17), ("tiny-gpt2", 2, 7), ("induction-1l", 2, 1)):
     m = model(name)
     remove_hooks(m)
-    ask, found = ids_for(m, 2, 7, g), ids_for(m, 2, 7, g)
+    ask, found = ids_for(m, texts, length, g), ids_for(m, texts, length, g)
+    found[0, 1:] = ask[0, 1:]  # in the first row the two texts differ in their first token alone
     for layer in range(m.cfg.n_layers):
         found_keys = m.run_with_cache(found)[1]["k", layer]
         made = {}
@@ -866,41 +1012,62 @@ def residual_parts(model, tokens: torch.Tensor) -> tuple[list[str], torch.Tensor
 
 
 # %% nbgrader={"grade": true, "grade_id": "residual_parts_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-remove_hooks(net)
-toks = ids_for(net, 2, 5)
-got = residual_parts(net, toks)
-assert type(got) is tuple and len(got) == 2, "a pair is asked for: the names, and the parts"
-want = ["embed", "pos_embed"]
-want += [f"{i}_{kind}" for i in range(net.cfg.n_layers) for kind in ("attn_out", "mlp_out")]
-checks.check_equal(got[0], want, "the names of residual_parts", hint="Their order counts.")
-checks.check_shape(
-    got[1],
-    (len(want), 2, 5, net.cfg.d_model),
-    "the parts of residual_parts",
-    axes="part batch pos d_model",
-)
-checks.check_close(
-    torch.sum(got[1], 0),
-    net.run_with_cache(toks)[1]["resid_post", net.cfg.n_layers - 1],
-    "the sum of all parts, against the residual stream after the last layer",
-    hint="Is something missing (the positions? the last layer?), or counted twice?",
-    atol=1e-4,
-)
-assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
+for name in ("tiny-gpt2", "induction-2l2h"):  # the second one has no MLPs
+    m = model(name)
+    remove_hooks(m)
+    toks = ids_for(m, 2, 5)
+    kinds = ("attn_out",) if m.cfg.attn_only else ("attn_out", "mlp_out")
+    want = ["embed", "pos_embed", *(f"{i}_{kind}" for i in range(m.cfg.n_layers) for kind in kinds)]
+    got, kept = call_keeping(residual_parts, m, toks)
+    assert type(got) is tuple and len(got) == 2, "a pair is asked for: the names, and the parts"
+    checks.check_equal(
+        got[0], want, f"the names of residual_parts of {name}", hint="Their order counts."
+    )
+    checks.check_shape(
+        got[1],
+        (len(want), 2, 5, m.cfg.d_model),
+        f"the parts of residual_parts of {name}",
+        axes="part batch pos d_model",
+    )
+    run = m.run_with_cache(toks)[1]
+    end = run["resid_post", m.cfg.n_layers - 1]
+    checks.check_close(
+        torch.sum(got[1], 0),
+        end,
+        f"the sum of all parts of {name}, against the residual stream after the last layer",
+        hint="Is something missing (the positions? the last layer? a bias?), or counted twice?",
+        slips={
+            "The positions are missing.": end - run["hook_pos_embed"],
+            "The last layer is missing.": run["resid_pre", m.cfg.n_layers - 1],
+            "The embeddings are counted twice.": end + run["resid_pre", 0],
+        },
+        atol=1e-4,
+    )
+    for place, early, late in ((2, "pre", "mid"), (3, "mid", "post")):
+        if not m.cfg.attn_only:  # what a part has written is what the stream gains at its step
+            checks.check_close(
+                got[1][place],
+                run[f"resid_{late}", 0] - run[f"resid_{early}", 0],
+                f"the part {want[place]} of {name}",
+                axes="batch pos d_model",
+                hint="Does every part stand under its own name, and is it what that part adds?",
+                atol=1e-4,
+            )
+    assert torch.equal(kept[1], toks), "the tokens were changed"
+    assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "residual_parts_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every part on two models, one of them without MLPs.
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for name in ("tiny-gpt2", "induction-2l2h"):
+for name, length in (("tiny-gpt2", 21), ("induction-2l2h", 6), ("induction-1l", 1)):
     m = model(name)
     remove_hooks(m)
-    toks = ids_for(m, 2, 6, g)
-    run = m.run_with_cache(toks)[1]
-    stream = [run["resid_pre", 0]]  # what each layer adds is what the stream gains
+    toks = ids_for(m, 2, length, g)
+    run = m.run_with_cache(toks)[1]  # what each layer adds is what the stream gains
     names_wanted = ["embed", "pos_embed"]
-    gains = [m.W_E[toks], m.W_pos[:6].expand(2, -1, -1)]
+    gains = [m.W_E[toks], m.W_pos[:length].expand(2, -1, -1)]
     for layer in range(m.cfg.n_layers):
         after = run["resid_post", layer]
         if m.cfg.attn_only:
@@ -1004,28 +1171,49 @@ def record(model, tokens: torch.Tensor, points: list[str], summary) -> dict:
 
 # %% nbgrader={"grade": true, "grade_id": "record_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 remove_hooks(net)
-spots = ["blocks.0.attn.hook_z", "blocks.1.hook_resid_pre"]
+toks = ids_for(net, 2, 5)
+spots = ["blocks.0.attn.hook_z", "blocks.1.hook_resid_pre", "blocks.1.hook_mlp_out"]
 looked = []
 
 
-def shape_and_count(activation):
-    """The activation's shape; says how often it was asked."""
+def threefold(activation):
+    """Three times the activation; notes what it was asked about."""
     looked.append(tuple(activation.shape))
-    return list(activation.shape)
+    return activation * 3
 
 
-got = record(net, ids_for(net, 2, 5), spots, shape_and_count)
+got, kept = call_keeping(record, net, toks, spots, threefold)
 assert type(got) is dict, f"a dict is asked for, not {type(got).__name__}"
-assert len(got) == 2, (
-    f"two points were asked for, {len(got)} came back: {list(got)}. "
+assert len(got) == len(spots), (
+    f"{len(spots)} points were asked for, {len(got)} came back: {list(got)}. "
     "Do all your hooks see the loop's last name?"
 )
 assert set(got) == set(spots), (
     f"the names must be those that were asked for, not {sorted(got)}: hook.name is another name"
 )
-assert got[spots[0]] == [2, 5, net.cfg.n_heads, net.cfg.d_head], f"{spots[0]}: got {got[spots[0]]}"
-assert got[spots[1]] == [2, 5, net.cfg.d_model], f"{spots[1]}: got {got[spots[1]]}"
-assert len(looked) == 2, f"one run, two points: summary is called twice, not {len(looked)} times"
+assert len(looked) == len(spots), (
+    f"one run, {len(spots)} points: summary is called once for each, not {len(looked)} times in all"
+)
+run = net.run_with_cache(toks)[1]
+for spot in spots:
+    assert tuple(run[spot].shape) in looked, (
+        f"{spot} is {list(run[spot].shape)}, summary was asked about {looked}: was it the whole batch?"
+    )
+    checks.check_close(
+        got[spot],
+        run[spot] * 3,
+        f"what summary said at {spot}",
+        hint="The run itself was disturbed: a hook further up has returned something, or has edited "
+        "its activation in place, which counts even if it returns nothing (trap 4)."
+        if spot != spots[0]
+        else "summary gets the activation as it is: neither changed nor rounded in place.",
+        atol=1e-4,
+    )
+assert torch.equal(kept[1], toks) and kept[2] == spots, "an argument was changed"
+assert record(net, toks[:1], spots[:1], lambda a: 7) == {spots[0]: 7}, (
+    "a second call, with another summary, must know nothing of the first"
+)
+assert len(looked) == len(spots), "the hooks of the first call were still there in the second one"
 assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "record_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -1134,23 +1322,45 @@ def zero_head(model, tokens: torch.Tensor, layer: int, head: int) -> torch.Tenso
 # %% nbgrader={"grade": true, "grade_id": "zero_head_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 m = model("induction-2l2h")  # attention only: without its two heads a layer says just its bias
 remove_hooks(m)
-toks = ids_for(m, 2, 6)
-got = zero_head(m, toks, 1, 0)
-checks.check_tensor(got, "zero_head", dtype=torch.float32)
-checks.check_shape(got, (2, 6, m.cfg.d_vocab), "zero_head", axes="batch pos d_vocab")
+toks = ids_for(m, 3, 6)
+
+
+def zeros_at(*index):
+    """The logits if z of layer 1 [batch pos head d_head] is zero at this index."""
+
+    def put(z, hook):
+        z[index] = 0
+        return z
+
+    return m.run_with_hooks(toks, fwd_hooks=[("blocks.1.attn.hook_z", put)])
+
+
+got, kept = call_keeping(zero_head, m, toks, 1, 1)
+checks.check_shape(got, (3, 6, m.cfg.d_vocab), "zero_head", axes="batch pos d_vocab")
 assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
-assert not torch.allclose(got, m(toks), atol=1e-5), (
-    "nothing has changed: does the hook return the changed activation?"
+checks.check_no_slip(
+    got,
+    "zero_head of head 1 in layer 1",
+    {
+        "Nothing has changed: does the hook return the changed activation?": m(toks),
+        "*All* heads of the layer are gone: only one is to go.": zeros_at(...),
+        "The other head is gone, and this one has stayed.": zeros_at(..., slice(0, 1), slice(None)),
+        "z[:, head] is a position, of all heads: the head is the third axis.": zeros_at(
+            slice(None), 1
+        ),
+        "z[..., head] is one number of every head's output: the head is the third axis.": zeros_at(
+            ..., 1
+        ),
+        "At every position, not at the last one alone.": zeros_at(slice(None), -1, 1),
+        "In every text of the batch, not in the first one alone.": zeros_at(0, slice(None), 1),
+    },
+    atol=1e-4,
 )
-everything = m.run_with_hooks(
-    toks, fwd_hooks=[("blocks.1.attn.hook_z", lambda z, hook: torch.zeros_like(z))]
+assert not torch.allclose(zero_head(m, toks, 0, 1), got, atol=1e-4), (
+    "head 1 of layer 0 and head 1 of layer 1 have given the same: is `layer` used?"
 )
-assert not torch.allclose(got, everything, atol=1e-5), (
-    "these are the logits without *all* heads of the layer: only one is to go"
-)
-assert not torch.allclose(got[:, 2:], m(toks)[:, 2:], atol=1e-5), (
-    "positions 2 and later are unchanged: is it an index of positions that was set to zero?"
-)
+assert torch.equal(kept[1], toks), "the tokens were changed"
+assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "zero_head_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every head of two models, against what a head adds to the residual stream.
@@ -1161,7 +1371,7 @@ cases = []
 for name in ("tiny-gpt2", "induction-2l2h"):
     m = model(name)
     remove_hooks(m)
-    toks = ids_for(m, 2, 7, g)
+    toks = ids_for(m, 2, 17, g)
     run = m.run_with_cache(toks)[1]
     for layer in range(m.cfg.n_layers):
         for head in range(m.cfg.n_heads):
@@ -1272,20 +1482,58 @@ def mean_ablate_head(
 m = model("induction-2l2h")
 remove_hooks(m)
 toks = ids_for(m, 2, 6)
-others = ids_for(m, 3, 4) + 1
-got = mean_ablate_head(m, toks, 1, 0, others % m.cfg.d_vocab)
-checks.check_tensor(got, "mean_ablate_head", dtype=torch.float32)
+toks[:, :2] = toks[0, :2]  # both rows begin with the same two tokens
+others = (ids_for(m, 3, 4) + 1) % m.cfg.d_vocab
+got, kept = call_keeping(mean_ablate_head, m, toks, 1, 1, others)
 checks.check_shape(got, (2, 6, m.cfg.d_vocab), "mean_ablate_head", axes="batch pos d_vocab")
 assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
-assert not torch.allclose(got, m(toks), atol=1e-5), "nothing has changed"
-again = mean_ablate_head(m, toks, 1, 0, torch.cat([others, others]) % m.cfg.d_vocab)
-checks.check_close(
-    again, got, "the same reference texts, twice each", atol=1e-4, hint="Is it a mean, or a sum?"
+usual = m.run_with_cache(others)[1]["blocks.1.hook_attn_out"].mean((0, 1))  # [d_model]
+checks.check_no_slip(
+    got,
+    "mean_ablate_head of head 1 in layer 1",
+    {
+        "Nothing has changed: does the hook return the changed activation?": m(toks),
+        "All heads of the layer have been replaced: only one is to be.": m.run_with_hooks(
+            toks, fwd_hooks=[("blocks.1.hook_attn_out", lambda out, hook: out * 0 + usual)]
+        ),
+    },
+    atol=1e-4,
 )
-elsewhere = mean_ablate_head(m, toks, 1, 0, (others + 9) % m.cfg.d_vocab)
+assert not torch.allclose(got[:, :-1], m(toks)[:, :-1], atol=1e-4), (
+    "only the last position has changed: the mean is put in at every position"
+)
+for again, why in (
+    (torch.cat([others, others]), "the same reference texts, twice each"),
+    (others.flip(0), "the same reference texts, in another order"),
+):
+    checks.check_close(
+        mean_ablate_head(m, toks, 1, 1, again),
+        got,
+        why,
+        atol=1e-4,
+        hint="Is it a mean and no sum, and over all rows of the reference?",
+    )
+elsewhere = mean_ablate_head(m, toks, 1, 1, (others + 9) % m.cfg.d_vocab)
 assert not torch.allclose(elsewhere, got, atol=1e-5), (
-    "with other reference texts nothing changes: is the mean taken over `tokens`?"
+    "with other reference texts nothing changes: is the mean taken over `tokens`, or zero put in?"
 )
+# A reference of one token: its mean is what the head says at the beginning of every such text.
+checks.check_close(
+    mean_ablate_head(m, toks, 1, 1, toks[:1, :1])[:, 0],
+    m(toks)[:, 0],
+    "the logits at position 0, if the reference is just the token that stands there",
+    hint="There the head already says what it says on average. Is it the mean of this head, in this "
+    "layer, one vector [d_head], put in as it is, and over all positions of the reference?",
+    atol=1e-4,
+)
+begun = mean_ablate_head(m, toks[:, :2], 1, 1, toks[:1, :2])
+for position in (0, 1):
+    assert not torch.allclose(begun[:, position], m(toks)[:, position], atol=1e-4), (
+        f"with the text itself as reference position {position} keeps what it had: the mean is over "
+        "rows *and* positions, one vector for all of them"
+    )
+assert torch.equal(kept[1], toks) and torch.equal(kept[4], others), "tokens were changed"
+assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "mean_ablate_head_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every head of two models, against what the head would add on average; short references too.
@@ -1389,10 +1637,37 @@ remove_hooks(net)
 toks = ids_for(net, 2, 6)
 arrow = torch.ones(net.cfg.d_model, device=toks.device).cumsum(0).sin() * 3
 plain_logits = net(toks)
-got = steer(net, toks, 1, 3, arrow)
-checks.check_tensor(got, "steer", dtype=torch.float32)
+
+
+def with_added(mask, point="blocks.1.hook_resid_pre"):
+    """The logits if `arrow` is added at this point, times one number for each position."""
+    more = torch.tensor(mask, device=toks.device)[:, None] * arrow  # [pos d_model]
+    return net.run_with_hooks(toks, fwd_hooks=[(point, lambda x, hook: x + more)])
+
+
+got, kept = call_keeping(steer, net, toks, 1, 3, arrow)
 checks.check_shape(got, tuple(plain_logits.shape), "steer", axes="batch pos d_vocab")
 assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
+checks.check_no_slip(
+    got,
+    "steer before layer 1 at position 3",
+    {
+        "Nothing has changed: does the hook return the changed activation?": plain_logits,
+        "The vector is added at every position: position 3 alone is asked for.": with_added(
+            [1] * 6
+        ),
+        "The vector is added from position 3 on: position 3 alone is asked for.": with_added(
+            [0, 0, 0, 1, 1, 1]
+        ),
+        "The vector is subtracted.": with_added([0, 0, 0, -1, 0, 0]),
+        "This is one position too late.": with_added([0, 0, 0, 0, 1, 0]),
+        "This is one position too early.": with_added([0, 0, 1, 0, 0, 0]),
+        "The vector is added after layer 1, not before it.": with_added(
+            [0, 0, 0, 1, 0, 0], "blocks.1.hook_resid_post"
+        ),
+    },
+    atol=1e-4,
+)
 checks.check_close(
     got[:, :3],
     plain_logits[:, :3],
@@ -1400,7 +1675,10 @@ checks.check_close(
     atol=1e-4,
     hint="Is the vector added at this position only?",
 )
-assert not torch.allclose(got[:, 3], plain_logits[:, 3], atol=1e-3), "position 3 is unchanged"
+for row in (0, 1):
+    assert not torch.allclose(got[row, 3], plain_logits[row, 3], atol=1e-3), (
+        f"position 3 of row {row} is unchanged"
+    )
 checks.check_close(
     steer(net, toks, 1, 3, arrow * 0),
     plain_logits,
@@ -1408,6 +1686,17 @@ checks.check_close(
     atol=1e-4,
     hint="Is the vector added, or does it take the place of what was there?",
 )
+assert not torch.allclose(steer(net, toks, 1, 3, arrow * 2), got, atol=1e-3), (
+    "twice the vector does the same as once: it is added as it is, whatever its length"
+)
+checks.check_close(
+    steer(net, toks, 1, -1, arrow),
+    steer(net, toks, 1, 5, arrow),
+    "steer at position -1 of 6 tokens, against position 5",
+    hint="position may be negative, as in a Python list.",
+    atol=1e-4,
+)
+assert torch.equal(kept[1], toks) and torch.equal(kept[4], arrow), "an argument was changed"
 assert torch.equal(net(toks), plain_logits), "after the call the model is not as it was before"
 
 # %% nbgrader={"grade": true, "grade_id": "steer_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
@@ -1555,17 +1844,32 @@ toks = ids_for(net, 2, 5)
 yes, no = ids_for(net, 2, 2)
 end = net.run_with_cache(toks)[1]["resid_post", net.cfg.n_layers - 1]  # [batch pos d_model]
 halves = torch.stack([end * 0.25, end * 0.75])
-got = direct_attribution(net, halves, yes, no)
-checks.check_tensor(got, "direct_attribution", dtype=torch.float32)
+got, kept = call_keeping(direct_attribution, net, halves, yes, no)
 checks.check_shape(got, (2, 2), "direct_attribution of 2 parts, 2 rows", axes="part batch")
+assert torch.equal(kept[1], halves), "the parts were changed: centre a new tensor"
 of_b = net.ln_final.b @ (net.W_U[:, yes] - net.W_U[:, no])  # [batch], what b contributes
-last_logits = net(toks)[:, -1]
+rows = torch.arange(2, device=toks.device)
+
+
+def apart(answers, a, b):
+    """The difference of two tokens' logits in each row of logits [batch d_vocab]."""
+    return answers[rows, a] - answers[rows, b]
+
+
+says = apart(net(toks)[:, -1], yes, no)  # [batch]
+unnormalised = apart(end[:, -1] @ net.W_U, yes, no)
 checks.check_close(
     torch.sum(got, 0) + of_b,
-    torch.stack([last_logits[b, yes[b]] - last_logits[b, no[b]] for b in (0, 1)]),
-    "the sum over the parts and b, against the logit difference",
-    hint="Is the scale that of the whole stream? Is it right minus wrong, at the last position? "
-    "Is w in it (and b not)?",
+    says,
+    "the sum over the parts, and what b adds, against the logit difference",
+    hint="Is the scale that of the whole stream at its last position (√ of mean square + eps)? Is "
+    "it right minus wrong? Are the parts centred, and is w in it?",
+    slips={
+        "Right minus wrong, not wrong minus right.": 2 * of_b - says,
+        "b belongs to no part: leave it out.": says + 2 * of_b,
+        "This is the first position, not the last.": apart(net(toks)[:, 0], yes, no),
+        "The layer norm is missing.": unnormalised + of_b,
+    },
     atol=1e-3,
     rtol=1e-3,
 )
@@ -1577,10 +1881,18 @@ checks.check_close(
     atol=1e-3,
     rtol=1e-3,
 )
-swapped_roles = direct_attribution(net, halves, no, yes)
-assert torch.allclose(swapped_roles, -got, atol=1e-3), (
+uneven = torch.stack([end + 5, torch.zeros_like(end) - 5])  # a constant that LN takes away
+checks.check_close(
+    direct_attribution(net, uneven, yes, no)[1],
+    torch.zeros(2),
+    "a part with the same number in all d_model places, which the layer norm takes away",
+    hint="Every part is centred by its own mean over d_model.",
+    atol=1e-3,
+)
+assert torch.allclose(direct_attribution(net, halves, no, yes), -got, atol=1e-3), (
     "with right and wrong exchanged every contribution changes its sign"
 )
+assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "direct_attribution_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: random parts with means of their own, on two models, against a loop in float64.
@@ -1718,25 +2030,51 @@ def logit_lens(model, tokens: torch.Tensor) -> torch.Tensor:
 
 
 # %% nbgrader={"grade": true, "grade_id": "logit_lens_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
-remove_hooks(net)
-toks = ids_for(net, 2, 5)
-got = logit_lens(net, toks)
-checks.check_tensor(got, "logit_lens", dtype=torch.float32)
-checks.check_shape(
-    got,
-    (net.cfg.n_layers + 1, 2, 5, net.cfg.d_vocab),
-    "logit_lens of tokens [2 5]",
-    axes="layer+1 batch pos d_vocab",
-)
-checks.check_close(
-    got[-1],
-    net(toks),
-    "the last entry of logit_lens, against the model's own logits",
-    hint="Is the final layer norm there, and does the list end after the last layer?",
-    atol=1e-3,
-    rtol=1e-3,
-)
-assert not torch.allclose(got[0], got[1], atol=1e-3), "the first two entries are the same"
+for name in ("tiny-gpt2", "induction-2l2h"):
+    m = model(name)
+    remove_hooks(m)
+    toks = ids_for(m, 2, 5)
+    toks[:, 3] = toks[:, 1]  # the same token at two positions
+    got, kept = call_keeping(logit_lens, m, toks)
+    checks.check_shape(
+        got,
+        (m.cfg.n_layers + 1, 2, 5, m.cfg.d_vocab),
+        f"logit_lens of {name}, tokens [2 5]",
+        axes="layer+1 batch pos d_vocab",
+    )
+    run = m.run_with_cache(toks)[1]
+    checks.check_close(
+        got[-1],
+        m(toks),
+        f"the last entry of logit_lens of {name}, against the model's own logits",
+        hint="Is the final layer norm there, once, and does the list end after the last layer?",
+        slips={
+            "The final layer norm is missing.": m.unembed(run["resid_post", m.cfg.n_layers - 1]),
+            "Logits are asked for, not probabilities.": m(toks).softmax(-1),
+            "Logits are asked for, not log-probabilities.": m(toks).log_softmax(-1),
+            "The list ends before the last layer.": m.unembed(
+                m.ln_final(run["resid_pre", m.cfg.n_layers - 1])
+            ),
+        },
+        atol=1e-3,
+        rtol=1e-3,
+    )
+    assert not torch.allclose(got[0], got[1], atol=1e-3), "the first two entries are the same"
+    assert not torch.allclose(got[0, :, 1], got[0, :, 3], atol=1e-3), (
+        "in the first entry a token says the same at two positions: the stream before layer 0 is "
+        "the embedding of the token *and* that of its position"
+    )
+    silent = [(f"blocks.1.hook_{part}_out", lambda x, hook: x * 0) for part in ("attn", "mlp")]
+    checks.check_close(
+        got[1],
+        m.run_with_hooks(toks, fwd_hooks=silent[: 1 if m.cfg.attn_only else 2]),
+        f"entry 1 of logit_lens of {name}, against a run in which layer 1 says nothing",
+        hint="The whole stream that stands between layer 0 and layer 1, normalised by its own scale.",
+        atol=1e-3,
+        rtol=1e-3,
+    )
+    assert torch.equal(kept[1], toks), "the tokens were changed"
+    assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 
 # %% nbgrader={"grade": true, "grade_id": "logit_lens_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every entry on two models; the model itself stops early when later layers say nothing.
@@ -1852,41 +2190,97 @@ def patch_resid(model, clean: torch.Tensor, corrupt: torch.Tensor, metric) -> to
 
 # %% nbgrader={"grade": true, "grade_id": "patch_resid_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 remove_hooks(net)
-good = ids_for(net, 1, 5)
+good = ids_for(net, 2, 5)
 bad = good.clone()
-bad[0, 2] = (bad[0, 2] + 5) % net.cfg.d_vocab  # the two texts differ at position 2
-target = int(net(good)[0, -1].argmax())
+bad[0, 1] = (bad[0, 1] + 5) % net.cfg.d_vocab  # the first texts differ at positions 1 and 3,
+bad[:, 3] = (bad[:, 3] + 9) % net.cfg.d_vocab  # the second ones at position 3 alone
+favourites = net(good)[:, -1].argmax(-1).tolist()
 
 
-def likes_target(logits):
-    """The logit of one token at the end of the text."""
-    return float(logits[0, -1, target])
+def likes_favourites(logits):
+    """The logits of one token for each text, at its end, added up."""
+    return float(sum(logits[row, -1, token] for row, token in enumerate(favourites)))
 
 
-got = patch_resid(net, good, bad, likes_target)
-checks.check_shape(got, (net.cfg.n_layers, 5), "patch_resid of tokens [1 5]", axes="layer pos")
+def with_good(*index):
+    """The metric on the bad texts with some tokens of the good ones."""
+    texts = bad.clone()
+    texts[index] = good[index]
+    return likes_favourites(net(texts))
+
+
+every = slice(None)
+top, bottom = with_good(every), likes_favourites(net(bad))
+one = torch.tensor(
+    [with_good(every, p) for p in range(5)]
+)  # before layer 0 the stream is the token
+others_good = torch.tensor([with_good(every, [q for q in range(5) if q != p]) for p in range(5)])
+got, kept = call_keeping(patch_resid, net, good, bad, likes_favourites)
+checks.check_shape(got, (net.cfg.n_layers, 5), "patch_resid of tokens [2 5]", axes="layer pos")
 assert not (left := remove_hooks(net)), f"hooks are still on the model: {left}"
-assert abs(float(got[0, 2]) - 1) < 1e-3, (
-    "before layer 0 the two texts differ only at position 2, so putting that one back restores "
-    f"everything: 1, not {float(got[0, 2]):.3f}. Does the model run on the corrupt text, and is 0 the "
-    "corrupt run and 1 the clean one?"
+checks.check_close(
+    got[0],
+    (one - bottom) / (top - bottom),
+    "patch_resid before layer 0, where to put a stream back is to put a token back",
+    axes="pos",
+    hint="Where both texts have the same token, nothing is replaced there: 0. Is it the stream before "
+    "the layer, at one position, in every text?",
+    slips={
+        "Clean and corrupt are exchanged: the model runs on the corrupt text, with clean values.": (
+            others_good - top
+        )
+        / (bottom - top),
+        "The model runs on the clean text: it is to run on the corrupt one, with clean values.": (
+            others_good - bottom
+        )
+        / (top - bottom),
+        "0 is the corrupt run and 1 the clean one, not the other way round.": (top - one)
+        / (top - bottom),
+        "The metric is not put on the scale from 0 (corrupt) to 1 (clean).": one,
+        "It is divided by nothing: 1 is to be the clean run.": one - bottom,
+        "It is divided by metric(clean), not by metric(clean) - metric(corrupt).": (one - bottom)
+        / top,
+        "Only the first text of the batch is patched.": torch.tensor(
+            [with_good(0, p) for p in range(5)]
+        )
+        .sub(bottom)
+        .div(top - bottom),
+        "All positions are patched at once, or clean values go into the clean run.": torch.ones(5),
+        "This position is patched and all before it: one position is asked for.": torch.tensor(
+            [with_good(every, slice(0, p + 1)) for p in range(5)]
+        )
+        .sub(bottom)
+        .div(top - bottom),
+    },
+    atol=1e-3,
+    rtol=1e-3,
 )
-for position in (0, 1, 3, 4):
-    assert abs(float(got[0, position])) < 1e-3, (
-        f"before layer 0, position {position} is the same in both texts, so putting it back does "
-        f"nothing: 0, not {float(got[0, position]):.3f}. Is only one position patched?"
+assert abs(float(got[1, 0])) < 1e-3, "position 0 comes before all differences: its effect is 0"
+for position in (2, 4):
+    assert abs(float(got[1, position])) > 1e-6, (
+        f"before layer 1 position {position} has no effect at all. Both texts have the same token "
+        "there, but no longer the same stream: attention has brought something. Is it left out?"
     )
+assert torch.equal(kept[1], good) and torch.equal(kept[2], bad), "tokens were changed"
 
 # %% nbgrader={"grade": true, "grade_id": "patch_resid_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every place of two models with a metric of all logits, by another way.
 ### BEGIN HIDDEN TESTS
 seed = secrets.randbelow(1_000_000)
 g = torch.Generator().manual_seed(seed)
-for name in ("induction-2l2h", "tiny-gpt2"):
+for name, texts, length, differ in (
+    ("induction-2l2h", 2, 5, [(b, p) for b in range(2) for p in range(5)]),  # everywhere
+    ("tiny-gpt2", 3, 7, [(1, 2)]),  # at one place of one text alone
+    ("induction-2l2h", 2, 9, [(0, 1), (1, 4)]),  # each text at a place of its own
+    ("induction-1l", 2, 4, [(0, 0), (1, 0)]),
+):
     m = model(name)
     remove_hooks(m)
-    good, bad = ids_for(m, 2, 5, g), ids_for(m, 2, 5, g)
-    mix = torch.randn(2, 5, m.cfg.d_vocab, generator=g).to(m.cfg.device)
+    good = ids_for(m, texts, length, g)
+    bad = good.clone()
+    for place in differ:
+        bad[place] = (good[place] + 1 + secrets.randbelow(m.cfg.d_vocab - 1)) % m.cfg.d_vocab
+    mix = torch.randn(texts, length, m.cfg.d_vocab, generator=g).to(m.cfg.device)
 
     def blend(logits):
         """A random mixture of all logits, one number."""
@@ -1894,13 +2288,13 @@ for name in ("induction-2l2h", "tiny-gpt2"):
 
     top, bottom = blend(m(good)), blend(m(bad))
     streams = m.run_with_cache(good)[1]
-    want = torch.zeros(m.cfg.n_layers, 5)
-    for position in range(5):  # before layer 0, a residual stream is its token
+    want = torch.zeros(m.cfg.n_layers, length)
+    for position in range(length):  # before layer 0, a residual stream is its token
         half = bad.clone()
         half[:, position] = good[:, position]
         want[0, position] = blend(m(half))
         for layer in range(1, m.cfg.n_layers):  # and then it is what the layer before has left
-            keep = torch.arange(5, device=m.cfg.device)[:, None] != position  # [pos 1]
+            keep = torch.arange(length, device=m.cfg.device)[:, None] != position  # [pos 1]
             source = streams["resid_post", layer - 1]
             door = f"blocks.{layer - 1}.hook_resid_post"
             mixed = [(door, lambda r, hook: torch.where(keep, r, source))]  # noqa: B023
@@ -1909,7 +2303,7 @@ for name in ("induction-2l2h", "tiny-gpt2"):
     checks.check_close(
         got,
         (want - bottom) / (top - bottom),
-        f"patch_resid of {name}, seed {seed}",
+        f"patch_resid of {name}, {len(differ)} places differ, seed {seed}",
         axes="layer pos",
         hint="The residual stream before each layer, from the clean run into the corrupt one.",
         atol=2e-3,
