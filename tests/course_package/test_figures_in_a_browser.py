@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 import course
+from course import drawings
 from tests.course_package.figures import every_kind
+from tests.course_package.test_drawings import every_drawing
 from tests.e2e.browser import launched
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -82,3 +84,44 @@ def test_in_jupyterlab_paper_is_the_themes_and_so_is_ink(browser):
         assert (
             paper.evaluate("node => getComputedStyle(node).backgroundColor") == "rgba(0, 0, 0, 0)"
         )
+
+
+def with_drawings(browser: Browser, width: int, style: str = "") -> Page:
+    """A page with every drawing, as the outputs of cells."""
+    page = browser.new_page(viewport={"width": width, "height": 720})
+    outputs = [drawing._repr_mimebundle_()["text/html"] for drawing in every_drawing().values()]
+    page.set_content(f"<style>body {{ margin: 0; {style} }}</style>" + "".join(outputs))
+    return page
+
+
+@pytest.mark.parametrize("width", [LAB, PHONE])
+def test_no_word_of_a_drawing_is_cut_off_and_none_widens_the_page(browser, width):
+    page = with_drawings(browser, width)
+    cut_off = """node => [...node.querySelectorAll("text")].filter(text => {
+      const box = text.getBoundingClientRect(), all = node.getBoundingClientRect();
+      return box.left < all.left - 1 || box.right > all.right + 1
+          || box.top < all.top - 1 || box.bottom > all.bottom + 1;
+    }).map(text => text.textContent)"""
+    assert [text for node in page.locator("svg").all() for text in node.evaluate(cut_off)] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_the_ink_of_a_drawing_is_the_themes(browser):
+    page = with_drawings(browser, LAB, "--jp-ui-font-color1: #eeeeee; --jp-layout-color0: #111")
+    for text in page.locator("svg text").all():
+        assert text.evaluate("node => getComputedStyle(node).fill") == "rgb(238, 238, 238)"
+
+
+def test_a_hook_point_tells_its_name_to_the_mouse_and_to_the_keyboard(browser):
+    page = browser.new_page(viewport={"width": LAB, "height": 720})
+    page.set_content(drawings.hook_map(1).svg())
+    about = page.get_by_text("blocks.1.attn.hook_z", exact=True).locator("..")
+    visible = "node => getComputedStyle(node).opacity"
+    assert about.evaluate(visible) == "0"
+    page.get_by_text("attn.hook_z", exact=True).click()
+    page.mouse.move(0, 700)
+    assert about.evaluate(visible) == "1"  # and stays, to be copied
+    page.keyboard.press("Tab")
+    assert about.evaluate(visible) == "0"
+    written = page.get_by_text("blocks.1.hook_attn_out", exact=True).locator("..")
+    assert written.evaluate(visible) == "1"

@@ -37,6 +37,8 @@ ATTRIBUTES = {
     "ol": {"start"},
 }
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
+TITLE_OR_DESCRIPTION = re.compile(r"<(?:title|desc)\b[^<>]*>([^<]*)<")
+MAX_ALTERNATIVE_CHARACTERS = 2_000
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
 # TeX commands with which MathJax would create links, styles or elements, in a page that
 # uses it; ours do not.
@@ -220,7 +222,11 @@ def _safe_bundle(data: dict[str, Any], budget: RenderBudget) -> dict[str, str]:
     if drawing := str(data.get("image/svg+xml", "")):
         # As an image, an SVG cannot run scripts.
         encoded = base64.b64encode(drawing.encode()).decode()
-        return {"text/html": f'<img src="data:image/svg+xml;base64,{encoded}">', "text/plain": text}
+        source = f"data:image/svg+xml;base64,{encoded}"
+        return {
+            "text/html": f'<img src="{source}" alt="{_alternative(drawing)}">',
+            "text/plain": text,
+        }
     if page := str(data.get("text/html", ""))[:MAX_HTML_CHARACTERS]:
         if not budget.lasts(HTML_SECONDS * page.count("<") ** 2):
             return {"text/plain": text or _shown(page)}
@@ -231,6 +237,13 @@ def _safe_bundle(data: dict[str, Any], budget: RenderBudget) -> dict[str, str]:
         return {"text/plain": text}
     kinds = ", ".join(sorted(data)) or "nothing"
     return {"text/plain": f"(this output is not shown here: {kinds})"}
+
+
+def _alternative(drawing: str) -> str:
+    """For a screen reader: title and description of an SVG, to which an <img> gives no access."""
+    parts = [match[1] for match in TITLE_OR_DESCRIPTION.finditer(drawing[:MAX_TEXT_CHARACTERS])]
+    words = html.unescape(": ".join(parts[:2])).split()
+    return html.escape(uncontrolled(" ".join(words))[:MAX_ALTERNATIVE_CHARACTERS])
 
 
 def _shown(text: str) -> str:

@@ -1,0 +1,98 @@
+"""Drawings as data: what they say, what is true of the models, what they weigh."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+import pytest
+import torch
+from nbformat.v4 import new_output
+
+from course import drawings
+from course.models import model
+from hub.grading.pipeline.sanitise import safe_output
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def every_drawing() -> dict[str, drawings.Drawing]:
+    attention = torch.tensor([0.08, 0.05, 0.8, 0.02, 0.05])
+    return {
+        "residual_stream": drawings.residual_stream(),
+        "residual_stream of attention only": drawings.residual_stream(3, mlps=False),
+        "attention_head": drawings.attention_head(),
+        "circuits": drawings.circuits(),
+        "c_attn": drawings.c_attn(),
+        "induction": drawings.induction(),
+        "two_back": drawings.two_back(),
+        "hook_map": drawings.hook_map(),
+        "hook_map of attention only": drawings.hook_map(1, mlp=False),
+        "arcs": drawings.arcs(list('<t"z&'), attention, prediction="z"),
+    }
+
+
+@pytest.mark.parametrize("name", every_drawing())
+def test_a_drawing_is_small_well_formed_and_says_what_it_shows(name):
+    drawing = every_drawing()[name]
+    root = ElementTree.fromstring(drawing.svg())
+    title, about = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
+    assert title is not None and title.text == drawing.title
+    assert about is not None and len(about.text or "") > 60
+    assert root.get("aria-labelledby") == f"{title.get('id')} {about.get('id')}"
+    assert len(drawing.svg()) < 17_000
+    assert "<script" not in drawing.svg() and "href" not in drawing.svg()
+
+
+@pytest.mark.parametrize("name", every_drawing())
+def test_no_letter_of_a_drawing_is_smaller_than_eleven_pixels(name):
+    sizes = re.findall(r"(?:font-size:|font:)(\d+)px", every_drawing()[name].svg())
+    assert sizes and min(map(int, sizes)) >= 11
+
+
+def test_an_interactive_drawing_is_not_one_image_for_a_screen_reader():
+    points = ElementTree.fromstring(drawings.hook_map().svg())
+    assert points.get("role") == "group"
+    buttons = [g for g in points.iter(f"{SVG}g") if g.get("role") == "button"]
+    assert len(buttons) == len(drawings.hook_points())
+    assert all(g.get("tabindex") == "0" and g.get("aria-label") for g in buttons)
+    assert ElementTree.fromstring(drawings.induction().svg()).get("role") == "img"
+
+
+@pytest.mark.parametrize(("name", "mlp"), [("tiny-gpt2", True), ("induction-2l2h", False)])
+def test_every_hook_point_on_the_map_is_in_the_model_with_these_axes(name, mlp):
+    net = model(name)
+    _, cache = net.run_with_cache(torch.randint(0, 60, (2, 5)))
+    sizes = {
+        **{"batch": 2, "pos": 5, "query": 5, "key": 5},
+        **{axis: getattr(net.cfg, axis) for axis in ("d_model", "d_head", "d_mlp")},
+        "head": net.cfg.n_heads,
+    }
+    for point in drawings.hook_points(mlp=mlp):
+        activation = cache[f"blocks.1.{point.name}"]
+        assert list(activation.shape) == [sizes[axis] for axis in point.axes.split()], point.name
+        if point.short:
+            assert torch.equal(cache[point.short, 1], activation), point.name
+
+
+def test_arcs_name_the_positions_that_are_looked_at_and_how_much():
+    drawing = drawings.arcs(["a", "b", " c"], [0.7, 0.01, 0.29], prediction="b")
+    assert "Attention of ␣c at position 2: 70% to a at position 0, 29% stays" in drawing.description
+    assert "The prediction is b." in drawing.description
+    assert ">0.70<" in drawing.svg() and ">0.01<" not in drawing.svg()
+
+
+def test_what_cannot_be_drawn_is_refused_in_words():
+    with pytest.raises(ValueError, match="2 token labels for 3 positions"):
+        drawings.arcs(["a", "b"], [0.5, 0.5, 0.0])
+    with pytest.raises(ValueError, match="200 tokens are too long for one line"):
+        drawings.arcs(["a"] * 200, [0.0] * 200)
+    with pytest.raises(ValueError, match="1 to 3 layers can be drawn, not 4"):
+        drawings.residual_stream(4)
+
+
+def test_feedback_shows_a_drawing_as_a_picture_with_its_description():
+    bundle = drawings.induction()._repr_mimebundle_()
+    shown = safe_output(new_output("execute_result", data=bundle))["data"]["text/html"]
+    assert shown.startswith('<img src="data:image/svg+xml;base64,')
+    assert 'alt="Induction, step by step: The text is: A, B' in shown
