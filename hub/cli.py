@@ -320,7 +320,7 @@ class HandingOut(click.Command):
 def release(assignments: tuple[str, ...], hand_out: bool, folder: CourseFolder) -> None:
     """Let students fetch ASSIGNMENTS from release/, as the formgrader's Release button does.
 
-    On a running course server, use a terminal in the formgrader's JupyterLab.
+    For a course in containers, use a terminal in the formgrader's JupyterLab.
     """
     _hand_out(assignments, folder)
 
@@ -487,7 +487,7 @@ def autograde(
 def collect(assignment: str, before_due: bool, folder: CourseFolder) -> None:
     """Put each student's newest submission of ASSIGNMENT into submitted/; repeatable.
 
-    The formgrader's Collect button does the same. On a running course server, use a terminal in the
+    The formgrader's Collect button does the same. For a course in containers, use a terminal in the
     formgrader's JupyterLab.
     """
     from hub.exchange.collect import collect
@@ -504,8 +504,8 @@ def collect(assignment: str, before_due: bool, folder: CourseFolder) -> None:
 def feedback(assignment: str, hand_out: bool, folder: CourseFolder) -> None:
     """Generate the feedback on graded submissions of ASSIGNMENT into feedback/; repeatable.
 
-    With --hand-out it also reaches students, as with the formgrader's Release Feedback button; on a
-    running course server, use a terminal in the formgrader's JupyterLab.
+    With --hand-out it also reaches students, as with the formgrader's Release Feedback button; for
+    a course in containers, use a terminal in the formgrader's JupyterLab.
     """
     from hub.exchange.collect import release_feedback
     from hub.grading.pipeline.feedback import generate

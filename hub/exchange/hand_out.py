@@ -1,7 +1,8 @@
 """Releasing an assignment to students without a browser.
 
-In the formgrader's server this asks the exchange, as the Release button does; elsewhere it opens
-the store in this process, so the course server must not be running.
+Where an exchange runs this asks it, as the Release button does: in the formgrader's server with
+that server's token, beside the embedded server with one of its own. Where none runs, it opens the
+store in this process.
 """
 
 from __future__ import annotations
@@ -74,6 +75,16 @@ def exchange_of(
     if url and token:
         check()
         yield HttpTransport(url, token), []
+    elif is_running(folder):
+        # Not at the top: servers of students have this module's package, and not the hub's people.
+        from hub.people.accounts.login import address_file
+        from hub.people.grader_token import grader_token
+        from hub.people.roles import EXCHANGE
+
+        check()
+        with grader_token(folder, "logitlab, on the command line") as token:
+            hub = address_file(folder).read_text(encoding="utf-8").strip()
+            yield HttpTransport(f"{hub}/services/{EXCHANGE}", token), []
     else:
         with _in_process(folder, check) as found:
             yield found
@@ -86,8 +97,7 @@ def _in_process(
     if is_running(folder):
         raise HandOutError(
             "The course's server is running.",
-            "Do this in the formgrader, or run this command in a terminal of the formgrader's "
-            "JupyterLab.",
+            "Stop it first, or do this in the formgrader.",
         )
     check()
     course = folder.settings.course

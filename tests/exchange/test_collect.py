@@ -123,9 +123,10 @@ def test_without_submissions_nothing_is_done_and_that_is_said(folder: CourseFold
     assert f"{NAME}: no submission is graded; `logitlab autograde {NAME}` does it" in said
 
 
-def test_while_the_server_runs_the_exchange_is_left_to_it(
+def test_a_server_that_has_never_started_completely_is_waited_for(
     folder: CourseFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hub.exchange.hand_out.is_running", lambda _: True)
     failed = logitlab(folder, "collect", NAME)
-    assert failed.exit_code == 1 and "in a terminal of the formgrader's JupyterLab" in failed.output
+    assert failed.exit_code == 1 and "Wait until it has started" in failed.output
+    assert not (folder.server / "jupyterhub.sqlite").exists()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from sqlalchemy import create_engine, text
 
 from hub.serve import free_port
 from tests.e2e.embedded import LOGITLAB, RunningServer, start, stop
@@ -234,3 +236,24 @@ def test_the_courses_commands_are_found_in_a_terminal(server, alice):
         text = answer.json()["content"] if answer.status_code == 200 else ""
         time.sleep(0.5)
     assert [Path(line).name for line in text.split()] == ["nbgrader", "logitlab"]
+
+
+def logitlab(server: RunningServer, *words: str) -> str:
+    """What a command prints in another terminal of the machine that serves the course."""
+    command = [str(LOGITLAB), *words, f"--course={server.course}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_command_line_reaches_the_exchange_while_the_server_runs(server):
+    assert logitlab(server, "release", "--hand-out", "start") == "start: released to students\n"
+    assert "No submissions of start" in logitlab(server, "collect", "start")
+    assert "start" in logitlab(server, "feedback", "--hand-out", "start")
+    engine = create_engine(f"sqlite:///{server.course / 'server' / 'jupyterhub.sqlite'}")
+    query = "SELECT expires_at FROM api_tokens WHERE note = 'logitlab, on the command line'"
+    with engine.connect() as connection:
+        ends = connection.execute(text(query)).scalars().all()
+    engine.dispose()
+    now = datetime.now(UTC).replace(tzinfo=None)
+    assert all(datetime.fromisoformat(str(end)) <= now for end in ends)
