@@ -383,15 +383,15 @@ def roster() -> None:
 def import_(table: Path, yes: bool, folder: CourseFolder) -> None:
     """Import students from the CSV file TABLE: username, first_name, last_name, email, lms_id.
 
-    Shows the import plan and asks. Students no longer in TABLE cannot log in; their home,
-    submissions and grades are kept. Safe to repeat.
+    Shows the import plan and asks. Students no longer in TABLE cannot log in, unless they have
+    another role or course; home, submissions and grades are kept. Safe to repeat.
     """
     from hub.people.roster.changes import described
     from hub.people.roster.importing import apply_import, plan_import
 
     proposal = plan_import(folder, table)
     say(f"{table}: {remark}" for remark in proposal.remarks)
-    say(described(proposal.changes))
+    say(described(proposal.changes, proposal.stay))
     if proposal.changes and not yes:
         if not sys.stdin.isatty():
             how = "`make roster … YES=1`" if folder.environment.in_containers else "--yes"

@@ -22,6 +22,8 @@ from hub.people import rights, roles
 from hub.people.accounts import issue, watch
 from hub.people.accounts.rules import highest_role, may_issue_link, may_see_people
 from hub.people.rights import Rights, difference, reconcile, wanted
+from hub.people.roster import importing
+from hub.people.roster.changes import described
 
 
 def course(name: str, people: dict[str, list[str]], **more: object) -> Settings:
@@ -120,7 +122,7 @@ def two(tmp_path: Path, monkeypatch) -> tuple[CourseFolder, CourseFolder]:
         folder = CourseFolder(tmp_path / name)
         folder.settings_file.write_text(f"course: {{id: {name}}}\npeople: {people}\n")
         folders.append(folder)
-    for module in (rights, jupyterlab, issue):
+    for module in (rights, jupyterlab, issue, importing):
         monkeypatch.setattr(module, "courses_of", lambda hub: tuple(folders))
     return folders[0], folders[1]
 
@@ -198,6 +200,18 @@ def test_a_running_hub_follows_every_courses_files_and_removes_nobody_for_a_lost
     assert look() == 1 and str(two[1].roster_file) in errors[0]
     write_roster(two[1].roster_file, (Student("yan"), Student("xia")))
     assert look() == 2 and applied[1] == ["ada", "both", "prof", "xia", "yan", "zoe"]
+
+
+def test_an_import_plan_says_who_can_still_log_in_for_another_role_or_course(two, tmp_path):
+    a = two[0]
+    write_roster(a.roster_file, tuple(map(Student, ("both", "ian", "yan", "zoe"))))
+    a.settings_file.write_text("course: {id: a}\npeople: {instructors: [prof], students: [yan]}\n")
+    (tmp_path / "list.csv").write_text("username\nnew\n")
+    plan = importing.plan_import(a.reread(), tmp_path / "list.csv")
+    lines = {line.split()[1].strip(":"): line for line in described(plan.changes, plan.stay)}
+    for name in ("both", "yan", "zoe"):
+        assert "can still log in, for another role or course; home" in lines[name]
+    assert "can no longer log in; home" in lines["ian"]
 
 
 def test_a_link_is_one_persons_whichever_course_asks(two, empty_databases, monkeypatch):

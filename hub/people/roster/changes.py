@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from hub.core.roster.student import Student
@@ -34,14 +34,20 @@ def changes(old: Sequence[Student], new: Sequence[Student]) -> Changes:
     )
 
 
-def described(found: Changes) -> Iterator[str]:
-    """The changes, human-readable, to show before they are applied."""
+def described(found: Changes, stay: Collection[str] = ()) -> Iterator[str]:
+    """The changes, human-readable, to show before they are applied.
+
+    stay: who keeps the account also without this roster.
+    """
     for one in found.added:
         yield f"  + {one}{f' {one.email}' if one.email else ''}"
     for was, one in found.renamed:
         yield f"  ~ {was.username}: {_difference(was, one)}"
     for one in found.left:
-        yield f"  - {one}: can no longer log in; home, submissions and grades are kept"
+        then = "can still log in, for another role or course"
+        if one.username not in stay:
+            then = "can no longer log in"
+        yield f"  - {one}: {then}; home, submissions and grades are kept"
     for was, one in _same_person(found):
         yield f"  ! {was.username} and {one.username} have the same lms_id {one.lms_id}: a new"
         yield f"    user name is a new account; the work of {was.username} stays with the old one"

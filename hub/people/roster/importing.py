@@ -10,6 +10,7 @@ from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.file import write_roster
 from hub.core.roster.merge import everybody
 from hub.core.roster.student import Student
+from hub.core.settings import load_settings
 from hub.people.accounts.demo import demo_accounts
 from hub.people.accounts.issue import missing_links, table
 from hub.people.accounts.login import login_kind
@@ -20,11 +21,15 @@ from hub.people.roster.spreadsheet import read_spreadsheet
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """What an import would change."""
+    """What an import would change.
+
+    stay: who keeps the account also without this roster.
+    """
 
     students: tuple[Student, ...]
     changes: Changes
     remarks: tuple[str, ...]
+    stay: frozenset[str]
 
 
 def plan_import(folder: CourseFolder, path: Path) -> ImportPlan:
@@ -36,7 +41,13 @@ def plan_import(folder: CourseFolder, path: Path) -> ImportPlan:
     graders = {each.settings.course.grader for each in courses_of(folder)}
     reserved = {*people.admins, *people.instructors, *graders}
     listed = read_spreadsheet(path, reserved)
-    return ImportPlan(listed.students, changes(folder.roster, listed.students), listed.remarks)
+    others = [each.settings for each in courses_of(folder) if each.root != folder.root]
+    return ImportPlan(
+        students=listed.students,
+        changes=changes(folder.roster, listed.students),
+        remarks=listed.remarks,
+        stay=frozenset(everybody(load_settings(folder.settings_file), *others)),
+    )
 
 
 def apply_import(folder: CourseFolder, proposal: ImportPlan) -> Iterator[str]:
