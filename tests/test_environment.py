@@ -17,7 +17,7 @@ MADE = "nbgrader or the Jupyter server makes it, and nothing of ours runs before
 HANDED_ON = "a copy for the processes that it starts"
 HOST = "commands of the host: each is a process that asks for itself"
 ALLOWED = {
-    "cli.py": STARTS,
+    "cli/__init__.py": STARTS,
     "containers/__main__.py": STARTS,
     "exchange/__main__.py": STARTS,
     "jupyterhub/configuration/containers_config.py": STARTS,

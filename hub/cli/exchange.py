@@ -1,0 +1,102 @@
+"""Commands that reach the exchange: release, collect, feedback."""
+
+from __future__ import annotations
+
+import click
+
+from hub.cli.running import check_gradebook, in_course, say
+from hub.core.course_folder import CourseFolder
+from hub.facts.text import printable
+
+
+class HandingOut(click.Command):
+    """Refuses a bare `release`, which generated `release/` before it took nbgrader's meaning.
+
+    Typing it out of habit must not hand anything out, so this version requires an option.
+    """
+
+    REFUSAL = (
+        "release now hands out (nbgrader's meaning). To make the student version: "
+        "logitlab generate NAME. To hand it out: logitlab release --hand-out NAME"
+    )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not {"--hand-out", *ctx.help_option_names} & set(args):
+            click.echo(self.REFUSAL, err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=HandingOut)
+@click.argument("assignments", nargs=-1, required=True)
+@click.option(
+    "--hand-out",
+    is_flag=True,
+    required=True,
+    help="Required, because `release` alone used to generate release/.",
+)
+@in_course
+def release(assignments: tuple[str, ...], hand_out: bool, folder: CourseFolder) -> None:
+    """Let students fetch ASSIGNMENTS from release/, as the formgrader's Release button does.
+
+    For a course in containers, use a terminal in the formgrader's JupyterLab.
+    """
+    _hand_out(assignments, folder)
+
+
+@click.command(hidden=True)
+@click.argument("assignments", nargs=-1, required=True)
+@in_course
+def publish(assignments: tuple[str, ...], folder: CourseFolder) -> None:
+    """The old name of `logitlab release --hand-out`."""
+    names = " ".join(assignments)
+    click.echo(f"publish is now: logitlab release --hand-out {printable(names)}", err=True)
+    _hand_out(assignments, folder)
+
+
+def _hand_out(assignments: tuple[str, ...], folder: CourseFolder) -> None:
+    from hub.exchange.hand_out import hand_out
+
+    say(hand_out(folder, list(assignments)))
+
+
+@click.command()
+@click.argument("assignment")
+@click.option("--before-due", is_flag=True, help="The newest in time, where there is one.")
+@in_course
+def collect(assignment: str, before_due: bool, folder: CourseFolder) -> None:
+    """Put each student's newest submission of ASSIGNMENT into submitted/; repeatable.
+
+    The formgrader's Collect button does the same. For a course in containers, use a terminal in the
+    formgrader's JupyterLab.
+    """
+    from hub.exchange.collect import collect
+    from hub.jupyterhub.configuration.jupyterlab import grader_config
+
+    check_gradebook(folder)
+    say(collect(folder, grader_config(folder), assignment, before_due))
+
+
+@click.command()
+@click.argument("assignment")
+@click.option("--hand-out", is_flag=True, help="Also let each student fetch theirs.")
+@in_course
+def feedback(assignment: str, hand_out: bool, folder: CourseFolder) -> None:
+    """Generate the feedback on graded submissions of ASSIGNMENT into feedback/; repeatable.
+
+    With --hand-out it also reaches students, as with the formgrader's Release Feedback button; for
+    a course in containers, use a terminal in the formgrader's JupyterLab.
+    """
+    from hub.exchange.collect import release_feedback
+    from hub.grading.pipeline.feedback import generate
+    from hub.jupyterhub.configuration.jupyterlab import grader_config
+
+    check_gradebook(folder)
+    config = grader_config(folder)
+    say(generate(config, assignment))
+    if hand_out:
+        say(release_feedback(folder, config, assignment))
+    else:
+        click.echo(
+            f"Students get nothing yet: logitlab feedback --hand-out {printable(assignment)}"
+        )
