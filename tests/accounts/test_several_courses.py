@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
+from jinja2 import Environment as JinjaEnvironment
 from jupyterhub import orm
+from traitlets.config import Config
 
 from hub.core.course_folder import CourseFolder, new_course
 from hub.core.roster.file import write_roster
 from hub.core.roster.merge import everybody
 from hub.core.roster.student import Student
 from hub.core.settings import Settings
+from hub.jupyterhub.configuration import jupyterhub as pages
 from hub.jupyterhub.configuration import jupyterlab
 from hub.jupyterhub.configuration.jupyterhub import exchange_arguments
 from hub.jupyterhub.pages.people import AccountsState, rows
@@ -212,6 +217,36 @@ def test_an_import_plan_says_who_can_still_log_in_for_another_role_or_course(two
     for name in ("both", "yan", "zoe"):
         assert "can still log in, for another role or course; home" in lines[name]
     assert "can no longer log in; home" in lines["ian"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "admin", "linked"),
+    [
+        (["formgrade-a", "formgrade-b"], False, {"grader-a", "grader-b", "people/a", "people/b"}),
+        (["formgrade-b", "nbgrader-a"], False, {"grader-b", "people/b"}),
+        (["nbgrader-a", "nbgrader-b"], False, set()),
+        ([], True, {"people/a", "people/b"}),
+    ],
+)
+@pytest.mark.parametrize("page", ["home.html", "page.html"])
+def test_the_hubs_pages_link_every_course_that_somebody_instructs(
+    two, monkeypatch, groups, admin, linked, page
+):
+    monkeypatch.setattr(pages, "courses_of", lambda hub: two)
+    c = Config()
+    pages.update_pages(c, two[0])
+    stock = {
+        "templates/home.html": "{% block main %}{% endblock %}",
+        "templates/page.html": "{% block nav_bar_left_items %}{% endblock %}",
+    }
+    ours = FileSystemLoader(c.JupyterHub.template_paths[0])
+    user = SimpleNamespace(groups=[SimpleNamespace(name=name) for name in groups], admin=admin)
+    jinja = JinjaEnvironment(loader=ChoiceLoader([DictLoader(stock), ours]))
+    text = jinja.get_template(page).render(user=user, **c.JupyterHub.template_vars)
+    found = set(re.findall(r'href="/hub/(?:spawn/)?(grader-.|people/.)', text))
+    assert found == {link for link in linked if page == "page.html" or "people" not in link}
+    ids = re.findall(r' id="(.+?)"', text)
+    assert len(ids) == len(set(ids))
 
 
 def test_a_link_is_one_persons_whichever_course_asks(two, empty_databases, monkeypatch):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.core.course_folder import CourseFolder, courses_of
-from hub.core.settings import Settings
+from hub.core.settings import CourseSettings, Settings
 from hub.host.install.state import notebook_ready
 from hub.jupyterhub.pages import formgrader_redirects, landing, passwords, people
 from hub.people import roles
@@ -129,10 +129,19 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
         "course_title": course.title,
         "logitlab_version": version("logitlab"),
         "login_kind": kind,
+        "courses": [_links(each.settings.course) for each in courses_of(folder)],
+    }
+
+
+def _links(course: CourseSettings) -> dict[str, str]:
+    """What the pages link for those who instruct a course."""
+    server = f"/hub/spawn/{course.grader}?next=/user/{course.grader}"
+    return {
+        "title": course.title,
         "instructor_group": course.instructor_group,
-        "formgrader_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/formgrader",
+        "formgrader_url": f"{server}/formgrader",
+        "course_files_url": f"{server}/lab",
         "people_url": f"/hub/people/{course.id}",
-        "course_files_url": f"/hub/spawn/{course.grader}?next=/user/{course.grader}/lab",
     }
 
 
