@@ -63,8 +63,8 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-def opened(browser: Browser, width: int = 848, **options: bool) -> Page:
-    page = browser.new_page(viewport={"width": width, "height": 720}, **options)
+def opened(browser: Browser, width: int = 848) -> Page:
+    page = browser.new_page(viewport={"width": width, "height": 720})
     page.set_content(shown().html())
     return page
 
