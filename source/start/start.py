@@ -24,10 +24,9 @@
 # **Shift+Enter**.
 
 # %%
-import plotly.graph_objects as go
 import torch
 
-from course import checks, plots
+from course import checks, drawings, plots
 from course.models import model
 
 torch.set_grad_enabled(False)  # we look at a trained model; nothing is trained here
@@ -47,8 +46,13 @@ plots.attention_heatmap(pattern, letters, title="Layer 1, head 0: which letter l
 # %% [markdown]
 # You are looking *inside* a running transformer. Each row is a letter that looks, each column a letter
 # that can be looked at. In the lower part, where the phrase begins again, there is a bright line. Take
-# the last row: the final `t` looks at the `z` that followed the first `t`. What does the model think
-# comes next?
+# the last row: where does the final `t` look?
+
+# %%
+drawings.arcs(letters, pattern[-1])
+
+# %% [markdown]
+# At the `z` that followed the first `t`. What does the model think comes next?
 
 
 # %%
@@ -57,27 +61,13 @@ def guesses(logits):
     return logits[0, -1].softmax(dim=-1)[:64]
 
 
-def bars(**probabilities):
-    """The likeliest symbols of each of some distributions [64], side by side."""
-    shown = sorted({int(i) for p in probabilities.values() for i in p.topk(3).indices})
-    figure = go.Figure()
-    for label, p in probabilities.items():
-        heights = [float(p[i]) for i in shown]
-        figure.add_bar(x=[ALPHABET[i] for i in shown], y=heights, name=label)
-    figure.update_layout(
-        title=f"What comes after “{text[-9:]}”?",
-        template="simple_white",
-        height=350,
-        width=700,
-        colorway=["#0072B2", "#D55E00"],
-        xaxis={"title": "next symbol", "type": "category"},
-        yaxis={"title": "probability", "range": [0, 1]},
-        showlegend=True,
-    )
-    return figure
+def bars(phrase, **probabilities):
+    """The eight likeliest symbols to come next in each of some distributions [64], side by side."""
+    title = f"What comes after “{phrase[-9:]}”?"
+    return plots.next_tokens(probabilities, list(ALPHABET), k=8, title=title)
 
 
-bars(before=guesses(logits))
+bars(text, before=guesses(logits))
 
 # %% [markdown]
 # It says `z`, and it has never seen a word of English: its training text was random symbols. It looks
@@ -99,7 +89,12 @@ def look_at_target(pattern, hook):
 
 
 edited = net.run_with_hooks(ids, fwd_hooks=[("blocks.1.attn.hook_pattern", look_at_target)])
-bars(before=guesses(logits), after=guesses(edited))
+turned = look_at_target(cache["pattern", 1].clone(), None)[0, 0, -1]  # the row as it is now
+says = ALPHABET[int(guesses(edited).argmax())]
+drawings.arcs(letters, turned, prediction=says, title="Where the last letter has to look now")
+
+# %%
+bars(text, before=guesses(logits), after=guesses(edited))
 
 # %% [markdown]
 # The model now says `N`. No weight was changed; one activation was. You have made a claim about how a
@@ -121,7 +116,7 @@ def my_edit(pattern, hook):
 
 
 my_logits = net.run_with_hooks(my_ids, fwd_hooks=[("blocks.1.attn.hook_pattern", my_edit)])
-bars(before=guesses(net(my_ids)), after=guesses(my_logits))
+bars(my_letters, before=guesses(net(my_ids)), after=guesses(my_logits))
 
 # %% [markdown]
 # ## Why it goes so fast
