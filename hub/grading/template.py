@@ -137,7 +137,6 @@ def do_fork(
     descriptors: list[int],
     folder: str,
     environment: dict[str, str],
-    mode: str,
     limits: dict[str, Any],
     users: list[int],
 ) -> dict[str, Any]:
@@ -151,7 +150,7 @@ def do_fork(
     gc.freeze()
     control = descriptors[3:]
     process = fork(
-        partial(worker.run, mode, limits, [*users, *control], forked=True),
+        partial(worker.run, limits, [*users, *control], forked=True),
         folder=Path(folder),
         environment=environment,
         descriptors=control,

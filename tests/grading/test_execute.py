@@ -98,9 +98,19 @@ def test_a_slow_cell_is_stopped_with_a_message_and_the_next_ones_go_on(mixed: Ex
 
 def test_a_flood_of_output_is_cut_with_a_note(mixed: Execution) -> None:
     flood = text(cell(mixed, "flood"))
-    assert len(flood) < 17_000_000
-    assert "The output was cut here" in flood
-    assert any("at most 16 MiB" in problem for problem in mixed.problems)
+    assert len(flood) < 1_100_000
+    assert flood.endswith("[the rest of what this cell printed is cut]\n")
+    assert any("printed too much" in problem for problem in mixed.problems)
+
+
+def test_the_output_of_a_whole_notebook_is_cut_with_a_note() -> None:
+    execution = execute(
+        notebook(*["print('a' * 50_000)"] * 3), limits=ExecutionLimits(output_mib=0.1)
+    )
+    sizes = [len(text(cell)) for cell in execution.notebook.cells]
+    assert sizes[:2] == [50_001, 50_001] and sizes[2] < 5_000
+    assert "The output was cut here" in text(execution.notebook.cells[2])
+    assert any("at most 0.1 MiB" in problem for problem in execution.problems)
 
 
 def test_after_a_crash_the_rest_is_run_without_the_cell_that_crashed(mixed: Execution) -> None:

@@ -16,7 +16,7 @@ from hub.grading.sandbox.outputs import (
     MAX_ERROR_CHARACTERS,
     MAX_OUTPUTS_OF_A_CELL,
     OVER_LIMITS,
-    OutputRecorder,
+    OutputBudget,
     checked_outputs,
 )
 
@@ -33,44 +33,31 @@ def result(text: str) -> dict[str, Any]:
 ERROR = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": ["t"]}
 
 
+CUT_HERE = "\n[The output was cut here: it reached the limit of a notebook.]\n"
+
+
 def test_output_beyond_the_limit_is_cut_with_a_note_and_errors_are_kept() -> None:
-    recorder = OutputRecorder(limit=10)
-    recorder.receive("stream", {"name": "stdout", "text": "a" * 30})
-    recorder.receive("display_data", {"data": {"text/plain": "b" * 30}})
-    recorder.receive("error", {"ename": "E", "evalue": "v", "traceback": ["t"]})
-    assert recorder.cut
-    assert [output.get("text", "error") for output in recorder.outputs] == [
-        "a" * 10,
-        "\n[The output was cut here: it reached the limit of a notebook.]\n",
-        "error",
-    ]
-    assert recorder.has_error("E")
+    budget = OutputBudget(limit=10)
+    kept = budget.kept([stream("a" * 30), result("b" * 30), ERROR])
+    assert budget.cut
+    assert [output.get("text", "error") for output in kept] == ["a" * 10, CUT_HERE, "error"]
+    assert ERROR in kept
 
 
 def test_the_limit_is_the_whole_notebooks() -> None:
-    recorder = OutputRecorder(limit=10)
-    recorder.receive("stream", {"name": "stdout", "text": "a" * 8})
-    recorder.start_cell()
-    recorder.receive("stream", {"name": "stdout", "text": "b" * 8})
-    assert recorder.outputs[0]["text"].startswith("bb")
-    assert recorder.outputs[0]["text"].count("b") == 2
+    budget = OutputBudget(limit=10)
+    assert budget.kept([stream("a" * 8)]) == [stream("a" * 8)]
+    assert budget.kept([stream("b" * 8)]) == [stream("bb"), stream(CUT_HERE)]
+    assert budget.kept([stream("c")]) == []
 
 
-def test_an_update_of_a_display_changes_it() -> None:
-    recorder = OutputRecorder(limit=1000)
-    shown = {"data": {"text/plain": "0 %"}, "transient": {"display_id": "d"}}
-    recorder.receive("display_data", shown)
-    recorder.receive("update_display_data", {**shown, "data": {"text/plain": "100 %"}})
-    assert [output["data"]["text/plain"] for output in recorder.outputs] == ["100 %"]
+def test_a_character_is_not_cut_in_half() -> None:
+    assert OutputBudget(limit=3).kept([stream("éé")])[0] == stream("é")
 
 
-def test_clear_output_waits_for_what_comes_next() -> None:
-    recorder = OutputRecorder(limit=1000)
-    recorder.receive("stream", {"name": "stdout", "text": "old"})
-    recorder.receive("clear_output", {"wait": True})
-    assert recorder.outputs[0]["text"] == "old"
-    recorder.receive("stream", {"name": "stdout", "text": "new"})
-    assert [output["text"] for output in recorder.outputs] == ["new"]
+def test_a_picture_that_no_longer_fits_is_left_out() -> None:
+    budget = OutputBudget(limit=40)
+    assert budget.kept([result("x" * 50), stream("after")]) == [stream(CUT_HERE), stream("after")]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
 from hub.facts.cell_roles import role
-from hub.grading.isolation.session import isolated_cells
+from hub.grading.isolation.manifest import read
+from hub.grading.isolation.modes import Isolated
+from hub.grading.isolation.session import run_cells
 from hub.grading.sandbox.outputs import error_output
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +57,7 @@ def run_isolated(
 ) -> NotebookNode:
     """`submission`, or else the reference itself, run apart once, without replays."""
     executed = copy.deepcopy(source if submission is None else submission)
-    ran = isolated_cells(executed, source, cell_seconds=seconds, total_seconds=total)
+    ran = run_cells(executed, Isolated(read(source)), cell_seconds=seconds, total_seconds=total)
     done = {cell.index: cell for cell in ran if cell.index >= 0}
     for index, cell in enumerate(executed.cells):
         if cell.cell_type == "code" and index in done:

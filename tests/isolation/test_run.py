@@ -7,8 +7,9 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from hub.grading.isolation import ManifestError, MismatchError
-from hub.grading.isolation.session import isolated_cells
+from hub.grading.isolation.manifest import ManifestError, read
+from hub.grading.isolation.modes import Isolated, MismatchError
+from hub.grading.isolation.session import run_cells
 from hub.grading.pipeline.execute import execute
 from hub.grading.sandbox.trouble import Trouble
 from tests.isolation.notebooks import answered, failed, failures, notebook, outputs, run_isolated
@@ -132,8 +133,11 @@ def test_when_the_students_process_ends_its_cells_say_so_and_the_tests_fail():
 def problems(source, *answers, seconds=20.0, total=60.0):
     """What went wrong beside ordinary errors: with cells, by their place, and what ended all."""
     ran = list(
-        isolated_cells(
-            answered(source, *answers), source, cell_seconds=seconds, total_seconds=total
+        run_cells(
+            answered(source, *answers),
+            Isolated(read(source)),
+            cell_seconds=seconds,
+            total_seconds=total,
         )
     )
     return {r.index: r.problem for r in ran if r.problem}, [
@@ -142,7 +146,8 @@ def problems(source, *answers, seconds=20.0, total=60.0):
 
 
 def troubles(source, *answers, seconds=20.0):
-    ran = isolated_cells(answered(source, *answers), source, cell_seconds=seconds, total_seconds=60)
+    mode = Isolated(read(source))
+    ran = run_cells(answered(source, *answers), mode, cell_seconds=seconds, total_seconds=60)
     return [r.trouble for r in ran if r.trouble]
 
 
@@ -219,7 +224,7 @@ def test_an_endless_cell_is_interrupted_and_the_rest_still_counts():
         ADD, answered(ADD, "while True: pass", "def g(x):\n    return 2 * x"), seconds=2
     )
     assert failed(executed) == ["test-3"]
-    assert "ran longer than 2 seconds" in outputs(executed, 2)
+    assert "was stopped after 2 s, its time limit" in outputs(executed, 2)
     assert "student.py" not in outputs(executed, 2)
 
 

@@ -5,6 +5,7 @@ given cells in both. The judge process reaches the student's work only by messag
 data:
 
     session.py       starts both, sends them the cells, assembles the executed notebook
+    modes.py         which of them runs a cell; also for tests in the student's kernel
     manifest.py      derives from the instructor's notebook which names are the student's
     judge.py         the judge process: runs given cells and test cells
     student.py       the student process: runs the student's cells; shell.py is its IPython shell
@@ -18,20 +19,3 @@ The two share no memory, hidden tests never enter the student process, the judge
 no student text and trusts nothing that the student process sends: lengths, sizes, types and the
 order of messages are checked.
 """
-
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from hub.grading.isolation.manifest import ManifestError
-    from hub.grading.isolation.session import MismatchError, isolated_cells
-
-__all__ = ["ManifestError", "MismatchError", "isolated_cells"]
-
-
-def __getattr__(name: str) -> Any:
-    # Both processes start from this package without their parent's dependencies.
-    if name in __all__:
-        from hub.grading.isolation import session
-
-        return getattr(session, name)
-    raise AttributeError(name)

@@ -23,9 +23,8 @@ from nbformat import NotebookNode
 import course
 import hub
 from hub.facts import env
-from hub.facts.cell_roles import role
 from hub.grading.isolation.conversation import DEAF
-from hub.grading.isolation.manifest import Manifest, ManifestError, read
+from hub.grading.isolation.modes import TestMode
 from hub.grading.isolation.values import BadValue, Decoder, Encoder
 from hub.grading.isolation.wire import Channel, Closed, Malformed, TimedOut
 from hub.grading.sandbox.clock import CodeClock, Deadline, process_tree
@@ -35,8 +34,6 @@ from hub.grading.sandbox.outputs import checked_outputs, first_error, remarked
 from hub.grading.sandbox.processes import has_ended
 from hub.grading.sandbox.trouble import NO_ANSWER, Trouble, not_interrupted, out_of_time
 from hub.grading.sandbox.users import Users, make_expendable
-
-__all__ = ["ManifestError", "MismatchError", "isolated_cells"]
 
 ANSWER_SECONDS = 10.0
 """Seconds after a cell's deadline that the judge process has to answer; it watches its own
@@ -72,16 +69,12 @@ ENVIRONMENT = (
 )
 
 
-class MismatchError(ValueError):
-    """A given cell or a test of the notebook is not that of the instructor's notebook."""
-
-
 @dataclass(frozen=True)
 class CellRun:
     """One code cell that has run.
 
     index: its position among all cells of the notebook.
-    count: its position among the code cells, from 1.
+    count: its position among the cells that have run, from 1.
     outputs: nbformat outputs, as yet unbelieved.
     seconds: that it has used.
     problem: what went wrong with the cell beside ordinary errors, to follow its name in a sentence.
@@ -98,9 +91,9 @@ class CellRun:
     trouble: Trouble | None = None
 
 
-def isolated_cells(
+def run_cells(
     notebook: NotebookNode,
-    source: NotebookNode,
+    mode: TestMode,
     *,
     cell_seconds: float,
     total_seconds: float,
@@ -108,15 +101,16 @@ def isolated_cells(
     left_out: Collection[int] = (),
     pair: ProcessPair | None = None,
 ) -> Iterator[CellRun]:
-    """Execute a notebook with the student's cells and the test cells in two processes.
+    """Execute a notebook in the student process and the judge process.
 
-    Yields each code cell when it has run, up to the first trouble that ends all. What has the index
-    -1 is no cell: first that the processes are ready, last that there is no time for another cell.
-    Outputs are those of the student's process for all cells but the tests; a failed test has an
-    error with its traceback, any other test has none.
+    Yields each code cell that is not blank when it has run, up to the first trouble that ends all.
+    What has the index -1 is no cell: first that the processes are ready, last that there is no time
+    for another cell.
+    Outputs are those of the student process, but for a test that ran in the judge process: if it
+    failed it has an error with its traceback, else none.
 
     notebook: a submission with its given cells and tests restored.
-    source: the instructor's notebook, with reference solutions.
+    mode: where its tests run.
     cell_seconds: time for each cell; what runs longer is interrupted, then killed.
     total_seconds: time for all of the student's cells and the tests together.
     given_seconds: the time of a given cell that uses nothing of the student's, by its name; it is
@@ -124,55 +118,33 @@ def isolated_cells(
     left_out: positions of cells that are not run.
     pair: the two processes; started here, the student's in the current folder, if None.
 
-    Raises:
-        ManifestError: `source` breaks the rules that let its tests run isolated.
-        MismatchError: a given cell or test of `notebook` is not the one in `source`.
+    Raises MismatchError, if a given cell or test of `notebook` is not the instructor's.
     """
-    manifest = read(source)
     cells = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     for _, cell in cells:
-        check(cell, manifest)
+        mode.check(cell)
     with nullcontext(pair) if pair else own_processes() as pair:
         yield CellRun(-1, 0, [], trouble=(trouble := pair.start()))
         if trouble is not None:
             return
-        left = total_seconds
-        for count, (index, cell) in enumerate(cells, 1):
-            if index in left_out:
+        left, count = total_seconds, 0
+        for index, cell in cells:
+            if index in left_out or not cell.source.strip():
                 continue
-            given = purely_given(cell, manifest)
+            count += 1
+            given = mode.is_given(index, cell)
             seconds = given_seconds(cell.metadata.nbgrader.grade_id) if given else cell_seconds
             over = Trouble("time", index, out_of_time(total_seconds))
-            if not given and left <= 0 and cell.source.strip():
+            if not given and left <= 0:
                 yield CellRun(-1, 0, [], trouble=over)
                 return
-            ran = pair.run(index, cell, count, manifest, seconds if given else min(seconds, left))
+            ran = pair.run(index, cell, count, mode, seconds if given else min(seconds, left))
             if not given and ran.slow and left < seconds and ran.trouble is None:
                 ran = replace(ran, problem=None, slow=False, trouble=over)
             left -= 0.0 if given else ran.seconds
             yield ran
             if ran.trouble is not None and ran.trouble.kind != "given":
                 return
-
-
-def purely_given(cell: NotebookNode, manifest: Manifest) -> bool:
-    """Whether a code cell is a given one that uses nothing of the student's."""
-    return role(cell) == "released" and manifest.runs_isolated(
-        manifest.cell(cell.metadata.nbgrader.grade_id)
-    )
-
-
-def check(cell: NotebookNode, manifest: Manifest) -> None:
-    """Refuse a cell of ours whose text is not ours."""
-    if role(cell) not in ("released", "test"):
-        return
-    name = cell.metadata.nbgrader.grade_id
-    try:
-        text = manifest.cell(name).text
-    except KeyError:
-        raise MismatchError(f"the instructor's notebook has no cell {name!r}") from None
-    if text.strip() != cell.source.strip():
-        raise MismatchError(f"cell {name!r} is not that of the instructor's notebook")
 
 
 @dataclass
@@ -192,12 +164,10 @@ class ProcessPair:
         return None
 
     def run(
-        self, index: int, cell: NotebookNode, count: int, manifest: Manifest, seconds: float
+        self, index: int, cell: NotebookNode, count: int, mode: TestMode, seconds: float
     ) -> CellRun:
         """Run one cell, which may use `seconds`."""
-        if not cell.source.strip():
-            return CellRun(index, count, [])
-        kind, payload = request(cell, count, manifest, seconds)
+        kind, payload = mode.request(cell, count, seconds)
         answer = self._ask(kind, payload, seconds)
         if answer is None:
             gone = Trouble("grading", index, "a process of the grading ended")
@@ -209,15 +179,13 @@ class ProcessPair:
         if answer["slow"]:
             problem = f"was stopped after {seconds:.3g} s, its time limit"
             if kind != "test":
-                outputs.append(
-                    error("CellTimeout", f"the cell ran longer than {seconds:.3g} seconds")
-                )
+                outputs.append(error("CellTimeout", f"This cell {problem}."))
         if not answer["alive"]:
             problem, end = None, self._end_of_student(index, answer["killed"], seconds)
             trouble = end
             if kind != "test" or not outputs:  # what ended here has passed no test
                 outputs.append(error("CellStopped", end.message))
-        elif purely_given(cell, manifest) and (failed := answer["given"] or first_error(outputs)):
+        elif mode.is_given(index, cell) and (failed := answer["given"] or first_error(outputs)):
             trouble = Trouble("given", index, failed)
         slow = answer["slow"]
         return CellRun(index, count, outputs, answer["seconds"], problem, slow, trouble)
@@ -252,22 +220,6 @@ class ProcessPair:
             time.sleep(END_TICK_SECONDS)
         kind, message = ended or NO_ANSWER
         return Trouble(kind, index, message)
-
-
-def request(
-    cell: NotebookNode, number: int, manifest: Manifest, seconds: float
-) -> tuple[str, tuple]:
-    """What the judge process is asked to do with a cell: a method's name and its arguments."""
-    if role(cell) in ("solution", "student"):
-        return "student", (cell.source, number, seconds)
-    facts = manifest.cell(cell.metadata.nbgrader.grade_id)
-    if facts.role == "test":
-        wanted = sorted(manifest.wanted(facts.name))
-        classes = sorted(manifest.student_classes)
-        return "test", (facts.name, facts.text, wanted, classes, seconds)
-    if manifest.runs_isolated(facts):
-        return "given", (facts.name, facts.text, sorted(facts.stores), number, seconds)
-    return "student", (facts.text, number, seconds)
 
 
 def error(name: str, message: str, traceback: list[str] | None = None) -> dict[str, Any]:

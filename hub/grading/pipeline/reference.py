@@ -98,14 +98,14 @@ class Reference:
         Raises IsolationError if they are not, or as `notebook` of this class does.
         """
         from hub.grading.isolation.manifest import read
-        from hub.grading.isolation.session import MismatchError, check
+        from hub.grading.isolation.modes import Isolated, MismatchError
 
         source = self.notebook()
-        manifest = read(source)
+        mode = Isolated(read(source))
         try:
             for cell in notebook.cells:
                 if cell.cell_type == "code":
-                    check(cell, manifest)
+                    mode.check(cell)
         except MismatchError as error:
             raise IsolationError(
                 f"{self.assignment}: {error}. {self.path.name} has changed since its release: "

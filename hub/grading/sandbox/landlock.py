@@ -43,7 +43,7 @@ SYSTEM = (
 )
 # No terminal: whoever grades may be reading or typing at one.
 DEVICES = ("null", "zero", "full", "random", "urandom", "dri", "kfd")
-STUDENTS_FOLDERS = ("work", "home", "tmp", "run")
+STUDENTS_FOLDERS = ("work", "home", "tmp")
 
 
 class CannotConfine(Exception):

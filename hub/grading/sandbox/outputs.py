@@ -1,8 +1,7 @@
-"""Outputs of cells as plain data: assembled from a kernel's messages, and checked when read.
+"""Outputs of cells as plain data: what is kept of what the student process claims.
 
-Pure: nothing here knows a kernel or a process. `OutputRecorder` runs beside the student's code
-and keeps the outputs of a notebook within a number of bytes; `checked_outputs` runs in the grading
-process and takes from whatever came back only what nbformat allows.
+Pure: nothing here knows a process. `checked_outputs` takes only what nbformat allows, and
+`OutputBudget` keeps the outputs of a notebook within a number of bytes.
 """
 
 from __future__ import annotations
@@ -29,6 +28,11 @@ PRINT_CUT = "[the rest of what this cell printed is cut]"
 LEFT_OUT = "[the output of this cell was too large and is left out]"
 # The same, wherever tests run, for what belongs to Python and was put back after the cell.
 PUT_BACK = "[what this cell had taken away of Python itself was put back"
+CUT: Output = {
+    "output_type": "stream",
+    "name": "stdout",
+    "text": "\n[The output was cut here: it reached the limit of a notebook.]\n",
+}
 OVER_LIMITS = "[the rest of this cell's output is left out: it is over the limits of a cell]"
 
 
@@ -56,121 +60,39 @@ _REMARKS = {
 }
 
 
-class OutputRecorder:
-    """Assembles outputs from iopub messages and keeps the whole notebook under `limit` bytes."""
+class OutputBudget:
+    """Keeps the outputs of a notebook within `limit` bytes together."""
 
     def __init__(self, limit: int) -> None:
-        self.left = limit
         self.cut = False
-        self.start_cell()
+        """Whether anything was cut or left out."""
+        self._left = limit
 
-    def start_cell(self) -> None:
-        self.outputs: list[Output] = []
-        self.execution_count: int | None = None
-        self._clear_before_next = False
-        self._displays: dict[str, list[Output]] = {}
+    def kept(self, outputs: list[Output]) -> list[Output]:
+        """What is kept of the outputs of a further cell, with a note where the first is cut.
 
-    def receive(self, kind: str, content: dict[str, Any]) -> None:
-        """Take one message of the running cell; `kind` is its msg_type."""
-        if isinstance(content.get("execution_count"), int):
-            self.execution_count = content["execution_count"]
-        if kind == "clear_output":
-            self._clear(wait=bool(content.get("wait")))
-        elif kind == "stream":
-            self._stream(str(content["name"]), str(content["text"]))
-        elif kind in ("display_data", "execute_result"):
-            self._display(kind, content)
-        elif kind == "update_display_data":
-            self._update(content)
-        elif kind == "error":
-            self._error(content)
-
-    def has_error(self, name: str | None = None) -> bool:
-        return any(
-            output["output_type"] == "error" and name in (None, output["ename"])
-            for output in self.outputs
-        )
-
-    def add_error(self, name: str, message: str) -> None:
-        self._append(error_output(name, message))
-
-    def _clear(self, wait: bool) -> None:
-        self._clear_before_next = wait
-        if not wait:
-            self.outputs.clear()
-            self._displays.clear()
-
-    def _append(self, output: Output) -> None:
-        if self._clear_before_next:
-            self._clear(wait=False)
-        self.outputs.append(output)
-
-    def _stream(self, name: str, text: str) -> None:
-        text, whole = text[: max(self.left, 0)], text
-        self.left -= len(text.encode("utf-8", "replace"))
-        last = self.outputs[-1] if self.outputs and not self._clear_before_next else None
-        if text and last and last["output_type"] == "stream" and last["name"] == name:
-            last["text"] += text
-        elif text:
-            self._append({"output_type": "stream", "name": name, "text": text})
-        if len(text) < len(whole):
-            self._note_cut()
-
-    def _display(self, kind: str, content: dict[str, Any]) -> None:
-        size = len(json.dumps(content["data"]))
-        if size > self.left or len(self.outputs) >= MAX_OUTPUTS_OF_A_CELL:
-            self._note_cut()
-            return
-        self.left -= size
-        output = {
-            "output_type": kind,
-            "data": content["data"],
-            "metadata": content.get("metadata") or {},
-        }
-        if kind == "execute_result":
-            output["execution_count"] = content.get("execution_count")
-        self._append(output)
-        if name := _display_id(content):
-            self._displays.setdefault(name, []).append(output)
-
-    def _update(self, content: dict[str, Any]) -> None:
-        size = len(json.dumps(content["data"]))
-        if size > self.left:
-            self._note_cut()
-            return
-        self.left -= size
-        for output in self._displays.get(_display_id(content) or "", []):
-            output["data"] = content["data"]
-            output["metadata"] = content.get("metadata") or {}
-
-    def _error(self, content: dict[str, Any]) -> None:
-        # Errors decide about points, so they are kept whatever was printed before, but short.
-        lines = [str(line)[:MAX_ERROR_CHARACTERS] for line in content.get("traceback") or []]
-        while sum(map(len, lines)) > MAX_ERROR_CHARACTERS:
-            del lines[len(lines) // 2]
-        self._append(
-            {
-                "output_type": "error",
-                "ename": str(content.get("ename", "Error"))[:200],
-                "evalue": str(content.get("evalue", ""))[:MAX_ERROR_CHARACTERS],
-                "traceback": lines,
-            }
-        )
-
-    def _note_cut(self) -> None:
-        if not self.cut:
-            self.cut = True
-            self._append(
-                {
-                    "output_type": "stream",
-                    "name": "stdout",
-                    "text": "\n[The output was cut here: it reached the limit of a notebook.]\n",
-                }
-            )
-
-
-def _display_id(content: dict[str, Any]) -> str | None:
-    return (content.get("transient") or {}).get("display_id")
+        Errors are kept whatever was printed before: they decide about points.
+        """
+        kept: list[Output] = []
+        for output in outputs:
+            cut = output
+            if output["output_type"] == "stream":
+                text = output["text"].encode()
+                cut = {**output, "text": text[: max(0, self._left)].decode(errors="ignore")}
+                self._left -= len(text)
+                if cut["text"]:
+                    kept.append(cut)
+            elif output["output_type"] == "error":
+                kept.append(output)
+            elif (size := len(json.dumps(output["data"]))) <= self._left:
+                self._left -= size
+                kept.append(output)
+            else:
+                cut = {}
+            if cut != output and not self.cut:
+                self.cut = True
+                kept.append(CUT)
+        return kept
 
 
 def checked_outputs(raw: Any) -> list[Output]:

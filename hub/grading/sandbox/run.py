@@ -39,8 +39,7 @@ IDLE_SHARE = 0.1  # of that time: who wants a processor for less is waiting for 
 
 Busy = Callable[[bool], None]
 
-# In the scratch folder: `work`, `home` and `tmp` are the student code's, sockets of the kernel
-# are in `run`, and `tests` belongs to what judges.
+# Of the scratch folder's folders, the one that belongs to what judges.
 TESTS_FOLDER = "tests"
 
 # The scratch folder of whoever reads it: for what libraries read once, in the template.
@@ -67,7 +66,6 @@ class WorkerRequest:
     """A request to a worker, and what is to be known of it outside.
 
     text: the request as JSON, as the worker reads it.
-    mode: where its tests run.
     released: the text of its released cells.
     limits: those of the request.
     most: bytes that are kept of the answer.
@@ -75,7 +73,6 @@ class WorkerRequest:
     """
 
     text: bytes
-    mode: str
     released: tuple[str, ...]
     limits: ExecutionLimits
     most: int
@@ -87,7 +84,6 @@ class WorkerRequest:
         limits, cells = ExecutionLimits(**request["limits"]), request["notebook"]["cells"]
         return cls(
             text=text,
-            mode=str(request["tests"]),
             released=released_cells((request["source"] or request["notebook"])["cells"]),
             limits=limits,
             most=4 * limits.output_bytes + 100_000 * (len(cells) + 10),
@@ -265,21 +261,18 @@ def _start_worker(
     users: tuple[int, ...],
     standard: tuple[int, int, int],
 ) -> subprocess.Popen[bytes] | ForkedWorker:
-    """Fork a worker from the template; start it afresh for a kernel, or where that is unsafe."""
+    """Fork a worker from the template; start it afresh where that is unsafe."""
     folder = scratch / TESTS_FOLDER
     *ids, control = users or (None,)
     descriptors = standard if control is None else (*standard, control)
-    if asked.mode == "isolated":
-        template = students_environment(ANY_SCRATCH)
-        forked = start_worker(
-            template,
-            scratch.parent,
-            *(asked.mode, asked.limits.as_data(), ids),
-            *(asked.released, folder, environment, descriptors),
-        )
-        if forked is not None:
-            return forked
-    arguments = {"mode": asked.mode, "limits": asked.limits.as_data(), "users": users}
+    template = students_environment(ANY_SCRATCH)
+    limits = asked.limits.as_data()
+    forked = start_worker(
+        *(template, scratch.parent, limits, ids, asked.released, folder, environment, descriptors)
+    )
+    if forked is not None:
+        return forked
+    arguments = {"limits": limits, "users": users}
     return subprocess.Popen(
         [sys.executable, "-P", "-s", "-m", "hub.grading.worker", json.dumps(arguments)],
         stdin=standard[0],
@@ -299,7 +292,6 @@ def students_environment(scratch: Path) -> dict[str, str]:
         "PYTHONPATH": str(PACKAGES),
         "HOME": str(scratch / "home"),
         "TMPDIR": str(scratch / "tmp"),
-        "JUPYTER_RUNTIME_DIR": str(scratch / "tmp"),
         "USER": "student",  # its number has no name
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
@@ -322,7 +314,7 @@ def students_environment(scratch: Path) -> dict[str, str]:
 def own_environment(scratch: Path) -> dict[str, str]:
     """Where it differs for the worker and the judge process of isolated tests."""
     own = str(scratch / TESTS_FOLDER)
-    return {"HOME": own, "TMPDIR": own, "JUPYTER_RUNTIME_DIR": own}
+    return {"HOME": own, "TMPDIR": own}
 
 
 def _last_output(log: bytes) -> str:

@@ -97,7 +97,6 @@ class Template:
 
     def start_worker(
         self,
-        mode: str,
         limits: Mapping[str, Any],
         users: Sequence[int],
         released: tuple[str, ...],
@@ -107,7 +106,7 @@ class Template:
     ) -> ForkedWorker | None:
         """Fork a worker; None where that is not safe.
 
-        mode, limits, users: see `worker.run`; without `control`, which is the last descriptor.
+        limits, users: see `worker.run`; without `control`, which is the last descriptor.
         released: the released cells of its notebook, which every submission of it has. What they
             import is imported before, and from the second run on also what that imports when it is
             first used.
@@ -132,7 +131,6 @@ class Template:
         answer = self._ask(
             "fork",
             descriptors,
-            mode=mode,
             limits=dict(limits),
             users=list(users),
             folder=str(folder),

@@ -24,8 +24,8 @@ INTERRUPT, KILL = b"i", b"k"
 class Users:
     """Numeric user ids, each also the id of a group of its own.
 
-    student: runs the kernel, or the student's process of isolated tests.
-    tests: runs the worker, and the judge process of isolated tests.
+    student: runs the student process.
+    tests: runs the worker and the judge process.
     control: descriptor to which one byte is written to have the student's processes signalled:
         the user `tests` may not do that itself.
     """
@@ -35,15 +35,12 @@ class Users:
     control: int
 
     def as_student(self) -> dict[str, Any]:
-        """Keywords with which `subprocess.Popen` starts a process as the student's user.
-
-        What it makes its group may use, since the worker reaches the kernel's sockets by it.
-        """
+        """Keywords with which `subprocess.Popen` starts a process as the student's user."""
         return {
             "user": self.student,
             "group": self.student,
             "extra_groups": [],
-            "umask": 0o007,
+            "umask": 0o077,
             # A fork bomb's hundreds of processes must not keep from running what ends them.
             "preexec_fn": partial(os.nice, 19),
         }
@@ -53,17 +50,13 @@ class Users:
         return {
             "user": self.tests,
             "group": self.tests,
-            "extra_groups": [self.student],
+            "extra_groups": [],
             "umask": 0o077,
         }
 
-    @property
-    def signals(self) -> SignalTarget:
-        return OthersProcess(self.control)
-
     def become_tests(self) -> None:
         """Make this process, which may choose its user, one of the user that judges, for good."""
-        os.setgroups([self.student])
+        os.setgroups([])
         os.setresgid(self.tests, self.tests, self.tests)
         os.setresuid(self.tests, self.tests, self.tests)
         os.umask(0o077)
@@ -105,19 +98,6 @@ class OwnProcess:
 
     def kill(self) -> None:
         signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-
-
-class OwnGroup:
-    """A process group of our own user, by its leader."""
-
-    def __init__(self, leader: int) -> None:
-        self._leader = leader
-
-    def interrupt(self) -> None:
-        os.killpg(self._leader, signal.SIGINT)
-
-    def kill(self) -> None:
-        os.killpg(self._leader, signal.SIGKILL)
 
 
 class OthersProcess:
