@@ -151,6 +151,31 @@ def troubles(source, *answers, seconds=20.0):
     return [r.trouble for r in ran if r.trouble]
 
 
+def test_a_cell_that_awaits_for_too_long_is_stopped_and_the_next_ones_go_on():
+    waits = "import asyncio\nawait asyncio.sleep(60)"
+    executed = run_isolated(ADD, answered(ADD, waits, RIGHT[1]), seconds=2)
+    assert failed(executed) == ["test-3"]
+    assert "its time limit" in outputs(executed, 2)
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        "asyncio.get_event_loop()._selector.close()",
+        "asyncio.get_event_loop().stop()\nawait asyncio.sleep(0.1)",
+        "asyncio.get_event_loop().call_soon(asyncio.get_event_loop().stop)",
+        "import threading\n"
+        "loop = asyncio.get_event_loop()\n"
+        "loop.is_running = lambda: False\n"
+        "loop.close()",
+    ],
+)
+def test_cells_go_on_after_one_that_broke_the_event_loop(breaks):
+    broken = f"import asyncio\n{breaks}\n{RIGHT[0]}"
+    executed = run_isolated(ADD, answered(ADD, broken, f"await asyncio.sleep(0)\n{RIGHT[1]}"))
+    assert failed(executed) == []
+
+
 RIGHT = ("def f(x):\n    return x + N", "def g(x):\n    return 2 * x")
 
 

@@ -6,14 +6,20 @@ are those of a notebook. Where it would send messages to a front end it finds a 
 
 from __future__ import annotations
 
+import asyncio
+import builtins
+import getpass
 import io
 import os
 import sys
 from collections.abc import Callable
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 from typing import Any, Literal
 
+from ipykernel.compiler import XCachingCompiler
+from ipykernel.kernelbase import Kernel
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.interactiveshell import ExecutionResult
 from jupyter_client.session import Session
 from traitlets.config import Config
 
@@ -152,8 +158,11 @@ class NotebookShell:
         self.recorder = RecordingSession()
         config = Config()
         config.HistoryManager.enabled = False
-        self.shell = ZMQInteractiveShell.instance(config=config)
-        self.shell.kernel = SimpleNamespace(eventloop=None)  # `exit` asks for it
+        self.shell = ZMQInteractiveShell.instance(config=config, compiler_class=XCachingCompiler)
+        self.shell.kernel = SimpleNamespace(eventloop=None, _allow_stdin=False)
+        # They say that nobody is there to answer, instead of reading an empty file.
+        builtins.input = MethodType(Kernel.raw_input, self.shell.kernel)
+        getpass.getpass = MethodType(Kernel.getpass, self.shell.kernel)
         commands.load_ipython_extension(self.shell)
         self.kept = interpreter.load_ipython_extension(self.shell)
         publishers: tuple[Any, Any] = (self.shell.displayhook, self.shell.display_pub)
@@ -163,6 +172,7 @@ class NotebookShell:
         self._descriptors = DescriptorCapture()
         sys.stdout = Stream("stdout", self.recorder)
         sys.stderr = Stream("stderr", self.recorder)
+        self._new_loop()
 
     @property
     def names(self) -> dict[str, Any]:
@@ -173,13 +183,57 @@ class NotebookShell:
         """Run one cell as `In [number]` and return its nbformat outputs."""
         self.recorder.start()
         self.shell.execution_count = number
-        result = self.shell.run_cell(text, store_history=True)
+        result = self._complete(text)
         self._descriptors.drain(self.recorder.write)
         if not result.success and not any(
             o["output_type"] == "error" for o in self.recorder.outputs
         ):
             self.recorder.outputs.append(error_output("CellFailed", "this cell could not be run"))
         return self.recorder.outputs
+
+    def _new_loop(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+
+    def _complete(self, text: str) -> ExecutionResult:
+        """Run a cell in the event loop, as a kernel does."""
+        if self._loop.is_closed():
+            self._new_loop()
+        started: list[str] = []
+        cell = self._loop.create_task(self._execute(text, started))
+        try:
+            return self._loop.run_until_complete(cell)
+        except KeyboardInterrupt:  # while the cell was awaiting something
+            if not cell.done():
+                cell.cancel()
+            return self._loop.run_until_complete(cell)
+        except Exception:  # student code has stopped the loop, or closed what it waits with
+            if cell.done():
+                return cell.result()
+            if started:
+                return self._loop.run_until_complete(cell)
+            self._new_loop()
+            return self._complete(text)
+
+    async def _execute(self, text: str, started: list[str]) -> ExecutionResult:
+        """As `IPythonKernel.do_execute` runs a cell: only what awaits is a task of its own."""
+        started.append(text)
+        shell, failed, result = self.shell, None, None
+        try:
+            transformed = shell.transform_cell(text)
+        except Exception:
+            transformed, failed = text, sys.exc_info()
+        prepared = {"transformed_cell": transformed, "preprocessing_exc_tuple": failed}
+        if not shell.should_run_async(text, **prepared):
+            return shell.run_cell(text, store_history=True)
+        try:
+            result = await asyncio.ensure_future(
+                shell.run_cell_async(text, store_history=True, **prepared)
+            )
+            return result
+        finally:
+            shell.events.trigger("post_execute")
+            shell.events.trigger("post_run_cell", result)
 
     def discard(self) -> None:
         """Forget what was printed since the cell ended."""

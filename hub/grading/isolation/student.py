@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+from base64 import b64encode as to_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from json import dumps as to_json  # under a name that student code cannot rebind
@@ -41,7 +42,7 @@ from hub.grading.sandbox.trouble import CANNOT_ANSWER
 OUTPUT_LIMIT = 16 * 2**20  # bytes of one cell's outputs as JSON
 NAMES_ROOM = 65_536  # maximum bytes of the names in a look-up
 INTERRUPTED = (["KeyboardInterrupt"], "", "")
-CELL_FILES = "ipython-input-"  # how IPython names a cell in tracebacks
+CELL_FILES = "ipykernel_"  # the folder of a cell in tracebacks
 
 OPERATORS: dict[str, Callable] = {
     "add": operator.add,
@@ -189,7 +190,7 @@ class StudentProcess:
         for name in given:
             if name in self.shell.names:
                 self._remember(name, self.shell.names[name])
-        encoded = to_json(outputs, default=str).encode()
+        encoded = to_json(outputs, default=in_json).encode()
         if len(encoded) > OUTPUT_LIMIT:
             note = {"output_type": "stream", "name": "stderr", "text": f"{LEFT_OUT}\n"}
             encoded = to_json([note]).encode()
@@ -341,6 +342,11 @@ def chosen(sizes: Mapping[str, Size | None]) -> list[str]:
         fit.append(name)
         taken = after
     return fit
+
+
+def in_json(value: Any) -> str:
+    """What an output holds that JSON cannot, as a kernel sends it: pictures are bytes."""
+    return to_base64(value).decode() if isinstance(value, bytes) else str(value)
 
 
 def number_in(value: Any) -> int | float | complex | None:
