@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import weakref
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
+from nbgrader import api
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
@@ -84,6 +86,20 @@ def revive_sessions() -> None:
     """
     event.listen(Session, "after_begin", _note_session)
     event.listen(Engine, "handle_error", _roll_back_later)
+
+
+@contextmanager
+def shared_engines() -> Iterator[None]:
+    """Within the block, gradebooks at one URL share an engine, and the SQL that it has compiled.
+
+    nbgrader opens a dozen gradebooks to score one submission, and gives each an engine of its own.
+    """
+    theirs = api.create_engine
+    api.create_engine = functools.cache(theirs)
+    try:
+        yield
+    finally:
+        api.create_engine = theirs
 
 
 def _note_session(session: Session, _transaction: Any, connection: Any) -> None:

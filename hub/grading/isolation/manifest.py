@@ -12,6 +12,7 @@ import builtins
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -110,8 +111,11 @@ def given_alone(source: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _facts(cell: Mapping[str, Any], number: int) -> CellFacts:
-    name = marks(cell).name or f"cell {number}"
-    text = cell["source"]
+    return _facts_of(marks(cell).name or f"cell {number}", role(cell), cell["source"])
+
+
+@lru_cache(maxsize=2048)
+def _facts_of(name: str, role: CellRole, text: str) -> CellFacts:
     transformed = TransformerManager().transform_cell(text)
     try:
         tree = ast.parse(transformed)
@@ -122,7 +126,7 @@ def _facts(cell: Mapping[str, Any], number: int) -> CellFacts:
     imports, classes = _statements(tree)
     return CellFacts(
         name=name,
-        role=role(cell),
+        role=role,
         text=text,
         loads=loads,
         stores=stores,

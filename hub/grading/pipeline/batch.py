@@ -33,6 +33,7 @@ from hub.grading.pipeline.renamed import Undecided, take_renamed
 from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder, submitted_at
 from hub.grading.sandbox.gate import ExecutionLimiter, memory_to_spare
 from hub.grading.sandbox.remote import ExecutorAway
+from hub.upstream.nbgrader import shared_engines
 
 # A batch may take hours, so wait for a database that restarts meanwhile.
 DATABASE_SECONDS = 60
@@ -110,7 +111,7 @@ def autograde(
     # nbgrader reads while it adds rows; what SQLAlchemy says of that tells an instructor nothing.
     warnings.filterwarnings("ignore", "Object of type", SAWarning)
     api = NbGraderAPI(config=course_config(root) if config is None else config)
-    with connect_retry(DATABASE_SECONDS), readable(assignment):
+    with connect_retry(DATABASE_SECONDS), readable(assignment), shared_engines():
         _check_registered(api.coursedir, assignment)
         yield from not_released(api.coursedir, assignment)
         batch = Batch(api, assignment, workers, force)

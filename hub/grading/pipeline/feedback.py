@@ -23,6 +23,7 @@ from hub.grading.pipeline.autograde import OURS
 from hub.grading.pipeline.hidden import hide_tests
 from hub.grading.pipeline.sanitise import safe_markdown, sanitise
 from hub.grading.sandbox.outputs import clean_text
+from hub.upstream.nbgrader import shared_engines
 
 Resources = dict[str, Any]
 
@@ -157,7 +158,8 @@ def generate(config: Config, assignment: str) -> Iterator[str]:
     if not students:
         yield f"{assignment}: no submission is graded; `logitlab autograde {assignment}` does it"
         return
-    result = api.generate_feedback(assignment)
+    with shared_engines():
+        result = api.generate_feedback(assignment)
     if not result["success"]:
         lines = (result.get("log") or result.get("error") or "").strip().splitlines()
         errors = [line for line in lines if "Error" in line or "Exception" in line]
