@@ -2,7 +2,9 @@
 
 It imports once what each of them would import, and reads nothing of a student's. Whoever started it
 asks over the socket DESCRIPTOR, one message at a time, JSON with descriptors beside it; see
-`hub.grading.sandbox.templates`, which speaks to it. It ends when that socket is closed.
+`hub.grading.sandbox.templates`, which speaks to it. It ends when that socket is closed. From it a
+process is forked for each notebook, which has also run the given cells before the first answer, and
+which is asked in the same way.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ import signal
 import socket
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,13 +28,15 @@ from typing import Any
 import hub.grading.isolation.judge
 import hub.grading.isolation.session
 import hub.grading.isolation.student
+from hub.facts import env
 from hub.grading import worker
+from hub.grading.isolation.prefix import CannotShare, Prefix
 from hub.grading.isolation.shell import NotebookShell
 from hub.grading.sandbox.confine import confine
-from hub.grading.sandbox.forking import fork
+from hub.grading.sandbox.forking import MARKER_LENGTH, fork
 from hub.grading.sandbox.landlock import confined_options
 from hub.grading.sandbox.processes import hide_memory, private_memory
-from hub.grading.sandbox.run import students_environment
+from hub.grading.sandbox.run import ANY_SCRATCH, students_environment
 from hub.grading.sandbox.templates import MESSAGE_LIMIT, MOST_DESCRIPTORS
 from hub.grading.sandbox.users import Users
 
@@ -42,21 +47,29 @@ del hub
 
 
 def main() -> None:
-    connection = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    serve(socket.socket(fileno=int(sys.argv[1])))
+
+
+def serve(connection: socket.socket, prefix: Prefix | None = None) -> None:
+    """Answer until the connection is closed, or nobody has asked for long.
+
+    prefix: the given cells that this process has run for those that are forked from it.
+    """
     hide_memory()
-    while select.select([connection], [], [], IDLE_SECONDS)[0] or _has_workers():
+    while select.select([connection], [], [], IDLE_SECONDS)[0] or _has_children():
         message, descriptors, _, _ = socket.recv_fds(connection, MESSAGE_LIMIT, MOST_DESCRIPTORS)
         if not message:
             return
         request = json.loads(message)
-        answer = globals()[f"do_{request.pop('do')}"](descriptors, **request)
+        do = globals()[f"do_{request.pop('do')}"]
+        answer = do(descriptors, prefix, **request) if do is do_fork else do(descriptors, **request)
         for descriptor in descriptors:
             os.close(descriptor)
         connection.sendall(json.dumps(answer).encode())
 
 
-def _has_workers() -> bool:
+def _has_children() -> bool:
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -133,8 +146,60 @@ def _rehearse(cells: list[str], answers: int, before: frozenset[str]) -> None:
     os.write(answers, "\n".join(new).encode())
 
 
+def do_run(
+    descriptors: list[int], folder: str, cells: list[list[str]], isolated: bool, users: list[int]
+) -> dict[str, Any]:
+    """Fork a process that runs given cells and serves at the socket in `descriptors`; its number.
+
+    Its first message there says whether submissions can be forked from it, or `why` not.
+    """
+    process = fork(
+        partial(
+            _run_and_serve, descriptors[0], [(name, text) for name, text in cells], isolated, users
+        ),
+        folder=Path(folder),
+        environment={**students_environment(ANY_SCRATCH), env.EXECUTION: "0" * MARKER_LENGTH},
+        descriptors=descriptors,
+    )
+    return {"pid": process.pid}
+
+
+def _run_and_serve(
+    descriptor: int, cells: list[tuple[str, str]], isolated: bool, users: list[int]
+) -> None:
+    connection = socket.socket(fileno=descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    why = None
+    try:
+        with _as_student(users):
+            prefix = Prefix(cells, isolated)
+    except CannotShare as error:
+        why = str(error)
+    except BaseException as error:
+        why = f"the given cells before the first answer failed ({error!r})"[:500]
+    connection.sendall(json.dumps({"why": why}).encode())
+    if why is None:
+        serve(connection, prefix)
+
+
+@contextmanager
+def _as_student(users: list[int]) -> Iterator[None]:
+    """Act as the student's user within the block, where there are users: what the cells open is
+    theirs."""
+    if users:
+        os.setegid(users[0])
+        os.seteuid(users[0])
+    try:
+        yield
+    finally:
+        if users:
+            os.seteuid(0)
+            os.setegid(0)
+
+
 def do_fork(
     descriptors: list[int],
+    prefix: Prefix | None,
     folder: str,
     environment: dict[str, str],
     limits: dict[str, Any],
@@ -150,7 +215,7 @@ def do_fork(
     gc.freeze()
     control = descriptors[3:]
     process = fork(
-        partial(worker.run, limits, [*users, *control], forked=True),
+        partial(worker.run, limits, [*users, *control], forked=True, prefix=prefix),
         folder=Path(folder),
         environment=environment,
         descriptors=control,
@@ -160,7 +225,7 @@ def do_fork(
 
 
 def do_reap(_: list[int], pid: int) -> dict[str, Any]:
-    """Take note of a worker's end, after which its number may be another's."""
+    """Take note of a child's end, after which its number may be another's."""
     with suppress(ChildProcessError):
         os.waitpid(pid, 0)
     return {}

@@ -16,6 +16,7 @@ import resource
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from hub.grading.sandbox.users import Users, drop_rights
 
 if TYPE_CHECKING:
     from hub.grading.isolation.modes import TestMode
+    from hub.grading.isolation.prefix import CellRecord, Prefix
     from hub.grading.isolation.session import ProcessPair
 
 SPARE_THREADS = 256  # that an honest notebook's libraries may start besides its processes
@@ -41,13 +43,20 @@ def main() -> None:
     run(**json.loads(sys.argv[1]), forked=False)
 
 
-def run(limits: Mapping[str, Any], users: Sequence[int], *, forked: bool) -> None:
+def run(
+    limits: Mapping[str, Any],
+    users: Sequence[int],
+    *,
+    forked: bool,
+    prefix: Prefix | None = None,
+) -> None:
     """Serve one request.
 
     limits: those of the request, as `ExecutionLimits` has them.
     users: student, tests and control of `Users`, or none.
     forked: whether this process has imported already what those that it starts need, and has one
         thread.
+    prefix: the given cells that it has run.
     """
     own = Users(*users) if users else None
     if own is not None:
@@ -56,6 +65,8 @@ def run(limits: Mapping[str, Any], users: Sequence[int], *, forked: bool) -> Non
     requests, lines = os.dup(0), os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
+    # Where cells were run before, these are their outputs'.
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     adopt_orphans()
     _limit_resources(ExecutionLimits(**limits), own)
 
@@ -68,7 +79,7 @@ def run(limits: Mapping[str, Any], users: Sequence[int], *, forked: bool) -> Non
             return json.load(text)
 
     try:
-        _serve(receive, own, send, forked)
+        _serve(receive, own, send, forked, prefix)
         send({"finished": True})
     finally:
         if own is None:
@@ -88,7 +99,11 @@ def _limit_resources(limits: ExecutionLimits, users: Users | None) -> None:
 
 
 def _serve(
-    receive: Callable[[], dict[str, Any]], users: Users | None, send: Send, forked: bool
+    receive: Callable[[], dict[str, Any]],
+    users: Users | None,
+    send: Send,
+    forked: bool,
+    prefix: Prefix | None,
 ) -> None:
     from hub.grading.isolation.session import ProcessSetup, processes, start, start_forked
 
@@ -99,17 +114,19 @@ def _serve(
         environment=students_environment(scratch),
         users=users,
         options=users.as_student() if users else confined_options(scratch),
-        launch=start_forked if forked else start,
+        launch=partial(start_forked, prefix=prefix) if forked else start,
     )
     # The request, which has the tests and the reference, is read when the student process is there:
     # it must not inherit it.
     with processes(setup) as pair:
         request = receive()
         drop_rights(users)
-        _run_pair(request, pair, send)
+        _run_pair(request, pair, send, prefix.cells if prefix else ())
 
 
-def _run_pair(request: dict[str, Any], pair: ProcessPair, send: Send) -> None:
+def _run_pair(
+    request: dict[str, Any], pair: ProcessPair, send: Send, shared: Sequence[CellRecord]
+) -> None:
     from nbformat import from_dict
 
     from hub.grading.isolation.manifest import ManifestError
@@ -126,6 +143,7 @@ def _run_pair(request: dict[str, Any], pair: ProcessPair, send: Send) -> None:
             total_seconds=limits.total_seconds,
             given_seconds=ReferenceTimes.from_data(request["yardstick"]).budget,
             left_out=request["left_out"],
+            shared=dict(zip(request["prefix"], shared, strict=False)),
             pair=pair,
         ):
             if ran.index < 0:

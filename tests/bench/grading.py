@@ -3,8 +3,9 @@
 A class is handed in: the reference with a comment in every answer, a third of the class with half
 of the exercises left as stubs. Each side grades it and makes the feedback pages by its own
 commands, a smaller class and a larger one, and the difference is what a further submission costs:
-CPU seconds of all processes, with one BLAS thread. The floor is what has to run, all cells of the notebook, in one
-process that has run them before. nbgrader grades the same release in a course folder of its own.
+CPU seconds of all processes, with one BLAS thread. The floor is what has to run, all cells of the
+notebook, in one process that has run them before. nbgrader grades the same release in a course
+folder of its own.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import CodeType, FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from course import calls
 from hub.grading.isolation.conversation import SLOW, Conversation
@@ -38,6 +38,9 @@ from hub.grading.isolation.values import Decoder, Encoder
 from hub.grading.isolation.wire import Channel, Closed
 from hub.grading.sandbox.clock import TICK_SECONDS, CodeClock, Deadline, process_tree
 from hub.grading.sandbox.users import OthersProcess, OwnProcess, SignalTarget
+
+if TYPE_CHECKING:
+    from hub.grading.isolation.prefix import Prefix
 
 ALARM_DELAY = 3.0
 """Seconds after a cell's deadline at which a test that hangs on its own is stopped."""
@@ -55,7 +58,11 @@ class JudgeProcess:
     """Carries out the parent's requests, one cell at a time."""
 
     def __init__(
-        self, conversation: Conversation, services: AcrossProcesses, clock: CodeClock
+        self,
+        conversation: Conversation,
+        services: AcrossProcesses,
+        clock: CodeClock,
+        main: ModuleType,
     ) -> None:
         """`clock` runs while the student process's tree or this process does."""
         self._conversation = conversation
@@ -63,10 +70,7 @@ class JudgeProcess:
         self._deadline = Deadline(clock, 0.0)
         self._began = 0.0
         self._services = services
-        self._module = ModuleType("__main__")
-        self._names = vars(self._module)
-        self._names["display"] = lambda *args, **kwargs: None
-        sys.modules["__main__"] = self._module
+        self._names = vars(main)
         self._failed_given: list[tuple[str, str]] = []  # names of cells, and their errors
 
     def do_start(self, seconds: float) -> dict[str, Any]:
@@ -74,6 +78,14 @@ class JudgeProcess:
         self._start_cell(seconds)
         with suppress(BoundaryError):
             self._conversation.request("look_up", ([],))
+        return self._answer()
+
+    def do_adopt(self, stores: list[str], seconds: float) -> dict[str, Any]:
+        """Take note of the names that given cells have bound before both processes were forked."""
+        self._start_cell(seconds)
+        with suppress(BoundaryError):
+            self._conversation.request("adopt", (stores,))
+        self._give(stores)
         return self._answer()
 
     def do_student(self, text: str, number: int, seconds: float) -> dict[str, Any]:
@@ -89,10 +101,13 @@ class JudgeProcess:
         answer = self._in_student(text, number, stores, seconds, name)
         if len(self._failed_given) > failed_before:
             answer["given"] = self._failed_given[-1][1]
+        self._give(stores)
+        return answer
+
+    def _give(self, stores: list[str]) -> None:
         for stored in stores:
             if stored in self._names:
                 self._conversation.give(stored, self._names[stored])
-        return answer
 
     def do_test(
         self, name: str, text: str, wanted: list[str], classes: list[str], seconds: float
@@ -203,6 +218,14 @@ class JudgeProcess:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def new_main() -> ModuleType:
+    """A main module in which given cells and tests run; this process's from now on."""
+    main = ModuleType("__main__")
+    vars(main)["display"] = lambda *args, **kwargs: None
+    sys.modules["__main__"] = main
+    return main
+
+
 def compiled(name: str, text: str) -> CodeType:
     """The code of one of our cells, whose text tracebacks can find."""
     file = f"<cell {name}>"
@@ -228,15 +251,19 @@ def closed_to_others() -> None:
         raise OSError("prctl failed")
 
 
-def main(arguments: Sequence[int]) -> None:
-    """Serve the parent at the descriptors in `arguments`."""
+def main(arguments: Sequence[int], prefix: Prefix | None = None) -> None:
+    """Serve the parent at the descriptors in `arguments`.
+
+    prefix: the cells that have been run, if this process was forked from one that ran them.
+    """
     parent, student, process, pid, other = arguments
     closed_to_others()
     channel = Channel(socket.socket(fileno=parent))
     signals: SignalTarget = OthersProcess(process) if other else OwnProcess(process)
     conversation = Conversation(Channel(socket.socket(fileno=student)), signals)
     clock = CodeClock(process_tree(pid, os.getpid()))
-    judge = JudgeProcess(conversation, AcrossProcesses(conversation, pid), clock)
+    module = prefix.for_judge() if prefix else new_main()
+    judge = JudgeProcess(conversation, AcrossProcesses(conversation, pid), clock, module)
     while True:
         try:
             (kind, tree), blobs = channel.receive()

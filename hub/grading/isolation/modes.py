@@ -29,6 +29,9 @@ class TestMode(Protocol):
     def is_given(self, index: int, cell: NotebookNode) -> bool:
         """Whether a code cell is a given one that uses nothing of the student's."""
 
+    def stores(self, cell: NotebookNode) -> list[str]:
+        """The names that a given cell binds in both processes."""
+
     def request(self, cell: NotebookNode, number: int, seconds: float) -> Request:
         """What the judge process is asked to do with a code cell.
 
@@ -50,6 +53,9 @@ class InKernel:
 
     def is_given(self, index: int, cell: NotebookNode) -> bool:
         return index in self.given
+
+    def stores(self, cell: NotebookNode) -> list[str]:
+        return []
 
     def request(self, cell: NotebookNode, number: int, seconds: float) -> Request:
         return "student", (cell.source, number, seconds)
@@ -80,6 +86,9 @@ class Isolated:
             self.manifest.cell(cell.metadata.nbgrader.grade_id)
         )
 
+    def stores(self, cell: NotebookNode) -> list[str]:
+        return sorted(self.manifest.cell(cell.metadata.nbgrader.grade_id).stores)
+
     def request(self, cell: NotebookNode, number: int, seconds: float) -> Request:
         manifest = self.manifest
         if role(cell) in ("solution", "student"):
@@ -90,5 +99,5 @@ class Isolated:
             classes = sorted(manifest.student_classes)
             return "test", (facts.name, facts.text, wanted, classes, seconds)
         if manifest.runs_isolated(facts):
-            return "given", (facts.name, facts.text, sorted(facts.stores), number, seconds)
+            return "given", (facts.name, facts.text, self.stores(cell), number, seconds)
         return "student", (facts.text, number, seconds)

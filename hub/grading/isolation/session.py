@@ -16,7 +16,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbformat import NotebookNode
 
@@ -34,6 +34,9 @@ from hub.grading.sandbox.outputs import checked_outputs, first_error, remarked
 from hub.grading.sandbox.processes import has_ended
 from hub.grading.sandbox.trouble import NO_ANSWER, Trouble, not_interrupted, out_of_time
 from hub.grading.sandbox.users import Users, make_expendable
+
+if TYPE_CHECKING:
+    from hub.grading.isolation.prefix import CellRecord, Prefix
 
 ANSWER_SECONDS = 10.0
 """Seconds after a cell's deadline that the judge process has to answer; it watches its own
@@ -57,6 +60,7 @@ Process = subprocess.Popen[bytes] | ForkedProcess
 Launch = Callable[..., Process]
 
 NO_YARDSTICK = ReferenceTimes()
+NOTHING_SHARED: Mapping[int, CellRecord] = {}
 
 # What the processes inherit of the environment: nothing that names the server or holds a secret.
 ENVIRONMENT = (
@@ -99,6 +103,7 @@ def run_cells(
     total_seconds: float,
     given_seconds: Callable[[str], float] = NO_YARDSTICK.budget,
     left_out: Collection[int] = (),
+    shared: Mapping[int, CellRecord] = NOTHING_SHARED,
     pair: ProcessPair | None = None,
 ) -> Iterator[CellRun]:
     """Execute a notebook in the student process and the judge process.
@@ -116,6 +121,7 @@ def run_cells(
     given_seconds: the time of a given cell that uses nothing of the student's, by its name; it is
         not part of `total_seconds`.
     left_out: positions of cells that are not run.
+    shared: by position, the given cells that were run before both processes were forked.
     pair: the two processes; started here, the student's in the current folder, if None.
 
     Raises MismatchError, if a given cell or test of `notebook` is not the instructor's.
@@ -127,11 +133,15 @@ def run_cells(
         yield CellRun(-1, 0, [], trouble=(trouble := pair.start()))
         if trouble is not None:
             return
+        pair.adopt([name for index, cell in cells if index in shared for name in mode.stores(cell)])
         left, count = total_seconds, 0
         for index, cell in cells:
             if index in left_out or not cell.source.strip():
                 continue
             count += 1
+            if (record := shared.get(index)) is not None:
+                yield CellRun(index, count, record.outputs, record.seconds)
+                continue
             given = mode.is_given(index, cell)
             seconds = given_seconds(cell.metadata.nbgrader.grade_id) if given else cell_seconds
             over = Trouble("time", index, out_of_time(total_seconds))
@@ -162,6 +172,11 @@ class ProcessPair:
         if answer is None or not answer["alive"]:
             return Trouble("grading", None, "the processes that run a notebook did not start")
         return None
+
+    def adopt(self, stores: list[str]) -> None:
+        """Tell both processes which names given cells have bound before they were forked."""
+        if stores:
+            self._ask("adopt", (stores, ANSWER_SECONDS), ANSWER_SECONDS)
 
     def run(
         self, index: int, cell: NotebookNode, count: int, mode: TestMode, seconds: float
@@ -345,12 +360,17 @@ def start_forked(
     folder: Path,
     more: Mapping[str, str],
     arguments: Sequence[int] = (),
+    *,
+    prefix: Prefix | None = None,
     **options: Any,
 ) -> ForkedProcess:
-    """As `start`, from this process, which has one thread and has imported the module."""
+    """As `start`, from this process, which has one thread and has imported the module.
+
+    prefix: the cells that this process has run.
+    """
     main = sys.modules[f"hub.grading.isolation.{module}"].main
     return fork(
-        partial(main, [*descriptors, *arguments]),
+        partial(main, [*descriptors, *arguments], prefix),
         folder=folder,
         environment={**inherited(), **more},
         descriptors=descriptors,

@@ -169,6 +169,19 @@ class NotebookShell:
         for publisher in publishers:
             publisher.session = self.recorder
         sys.path.insert(0, "")  # as in a notebook: modules beside it can be imported
+        self._loops: list[asyncio.AbstractEventLoop] = []
+        self._take_descriptors()
+
+    def adopt(self) -> None:
+        """Make it the shell of this process, which was forked from the one that made it."""
+        sys.modules["__main__"] = self.shell.user_module
+        self.kept.adopt()
+        self.shell.init_environment()
+        self.shell.user_ns["_dh"] = [os.getcwd()]
+        self.recorder.start()
+        self._take_descriptors()
+
+    def _take_descriptors(self) -> None:
         self._descriptors = DescriptorCapture()
         sys.stdout = Stream("stdout", self.recorder)
         sys.stderr = Stream("stderr", self.recorder)
@@ -193,6 +206,8 @@ class NotebookShell:
 
     def _new_loop(self) -> None:
         self._loop = asyncio.new_event_loop()
+        # Kept: one that is forgotten closes descriptors whose numbers are others' after a fork.
+        self._loops.append(self._loop)
         asyncio.set_event_loop(self._loop)
 
     def _complete(self, text: str) -> ExecutionResult:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from json import dumps as to_json  # under a name that student code cannot rebind
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgpack
 
@@ -38,6 +38,9 @@ from hub.grading.isolation.wire import (
 )
 from hub.grading.sandbox.outputs import LEFT_OUT
 from hub.grading.sandbox.trouble import CANNOT_ANSWER
+
+if TYPE_CHECKING:
+    from hub.grading.isolation.prefix import Prefix
 
 OUTPUT_LIMIT = 16 * 2**20  # bytes of one cell's outputs as JSON
 NAMES_ROOM = 65_536  # maximum bytes of the names in a look-up
@@ -102,8 +105,8 @@ class HookPoint:
 class StudentProcess:
     """Carries out the judge process's requests on the student's notebook."""
 
-    def __init__(self, channel: Channel) -> None:
-        self.shell = NotebookShell()
+    def __init__(self, channel: Channel, shell: NotebookShell) -> None:
+        self.shell = shell
         self._channel = channel
         self._objects: list[Any] = []  # objects with handles in the judge process, by number
         self._numbers: dict[int, int] = {}
@@ -187,14 +190,18 @@ class StudentProcess:
         self._models.put_back_after_a_test()
         self.shell.discard()
         outputs = self.shell.run(text, number)
-        for name in given:
-            if name in self.shell.names:
-                self._remember(name, self.shell.names[name])
-        encoded = to_json(outputs, default=in_json).encode()
+        self.do_adopt(given)
+        encoded = as_json(outputs).encode()
         if len(encoded) > OUTPUT_LIMIT:
             note = {"output_type": "stream", "name": "stderr", "text": f"{LEFT_OUT}\n"}
             encoded = to_json([note]).encode()
         return encoded
+
+    def do_adopt(self, given: list[str]) -> None:
+        """Names that given cells have bound."""
+        for name in given:
+            if name in self.shell.names:
+                self._remember(name, self.shell.names[name])
 
     def do_look_up(self, names: list[str]) -> dict[str, Any]:
         """The bound ones of these global names, with their values, at the start of a test.
@@ -344,8 +351,12 @@ def chosen(sizes: Mapping[str, Size | None]) -> list[str]:
     return fit
 
 
-def in_json(value: Any) -> str:
-    """What an output holds that JSON cannot, as a kernel sends it: pictures are bytes."""
+def as_json(outputs: list[dict[str, Any]]) -> str:
+    """A cell's outputs as a kernel sends them: pictures may be bytes."""
+    return to_json(outputs, default=_in_json)
+
+
+def _in_json(value: Any) -> str:
     return to_base64(value).decode() if isinstance(value, bytes) else str(value)
 
 
@@ -383,11 +394,15 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def main(arguments: Sequence[int]) -> None:
-    """Serve the judge process at the descriptor in `arguments`."""
+def main(arguments: Sequence[int], prefix: Prefix | None = None) -> None:
+    """Serve the judge process at the descriptor in `arguments`.
+
+    prefix: the cells that have been run, if this process was forked from one that ran them.
+    """
     ignore_interrupts()
     (descriptor,) = arguments
-    student = StudentProcess(Channel(socket.socket(fileno=descriptor)))
+    channel = Channel(socket.socket(fileno=descriptor))
+    student = StudentProcess(channel, prefix.for_student() if prefix else NotebookShell())
     with suppress(Closed):
         student.serve()
     sys.exit(CANNOT_ANSWER)  # which nobody sees where it is the judge process that has gone

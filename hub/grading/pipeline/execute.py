@@ -117,6 +117,8 @@ def execute(
             "yardstick": (yardstick or ReferenceTimes()).as_data(),
         }
         theirs = (files or {}) if step.files else {}
+        own_files = theirs.keys() - (given_files or {}).keys()
+        request["prefix"] = [] if own_files else prefix(notebook, cells, step)
         answer = _run(request, {**theirs, **(given_files or {})}, limits, models, executor, busy)
         seconds += answer.seconds
         results = read_results(answer, notebook, step)
@@ -164,6 +166,20 @@ def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cell
         own=frozenset(positions["student"]),
         given=frozenset(p for p in positions["released"] if grade_id(notebook.cells[p]) in alone),
     )
+
+
+def prefix(notebook: NotebookNode, cells: replay.Cells, step: Attempt) -> list[int]:
+    """The positions of the given cells before all others: what they do is the same for everybody.
+
+    Only for a submission without files of its own, which they might read.
+    """
+    found: list[int] = []
+    for position, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and cell.source.strip():
+            if position not in cells.given or position in step.left_out:
+                break
+            found.append(position)
+    return found
 
 
 def _first_trouble(

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from pathlib import Path
 
 from hub.facts import env
@@ -134,12 +135,20 @@ def use_environment(environment: Mapping[str, str]) -> None:
 
 def _write_marker(marker: str) -> None:
     """Write it over the one with which this program was started: /proc shows that memory."""
+    if len(marker) != MARKER_LENGTH:
+        raise ValueError("this is no marker")
+    ctypes.memmove(_marker_address(), marker.encode(), MARKER_LENGTH)
+
+
+@cache
+def _marker_address() -> int:
+    """Where this program's start has put its marker; asked before the environment is changed."""
     libc = ctypes.CDLL(None)
     libc.getenv.restype = ctypes.c_void_p
     address = libc.getenv(env.EXECUTION.encode())
-    if address is None or len(marker) != MARKER_LENGTH:
-        raise ValueError("this program was started without a marker, or it is none")
-    ctypes.memmove(address, marker.encode(), MARKER_LENGTH)
+    if address is None:
+        raise ValueError("this program was started without a marker")
+    return address
 
 
 def draw_other_random_numbers() -> None:

@@ -31,6 +31,10 @@ class InterpreterSnapshot:
 
     def __init__(self) -> None:
         self._names = frozenset(_BUILTINS)
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Keep what is there now, for a notebook in the current folder."""
         self._folder = os.path.join(os.getcwd(), "")
         self.look()
 

@@ -26,7 +26,13 @@ from hub.grading.sandbox.clock import CodeClock, process_tree
 from hub.grading.sandbox.landlock import PACKAGES, STUDENTS_FOLDERS
 from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
 from hub.grading.sandbox.processes import LimitWatch, descendants, end_tree, hide_memory
-from hub.grading.sandbox.templates import ForkedWorker, released_cells, start_worker
+from hub.grading.sandbox.templates import (
+    ForkedWorker,
+    NotebookFacts,
+    WorkerSetup,
+    released_cells,
+    start_worker,
+)
 from hub.grading.sandbox.transport import WorkerSocket
 from hub.grading.sandbox.trouble import Kind
 
@@ -66,14 +72,14 @@ class WorkerRequest:
     """A request to a worker, and what is to be known of it outside.
 
     text: the request as JSON, as the worker reads it.
-    released: the text of its released cells.
+    notebook: what it has in common with others.
     limits: those of the request.
     most: bytes that are kept of the answer.
     given_seconds: what all its given cells may use.
     """
 
     text: bytes
-    released: tuple[str, ...]
+    notebook: NotebookFacts
     limits: ExecutionLimits
     most: int
     given_seconds: float
@@ -84,7 +90,14 @@ class WorkerRequest:
         limits, cells = ExecutionLimits(**request["limits"]), request["notebook"]["cells"]
         return cls(
             text=text,
-            released=released_cells((request["source"] or request["notebook"])["cells"]),
+            notebook=NotebookFacts(
+                released=released_cells((request["source"] or request["notebook"])["cells"]),
+                first=tuple(
+                    (cells[at]["metadata"]["nbgrader"]["grade_id"], cells[at]["source"])
+                    for at in request["prefix"]
+                ),
+                isolated=request["tests"] == "isolated",
+            ),
             limits=limits,
             most=4 * limits.output_bytes + 100_000 * (len(cells) + 10),
             given_seconds=ReferenceTimes.from_data(request["yardstick"]).all_given_seconds,
@@ -267,9 +280,8 @@ def _start_worker(
     descriptors = standard if control is None else (*standard, control)
     template = students_environment(ANY_SCRATCH)
     limits = asked.limits.as_data()
-    forked = start_worker(
-        *(template, scratch.parent, limits, ids, asked.released, folder, environment, descriptors)
-    )
+    setup = WorkerSetup(limits, ids, folder, environment, descriptors)
+    forked = start_worker(template, scratch.parent, asked.notebook, setup)
     if forked is not None:
         return forked
     arguments = {"limits": limits, "users": users}
