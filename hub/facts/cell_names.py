@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 import dis
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from types import CodeType
 
 _DEFINES = re.compile(r"(?:async\s+def|def|class)\s+(\w+)")
@@ -96,3 +98,21 @@ def _bound_by(statement: str) -> set[str]:
         names |= set(re.findall(r"\w+", match[1]))
         position = match.end()
     return names
+
+
+def imported_by(cells: Iterable[str]) -> list[str]:
+    """The modules that these cells import."""
+    found: set[str] = set()
+    for text in cells:
+        with suppress(SyntaxError, ValueError):
+            for node in ast.walk(ast.parse(_without_magics(text))):
+                if isinstance(node, ast.Import):
+                    found.update(alias.name for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    found.add(node.module)
+    return sorted(found)
+
+
+def _without_magics(text: str) -> str:
+    lines = text.splitlines()
+    return "\n".join("pass" if line.startswith(("%", "!")) else line for line in lines)

@@ -175,7 +175,7 @@ def _mode(request: dict[str, Any]) -> TestMode:
     from hub.grading.isolation.modes import InKernel, Isolated
 
     if request["tests"] == "isolated":
-        return Isolated(read(request["source"]))
+        return Isolated(read(request["source"]), request["seed"])
     return InKernel(frozenset(request["given"]))
 
 

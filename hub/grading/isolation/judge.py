@@ -18,6 +18,7 @@ instructor's notebook. Its answer to the parent is a dict for each cell:
 from __future__ import annotations
 
 import ctypes
+import importlib
 import linecache
 import os
 import signal
@@ -30,6 +31,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from course import calls
+from hub.facts.cell_names import imported_by
 from hub.grading.isolation.conversation import SLOW, Conversation
 from hub.grading.isolation.errors import BoundaryError, TooSlow
 from hub.grading.isolation.handles import marked
@@ -110,12 +112,20 @@ class JudgeProcess:
                 self._conversation.give(stored, self._names[stored])
 
     def do_test(
-        self, name: str, text: str, wanted: list[str], classes: list[str], seconds: float
+        self,
+        name: str,
+        text: str,
+        wanted: list[str],
+        classes: list[str],
+        seed: int,
+        seconds: float,
     ) -> dict[str, Any]:
-        """Run a test cell here, on the student's work there."""
+        """Run a test cell here, on the student's work there, with random numbers from `seed`."""
         conversation, error = self._conversation, None
         self._start_cell(seconds)
-        seed = int.from_bytes(os.urandom(4), "little")
+        for module in imported_by([text]):  # or its random numbers would not be seeded
+            with suppress(Exception):  # the cell itself tells
+                importlib.import_module(module)
         ORDINARY.seed(seed)
         calls.backend = self._services
         try:
@@ -133,7 +143,6 @@ class JudgeProcess:
         if error is not None:
             for failed, why in self._failed_given:
                 error.add_note(f"the given cell {failed} had failed in the judge process: {why}")
-            error.add_note(f"random numbers of this run: seed {seed}")
             answer["error"] = rendered(error)
         return answer
 

@@ -1,7 +1,9 @@
-"""Which process runs a cell, for both modes of tests. Pure."""
+"""Which process runs a cell, for both modes of tests."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,9 +68,11 @@ class Isolated:
     """Test cells run in the judge process, given ones in both.
 
     manifest: of the instructor's notebook.
+    seed: from which tests draw their inputs; empty: other ones in each run.
     """
 
     manifest: Manifest
+    seed: str = ""
 
     def check(self, cell: NotebookNode) -> None:
         if role(cell) not in ("released", "test"):
@@ -97,7 +101,19 @@ class Isolated:
         if facts.role == "test":
             wanted = sorted(manifest.wanted(facts.name))
             classes = sorted(manifest.student_classes)
-            return "test", (facts.name, facts.text, wanted, classes, seconds)
+            seed = seed_of_test(self.seed, facts.name, facts.text)
+            return "test", (facts.name, facts.text, wanted, classes, seed, seconds)
         if manifest.runs_isolated(facts):
             return "given", (facts.name, facts.text, self.stores(cell), number, seconds)
         return "student", (facts.text, number, seconds)
+
+
+def seed_of_test(seed: str, name: str, text: str) -> int:
+    """The seed of one test's random numbers: a corrected test draws others, all others the same.
+
+    seed: the assignment's; empty: a random one.
+    """
+    if not seed:
+        return int.from_bytes(os.urandom(4), "little")
+    digest = hashlib.sha256("\0".join((seed, name, text)).encode()).digest()
+    return int.from_bytes(digest[:4], "little")

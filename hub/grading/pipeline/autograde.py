@@ -30,6 +30,7 @@ from hub.grading.pipeline.rebuild import rebuild
 from hub.grading.pipeline.reference import Reference, can_fake
 from hub.grading.pipeline.released import not_released
 from hub.grading.pipeline.renamed import taken_from
+from hub.grading.pipeline.seeds import seed_of
 from hub.grading.pipeline.verdict import judge
 
 OURS = "logitlab"  # key of our data in a notebook's metadata and in nbconvert's resources
@@ -213,6 +214,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
             limits=self.limits,
             passed=Path(self.coursedir.root) / "server" / "references",
             tests=self.where(assignment),
+            seed=seed_of(Path(self.coursedir.root), assignment),
             executor=Path(self.executor) if self.executor else None,
         )
 
@@ -236,6 +238,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
             tests=reference.tests,
             owner=student,
             yardstick=yardstick,
+            seed=reference.seed,
             executor=reference.executor,
         )
 

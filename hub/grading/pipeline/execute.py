@@ -69,6 +69,7 @@ def execute(
     limits: ExecutionLimits = ExecutionLimits(),  # noqa: B008 (frozen)
     tests: Tests = "in_kernel",
     yardstick: ReferenceTimes | None = None,
+    seed: str = "",
     models: Path | None = None,
     executor: Path | None = None,
     busy: Busy = lambda busy: None,
@@ -86,6 +87,7 @@ def execute(
     tests: "in_kernel" runs test cells in the student's kernel, "isolated" in a second process.
     yardstick: what the given cells did in runs of the reference. Without it a given cell that fails
         is an error like any other.
+    seed: from which isolated tests draw their inputs; empty: other ones in each run.
     models: a folder of checkpoints that is searched before all others; not with an executor.
     executor: the socket of the executor that does the work; None: it is done on this machine.
     busy: called whenever the processes start or stop needing a CPU; not with an executor.
@@ -112,6 +114,7 @@ def execute(
             "source": None if source is None else without_outputs(source),
             "limits": limits.as_data(),
             "tests": tests,
+            "seed": seed,
             "given": sorted(cells.given),
             "left_out": sorted(step.left_out),
             "yardstick": (yardstick or ReferenceTimes()).as_data(),

@@ -33,6 +33,7 @@ class Job:
     tests: Tests = "in_kernel"
     owner: str = ""  # the student: equal notebooks of two students both run
     yardstick: ReferenceTimes | None = None
+    seed: str = ""
     executor: Path | None = None
 
     def run(self, busy: Busy = lambda busy: None) -> Execution:
@@ -44,12 +45,13 @@ class Job:
             limits=self.limits,
             tests=self.tests,
             yardstick=self.yardstick,
+            seed=self.seed,
             executor=self.executor,
             busy=busy,
         )
 
     def key(self) -> str:
-        """SHA-256 over notebook, source, limits, mode and the files' contents."""
+        """SHA-256 over notebook, source, limits, mode, seed and the files' contents."""
         files = {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for name, path in sorted({**self.files, **self.given_files}.items())
@@ -59,6 +61,7 @@ class Job:
             "source": None if self.source is None else _what_runs(self.source),
             "limits": self.limits.as_data(),
             "tests": self.tests,
+            "seed": self.seed,
             "files": files,
             "owner": self.owner,
         }

@@ -55,6 +55,7 @@ class Reference:
     limits: of an execution.
     passed: a folder that remembers which versions have passed their own tests.
     tests: where its tests run.
+    seed: that of all submissions, so that what it passes is what they are judged by.
     executor: as in `execute`.
     """
 
@@ -64,6 +65,7 @@ class Reference:
     limits: ExecutionLimits
     passed: Path
     tests: Tests
+    seed: str = ""
     executor: Path | None = None
 
     def notebook(self) -> NotebookNode:
@@ -176,6 +178,7 @@ class Reference:
             given_files=self.files,
             limits=self.limits,
             tests=tests,
+            seed=self.seed,
             executor=self.executor,
         )
 

@@ -7,7 +7,6 @@ given cells. What they say is believed: they run no student's code.
 
 from __future__ import annotations
 
-import ast
 import atexit
 import hashlib
 import json
@@ -31,6 +30,7 @@ from typing import Any
 import course
 import hub
 from hub.facts import env
+from hub.facts.cell_names import imported_by
 from hub.facts.cell_roles import role
 from hub.grading.sandbox.forking import MARKER_LENGTH
 
@@ -462,21 +462,3 @@ def released_cells(cells: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(
         cell["source"] for cell in cells if cell["cell_type"] == "code" and role(cell) == "released"
     )
-
-
-def imported_by(cells: Iterable[str]) -> list[str]:
-    """The modules that these cells import."""
-    found: set[str] = set()
-    for text in cells:
-        with suppress(SyntaxError, ValueError):
-            for node in ast.walk(ast.parse(_without_magics(text))):
-                if isinstance(node, ast.Import):
-                    found.update(alias.name for alias in node.names)
-                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                    found.add(node.module)
-    return sorted(found)
-
-
-def _without_magics(text: str) -> str:
-    lines = text.splitlines()
-    return "\n".join("pass" if line.startswith(("%", "!")) else line for line in lines)
