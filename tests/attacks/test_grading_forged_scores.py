@@ -137,10 +137,11 @@ FORGERS = {
     "equal_to_all": Forger(EQUAL_TO_ALL, 3),  # isclose reads the number itself
     "exits": Forger(EXITS, 0),
     "expected_from_frames": Forger(FRAMES, 5),
-    "expected_from_the_heap": Forger(HEAP, 5),
-    "kernel_replaced": Forger(KERNEL_REPLACED, 5),
+    # These three earned points while a kernel was started for each submission.
+    "expected_from_the_heap": Forger(HEAP, 0),
+    "kernel_replaced": Forger(KERNEL_REPLACED, 0),
     "module_patched": Forger(MODULE_PATCHED, 2, "def square(x):\n    return 0"),
-    "module_planted": Forger(NOTHING, 2, "def square(x):\n    return 0", {"numpy.py": NUMPY}),
+    "module_planted": Forger(NOTHING, 0, "def square(x):\n    return 0", {"numpy.py": NUMPY}),
     "outputs_forged": Forger(NOTHING, 0),
     "skip_tags": Forger(NOTHING, 0),
 }

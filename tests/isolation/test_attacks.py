@@ -195,8 +195,10 @@ def test_the_students_process_holds_no_descriptor_of_the_judge_process():
         ("test", "assert sockets() == 1"),
     )
     count = (
-        "import os\ndef sockets():\n"
-        "    links = [f'/proc/self/fd/{fd}' for fd in os.listdir('/proc/self/fd')]\n"
+        "import asyncio, os\nloop = asyncio.get_event_loop()\ndef sockets():\n"
+        "    own = {loop._ssock.fileno(), loop._csock.fileno()}\n"
+        "    others = {*map(int, os.listdir('/proc/self/fd'))} - own\n"
+        "    links = [f'/proc/self/fd/{fd}' for fd in others]\n"
         "    return sum(os.readlink(p).startswith(('socket', 'pipe')) for p in links\n"
         "               if os.path.exists(p) or os.path.islink(p))"
     )

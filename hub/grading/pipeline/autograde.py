@@ -50,6 +50,8 @@ class SubmissionExporter(NotebookExporter):
     Autograde creates it before it removes earlier results.
     """
 
+    optimistic_validation = True  # the notebook is validated after the last step, not after each
+
     def __init__(self, **kw: Any) -> None:
         super().__init__(**kw)
         self._earlier = _earlier_fingerprints(cast(Autograde, self.parent))

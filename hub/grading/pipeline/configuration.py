@@ -26,6 +26,13 @@ def update_grading(c: Config, settings: Settings) -> None:
 def _update_autograde(c: Config, settings: Settings) -> None:
     grading, late = settings.grading, settings.late
     c.Autograde.exporter_class = f"{AUTOGRADE}.SubmissionExporter"
+    # Without CheckCellMetadata: all metadata comes from the release.
+    c.Autograde.sanitize_preprocessors = [
+        "nbgrader.preprocessors.ClearOutput",
+        "nbgrader.preprocessors.DeduplicateIds",
+        "nbgrader.preprocessors.OverwriteKernelspec",
+        "nbgrader.preprocessors.OverwriteCells",
+    ]
     c.Autograde.autograde_preprocessors = [
         f"{AUTOGRADE}.ExecuteSubmission",
         f"{AUTOGRADE}.JudgeOutputs",
@@ -33,7 +40,6 @@ def _update_autograde(c: Config, settings: Settings) -> None:
         "hub.grading.pipeline.manual.SaveGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
         f"{AUTOGRADE}.AddReport",
-        "nbgrader.preprocessors.CheckCellMetadata",
     ]
     c.ExecuteSubmission.tests = grading.tests
     c.ExecuteSubmission.tests_of = {name: settings.tests_of(name) for name in settings.assignments}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import html
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbconvert.exporters import HTMLExporter
+from nbconvert.exporters import HTMLExporter, TemplateExporter
+from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbgrader.apps import NbGraderAPI
@@ -27,9 +29,25 @@ from hub.upstream.nbgrader import shared_engines
 
 Resources = dict[str, Any]
 
+WITHOUT_ALT = re.compile(r"<img (?![^>]*\salt=)")
+
 
 class FeedbackExporter(HTMLExporter):
     """A student's feedback page; template and preprocessors are set in `configuration`."""
+
+    optimistic_validation = True  # the notebook is validated after the last step, not after each
+
+    def from_notebook_node(  # type: ignore[override] (as HTMLExporter's is)
+        self, nb: NotebookNode, resources: Resources | None = None, **kw: Any
+    ) -> tuple[str, Resources]:
+        """As HTMLExporter's, which also parses the finished page, for pages that are not ours."""
+        resources = self._init_resources(resources)
+        widgets = WidgetsDataTypeFilter(
+            notebook_metadata=nb.metadata, parent=self, resources=resources
+        )
+        self.register_filter("filter_data_type", widgets)
+        page, resources = TemplateExporter.from_notebook_node(self, nb, resources, **kw)
+        return WITHOUT_ALT.sub('<img alt="A picture without a description" ', page), resources
 
 
 class _FeedbackStep(Preprocessor):

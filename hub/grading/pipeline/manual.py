@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import Grade, Gradebook, TaskCell
+from nbgrader.api import Comment, Grade, Gradebook, TaskCell
 from nbgrader.preprocessors import SaveAutoGrades
-from nbgrader.utils import determine_grade
+from nbgrader.utils import compute_checksum, determine_grade, is_grade, is_solution, is_task
 from sqlalchemy import Column, Float, MetaData, String, Table, delete, insert, select
 
 from hub.facts.cell_roles import marks
@@ -60,9 +60,9 @@ class Memory:
 class SaveGrades(SaveAutoGrades):
     """nbgrader's SaveAutoGrades, but keeps the manual grades of unchanged answers.
 
-    Its parent is the exporter, which knows the questions (`asked`) and the content of the
-    notebooks graded before (`earlier_fingerprints`), as some grades are older than the stored
-    fingerprints.
+    All of a notebook's grades are saved in one transaction. Its parent is the exporter, which knows
+    the questions (`asked`) and the content of the notebooks graded before
+    (`earlier_fingerprints`), as some grades are older than the stored fingerprints.
     """
 
     def preprocess(
@@ -72,11 +72,32 @@ class SaveGrades(SaveAutoGrades):
         met = fingerprints(nb, self.parent.asked(names["assignment"], names["notebook"]))
         earlier = self.parent.earlier_fingerprints(names["student"], names["notebook"])
         with Gradebook(names["db_url"]) as gradebook:
-            graded = _graded(gradebook, _grades(gradebook, names), earlier)
-        nb, resources = super().preprocess(nb, resources)
-        with Gradebook(names["db_url"]) as gradebook:
-            _settle(gradebook, _grades(gradebook, names), met, graded)
+            submitted = gradebook.find_submission_notebook(
+                names["notebook"], names["assignment"], names["student"]
+            )
+            grades, comments = list(submitted.grades), list(submitted.comments)
+            graded = _graded(gradebook, grades, earlier)
+            self._save(nb, grades, comments)
+            _settle(gradebook, grades, met, graded)
+            gradebook.db.commit()
         return nb, resources
+
+    def _save(self, nb: NotebookNode, grades: list[Grade], comments: list[Comment]) -> None:
+        """What SaveAutoGrades saves for each cell, in the session of `grades`."""
+        grade_of = {grade.name: grade for grade in grades}
+        comment_of = {comment.name: comment for comment in comments}
+        for cell in nb.cells:
+            name = marks(cell).name
+            if is_grade(cell):
+                grade = grade_of[name]
+                grade.auto_score, _ = determine_grade(cell, self.log)
+                grade.needs_manual_grade = grade.manual_score is not None or (
+                    grade.auto_score is None
+                )
+            if is_solution(cell) or is_task(cell):
+                unchanged = cell.metadata.nbgrader.get("checksum") == compute_checksum(cell)
+                empty = unchanged and not is_task(cell)
+                comment_of[name].auto_comment = "No response." if empty else None
 
 
 def questions(released: NotebookNode) -> dict[str, list[Any]]:
@@ -137,13 +158,6 @@ def _text(cell: NotebookNode) -> list[Any]:
     return [cell.cell_type, "\n".join(lines).strip("\n"), cell.get("attachments") or {}]
 
 
-def _grades(gradebook: Gradebook, names: Mapping[str, str]) -> list[Grade]:
-    submitted = gradebook.find_submission_notebook(
-        names["notebook"], names["assignment"], names["student"]
-    )
-    return list(submitted.grades)
-
-
 def _graded(
     gradebook: Gradebook, grades: list[Grade], earlier: Mapping[str, str]
 ) -> dict[str, str | None]:
@@ -188,4 +202,3 @@ def _settle(
     )
     if rows:
         gradebook.db.execute(insert(REMEMBERED), rows)
-    gradebook.db.commit()
