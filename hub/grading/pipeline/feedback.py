@@ -37,7 +37,7 @@ class FeedbackExporter(HTMLExporter):
 
     optimistic_validation = True  # the notebook is validated after the last step, not after each
 
-    def from_notebook_node(  # type: ignore[override] (as HTMLExporter's is)
+    def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: Resources | None = None, **kw: Any
     ) -> tuple[str, Resources]:
         """As HTMLExporter's, which also parses the finished page, for pages that are not ours."""
