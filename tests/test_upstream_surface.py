@@ -16,9 +16,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ipykernel.kernelbase import Kernel
+from ipykernel.zmqshell import ZMQInteractiveShell as Shell
+from IPython.core.error import StdinNotImplementedError
+from IPython.core.interactiveshell import InteractiveShell
 from jupyterhub import dbutil, orm, roles
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.user import User
+from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbgrader.server_extensions.formgrader import apihandlers, handlers
 from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
@@ -272,6 +277,28 @@ def test_a_running_hubs_users_and_servers_can_be_stopped_and_removed():
 def test_the_hubs_tables_are_upgraded_by_its_own_steps():
     assert Path(dbutil.ALEMBIC_DIR).is_dir()
     assert list(inspect.signature(dbutil.upgrade).parameters)[:1] == ["db_url"]
+
+
+# ipykernel and nbconvert ------------------------------------------------------------------------
+
+
+def test_a_shell_is_made_and_asked_as_a_kernel_does():
+    assert [
+        name for name in ("should_run_async", "transform_cell") if not hasattr(Shell, name)
+    ] == []
+    assert "compiler_class" in inspect.getsource(InteractiveShell.init_instance_attrs)
+    kernel = SimpleNamespace(_allow_stdin=False)
+    for asks in (Kernel.raw_input, Kernel.getpass):
+        with pytest.raises(StdinNotImplementedError):
+            asks(kernel)
+
+
+def test_the_feedback_page_is_made_like_nbconverts_before_it_is_parsed_again():
+    assert list(inspect.signature(HTMLExporter._init_resources).parameters) == ["self", "resources"]
+    made = inspect.getsource(HTMLExporter.from_notebook_node)
+    before, parsed = made.split("super().from_notebook_node(nb, resources, **kw)")
+    assert "register_filter" in before and "WidgetsDataTypeFilter" in before
+    assert "BeautifulSoup" in parsed and "register_filter" not in parsed
 
 
 # Nothing besides ---------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ def _graded(config: Config, assignment: str, student: str) -> dict[str, Any]:
     return {"success": done, "log": "\n".join(lines)}
 
 
-class Unseen(BaseApiHandler):
+class UnseenGradings(BaseApiHandler):
     """What the page of submissions shows above its list: gradings whose outcome was not seen."""
 
     @web.authenticated
@@ -167,7 +167,7 @@ class Unseen(BaseApiHandler):
         self.write(json.dumps([press.shown() for press in presses.of(assignment_id)]))
 
 
-class Seen(BaseApiHandler):
+class SeenGrading(BaseApiHandler):
     """Told by the page once somebody has seen an outcome."""
 
     @web.authenticated
@@ -182,5 +182,5 @@ def add_routes(webapp: Any, course: Path) -> None:
     """Routes of what the page of submissions asks about gradings in the course folder `course`."""
     webapp.settings[NOTES] = Presses(course / "server" / "autograding.json")
     below = url_path_join(webapp.settings["base_url"], "/formgrader/api/autograding")
-    routes = [(rf"{below}/([^/]+)", Unseen), (rf"{below}/([^/]+)/([^/]+)", Seen)]
+    routes = [(rf"{below}/([^/]+)", UnseenGradings), (rf"{below}/([^/]+)/([^/]+)", SeenGrading)]
     webapp.add_handlers(".*$", routes)

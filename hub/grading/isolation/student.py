@@ -90,7 +90,7 @@ class LentIterator(Lent):
         return item
 
 
-class HookPoint:
+class HookPointView:
     """What a student's hook function sees of a hook point in the judge process's model."""
 
     def __init__(self, name: str) -> None:
@@ -112,7 +112,7 @@ class StudentProcess:
         self._numbers: dict[int, int] = {}
         self._given: dict[str, Any] = {}  # objects of given cells, as released
         self._names: dict[int, tuple[str, Any]] = {}  # by id, with the object to keep it alive
-        self._hook_points: dict[str, HookPoint] = {}
+        self._hook_points: dict[str, HookPointView] = {}
         self._models = GivenModels()
         self._asked = 0
         self._process = os.getpid()
@@ -248,7 +248,7 @@ class StudentProcess:
 
     def do_hook(self, f: Callable, value: Any, hook_name: str, fixed: dict) -> Any:
         """A hook function's new value: what it returns, or else `value` as it left it."""
-        hook = self._hook_points.setdefault(hook_name, HookPoint(hook_name))
+        hook = self._hook_points.setdefault(hook_name, HookPointView(hook_name))
         result = f(value, hook=hook, **fixed)
         return value if result is None else result
 
