@@ -103,7 +103,9 @@ def add(
         ModelsError: what is wrong and what to do; the models folder is as it was.
     """
     if not _NAME.fullmatch(name):
-        raise ModelsError(f"{name!r} is not a valid model name: letters, digits, '.', '_' and '-'")
+        raise ModelsError(
+            f"{name!r} is not a valid model name.", "Use letters, digits, '.', '_' and '-'."
+        )
     if source is None and name not in published:
         known = ", ".join(sorted(published))
         raise ModelsError(f"{name} is not pinned (only {known}).", "Name its folder with --from.")

@@ -60,16 +60,22 @@ def plan(given: Mapping[str, str], only: Sequence[str] = ()) -> BuildPlan:
     """
     values = {name: given.get(name) or default for name, default in DEFAULTS.items()}
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", values[env.TAG]):
-        raise DeployError(f"{env.TAG}={values[env.TAG]} is not a valid image tag")
+        raise DeployError(
+            f"{env.TAG}={values[env.TAG]} is not a valid image tag.",
+            "Use up to 128 letters, digits, '_', '.' and '-', and begin with a letter or digit.",
+        )
     if not re.fullmatch(r"cpu|cuda|(cu|rocm|xpu)[0-9.]*", values["TORCH"]):
         raise DeployError(
-            f"TORCH={values['TORCH']} is not valid: use cpu, cuda, or a build such as cu130"
+            f"TORCH={values['TORCH']} is not valid.", "Use cpu, cuda, or a build such as cu130."
         )
     named = re.split(r"[\s,]+", values["MODELS"].strip())
     models = tuple(dict.fromkeys(filter(None, named)))
     for model in models:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", model):
-            raise DeployError(f"MODELS: {model!r} is not a valid model name")
+            raise DeployError(
+                f"MODELS: {model!r} is not a valid model name.",
+                "Use letters, digits, '.', '_' and '-', and begin with a letter or digit.",
+            )
     wanted = tuple(image for image in IMAGES if not only or image in only)
     return BuildPlan(values["BASE_IMAGE"], values[env.TAG], values["TORCH"], models, wanted)
 

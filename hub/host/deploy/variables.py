@@ -51,15 +51,17 @@ def variables(given: Mapping[str, str], host: Host, deployment: Path) -> dict[st
     values = {name: given.get(name) or default for name, default in DEFAULTS.items()}
     for name, accepted in CHOICES.items():
         if values[name] not in accepted:
-            raise DeployError(f"{name}={values[name]} is not valid: use {' or '.join(accepted)}")
+            raise DeployError(
+                f"{name}={values[name]} is not valid.", f"Use {' or '.join(accepted)}."
+            )
     for name in ("HTTP_PORT", "HTTPS_PORT"):
         port = values[name]
         if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            raise DeployError(f"{name}={port} is not valid: use a number from 1 to 65535")
+            raise DeployError(f"{name}={port} is not valid.", "Use a number from 1 to 65535.")
     project = values[env.PROJECT]
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", project):
         raise DeployError(
-            f"LOGITLAB_PROJECT={project} is not valid: use lowercase letters, digits and '-'"
+            f"LOGITLAB_PROJECT={project} is not valid.", "Use lowercase letters, digits and '-'."
         )
     return {
         **values,
@@ -88,7 +90,7 @@ def _network(values: Mapping[str, str]) -> dict[str, str]:
         raise DeployError(f"STUDENTS_SUBNET={values['STUDENTS_SUBNET']}: {error}") from error
     if subnet.prefixlen > 24 or not subnet.is_private:
         raise DeployError(
-            f"STUDENTS_SUBNET={subnet} is not valid: use a private network of at least /24"
+            f"STUDENTS_SUBNET={subnet} is not valid.", "Use a private network of at least /24."
         )
     return {
         "PROXY_IP": str(subnet[2]),
