@@ -26,10 +26,11 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from hub.grading.pipeline.batch import autograde
 from hub.grading.pipeline.sanitise import RENDER_SECONDS, highlighted, sanitise
-from tests.e2e.browser import PATIENCE, chromium, launched
+from tests.e2e.browser import PATIENCE, launched
 from tests.formgrader_server import formgrader_of
 from tests.grading.conftest import pristine  # noqa: F401
 from tests.grading.tiny_course import ASSIGNMENT, NOTEBOOK, answered, course_config, submit
+from tests.needs import need
 
 pytestmark = pytest.mark.kernel
 
@@ -138,8 +139,7 @@ def _reviewed(
     pristine: Path,  # noqa: F811
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Reviewed]:
-    if chromium() is None:
-        pytest.skip("no Chromium")
+    need("chromium")
     root = Path(shutil.copytree(pristine, tmp_path_factory.mktemp("names") / "course"))
     for student in ("mallory", FILE_NAME):
         submit(root, student, answered(root))

@@ -19,14 +19,10 @@ from hub.core.settings import Settings
 from hub.exchange.store import Store
 from hub.jupyterhub.configuration.jupyterlab import EXCHANGE_CLASSES, page_config, server_config
 from hub.serve import free_port
-from tests.e2e.browser import chromium, launched
+from tests.e2e.browser import launched
 from tests.exchange.samples import ASSIGNMENT, COURSE, release
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(chromium() is None, reason="no Chromium here"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 START_SECONDS = 120
 NOTEBOOK = f"{ASSIGNMENT}/induction-heads.ipynb"
 
