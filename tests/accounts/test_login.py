@@ -159,7 +159,7 @@ def test_an_institution_says_a_name_only_where_it_vouches_for_it(claim, info, na
         assert authenticator.user_info_to_username(info) == name
 
 
-def test_whom_the_institution_knows_is_let_in_only_as_one_of_the_course():
+def test_an_institutions_account_gets_in_only_if_it_is_in_the_course():
     authenticator = InstitutionAuthenticator(allowed_users={"ada"}, allow_existing_users=False)
     for model in ({"admin": True}, {"admin": False}, None):
         assert asyncio.run(authenticator.check_allowed("ada", model)) is True

@@ -65,7 +65,7 @@ def hub_state(folder: CourseFolder) -> dict[str, tuple[bool, list[str], int]]:
         session.close()
 
 
-def test_nothing_changes_for_those_who_are_still_there(folder):
+def test_nothing_changes_for_people_who_stay(folder):
     before = hub_state(folder)
     assert list(reconcile(folder)) == []
     assert hub_state(folder) == before
@@ -99,7 +99,7 @@ def test_the_graders_account_stays(folder):
     assert hub_state(folder)["grader-mechinterp"][1] == ["formgrade-mechinterp"]
 
 
-def test_who_is_in_the_roster_stays_and_leaves_with_it(folder):
+def test_a_student_stays_and_leaves_with_the_roster(folder):
     people = "{admins: [admin], instructors: [instructor], students: [alice]}"
     write_roster(folder.roster_file, (Student("bob"),))
     folder = write_people(folder, people)
@@ -111,7 +111,7 @@ def test_who_is_in_the_roster_stays_and_leaves_with_it(folder):
     assert "bob" not in hub_state(folder)
 
 
-def test_who_left_and_whose_server_still_runs_is_left_to_the_hub_without_any_right(folder):
+def test_a_person_who_left_while_their_server_runs_has_no_rights_until_the_hub_removes_them(folder):
     session = orm.new_session_factory(folder.hub_database_url)()
     bob = session.query(orm.User).filter_by(name="bob").one()
     cookie = bob.cookie_id

@@ -104,7 +104,7 @@ def test_columns_that_are_not_used_are_named(tmp_path):
         ("username,last_name\nada," + 200 * "x", ["line 2", "longer than 128"]),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_its_line(tmp_path, content, expected):
+def test_an_unreadable_line_is_refused_with_its_number(tmp_path, content, expected):
     message = refusal(tmp_path, content, {"boss"})
     for words in expected:
         assert words in message

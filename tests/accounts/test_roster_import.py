@@ -100,14 +100,14 @@ def test_an_interrupted_import_is_brought_to_its_end_by_the_next(folder):
     assert links_open(folder) == {"ada", "zoe"}
 
 
-def test_who_is_renamed_is_renamed_in_the_gradebook(folder):
+def test_a_renamed_student_is_renamed_in_the_gradebook(folder):
     imported(folder)
     result = imported(folder, LIST.replace("Ada,", "Augusta Ada,"))
     assert "~ ada: first_name Ada → Augusta Ada" in result.output
     assert gradebook(folder)["ada"][0] == "Augusta Ada"
 
 
-def test_who_leaves_the_list_keeps_the_gradebooks_row_and_comes_back_to_it(folder):
+def test_a_student_who_leaves_the_list_keeps_the_gradebooks_row_and_comes_back_to_it(folder):
     imported(folder)
     result = imported(folder, "username\nzoe\n")
     assert "- ada (Ada Lovelace, Countess)" in result.output

@@ -61,7 +61,7 @@ def test_each_course_has_groups_and_a_grader_of_its_own():
             assert "-b" not in text.replace("nbgrader-", ""), role
 
 
-def test_somebody_has_the_rights_of_all_their_courses():
+def test_a_person_has_the_rights_of_all_their_courses():
     then = wanted(A, B)
     assert then["both"] == Rights(False, frozenset({"nbgrader-a", "nbgrader-b"}))
     assert then["prof"] == Rights(False, frozenset({"formgrade-a", "nbgrader-b"}))
@@ -69,7 +69,7 @@ def test_somebody_has_the_rights_of_all_their_courses():
     assert {"grader-a", "grader-b"} < set(then)
 
 
-def test_who_leaves_one_course_is_gone_only_where_no_other_has_them():
+def test_a_person_who_leaves_a_course_is_removed_only_if_no_other_course_has_them():
     smaller = course("a", {"admins": ["root"], "instructors": ["prof"]})
     found = difference(wanted(A, B), wanted(smaller, B))
     assert found.gone == ("ada",)

@@ -448,7 +448,7 @@ def test_names_in_a_list_are_text_on_the_page(people):
 # --- leaving and coming back ----------------------------------------------------------------
 
 
-def test_who_leaves_the_roster_is_out_within_seconds_and_back_with_everything(hub):
+def test_a_student_who_leaves_the_roster_is_out_within_seconds_and_comes_back_with_everything(hub):
     browser = Browser(hub.url)
     browser.set_password(link(hub, "lea"))
     browser.log_in("lea")
@@ -484,7 +484,7 @@ def test_who_leaves_the_roster_is_out_within_seconds_and_back_with_everything(hu
     browser.close()
 
 
-def test_who_leaves_course_yaml_loses_rights_without_a_restart(hub, browser):
+def test_an_instructor_removed_from_course_yaml_loses_rights_without_a_restart(hub, browser):
     browser.set_password(link(hub, "ta"))
     browser.log_in("ta")
     assert browser.get("/hub/people").status_code == 200

@@ -282,7 +282,7 @@ def test_the_executors_socket_answers_who_may_ask(running):
         assert "Permission denied" in running.inside("python", "-c", code, user=user, check=False)
 
 
-def test_who_may_read_the_answers_can(running):
+def test_the_accounts_that_may_read_the_answers_can(running):
     read = "cat /opt/logitlab/app/source/*/*.py"
     assert "BEGIN SOLUTION" in running.inside("sh", "-c", read, user="912")
     assert "BEGIN SOLUTION" not in running.inside("sh", "-c", read, user="30050", check=False)

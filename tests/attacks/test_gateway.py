@@ -141,7 +141,7 @@ def test_a_visitor_and_a_token_get_through(gateway: Gateway, path: str, headers:
         ["X-Authorization: token abc"],
     ],
 )
-def test_nobody_else_does_and_a_browser_is_sent_to_the_hub(
+def test_other_browsers_are_refused_and_sent_to_the_hub(
     gateway: Gateway, headers: list[str]
 ) -> None:
     path = "/user/mallory/evil.html?a=%20b"

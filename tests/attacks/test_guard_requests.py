@@ -287,7 +287,7 @@ def test_an_accepted_call_is_not_handed_over_either(guard, alice):
 INFO = b"GET /v1.41/info HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n"
 
 
-def test_of_two_requests_on_a_connection_each_is_looked_at(guard):
+def test_each_of_two_requests_on_a_connection_is_checked(guard):
     both = b"GET /_ping HTTP/1.1\r\nHost: d\r\n\r\n" + INFO
     answer = output(guard.socket, both)
     assert answer.startswith(b"HTTP/1.1 200") and b"HTTP/1.1 403" in answer

@@ -216,7 +216,7 @@ def test_the_formgrader_opens_for_instructors_without_a_question_and_not_for_stu
     assert refused.status_code == 403 and GRADER not in grants(room["alice"])
 
 
-def test_nobody_gets_leave_for_a_server_that_they_may_not_open(room):
+def test_no_grant_is_given_for_a_server_that_its_person_may_not_open(room):
     for name in ("alice", "instructor"):
         answer = room[name].http.get("/hub/visit/user/bob/")
         assert answer.status_code == 403 and "somebody else" in answer.text

@@ -71,7 +71,7 @@ def test_a_visit_leads_to_the_very_page_that_was_asked_for(rest):
         "http://evil.example/hub/visit/user/alice",
     ],
 )
-def test_what_is_not_plainly_somebodys_server_is_no_visit(uri):
+def test_an_address_that_is_not_plainly_a_server_gets_no_grant(uri):
     assert access_request(uri, "/hub/") is None
 
 

@@ -89,7 +89,7 @@ def test_each_kind_of_mistake_is_made(source: str, expected: set[str]) -> None:
         "y = torch.equal(a, b)",
     ],
 )
-def test_what_no_test_can_see_is_left_alone(source: str) -> None:
+def test_code_that_no_test_can_see_is_left_alone(source: str) -> None:
     assert mutants(source) == []
 
 
@@ -118,7 +118,7 @@ def test_letters_of_more_than_a_byte_move_no_place() -> None:
     assert "größe = β - α" in after("größe = β + α")
 
 
-def test_what_is_no_python_has_no_mutants() -> None:
+def test_text_that_is_no_python_has_no_mutants() -> None:
     assert mutants("%%bash\nls") == []
 
 

@@ -105,7 +105,7 @@ def test_demo_passwords_are_random_kept_and_private(folder):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_somebody_new_gets_a_password_and_the_others_keep_theirs(folder):
+def test_a_new_person_gets_a_password_and_the_others_keep_theirs(folder):
     path = folder.server / "accounts.json"
     first = demo_accounts(everybody(folder.settings), path)
     people = {"students": ["alice", "bob", "carol"], "instructors": ["instructor"]}

@@ -97,7 +97,7 @@ def test_only_the_guard_has_the_docker_socket():
     assert holders == ["guard"]
 
 
-def test_who_runs_students_code_or_keeps_the_database_has_no_network():
+def test_executor_and_database_have_no_network():
     services = compose()["services"]
     for name in ("executor", "db", "guard", "setup"):
         assert services[name]["network_mode"] == "none"

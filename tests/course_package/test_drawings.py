@@ -82,7 +82,7 @@ def test_arcs_name_the_positions_that_are_looked_at_and_how_much():
     assert ">0.70<" in drawing.svg() and ">0.01<" not in drawing.svg()
 
 
-def test_what_cannot_be_drawn_is_refused_in_words():
+def test_an_impossible_drawing_is_refused_in_words():
     with pytest.raises(ValueError, match="2 token labels for 3 positions"):
         drawings.arcs(["a", "b"], [0.5, 0.5, 0.0])
     with pytest.raises(ValueError, match="200 tokens are too long for one line"):

@@ -52,7 +52,7 @@ def test_one_pattern_is_a_head_of_its_own_and_what_does_not_fit_is_refused():
         viewer.attention(np.zeros((12, 60, 60)), ["a"] * 60)
 
 
-def test_what_is_saved_stays_light():
+def test_saved_output_stays_light():
     patterns = np.full((6, 57, 57), 0.333)
     assert len(viewer.attention(patterns, ["token"] * 57).html()) < 140_000
 

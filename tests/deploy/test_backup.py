@@ -95,7 +95,7 @@ def made_backup(host: Host, target: Path) -> Path:
     return folder
 
 
-def test_what_is_backed_up_is_there_again_on_another_machine(running, machine, tmp_path):
+def test_a_backup_is_complete_on_another_machine(running, machine, tmp_path):
     folder = made_backup(running, tmp_path / "backups")
     other = machine("second")
     lines = list(restore(folder, other.folder))

@@ -59,7 +59,7 @@ def findings_that_stop(facts):
         ({"free_gib": 3, "missing_images": ("logitlab/student:1",)}, "GiB free"),
     ],
 )
-def test_what_stops_the_server_is_named_with_its_remedy(changed, words):
+def test_each_obstacle_to_the_server_is_named_with_its_fix(changed, words):
     stops = findings_that_stop(replace(GOOD, **changed))
     assert len(stops) == 1
     assert words in stops[0].what
@@ -73,7 +73,7 @@ def test_a_subnet_that_clashes_comes_with_one_that_is_free():
     assert "free" not in clash.fix
 
 
-def test_what_uses_the_ports_of_a_running_deployment_is_the_deployment():
+def test_the_ports_of_a_running_deployment_count_as_its_own():
     running = replace(GOOD, used_ports=(8000,), routes=("172.30.0.0/16",), running=True)
     assert all(finding.level == "good" for finding in findings(running))
 

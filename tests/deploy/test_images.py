@@ -27,7 +27,7 @@ def test_every_command_has_a_module_with_arguments_and_run():
         assert callable(module.add_arguments) and callable(module.run), name
 
 
-def test_what_is_in_the_way_is_reported_without_a_traceback(monkeypatch, capsys):
+def test_obstacles_are_reported_without_a_traceback(monkeypatch, capsys):
     def refuse(name, arguments):
         raise DeployError("no engine here")
 
@@ -187,7 +187,7 @@ WHEELS = [
 ]
 
 
-def test_of_a_folder_of_wheels_a_cpu_build_gets_the_pinned_ones():
+def test_a_cpu_build_gets_the_pinned_wheels_of_a_folder():
     assert images.wanted_wheels(WHEELS, PINS, "cpu") == [WHEELS[5], WHEELS[6], WHEELS[0]]
 
 

@@ -136,7 +136,7 @@ def test_a_volume_with_files_of_its_own_is_never_removed(tmp_path):
 # -- fetching -------------------------------------------------------------------------------------
 
 
-def test_what_fetches_sees_the_folder_of_models_and_nothing_else_of_this_host(tmp_path):
+def test_the_fetching_container_sees_the_models_folder_and_nothing_else_of_this_host(tmp_path):
     site = Site({}, bundle=tmp_path / "ca.pem", proxies=("HTTPS_PROXY",))
     command = fetch_command("gpt2", tmp_path, "dev", site, ["HTTPS_PROXY", "HF_ENDPOINT", "HOME"])
     volumes = [part for part in command if part.startswith("--volume=")]

@@ -218,7 +218,7 @@ def test_no_reference_solution_or_hidden_test_is_in_a_students_image():
     assert [path for path in found if not path.startswith(programs)] == []
 
 
-def test_of_the_server_only_what_a_person_runs_is_in_a_students_image():
+def test_a_students_image_has_only_the_code_that_a_persons_server_runs():
     parts = {path.split("/")[5] for path in files("student") if path.startswith(f"{APP}/hub/")}
     assert not parts & {"authoring", "containers", "jupyterhub", "people", "services"}
     # `logitlab models list`, which students may ask for.

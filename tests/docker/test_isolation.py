@@ -240,7 +240,7 @@ def everywhere(room: Class) -> dict[Target, str]:
     return found
 
 
-def test_of_all_ports_on_all_networks_a_student_reaches_the_proxys_public_one(room, table):
+def test_a_student_reaches_only_the_proxys_public_port_of_all_networks(room, table):
     """Among them: other servers, the hub, the proxy's API, the exchange, the gateway."""
     targets = everywhere(room)
     own = {(room.address("alice"), port) for port in SERVER_PORTS}
@@ -470,7 +470,7 @@ def test_a_fork_bomb_stops_at_the_limit_and_leaves_everybody_working(room, table
     table.row("400 processes (limit 192)", f"{made}, then {output!r}", "400 with a limit of 600")
 
 
-def test_who_takes_too_much_memory_is_killed_and_the_server_stays(room, table):
+def test_a_process_that_takes_too_much_memory_is_killed_and_the_server_stays(room, table):
     began = docker("inspect", "--format={{.State.StartedAt}}", room["alice"])
     command = ["docker", "exec", room["alice"], "python", "-c", probes.MEMORY, "900"]
     done = subprocess.run(command, capture_output=True, timeout=120)

@@ -102,7 +102,7 @@ def test_a_class_that_starts_together_comes_up_and_nobody_is_refused(starts):
     assert [name for name in NAMES if not starts[name].ready] == []
 
 
-def test_who_waits_sees_a_position_in_the_queue_that_only_gets_better(starts):
+def test_the_position_in_the_queue_is_shown_and_only_gets_better(starts):
     queued = [seen.positions for seen in starts.values() if seen.positions]
     assert len(queued) >= len(NAMES) - WIDTH - 2  # the first two, and who came when those were up
     for positions in queued:

@@ -185,7 +185,7 @@ def test_a_name_that_is_none_is_refused_before_anything_is_looked_up(alice, prof
         ask(alice, prof)
 
 
-def test_who_cannot_have_a_folder_is_reported_before_the_upload(store):
+def test_a_name_that_cannot_have_a_folder_is_reported_before_the_upload(store):
     access = Access(store, Caller("../bob", frozenset({STUDENTS})), {COURSE})
     with pytest.raises(InvalidName):
         access.may_submit(COURSE, ASSIGNMENT, key(), 1)

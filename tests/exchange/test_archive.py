@@ -39,7 +39,7 @@ def test_the_same_files_give_the_same_bytes_whenever_they_are_packed(tmp_path):
     assert pack(first) == pack(second) == packed(FILES)
 
 
-def test_what_is_packed_comes_out_the_same(tmp_path):
+def test_packed_files_come_out_the_same(tmp_path):
     file = io.BytesIO(pack(write(tmp_path / "in", FILES)))
     (tmp_path / "out").mkdir()
     archive.extract(file, tmp_path / "out", archive.read(file, LIMITS))
@@ -118,7 +118,7 @@ def test_bytes_after_the_end_are_refused():
         archive.read(io.BytesIO(packed(FILES) + bytes(512)), LIMITS)
 
 
-def test_nothing_is_written_over_what_is_there(tmp_path):
+def test_existing_files_are_not_overwritten(tmp_path):
     file = io.BytesIO(packed({"a.txt": b"new"}))
     (tmp_path / "a.txt").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FileExistsError):

@@ -428,7 +428,7 @@ def test_an_oversized_file_is_refused_before_it_is_sent(student, capsys):
     assert "big.bin is 1.5 MB; the limit for a file is 1.0 MB" in "".join(capsys.readouterr())
 
 
-def test_nobody_submits_in_anothers_name(student, store, capsys):
+def test_a_student_cannot_submit_in_anothers_name(student, store, capsys):
     student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
     assert student.nbgrader("SubmitApp", ASSIGNMENT, "--student", "bob") == 1
     assert store.submissions(COURSE) == []

@@ -101,7 +101,7 @@ def test_paths_that_are_one_file_somewhere_are_refused(paths):
 
 
 @given(st.lists(plain_paths, max_size=5))
-def test_what_is_taken_together_has_no_two_that_fold_alike(paths):
+def test_an_archive_has_no_two_names_that_fold_alike(paths):
     try:
         names.check_paths(paths)
     except InvalidName:

@@ -151,7 +151,7 @@ def test_releasing_the_same_bytes_again_is_no_conflict(store):
     assert release(store, force=False) == first
 
 
-def test_what_is_not_released_takes_no_submission(store):
+def test_an_assignment_that_is_not_released_takes_no_submission(store):
     store.unrelease(COURSE, ASSIGNMENT, by="prof")
     with pytest.raises(NotFound):
         submit(store, notebook("x"))

@@ -9,7 +9,7 @@ import pytest
 from hub.facts.disk import NoRoom, check_room, free_mb
 
 
-def test_too_little_room_is_told_in_figures_with_what_to_do(tmp_path):
+def test_too_little_room_is_reported_in_figures_with_a_fix(tmp_path):
     with pytest.raises(NoRoom) as error:
         check_room(412, 1300, tmp_path, "The installation", "Make room.")
     assert error.value.message == (

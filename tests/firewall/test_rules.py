@@ -146,7 +146,7 @@ def test_a_repair_and_a_removal_are_one_transaction_of_the_table_filter():
         ("-A INPUT -i other0 -j LOGITLAB-IN-other0", True),
     ],
 )
-def test_what_may_stand_before_our_jumps(before, stands):
+def test_which_rules_may_precede_our_jumps(before, stands):
     listed = restored(ENGINES, repair(CLOSED, "ipv4", ENGINES))
     parent = before.split()[1]
     first = next(i for i, line in enumerate(listed) if line.startswith(f"-A {parent} "))
@@ -256,7 +256,7 @@ STUDENT, PEER = "10.201.0.20", "10.201.0.21"
 
 
 @pytest.mark.parametrize("wanted", [CLOSED, OPEN])
-def test_who_reaches_whom_on_the_bridge(wanted):
+def test_which_addresses_reach_which_on_the_bridge(wanted):
     bridge = wanted.bridge
     assert verdict(wanted, STUDENT, wanted.proxy, bridge, 8000) == "ACCEPT"
     assert verdict(wanted, STUDENT, wanted.proxy, bridge, 8001) == "DROP"

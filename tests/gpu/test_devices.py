@@ -42,7 +42,7 @@ def test_the_older_listing_is_read_and_memory_distinguished_from_the_profile():
     ]
 
 
-def test_nothing_is_read_from_what_is_no_listing():
+def test_output_that_is_no_listing_yields_no_devices():
     assert read_gpus("No devices found.\n") == []
     assert read_gpus("Failed to initialize NVML: Unknown Error\n", "") == []
 
@@ -183,7 +183,7 @@ def changed(**facts) -> GpuFacts:
         (changed(trial="GPU-a: hook failed"), "auto", "GPU in a container", "hook failed", "ctk"),
     ],
 )
-def test_what_stops_gpus_is_named_with_the_command_that_fixes_it(
+def test_the_obstacle_to_gpus_is_named_with_the_command_that_fixes_it(
     facts, setting, name, words, command
 ):
     wrong = [check for check in judge(facts, setting) if not check.ok]

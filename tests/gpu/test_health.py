@@ -36,7 +36,7 @@ WELL = "GPU 0: NVIDIA A100 (UUID: GPU-aaaa)"
         (139, "", "nvidia-smi exited with 139"),
     ],
 )
-def test_what_nvidia_smi_says_is_understood(status, said, expected):
+def test_the_output_of_nvidia_smi_is_understood(status, said, expected):
     assert judge(status, said) == expected
 
 

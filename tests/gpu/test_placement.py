@@ -177,19 +177,19 @@ def test_the_emptiest_device_first_spreads_a_class_evenly():
     assert [state.load(device) for device in "ABC"] == [3, 3, 3]
 
 
-def test_who_waits_goes_on_without_a_gpu_when_the_last_device_breaks():
+def test_a_waiting_person_goes_on_without_a_gpu_when_the_last_device_breaks():
     state = placement.mark(wait(FULL_UP, "x"), frozenset("AB"))
     state, served = serve(state)
     assert served == {"x": Cpu(NONE_WORKS)}
     assert not state.waiting
 
 
-def test_whose_gpu_failed_at_the_start_waits_first():
+def test_a_person_whose_gpu_failed_at_the_start_waits_first():
     state = wait(wait(wait(FULL_UP, "x"), "y"), "z", first=True)
     assert state.waiting == ("z", "x", "y")
 
 
-def test_who_waits_holds_no_slot_on_a_device_that_broke():
+def test_a_waiting_person_holds_no_slot_on_a_broken_device():
     state = wait(placement.mark(replace(FULL_UP, when_full="queue"), frozenset("A")), "a")
     assert "a" not in state.taken
     state, served = serve(placement.mark(state, frozenset()))
@@ -205,7 +205,7 @@ def test_a_removed_device_keeps_who_runs_on_it_and_gets_nobody_more():
     assert decide(release(state, "a"), SlotRequest("a")) == Slot("B")
 
 
-def test_who_takes_a_slot_as_staff_counts_as_staff_until_it_is_given_back():
+def test_a_slot_taken_as_staff_counts_as_staff_until_it_is_given_back():
     one, other = SlotRequest("teacher", staff=True), SlotRequest("grader", staff=True)
     both = take(take(TWO, one, "A"), other, "B")
     assert both.staff == {"teacher", "grader"}
@@ -214,7 +214,7 @@ def test_who_takes_a_slot_as_staff_counts_as_staff_until_it_is_given_back():
     assert take(both, SlotRequest("teacher"), "A").staff == {"grader"}
 
 
-def test_who_takes_a_slot_waits_no_longer_and_is_remembered():
+def test_a_person_with_a_slot_waits_no_longer_and_is_remembered():
     state = take(replace(FULL_UP, waiting=("x", "y"), last={"y": "A"}), SlotRequest("x"), "B")
     assert state.waiting == ("y",)
     assert state.taken["x"] == "B" and state.last == {"y": "A", "x": "B"}
@@ -226,7 +226,7 @@ def test_a_count_of_other_deployments_servers_takes_the_place_of_the_last_one():
     assert (state.load("A"), state.load("B"), state.held("B")) == (2, 4, 2)
 
 
-def test_who_runs_is_remembered_where_they_run():
+def test_a_running_server_is_remembered_on_its_device():
     assert rebuild(replace(TWO, last={"a": "B"}), {"a": "A"}, frozenset()).last == {"a": "A"}
 
 

@@ -98,7 +98,7 @@ def test_no_slot_is_given_while_the_engine_does_not_answer():
     run(test)
 
 
-def test_who_waits_sees_the_slot_live_and_is_served_in_order():
+def test_a_waiting_person_sees_the_slots_live_and_is_served_in_order():
     async def test():
         gpus = slots(Engine(), A)
         await gpus.reserve("alice")
@@ -147,7 +147,7 @@ def test_a_released_server_does_not_go_on_waiting():
     run(test)
 
 
-def test_who_closes_the_page_leaves_the_queue_and_who_reloads_it_stays():
+def test_closing_the_page_leaves_the_queue_and_reloading_it_does_not():
     async def test():
         gpus = slots(Engine(), A)
         await gpus.reserve("alice")
@@ -219,7 +219,7 @@ def test_what_happens_while_the_engine_is_asked_is_not_undone_by_its_older_answe
     run(test)
 
 
-def test_somebody_who_waits_is_served_though_an_old_container_of_theirs_is_listed():
+def test_a_waiting_person_is_served_though_an_old_container_of_theirs_is_listed():
     async def test():
         engine = Engine()
         gpus = slots(engine, A)
@@ -472,7 +472,7 @@ def test_starts_are_not_one_after_the_other():
     run(test)
 
 
-def test_who_is_asked_gets_what_they_answer():
+def test_the_answer_to_the_question_decides():
     async def test():
         gpus = slots(Engine(), A, full="ask")
         alice, bob = GpuStart(gpus, "alice"), GpuStart(gpus, "bob")
@@ -498,7 +498,7 @@ def test_who_is_asked_gets_what_they_answer():
     run(test)
 
 
-def test_nobody_there_to_be_asked_starts_without():
+def test_a_server_starts_without_a_gpu_where_nobody_can_be_asked():
     async def test():
         gpus = slots(Engine(), A, full="ask")
         await gpus.reserve("alice")
@@ -553,7 +553,7 @@ def test_a_broken_gpu_that_heals_serves_who_waits():
     run(test)
 
 
-def test_what_is_decided_is_not_a_wait_for_who_starts_again():
+def test_a_decision_is_not_a_wait_for_a_second_start():
     async def test():
         gpus = slots(Engine(), A)
         await gpus.reserve("alice")

@@ -89,7 +89,7 @@ def test_only_on_a_full_device_whoever_is_over_is_named_and_the_worst_first(
     two=st.lists(st.integers(1, 9000), max_size=4),
     mib=st.integers(0, 20000),
 )
-def test_who_is_within_the_budget_is_never_stopped(used, one, two, mib):
+def test_a_kernel_within_its_budget_is_never_stopped(used, one, two, mib):
     found = verdict(used, one, two, mib)
     for over in found:
         assert over.used > over.slot.mib > 0

@@ -30,7 +30,7 @@ DOCKERSPAWNERS = [
 
 
 @pytest.mark.parametrize(("method", "target", "action"), DOCKERSPAWNERS)
-def test_what_dockerspawner_asks_for_is_a_call(method, target, action):
+def test_every_request_of_dockerspawner_is_a_known_call(method, target, action):
     assert call(method, target, POLICY).route.action == action
 
 
@@ -125,7 +125,7 @@ def others_container(**changes) -> dict:
     return listed | changes
 
 
-def test_of_another_deployments_container_its_device_is_told_and_nothing_else():
+def test_another_deployments_container_shows_its_device_and_nothing_else():
     told = responses.containers_on_devices([others_container()], POLICY, now=1001)
     assert told == [{"Labels": {"logitlab.gpu": GPU}}]
 
@@ -134,7 +134,7 @@ def test_of_another_deployments_container_its_device_is_told_and_nothing_else():
     "labels",
     [{"logitlab.gpu": "cpu"}, {"logitlab.gpu": "GPU-of-somebody"}, {"logitlab.gpu": ["x"]}, None],
 )
-def test_a_container_on_no_device_of_this_deployments_is_not_told(labels):
+def test_a_container_on_none_of_our_devices_is_not_shown(labels):
     listed = [others_container(Labels=labels)]
     assert responses.containers_on_devices(listed, POLICY, now=1001) == []
 

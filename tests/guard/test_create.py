@@ -56,7 +56,7 @@ def refused(body, reason, user="alice", role="student", policy=POLICY):
 
 
 @pytest.mark.parametrize(("user", "role"), PEOPLE)
-def test_what_the_hub_asks_for_is_accepted_and_kept(user, role):
+def test_the_hubs_requests_are_accepted_and_kept(user, role):
     asked = created(user, role)
     clean = checked(asked, user, role)
     for key in ("Image", "User", "Cmd", "Env", "Labels", "WorkingDir"):
@@ -67,7 +67,7 @@ def test_what_the_hub_asks_for_is_accepted_and_kept(user, role):
 
 
 @pytest.mark.parametrize(("user", "role"), PEOPLE)
-def test_what_was_accepted_is_accepted_again(user, role):
+def test_an_accepted_request_is_accepted_again(user, role):
     clean = checked(created(user, role), user, role)
     assert checked(json.loads(json.dumps(clean)), user, role) == clean
 
@@ -387,7 +387,7 @@ def test_which_values_pass(place, key, kept, left_out, others):
             refused(body, rf"^{re.escape(path)}\b")
 
 
-def test_what_is_given_as_null_is_an_empty_object():
+def test_null_counts_as_an_empty_object():
     body = created("alice")
     body["ExposedPorts"], body["Volumes"] = {"8888/tcp": None}, {"/home/student": None}
     assert checked(body)["ExposedPorts"] == {"8888/tcp": {}}

@@ -113,7 +113,7 @@ def test_an_endless_answer_is_cut_off(tmp_path, monkeypatch):
     asyncio.run(story())
 
 
-def test_what_is_sent_on_is_written_anew_and_by_id(tmp_path):
+def test_a_forwarded_request_is_written_anew_and_by_id(tmp_path):
     async def story():
         async with Asking(tmp_path) as ask, StandInEngine(tmp_path / "engine") as engine:
             await ask("POST", CREATE, created("alice"))

@@ -140,7 +140,7 @@ def test_a_container_is_what_options_say_and_the_placement_adds(made):
     assert not spawner.extra_host_config["device_requests"]
 
 
-def test_who_gets_a_gpu_has_it_asked_for_and_labelled(made, engine):
+def test_a_container_with_a_gpu_asks_for_it_and_is_labelled(made, engine):
     spawner = made(gpus=(GPU,))
     run(spawner.start())
     assert spawner.extra_create_kwargs["labels"]["logitlab.gpu"] == GPU.uuid
@@ -183,7 +183,7 @@ def test_a_missing_image_is_reported_with_what_to_do(made, engine):
         run(made().start())
 
 
-def test_what_an_earlier_start_left_is_removed_first(made, engine):
+def test_leftovers_of_an_earlier_start_are_removed_first(made, engine):
     engine.left_over = True
     run(made().start())
     assert engine.removed == ["stopped", "removed"]
@@ -302,7 +302,7 @@ def test_a_created_container_whose_gpu_another_deployment_took_is_removed_not_st
     assert spawner.slots.state.taken == {}
 
 
-def test_who_waits_sees_the_position_in_the_queue(made):
+def test_the_position_in_the_queue_is_shown(made):
     spawner = made()
 
     async def play():

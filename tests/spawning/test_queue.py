@@ -60,7 +60,7 @@ def test_the_position_in_the_queue_counts_down():
     assert run(play()) == [[0, 1, 2], [0, 0, 1]]
 
 
-def test_who_is_given_up_while_waiting_does_not_hold_up_the_next():
+def test_an_abandoned_wait_does_not_hold_up_the_next():
     async def play():
         queue = StartQueue(1)
         release = asyncio.Event()
