@@ -1,4 +1,4 @@
-"""Gradebooks that nothing stands in yet. Making one starts processes, so each is made once."""
+"""Empty gradebooks. Making one starts processes, so each is made once."""
 
 from __future__ import annotations
 

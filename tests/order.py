@@ -1,4 +1,4 @@
-"""The order in which files of tests run: the heaviest first, unless somebody asks for another."""
+"""The order in which test files run: the heaviest first, unless --shuffle is given."""
 
 from __future__ import annotations
 

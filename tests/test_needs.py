@@ -1,4 +1,4 @@
-"""What a machine lacks skips the tests that need it, and in CI fails them, in words."""
+"""Tests whose needs the machine does not meet are skipped, or fail in CI, with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One meaning a name: docs/terminology.md, as far as a program can see it."""
+"""Each name has one meaning: docs/terminology.md, as far as a program can check it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of its process a test could leave changed for the tests that come after it."""
+"""Changes to its process that a test could leave behind for later tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases that nothing stands in yet, made once: making them takes seconds."""
+"""Empty databases, made once: making them takes seconds."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What somebody loses who is taken out of course.yaml, or moved within it."""
+"""What people lose when they are removed from course.yaml, or moved within it."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A list of students from an office: read, refused with its lines, compared, taken in."""
+"""A list of students from an office: read, refused with line numbers, compared, imported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attacks on accounts, each with the honest way beside it that works."""
+"""Attacks on accounts, each beside the honest use that works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of a submission against the terminal of whoever grades, and the pages that show it."""
+"""Control characters in a submission, against the grader's terminal and the pages that show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work handed in to be looked at: to hold up or to take over who looks.
+"""Submissions that attack the pages on which people look at them.
 
 The formgrader is one process for all who grade, and its session may do everything in the course.
 """

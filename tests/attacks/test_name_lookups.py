@@ -1,4 +1,4 @@
-"""Whom the engine asks for names that a student looks up, on a network without a way out.
+"""Which DNS servers the engine asks for a student's lookups, on a network without internet access.
 
 A name is a message: whoever can have any name looked up by a server of theirs talks to the world.
 An engine of the tests' own, on a host (as it believes) whose resolver is on the loopback.

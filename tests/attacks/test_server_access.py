@@ -1,4 +1,4 @@
-"""A student's server that shows what a student wants, opened in the browsers of others.
+"""A student's malicious server, opened in other people's browsers.
 
 Bob's server answers every request with a page of his own, as a student's can: its configuration is
 a file in his home. Each attack has its control, by which the page is seen to be served: its owner,

@@ -1,4 +1,4 @@
-"""nbgrader's own ways to generate: the formgrader's button, and the command in its terminal."""
+"""nbgrader's own ways to generate: the formgrader's button and the command in its terminal."""
 
 from __future__ import annotations
 

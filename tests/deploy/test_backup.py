@@ -1,4 +1,4 @@
-"""Backups and their restoring, against a `docker` of the tests' own: no engine."""
+"""Backing up and restoring, against a stand-in for `docker`: no engine."""
 
 from __future__ import annotations
 

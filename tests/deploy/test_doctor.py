@@ -1,4 +1,4 @@
-"""`doctor` names what would stop the server, and how to mend it."""
+"""`doctor` names what would stop the server, and the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an admin sets, and what Compose is told."""
+"""From an admin's settings to Compose's variables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small programs that tests run inside containers, and what those saw."""
+"""Small programs that tests run inside containers, and their findings."""
 
 from __future__ import annotations
 

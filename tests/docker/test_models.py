@@ -1,4 +1,4 @@
-"""GPT-2 is there before the first student comes, and once for all: by folder, and in the image.
+"""GPT-2 is available before the first student logs in, in one copy: from a folder and in the image.
 
 With a folder of GPT-2-small's shape, size and layout, and random weights: 548 MB.
 """

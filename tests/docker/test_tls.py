@@ -1,4 +1,4 @@
-"""A certificate is fetched, renewed by itself, and used: against Debian's ACME test server.
+"""A certificate is fetched, renewed automatically, and used, with Debian's ACME test server.
 
 The gateway's image runs as `make up` runs it, in this host's network, before a page of the test's.
 """

@@ -1,4 +1,4 @@
-"""JupyterLab says in a dialog what is odd about a submission that was taken."""
+"""JupyterLab shows remarks on an accepted submission in a dialog."""
 
 from __future__ import annotations
 

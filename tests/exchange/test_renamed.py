@@ -1,4 +1,4 @@
-"""A course whose id was changed after something was released: told wherever somebody looks."""
+"""A course whose id was changed after a release is reported wherever somebody looks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/upgrading.md says to whoever upgrades or goes back, by the commands that they give."""
+"""The commands of docs/upgrading.md, for upgrading and going back."""
 
 from __future__ import annotations
 

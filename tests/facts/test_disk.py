@@ -1,4 +1,4 @@
-"""Room on a disk: told in figures before anything large is written."""
+"""Free space is checked, and reported in figures, before anything large is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hub/facts/files.py: a file is replaced whole, or stays."""
+"""hub/facts/files.py: a file is replaced completely or not at all."""
 
 import os
 import stat

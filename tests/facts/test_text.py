@@ -1,4 +1,4 @@
-"""What other people wrote reaches a terminal, a page or a spreadsheet without controlling it."""
+"""Other people's text reaches a terminal, a page or a spreadsheet without controlling it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A GPU that vanishes from a running server, and a server without one: its owner is told."""
+"""A GPU that vanishes from a running server, or was missing at its start, is reported."""
 
 from __future__ import annotations
 

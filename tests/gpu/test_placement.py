@@ -1,4 +1,4 @@
-"""Places on GPUs: a table of decisions, and what holds after any order of events."""
+"""GPU slots: a table of decisions, and what holds after any order of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever fills a shared GPU beyond their slot is named and stopped, and nobody else."""
+"""A kernel that uses more of a shared GPU than its slot is named and stopped, and no other."""
 
 from __future__ import annotations
 

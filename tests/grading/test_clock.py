@@ -1,4 +1,4 @@
-"""What is charged for code: what it ran and slept, not what a busy machine made it wait."""
+"""Limits count the time that code ran and slept, not the time that a busy machine made it wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A disk or a database that fails, and what is no file: words, and no points change."""
+"""A failing disk or database, or a path that is no file, is reported and changes no points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and ids that were mixed up cost no right answer its points; what is unclear waits."""
+"""Mixed-up names and ids cost no right answer its points; unclear answers wait for a person."""
 
 from __future__ import annotations
 

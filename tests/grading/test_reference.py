@@ -1,4 +1,4 @@
-"""What an instructor is told where tests cannot run isolated, and that nobody is scored then."""
+"""Tests that cannot run isolated are reported to the instructor, and nobody is scored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A test corrected in the source and not released: said wherever its assignment is graded."""
+"""A test corrected in the source but not generated is reported wherever it is graded."""
 
 from __future__ import annotations
 

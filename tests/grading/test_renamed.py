@@ -1,4 +1,4 @@
-"""A notebook under another name is taken where it is plain which one it is, and not otherwise."""
+"""A notebook under another name is accepted only if it is clear which one it is."""
 
 from __future__ import annotations
 

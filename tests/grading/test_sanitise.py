@@ -1,4 +1,4 @@
-"""What students wrote is shown, and nothing of it runs."""
+"""Students' text is shown, and none of it runs."""
 
 from __future__ import annotations
 

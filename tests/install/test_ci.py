@@ -1,4 +1,4 @@
-""".ci/run from its first line to its last, with programs that only say what they were asked."""
+""".ci/run from start to end, with stand-ins that only record how they were called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make` tells what it can do, and reaches the installer from any folder."""
+"""`make` lists its targets, and reaches the installer from any folder."""
 
 import re
 import subprocess

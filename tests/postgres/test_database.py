@@ -1,4 +1,4 @@
-"""Work that goes on while its database server is started again."""
+"""Work that continues while its database server restarts."""
 
 from __future__ import annotations
 

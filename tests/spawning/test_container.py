@@ -1,4 +1,4 @@
-"""Servers in containers, without an engine: DockerSpawner's part is played by the tests."""
+"""Servers in containers, without an engine: a stand-in plays DockerSpawner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A student's number is theirs for ever."""
+"""A student's uid never changes and is never reused."""
 
 from __future__ import annotations
 

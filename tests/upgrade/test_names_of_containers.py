@@ -1,4 +1,4 @@
-"""Whatever 2d81227 called a service, volume, label, variable or secret is called so today.
+"""Services, volumes, labels, variables and secrets keep the names they had in 2d81227.
 
 Containers and volumes that it made, and files that its admins wrote, are found by these names.
 """
