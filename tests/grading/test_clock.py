@@ -72,29 +72,43 @@ def test_a_deadline_moves_while_the_machine_is_busy():
     assert deadline.remaining() > 0.1
 
 
-def test_an_execution_that_sleeps_lends_its_place():
-    gate, began = ExecutionLimiter(1, room=lambda: True), threading.Event()
+def begins(gate: ExecutionLimiter) -> threading.Event:
+    """Set once another execution has its turn."""
+    began = threading.Event()
 
-    def second() -> None:
+    def wait() -> None:
         with gate.turn():
             began.set()
 
+    threading.Thread(target=wait, daemon=True).start()
+    return began
+
+
+def test_an_execution_that_sleeps_lends_its_place():
+    gate = ExecutionLimiter(1, room=lambda: True)
     with gate.turn() as busy:
-        threading.Thread(target=second, daemon=True).start()
-        assert not began.wait(0.2)
+        busy(True)
+        second = begins(gate)
+        assert not second.wait(0.2)
         busy(False)
-        assert began.wait(5)
+        assert second.wait(5)
+
+
+def test_twice_as_many_may_begin_before_it_shows_who_sleeps():
+    gate = ExecutionLimiter(2, room=lambda: True)
+    with gate.turn(), gate.turn(), gate.turn(), gate.turn() as busy:
+        fifth = begins(gate)
+        assert not fifth.wait(0.2)
+        busy(True)
+        assert not fifth.wait(0.2)
+        busy(False)
+        assert fifth.wait(5)
 
 
 def test_no_place_is_lent_where_memory_is_short():
-    gate, began = ExecutionLimiter(1, room=lambda: False), threading.Event()
-
-    def second() -> None:
-        with gate.turn():
-            began.set()
-
+    gate = ExecutionLimiter(1, room=lambda: False)
     with gate.turn() as busy:
-        threading.Thread(target=second, daemon=True).start()
         busy(False)
-        assert not began.wait(0.2)
-    assert began.wait(5)
+        second = begins(gate)
+        assert not second.wait(0.2)
+    assert second.wait(5)

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 
@@ -47,8 +48,9 @@ class Killer(threading.Thread):
         while not self._over.wait(self._seconds * self._random.uniform(0.5, 1.5)):
             kind = self._random.choice(self._kinds)
             if victims := workers() if kind == WORKER else processes_of(kind):
-                self._random.choice(victims).kill()
-                self.killed[kind] += 1
+                with suppress(psutil.Error):
+                    self._random.choice(victims).kill()
+                    self.killed[kind] += 1
 
     def stop(self) -> None:
         self._over.set()
@@ -56,12 +58,41 @@ class Killer(threading.Thread):
 
 
 def workers() -> list[psutil.Process]:
-    """The workers: forked from a template, or started afresh."""
-    # What is forked from a template has its command line: a template's children are the workers.
-    same = processes_of(TEMPLATE)
-    templates = [process for process in same if process.parent() not in same]
-    forked = [process for process in same if process.parent() in templates]
+    """The workers, forked or started afresh, and what they are forked from.
+
+    Not the processes that run cells: one that is killed alone looks like a cell that took all of
+    the memory.
+    """
+    # What is forked from a template has its command line, but a folder of its own.
+    found = {process.pid: folder_of(process) for process in processes_of(TEMPLATE)}
+    templates = ("notebook-", "logitlab-template-")
+    forked = [
+        process
+        for process in processes_of(TEMPLATE)
+        if process.pid in found
+        and _runs_no_cells(found[process.pid], found.get(_parent(process), Path()), templates)
+    ]
     return [*forked, *processes_of(WORKER)]
+
+
+def _runs_no_cells(folder: Path, parents: Path, templates: tuple[str, ...]) -> bool:
+    if folder.name == "work":  # a student process's, too
+        return folder.parent.name.startswith(templates)
+    return parents.name != "tests"  # which is a worker's folder, and its judge process's
+
+
+def folder_of(process: psutil.Process) -> Path:
+    try:
+        return Path(process.cwd())
+    except psutil.Error:
+        return Path()
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return 0
 
 
 def processes_of(module: str) -> list[psutil.Process]:

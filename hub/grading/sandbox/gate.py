@@ -2,12 +2,14 @@
 
 Somebody's notebook that sleeps until its time limit, or waits for input, would hold up everybody
 behind it. So only executions that want a processor count, and the others lend their place, as long
-as there is memory for more.
+as there is memory for more. Which of the two an execution is shows after a moment: until then twice
+as many may run.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,15 +24,32 @@ MOST_LENT = 32
 SPARE_MEMORY = 0.2  # of all memory, below which no place is lent
 
 
-class ExecutionLimiter:
-    """Lets executions begin while fewer than `workers` are busy.
+MOST_BEGINNING = 2
+"""Executions, for each that may be busy, that may be busy or have not shown yet what they are."""
 
-    room: says whether there is memory for one more, while others sleep.
+
+def is_open(
+    workers: int, busy: int, beginning: int, sleeping: int, room: Callable[[], bool]
+) -> bool:
+    """Whether one more execution may begin.
+
+    workers: how many may want a processor at once.
+    busy, beginning, sleeping: the executions that do, that have just begun, and that do not.
+    room: whether there is memory for more than `workers`.
     """
+    if busy >= workers or busy + beginning >= MOST_BEGINNING * workers:
+        return False
+    if busy + beginning + sleeping < workers:
+        return True
+    return sleeping < MOST_LENT * workers and room()
+
+
+class ExecutionLimiter:
+    """Lets executions begin while `is_open` says so."""
 
     def __init__(self, workers: int, room: Callable[[], bool]) -> None:
         self._workers, self._room = workers, room
-        self._busy = self._inside = 0
+        self._count: Counter[bool | None] = Counter()  # busy, sleeping, not known yet
         self._moved = threading.Condition()
 
     @contextmanager
@@ -38,30 +57,27 @@ class ExecutionLimiter:
         """Wait for a turn; what it gives is told whether the execution is busy."""
         with self._moved:
             self._moved.wait_for(self._is_open)
-            self._busy += 1
-            self._inside += 1
-        busy = True
+            self._count[None] += 1
+        known: bool | None = None
 
         def tell(now: bool) -> None:
-            nonlocal busy
+            nonlocal known
             with self._moved:
-                self._busy += now - busy
-                busy = now
+                self._count[known] -= 1
+                self._count[now] += 1
+                known = now
                 self._moved.notify_all()
 
         try:
             yield tell
         finally:
             with self._moved:
-                self._busy -= busy
-                self._inside -= 1
+                self._count[known] -= 1
                 self._moved.notify_all()
 
     def _is_open(self) -> bool:
-        if self._busy >= self._workers:
-            return False
-        lent = self._inside - self._busy
-        return lent == 0 or (lent < MOST_LENT * self._workers and self._room())
+        count = self._count
+        return is_open(self._workers, count[True], count[None], count[False], self._room)
 
 
 def memory_to_spare() -> bool:

@@ -40,7 +40,7 @@ GRACE_SECONDS = 180  # for the start of the processes and their end, on top of a
 TICK_SECONDS = 0.25
 LOG_BYTES = 500  # of what the worker wrote to stderr last
 
-IDLE_AFTER_SECONDS = 1.0
+IDLE_AFTER_SECONDS = 0.25
 IDLE_SHARE = 0.1  # of that time: who wants a processor for less is waiting for something else
 
 Busy = Callable[[bool], None]
@@ -165,11 +165,11 @@ class Activity:
 
     def __init__(self, clock: CodeClock, busy: Busy) -> None:
         self._clock, self._busy = clock, busy
-        self._reported = True
+        self._reported: bool | None = None
         self._since, self._before = time.monotonic(), clock.active
 
     def report(self) -> None:
-        """Say whether they did in the last second, if that is news."""
+        """Say whether they did since it was last asked, if that is news."""
         now = time.monotonic()
         wall = now - self._since
         if wall < IDLE_AFTER_SECONDS:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.facts.limits import MIB
-from hub.grading.sandbox.gate import memory_to_spare
+from hub.grading.sandbox.gate import is_open, memory_to_spare
 from hub.grading.sandbox.remote import ALIVE_SECONDS, CHUNK, length_of, packed, unpacked
 from hub.grading.sandbox.run import Busy, RunOutcome, WorkerRequest, inside
 from hub.services.executor.boxes import Box, NotClean, remove
@@ -42,7 +42,9 @@ class Service:
 
     def __init__(self, boxes: Sequence[Box], allowed: set[int], workers: int) -> None:
         self._workers = workers
-        self._busy: set[int] = set()  # numbers of the boxes whose execution needs a CPU
+        # Numbers of the boxes whose execution needs a CPU, and of those that have just begun one.
+        self._busy: set[int] = set()
+        self._beginning: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._boxes = len(boxes)
         self._free = list(boxes)
@@ -111,26 +113,28 @@ class Service:
     async def _hand_out(self) -> None:
         while self._is_open() and (ticket := self._queue.take()) is not None:
             box = self._free.pop()
-            self._busy.add(box.number)
+            self._beginning.add(box.number)
             ticket.set_result(box)
         async with self._moved:
             self._moved.notify_all()
 
     def _is_open(self) -> bool:
-        if not self._free or len(self._busy) >= self._workers:
-            return False
-        return self._boxes - len(self._free) == len(self._busy) or memory_to_spare()
+        busy, beginning = len(self._busy), len(self._beginning)
+        sleeping = self._boxes - len(self._free) - busy - beginning
+        return bool(self._free) and is_open(
+            self._workers, busy, beginning, sleeping, memory_to_spare
+        )
 
     def _busy_reporter(self, box: Box) -> Busy:
         """A callback for other threads to say whether the execution in a box needs a CPU."""
         loop = asyncio.get_running_loop()
 
         def note(busy: bool) -> None:
+            self._beginning.discard(box.number)
             (self._busy.add if busy else self._busy.discard)(box.number)
-            if not busy:
-                task = asyncio.ensure_future(self._hand_out())
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            task = asyncio.ensure_future(self._hand_out())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
         def tell(busy: bool) -> None:
             loop.call_soon_threadsafe(note, busy)
@@ -139,6 +143,7 @@ class Service:
 
     async def _take_back(self, box: Box) -> None:
         self._busy.discard(box.number)
+        self._beginning.discard(box.number)
         try:
             await asyncio.to_thread(box.clear)
         except NotClean as error:
