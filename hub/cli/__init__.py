@@ -14,7 +14,7 @@ COMMANDS = (
     *(course.serve, course.course, course.check),
     *(authoring.notebook, authoring.generate, authoring.preview, prove.prove),
     *(exchange.release, exchange.publish, exchange.collect, exchange.feedback),
-    *(grading.autograde, grading.export),
+    *(grading.autograde, grading.export, grading.seed),
     *(roster.roster, models.models),
 )
 

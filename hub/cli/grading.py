@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from hub.cli.running import check_gradebook, in_course, say
+from hub.cli.running import CommandFailed, check_gradebook, in_course, say
 from hub.core.course_folder import CourseFolder
+from hub.facts.text import printable
 
 
 @click.command()
@@ -64,3 +65,24 @@ def export(target: Path, folder: CourseFolder) -> None:
         folder.root,
     )
     click.echo(f"{target}: written")
+
+
+@click.command()
+@click.argument("assignment")
+@click.option("--new", is_flag=True, help="Replace it: tests draw other inputs from then on.")
+@in_course
+def seed(assignment: str, new: bool, folder: CourseFolder) -> None:
+    """Show the secret seed from which the isolated tests of ASSIGNMENT draw their inputs.
+
+    It is made once, so that everybody is judged on the same inputs, also when graded again. Do not
+    show it to students before the last due date.
+    """
+    from hub.grading.pipeline.seeds import new_seed, seed_of
+
+    if not (folder.source / assignment).is_dir():
+        raise CommandFailed(f"There is no assignment {printable(assignment)} in {folder.source}.")
+    if new:
+        new_seed(folder.root, assignment)
+        again = f"logitlab autograde {printable(assignment)} --force"
+        click.echo(f"Earlier points were given with the old seed: {again}", err=True)
+    click.echo(seed_of(folder.root, assignment))

@@ -9,6 +9,7 @@ from nbformat import NotebookNode
 
 from hub.facts.execution import Tests
 from hub.grading.pipeline.execute import Execution, execute
+from hub.grading.sandbox import templates
 from tests.isolation.notebooks import answered, failed, failures, notebook, outputs
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
@@ -192,3 +193,44 @@ def test_first_cells_that_do_not_end_are_given_up(monkeypatch, caplog: pytest.Lo
     for _ in range(3):
         assert failures(graded(source).notebook) == []
     assert any("take more than 1 s" in message for message in caplog.messages)
+
+
+def test_one_byte_of_a_given_cell_makes_another_state():
+    for text in ("one", "one", "one", "two", "two", "two"):
+        source = notebook(
+            ("released", f"word = '{text}'"),
+            ("solution", "found = word"),
+            ("test", f"assert found == '{text}'"),
+        )
+        assert failures(graded(source).notebook) == []
+
+
+def test_a_changed_line_of_ours_or_another_torch_makes_another_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    package = tmp_path / "course"
+    package.mkdir()
+    (package / "tools.py").write_text("SIZE = 1\n")
+    monkeypatch.setattr("course.__path__", [str(package)])
+    first = templates.code_version()
+    assert templates.code_version() == first
+    (package / "tools.py").write_text("SIZE = 12\n")
+    second = templates.code_version()
+    monkeypatch.setattr(templates, "version", lambda package: f"9.9 of {package}")
+    assert len({first, second, templates.code_version()}) == 3
+
+
+def test_a_changed_template_is_replaced_and_the_next_submission_graded(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    source = notebook(
+        ("released", "import os\nmade_by = os.getpid()"),
+        ("solution", "print(made_by)"),
+        ("test", "assert True"),
+    )
+    before = {printed(graded(source), 2) for _ in range(RUNS)}
+    changed = f"{templates.code_version()} changed"
+    monkeypatch.setattr(templates, "code_version", lambda: changed)
+    after = [printed(graded(source), 2) for _ in range(RUNS)]
+    assert before.isdisjoint(after)
+    assert len(set(after[2:])) == 1

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from click.testing import CliRunner, Result
 from nbformat.v4 import new_code_cell, new_notebook
 
+from hub.cli import main
 from hub.grading.isolation.modes import seed_of_test
 from hub.grading.pipeline.batch import autograde
 from hub.grading.pipeline.seeds import new_seed, seed_of
@@ -97,3 +99,18 @@ def test_a_corrected_test_draws_other_inputs_and_all_others_the_same() -> None:
 
 def test_without_a_seed_each_run_draws_other_inputs() -> None:
     assert seed_of_test("", "f", "assert f") != seed_of_test("", "f", "assert f")
+
+
+def test_the_command_shows_the_seed_and_makes_a_new_one(tmp_path: Path) -> None:
+    def command(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["seed", *arguments, "--course", str(tmp_path)])
+
+    (tmp_path / "course.yaml").write_text("course: {id: c}\n")
+    (tmp_path / "source" / "a").mkdir(parents=True)
+    first = command("a").stdout
+    assert command("a").stdout == first == f"{seed_of(tmp_path, 'a')}\n"
+    renewed = command("a", "--new")
+    assert renewed.stdout != first
+    assert "logitlab autograde a --force" in renewed.stderr
+    unknown = command("b")
+    assert unknown.exit_code == 1 and "no assignment" in unknown.output
