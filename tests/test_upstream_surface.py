@@ -287,7 +287,7 @@ def test_a_shell_is_made_and_asked_as_a_kernel_does():
         name for name in ("should_run_async", "transform_cell") if not hasattr(Shell, name)
     ] == []
     assert "compiler_class" in inspect.getsource(InteractiveShell.init_instance_attrs)
-    kernel = SimpleNamespace(_allow_stdin=False)
+    kernel: Any = SimpleNamespace(_allow_stdin=False)
     for asks in (Kernel.raw_input, Kernel.getpass):
         with pytest.raises(StdinNotImplementedError):
             asks(kernel)

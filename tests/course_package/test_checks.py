@@ -242,6 +242,7 @@ def test_a_slip_that_changes_the_shape_is_named_beside_both_shapes():
 
 
 def test_a_slip_is_named_where_the_right_value_is_not_known():
+    slips: dict[str, torch.Tensor | float]
     slips = {"Every head is gone.": X + 1, "Only the last position.": 3.0}
     check_no_slip(X, "f", slips)
     check_no_slip(X[0], "f", slips)
