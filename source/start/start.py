@@ -15,15 +15,18 @@
 # %% [markdown]
 # # Start here
 #
-# A language model is a few million numbers and a recipe for multiplying them. Nobody wrote down what
-# the numbers mean. **Mechanistic interpretability** is the attempt to read them all the same: to find
-# out by which steps a model gets from its input to its answer, well enough to predict what it will do
-# and to change it on purpose.
+# A language model is a long list of numbers and a recipe for multiplying them. The one below has 45 thousand, those that
+# people talk to have billions. Nobody wrote down what the numbers mean. **Mechanistic interpretability** is the attempt
+# to read them all the same: to find out by which steps a model gets from its input to its answer, well enough to
+# predict what it will do and to change it on purpose.
 #
-# You are about to do that once. It takes a minute. Run the cells one after the other with
-# **Shift+Enter**.
+# You are about to do that once. It takes a few minutes. The model has read nothing but random symbols, in texts that
+# repeat themselves; here it reads a phrase, and then the same phrase, cut off. **What do you expect** it to say next?
+#
+# Run the cells one after the other with **Shift+Enter**. (The first takes some ten seconds, while libraries load.)
 
 # %%
+print("Loading the libraries and the model …")
 import torch
 
 from course import checks, drawings, plots
@@ -41,41 +44,48 @@ letters = ["⊢", *text]
 
 logits, cache = net.run_with_cache(ids)  # run it once and keep everything that was computed
 pattern = cache["pattern", 1][0, 0]  # where head 0 of layer 1 looks: [query key]
-plots.attention_heatmap(pattern, letters, title="Layer 1, head 0: which letter looks at which?")
-
-# %% [markdown]
-# You are looking *inside* a running transformer. Each row is a letter that looks, each column a letter
-# that can be looked at. In the lower part, where the phrase begins again, there is a bright line. Take
-# the last row: where does the final `t` look?
-
-# %%
-drawings.arcs(letters, pattern[-1])
-
-# %% [markdown]
-# At the `z` that followed the first `t`. What does the model think comes next?
 
 
-# %%
 def guesses(logits):
-    """Probability of each symbol to come next, after the last position: [64]."""
-    return logits[0, -1].softmax(dim=-1)[:64]
+    """Probability of each symbol to come next, at each position: [position 64]."""
+    return logits[0, :, :64].softmax(dim=-1)
 
 
-def bars(phrase, **probabilities):
-    """The eight likeliest symbols to come next in each of some distributions [64], side by side."""
-    title = f"What comes after “{phrase[-9:]}”?"
-    return plots.next_tokens(probabilities, list(ALPHABET), k=8, title=title)
+def guess(logits):
+    """The symbol that is likeliest after the last position."""
+    return ALPHABET[int(guesses(logits)[-1].argmax())]
 
 
-bars(text, before=guesses(logits))
+drawings.arcs(letters, pattern[-1], prediction=guess(logits))
 
 # %% [markdown]
-# It says `z`, and it has never seen a word of English: its training text was random symbols. It looks
-# up what came next the last time, and repeats it.
+# It says `z`. You are looking *inside* a running transformer: the arc shows where the last `t` looks, and how much. It
+# looks at the `z` that followed the first `t`.
+#
+# Is that so everywhere? Here is how sure the model is of the letter that really comes next, at the first eight places of
+# the phrase: when it reads it for the first time, and the second time. **What do you expect?**
+
+# %%
+sure = guesses(logits)
+first_time = [float(sure[1 + i, ids[0, 2 + i]]) for i in range(8)]  # after ⊢ and i + 1 letters
+second_time = [float(sure[17 + i, ids[0, 18 + i]]) for i in range(8)]
+plots.contributions(
+    {"first time": first_time, "second time": second_time},
+    [f"{text[i]} → {text[i + 1]}" for i in range(8)],
+    unit="probability of the right letter",
+    title="How sure is the model of the letter that comes next?",
+)
+
+# %% [markdown]
+# <details><summary>What this shows</summary>
+#
+# The first time it can only guess: one symbol of 64. The second time it knows. It looks up what came next the last time,
+# and repeats it. A head that does this is called an **induction head**.
+# </details>
 #
 # That is a *hypothesis*. Here is the test: reach into the model while it runs, and turn its eyes.
 # The hook below replaces one thing, the attention of the last position in layer 1. Instead of at the
-# `z`, it now looks at another letter. If the hypothesis is right, the prediction must follow.
+# `z`, it now looks at the `N`. **If the hypothesis is right, what must it say?**
 
 # %%
 TARGET = text.index("N") + 1  # where the letter N stands in the text, counting ⊢ as position 0
@@ -89,24 +99,34 @@ def look_at_target(pattern, hook):
 
 
 edited = net.run_with_hooks(ids, fwd_hooks=[("blocks.1.attn.hook_pattern", look_at_target)])
-turned = look_at_target(cache["pattern", 1].clone(), None)[0, 0, -1]  # the row as it is now
-says = ALPHABET[int(guesses(edited).argmax())]
-drawings.arcs(letters, turned, prediction=says, title="Where the last letter has to look now")
+turned = torch.zeros(len(letters))
+turned[TARGET] = 1.0
+drawings.arcs(letters, turned, prediction=guess(edited), title="The same text, its eyes turned")
 
 # %%
-bars(text, before=guesses(logits), after=guesses(edited))
+plots.next_tokens(
+    {"before": guesses(logits)[-1], "after": guesses(edited)[-1]},
+    list(ALPHABET),
+    k=4,
+    title=f"What comes after “{text[-9:]}”?",
+)
 
 # %% [markdown]
-# The model now says `N`. No weight was changed; one activation was. You have made a claim about how a
-# neural network works, and tried to break it, in under a minute.
+# The model now says `N`. No weight was changed; one activation was. (In papers: an **intervention**.) You have made a
+# claim about how a neural network works, and tried to break it, in a few minutes.
 #
-# Now do it your way: another letter, another phrase (12 to 24 symbols from `A`–`Z`, `a`–`z`, `0`–`9`,
-# `+` and `-`). This cell is yours to change.
+# Now do it your way: another phrase (12 to 24 symbols from `A`–`Z`, `a`–`z`, `0`–`9`, `+` and `-`), another letter of it.
+# This cell is yours to change.
 
 # %% tags=["play"]
-my_letters = text  # or a phrase of your own, written twice, without its last few symbols
-my_ids = torch.tensor([[BOS] + [ALPHABET.index(s) for s in my_letters]])
-my_target = my_letters.index("h") + 1
+my_phrase = "QuickWaltzNymphs"
+my_letter = "h"  # one of the phrase, to look at
+
+my_text = my_phrase + my_phrase[:-4]  # written twice, without its last four symbols
+my_ids = torch.tensor([[BOS] + [ALPHABET.index(s) for s in my_text]])
+my_target = my_text.find(my_letter) + 1
+if my_target == 0:
+    print(f"There is no {my_letter!r} in {my_phrase!r}, so it looks at ⊢ here.")
 
 
 def my_edit(pattern, hook):
@@ -115,8 +135,13 @@ def my_edit(pattern, hook):
     return pattern
 
 
-my_logits = net.run_with_hooks(my_ids, fwd_hooks=[("blocks.1.attn.hook_pattern", my_edit)])
-bars(my_letters, before=guesses(net(my_ids)), after=guesses(my_logits))
+my_edited = net.run_with_hooks(my_ids, fwd_hooks=[("blocks.1.attn.hook_pattern", my_edit)])
+plots.next_tokens(
+    {"before": guesses(net(my_ids))[-1], "after": guesses(my_edited)[-1]},
+    list(ALPHABET),
+    k=4,
+    title=f"What comes after “{my_text[-9:]}”?",
+)
 
 # %% [markdown]
 # ## Why it goes so fast
@@ -234,6 +259,14 @@ for what, raw in cases:
 #
 # ## Where to go next
 #
-# **06 · Induction heads** takes the head that you have just met apart: how to find it in any model, how
-# to tell it from a head that only looks like it, and how to show that the model needs it. Fetch
-# `06-induction-heads` from the *Assignment List*. It takes about two hours.
+# Fetch the next one from the *Assignment List*. Each has a core of about 90 minutes; the whole takes four to six hours,
+# in as many sittings as you like.
+#
+# | | what you can do at the end | begin here if |
+# | --- | --- | --- |
+# | `03-transformer-from-scratch` | write every part of GPT-2 yourself, and train a small one | you have never written a transformer |
+# | `04-transformerlens` | load, cache, edit, remove and replace any activation | you know what a transformer is, and want the tool |
+# | `05-mathematical-framework` | say what a head looks for and what it writes, from its weights alone | you like matrices |
+# | `06-induction-heads` | find the head that you have just met in any model, tell it from an impostor, and prove that the model needs it | you are in a hurry to see more of this |
+#
+# Each stands on its own, and leans a little on those before it.
