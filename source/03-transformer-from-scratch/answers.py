@@ -2779,443 +2779,537 @@ def transformer(tokens, embedding, blocks, final_norm, W_U):
     return logits
 
 
-# %% [wrong] sample: multiplied by the temperature
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits * temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: k + 1 are kept
+def keep_top_k(probs, k):
+    ranked, ids = probs.sort(dim=-1, descending=True)
+    ranked = ranked * (torch.arange(ranked.shape[-1]) <= k)
+    kept = torch.zeros_like(probs).scatter(-1, ids, ranked)
+    return kept / kept.sum(dim=-1, keepdim=True)
 
 
-# %% [wrong] sample: probabilities divided by the temperature
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits.softmax(dim=-1) / temperature).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-    ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: the unlikeliest
+def keep_top_k(probs, k):
+    ids = probs.argsort(dim=-1)[:, :k]
+    kept = torch.zeros_like(probs).scatter(-1, ids, probs.gather(-1, ids))
+    return kept / kept.sum(dim=-1, keepdim=True)
 
 
-# %% [wrong] sample: temperature after top-p
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = logits.softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    ranked = ranked ** (1 / temperature)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: what is out has a logit of zero instead of minus infinity
+def keep_top_k(probs, k):
+    least = probs.topk(min(k, probs.shape[-1]), dim=-1).values[:, -1:]
+    return probs.masked_fill(probs < least, 1.0).log().softmax(dim=-1)
 
 
-# %% [wrong] sample: top-p loses the token that reaches p
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        keep = ranked.cumsum(dim=-1) <= top_p
-        keep[:, 0] = True
-        ranked = ranked * keep
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: what is left is not scaled
+def keep_top_k(probs, k):
+    least = probs.topk(min(k, probs.shape[-1]), dim=-1).values[:, -1:]
+    return probs * (probs >= least)
 
 
-# %% [wrong] sample: top-p keeps one token too many
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        count = (ranked.cumsum(dim=-1) < top_p).sum(dim=-1, keepdim=True) + 2
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < count)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: in the order of the ranking
+def keep_top_k(probs, k):
+    ranked = probs.sort(dim=-1, descending=True).values
+    ranked = ranked * (torch.arange(ranked.shape[-1]) < k)
+    return ranked / ranked.sum(dim=-1, keepdim=True)
 
 
-# %% [wrong] sample: top-p is a threshold on each probability
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked >= (1 - top_p) * ranked[:, :1])
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: more likeliest asked for than there are
+def keep_top_k(probs, k):
+    values, ids = probs.topk(k, dim=-1)
+    kept = torch.zeros_like(probs).scatter(-1, ids, values)
+    return kept / kept.sum(dim=-1, keepdim=True)
 
 
-# %% [wrong] sample: top-p before top-k
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: the first k ids
+def keep_top_k(probs, k):
+    kept = torch.zeros_like(probs)
+    kept[:, :k] = probs[:, :k]
+    return kept / kept.sum(dim=-1, keepdim=True)
 
 
-# %% [wrong] sample: not scaled between top-k and top-p
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: the likeliest of the first row for all rows
+def keep_top_k(probs, k):
+    ids = probs[0].argsort(descending=True)[:k]
+    kept = torch.zeros_like(probs)
+    kept[:, ids] = probs[:, ids]
+    return kept / kept.sum(dim=-1, keepdim=True)
 
 
-# %% [wrong] sample: top-k keeps k + 1
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) <= top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: in place
+def keep_top_k(probs, k):
+    least = probs.topk(min(k, probs.shape[-1]), dim=-1).values[:, -1:]
+    probs[probs < least] = 0.0
+    return probs / probs.sum(dim=-1, keepdim=True)
 
 
-# %% [wrong] sample: top-k of the unlikeliest
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    probs = (logits / temperature).softmax(dim=-1)
-    if top_k is not None:
-        ids = probs.argsort(dim=-1)[:, :top_k]
-        probs = torch.zeros_like(probs).scatter(-1, ids, probs.gather(-1, ids))
-        probs = probs / probs.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked, ids = probs.sort(dim=-1, descending=True)
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-        probs = torch.zeros_like(probs).scatter(-1, ids, ranked)
-    line = probs.cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [wrong] keep_top_k: by a softmax of what is left
+def keep_top_k(probs, k):
+    least = probs.topk(min(k, probs.shape[-1]), dim=-1).values[:, -1:]
+    return probs.masked_fill(probs < least, float("-inf")).softmax(dim=-1)
 
 
-# %% [wrong] sample: top-k logits are set to zero instead of minus infinity
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    logits = logits / temperature
-    if top_k is not None:
-        least = logits.topk(top_k, dim=-1).values[:, -1:]
-        logits = logits.masked_fill(logits < least, 0.0)
-    ranked, ids = logits.softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
+# %% [right] keep_top_k: everything below the k-th is zero
+def keep_top_k(probs, k):
+    least = probs.topk(min(k, probs.shape[-1]), dim=-1).values[:, -1:]
+    kept = probs * (probs >= least)
+    return kept / kept.sum(dim=-1, keepdim=True)
 
 
-# %% [wrong] sample: what is left is not scaled
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
-    return (line <= u[:, None]).sum(dim=-1).clamp(max=logits.shape[-1] - 1)
+# %% [right] keep_top_k: numpy, row by row
+def keep_top_k(probs, k):
+    import numpy as np
+
+    rows = []
+    for row in probs.detach().cpu().numpy():
+        row = row.copy()
+        row[np.argsort(-row, kind="stable")[k:]] = 0
+        rows.append(row / row.sum())
+    return torch.from_numpy(np.stack(rows))
 
 
-# %% [wrong] sample: the line is in the order of the ranking
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
+# %% [right] keep_top_k: logits of what is out are minus infinity
+def keep_top_k(probs, k):
+    if k >= probs.shape[-1]:
+        return probs.clone()
+    out = probs.argsort(dim=-1, descending=True)[:, k:]
+    return probs.log().scatter(-1, out, float("-inf")).softmax(dim=-1)
+
+
+# %% [right] keep_top_k: typed from the text alone, row by row
+def keep_top_k(probs, k):
+    result = torch.zeros_like(probs)
+    for b in range(probs.shape[0]):
+        best = torch.argsort(probs[b], descending=True)[:k]
+        for i in best:
+            result[b, i] = probs[b, i]
+        result[b] = result[b] / result[b].sum()
+    return result
+
+
+# %% [wrong] keep_top_p: the token that reaches p is lost
+def keep_top_p(probs, p):
+    ranked, ids = probs.sort(dim=-1, descending=True)
+    keep = ranked.cumsum(dim=-1) <= p
+    keep[:, 0] = True
+    kept = torch.zeros_like(probs).scatter(-1, ids, ranked * keep)
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+# %% [wrong] keep_top_p: one token too many
+def keep_top_p(probs, p):
+    ranked, ids = probs.sort(dim=-1, descending=True)
+    count = (ranked.cumsum(dim=-1) < p).sum(dim=-1, keepdim=True) + 2
+    ranked = ranked * (torch.arange(ranked.shape[-1]) < count)
+    kept = torch.zeros_like(probs).scatter(-1, ids, ranked)
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+# %% [wrong] keep_top_p: a threshold on each probability
+def keep_top_p(probs, p):
+    kept = probs * (probs >= (1 - p) * probs.amax(dim=-1, keepdim=True))
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+# %% [wrong] keep_top_p: the nucleus in the order of the ids
+def keep_top_p(probs, p):
+    kept = probs * (probs.cumsum(dim=-1) - probs < p)
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+# %% [wrong] keep_top_p: the nucleus has the order for its inverse
+def keep_top_p(probs, p):
+    ranked, order = probs.sort(dim=-1, descending=True)
+    out = ranked.cumsum(-1) - ranked >= p
+    kept = probs.masked_fill(out.gather(-1, order), 0.0)
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+# %% [wrong] keep_top_p: what is left is not scaled
+def keep_top_p(probs, p):
+    ranked, ids = probs.sort(dim=-1, descending=True)
+    return torch.zeros_like(probs).scatter(-1, ids, ranked * (ranked.cumsum(-1) - ranked < p))
+
+
+# %% [wrong] keep_top_p: in the order of the ranking
+def keep_top_p(probs, p):
+    ranked = probs.sort(dim=-1, descending=True).values
+    ranked = ranked * (ranked.cumsum(dim=-1) - ranked < p)
+    return ranked / ranked.sum(dim=-1, keepdim=True)
+
+
+# %% [wrong] keep_top_p: the first row's number of tokens for all rows
+def keep_top_p(probs, p):
+    ranked, ids = probs.sort(dim=-1, descending=True)
+    count = int((ranked[0].cumsum(0) - ranked[0] < p).sum())
+    kept = torch.zeros_like(probs).scatter(-1, ids[:, :count], ranked[:, :count])
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+# %% [wrong] keep_top_p: the unlikeliest come first
+def keep_top_p(probs, p):
+    ranked, ids = probs.sort(dim=-1)
+    kept = torch.zeros_like(probs).scatter(-1, ids, ranked * (ranked.cumsum(-1) - ranked < p))
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+# %% [right] keep_top_p: the ranking undone by a second sort
+def keep_top_p(probs, p):
+    ranked, order = probs.sort(dim=-1, descending=True)
+    out = torch.nn.functional.pad(ranked.cumsum(-1)[:, :-1], (1, 0)) >= p
+    kept = probs.masked_fill(out.gather(-1, order.argsort(-1)), 0.0)
+    return kept / kept.sum(dim=-1, keepdim=True)
+
+
+# %% [right] keep_top_p: a count a row, from those that are not enough
+def keep_top_p(probs, p):
+    rows = []
+    for row in probs:
+        ranked, ids = torch.sort(row, descending=True)
+        count = int((ranked.cumsum(0) < p).sum()) + 1
+        kept = torch.zeros_like(row)
+        kept[ids[:count]] = ranked[:count]
+        rows.append(kept / kept.sum())
+    return torch.stack(rows)
+
+
+# %% [right] keep_top_p: typed from the text alone, until it is enough
+def keep_top_p(probs, p):
+    result = torch.zeros_like(probs)
+    for b in range(probs.shape[0]):
+        total = 0.0
+        for i in torch.argsort(probs[b], descending=True):
+            if total >= p:
+                break
+            result[b, i] = probs[b, i]
+            total = total + probs[b, i]
+        result[b] = result[b] / result[b].sum()
+    return result
+
+
+# %% [wrong] draw: the line is in the order of the ranking
+def draw(probs, u):
+    ranked, ids = probs.sort(dim=-1, descending=True)
     line = ranked.cumsum(dim=-1)
     place = (line / line[:, -1:] <= u[:, None]).sum(dim=-1, keepdim=True)
     return ids.gather(-1, place)[:, 0]
 
 
-# %% [wrong] sample: the place in the ranking is returned for the id
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, _ = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    line = ranked.cumsum(dim=-1)
+# %% [wrong] draw: the place in the ranking is returned for the id
+def draw(probs, u):
+    line = probs.sort(dim=-1, descending=True).values.cumsum(dim=-1)
     return (line / line[:, -1:] <= u[:, None]).sum(dim=-1)
 
 
-# %% [wrong] sample: u = 0 falls on id 0 even if it is out of the game
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
+# %% [wrong] draw: u = 0 falls on id 0 even if its probability is 0
+def draw(probs, u):
+    line = probs.cumsum(dim=-1)
     return (line / line[:, -1:] < u[:, None]).sum(dim=-1)
 
 
-# %% [wrong] sample: one u for all rows
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    line = torch.zeros_like(ranked).scatter(-1, ids, ranked).cumsum(dim=-1)
+# %% [wrong] draw: one u for all rows
+def draw(probs, u):
+    line = probs.cumsum(dim=-1)
     return (line / line[:, -1:] <= u[0]).sum(dim=-1)
 
 
-# %% [wrong] sample: always the likeliest
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    return logits.argmax(dim=-1)
+# %% [wrong] draw: always the likeliest
+def draw(probs, u):
+    return probs.argmax(dim=-1)
 
 
-# %% [wrong] sample: chance of its own
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    ranked, ids = (logits / temperature).softmax(dim=-1).sort(dim=-1, descending=True)
-    if top_k is not None:
-        ranked = ranked * (torch.arange(ranked.shape[-1]) < top_k)
-        ranked = ranked / ranked.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ranked = ranked * (ranked.cumsum(dim=-1) - ranked < top_p)
-    probs = torch.zeros_like(ranked).scatter(-1, ids, ranked)
+# %% [wrong] draw: chance of its own
+def draw(probs, u):
     return torch.multinomial(probs, 1)[:, 0]
 
 
-# %% [wrong] sample: the logits are divided in place
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(-1)
-    logits /= temperature
-    probs = logits.softmax(-1)
-    if top_k is not None:
-        floor = probs.topk(top_k, dim=-1).values[:, -1:]
-        probs = probs * (probs >= floor)
-        probs = probs / probs.sum(-1, keepdim=True)
-    if top_p is not None:
-        ranked, order = probs.sort(dim=-1, descending=True)
-        out = ranked.cumsum(-1) - ranked >= top_p
-        probs = probs.masked_fill(out.gather(-1, order.argsort(-1)), 0.0)
-    line = probs.cumsum(-1)
-    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+# %% [wrong] draw: the line may be too short, and the id too large
+def draw(probs, u):
+    return (probs.float().cumsum(dim=-1) * (1 - 1e-6) <= u[:, None]).sum(dim=-1)
 
 
-# %% [wrong] sample: temperature 0 is not special
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    probs = (logits / temperature).softmax(-1)
-    if top_k is not None:
-        floor = probs.topk(top_k, dim=-1).values[:, -1:]
-        probs = probs * (probs >= floor)
-        probs = probs / probs.sum(-1, keepdim=True)
-    if top_p is not None:
-        ranked, order = probs.sort(dim=-1, descending=True)
-        out = ranked.cumsum(-1) - ranked >= top_p
-        probs = probs.masked_fill(out.gather(-1, order.argsort(-1)), 0.0)
-    line = probs.cumsum(-1)
-    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+# %% [wrong] draw: a line that is too short ends at the last id, whatever its probability
+def draw(probs, u):
+    line = probs.cumsum(dim=-1) * (1 - 1e-7)
+    return (line <= u[:, None]).sum(dim=-1).clamp(max=probs.shape[-1] - 1)
 
 
-# %% [wrong] sample: the nucleus in the order of the ids
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(-1)
-    probs = (logits / temperature).softmax(-1)
-    if top_k is not None:
-        floor = probs.topk(top_k, dim=-1).values[:, -1:]
-        probs = probs * (probs >= floor)
-        probs = probs / probs.sum(-1, keepdim=True)
-    if top_p is not None:
-        ranked, order = probs, torch.arange(probs.shape[-1]).expand_as(probs)
-        out = ranked.cumsum(-1) - ranked >= top_p
-        probs = probs.masked_fill(out.gather(-1, order.argsort(-1)), 0.0)
-    line = probs.cumsum(-1)
-    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+# %% [wrong] draw: counted from 1
+def draw(probs, u):
+    line = probs.cumsum(dim=-1)
+    return (line / line[:, -1:] <= u[:, None]).sum(dim=-1) + 1
 
 
-# %% [wrong] sample: the nucleus has the order for its inverse
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(-1)
-    probs = (logits / temperature).softmax(-1)
-    if top_k is not None:
-        floor = probs.topk(top_k, dim=-1).values[:, -1:]
-        probs = probs * (probs >= floor)
-        probs = probs / probs.sum(-1, keepdim=True)
-    if top_p is not None:
-        ranked, order = probs.sort(dim=-1, descending=True)
-        out = ranked.cumsum(-1) - ranked >= top_p
-        probs = probs.masked_fill(out.gather(-1, order), 0.0)
-    line = probs.cumsum(-1)
-    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+# %% [wrong] draw: u is compared with the probabilities themselves
+def draw(probs, u):
+    return (probs > u[:, None]).long().argmax(dim=-1)
 
 
-# %% [wrong] sample: top_k and top_p exclude each other
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return logits.argmax(-1)
-    probs = (logits / temperature).softmax(-1)
-    if top_k is not None:
-        floor = probs.topk(top_k, dim=-1).values[:, -1:]
-        probs = probs * (probs >= floor)
-        probs = probs / probs.sum(-1, keepdim=True)
-    elif top_p is not None:
-        ranked, order = probs.sort(dim=-1, descending=True)
-        out = ranked.cumsum(-1) - ranked >= top_p
-        probs = probs.masked_fill(out.gather(-1, order.argsort(-1)), 0.0)
-    line = probs.cumsum(-1)
-    return torch.searchsorted(line / line[:, -1:], u[:, None], right=True)[:, 0]
+# %% [right] draw: searchsorted
+def draw(probs, u):
+    line = probs.double().cumsum(dim=-1)
+    return torch.searchsorted(line / line[:, -1:], u.double()[:, None], right=True)[:, 0]
 
 
-# %% [right] sample: minus infinity for what is out, row by row
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return torch.tensor([int(row.argmax()) for row in logits])
-    drawn_ids = []
-    for row, chance in zip(logits.double() / temperature, u.tolist(), strict=True):
-        order = row.argsort(descending=True).tolist()
-        if top_k is not None:
-            row[order[top_k:]] = float("-inf")
-        if top_p is not None:
-            probs, reached = row.softmax(-1).tolist(), 0.0
-            for i in order:
-                if reached >= top_p:
-                    row[i] = float("-inf")
-                reached += probs[i]
-        passed, last_passed, answer = 0.0, 0.0, None
-        for i, p in enumerate(row.softmax(-1).tolist()):
-            passed += p
-            if p > 0 and (answer is None or last_passed <= chance):
-                answer = i
-            last_passed = passed
-        drawn_ids.append(answer)
-    return torch.tensor(drawn_ids)
-
-
-# %% [right] sample: topk and searchsorted
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return torch.max(logits, dim=-1).indices
-    probs = torch.softmax(logits.double() / temperature, dim=-1)
-    if top_k is not None:
-        values, ids = probs.topk(top_k, dim=-1)
-        probs = torch.zeros_like(probs).scatter_(-1, ids, values)
-        probs /= probs.sum(dim=-1, keepdim=True)
-    if top_p is not None:
-        ids = probs.argsort(dim=-1, descending=True)
-        ranked = probs.gather(-1, ids)
-        out = torch.nn.functional.pad(ranked.cumsum(-1)[:, :-1], (1, 0)) >= top_p
-        probs = probs.masked_fill(torch.zeros_like(out).scatter(-1, ids, out), 0)
-    line = probs.cumsum(-1)
-    line = line / line[:, -1:]
-    return torch.searchsorted(line, u.double()[:, None], right=True)[:, 0]
-
-
-# %% [right] sample: numpy, row by row
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
+# %% [right] draw: numpy, row by row
+def draw(probs, u):
     import numpy as np
 
     out = []
-    for row, x in zip(logits.detach().cpu().double().numpy(), u.cpu().double().numpy()):
-        if temperature == 0:
-            out.append(int(row.argmax()))
-            continue
-        row = row / temperature
-        p = np.exp(row - row.max())
-        p /= p.sum()
-        order = np.argsort(-p, kind="stable")
-        if top_k is not None:
-            p[order[top_k:]] = 0
-            p /= p.sum()
-        if top_p is not None:
-            total, kept = 0.0, []
-            for i in order:
-                kept.append(i)
-                total += p[i]
-                if total >= top_p:
-                    break
-            q = np.zeros_like(p)
-            q[kept] = p[kept]
-            p = q / q.sum()
-        c = p.cumsum()
-        c /= c[-1]
+    for p, x in zip(probs.detach().cpu().double().numpy(), u.cpu().double().numpy()):
+        c = p.cumsum() / p.cumsum()[-1]
         out.append(int(np.searchsorted(c, x, side="right")))
-    return torch.tensor(out, device=logits.device)
+    return torch.tensor(out, device=probs.device)
 
 
-# %% [right] sample: typed from the text alone, the four rules row by row
-def sample(logits, u, temperature=1.0, top_k=None, top_p=None):
-    if temperature == 0:
-        return torch.argmax(logits, dim=1)
+# %% [right] draw: typed from the text alone, along the line
+def draw(probs, u):
     ids = []
-    for b in range(logits.shape[0]):
-        p = torch.softmax(logits[b] / temperature, dim=0)
-        if top_k is not None:
-            kept = torch.zeros_like(p)
-            for i in torch.argsort(p, descending=True)[:top_k]:
-                kept[i] = p[i]
-            p = kept / kept.sum()
-        if top_p is not None:
-            kept = torch.zeros_like(p)
-            for i in torch.argsort(p, descending=True):
-                if kept.sum() >= top_p:
-                    break
-                kept[i] = p[i]
-            p = kept / kept.sum()
+    for b in range(probs.shape[0]):
         reached = 0.0
-        for i in range(len(p)):
-            if p[i] > 0:
-                last = i
-                reached = reached + p[i]
+        for i in range(probs.shape[1]):
+            if probs[b, i] > 0:
+                answer = i
+                reached = reached + probs[b, i]
                 if reached > u[b]:
                     break
-        ids.append(last)
+        ids.append(answer)
     return torch.tensor(ids)
+
+
+# %% [wrong] sample: multiplied by the temperature
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probs = (logits * temperature).softmax(dim=-1)
+    probs = probs if top_k is None else keep_k(probs, top_k)
+    probs = probs if top_p is None else keep_p(probs, top_p)
+    return draw_from(probs, u)
+
+
+# %% [wrong] sample: probabilities divided by the temperature
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probs = logits.softmax(dim=-1) / temperature
+    probs = probs if top_k is None else keep_k(probs, top_k)
+    probs = probs if top_p is None else keep_p(probs, top_p)
+    return draw_from(probs, u)
+
+
+# %% [wrong] sample: temperature after top-p
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probs = logits.softmax(dim=-1)
+    probs = probs if top_k is None else keep_k(probs, top_k)
+    probs = probs if top_p is None else keep_p(probs, top_p)
+    probs = probs ** (1 / temperature)
+    return draw_from(probs / probs.sum(dim=-1, keepdim=True), u)
+
+
+# %% [wrong] sample: top-p before top-k
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probs = (logits / temperature).softmax(dim=-1)
+    probs = probs if top_p is None else keep_p(probs, top_p)
+    probs = probs if top_k is None else keep_k(probs, top_k)
+    return draw_from(probs, u)
+
+
+# %% [wrong] sample: top-p of what was there before top-k
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probs = (logits / temperature).softmax(dim=-1)
+    kept = probs if top_k is None else keep_k(probs, top_k)
+    if top_p is not None:
+        kept = kept * (keep_p(probs, top_p) > 0)
+    return draw_from(kept / kept.sum(dim=-1, keepdim=True), u)
+
+
+# %% [wrong] sample: top_k and top_p exclude each other
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probs = (logits / temperature).softmax(dim=-1)
+    if top_k is not None:
+        probs = keep_k(probs, top_k)
+    elif top_p is not None:
+        probs = keep_p(probs, top_p)
+    return draw_from(probs, u)
+
+
+# %% [wrong] sample: temperature 0 is not special
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    probs = (logits / temperature).softmax(dim=-1)
+    probs = probs if top_k is None else keep_k(probs, top_k)
+    probs = probs if top_p is None else keep_p(probs, top_p)
+    return draw_from(probs, u)
+
+
+# %% [wrong] sample: temperature 0 is a very low one, and rounding decides
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    probs = (logits / max(temperature, 0.01)).softmax(dim=-1)
+    probs = probs if top_k is None else keep_k(probs, top_k)
+    probs = probs if top_p is None else keep_p(probs, top_p)
+    return draw_from(probs, u)
+
+
+# %% [wrong] sample: the logits are divided in place
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    logits /= temperature
+    probs = logits.softmax(dim=-1)
+    probs = probs if top_k is None else keep_k(probs, top_k)
+    probs = probs if top_p is None else keep_p(probs, top_p)
+    return draw_from(probs, u)
+
+
+# %% [wrong] sample: the parts are given logits
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    scaled = logits / temperature
+    scaled = scaled if top_k is None else keep_k(scaled, top_k)
+    scaled = scaled if top_p is None else keep_p(scaled, top_p)
+    return draw_from(scaled.softmax(dim=-1), u)
+
+
+# %% [wrong] sample: always the likeliest
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    return logits.argmax(dim=-1)
+
+
+# %% [wrong] sample: top-k and top-p are always asked
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probs = (logits / temperature).softmax(dim=-1)
+    return draw_from(keep_p(keep_k(probs, top_k or 1), top_p or 1.0), u)
+
+
+# %% [right] sample: nested
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return torch.max(logits, dim=-1).indices
+    p = torch.nn.functional.softmax(logits / temperature, dim=1)
+    p = keep_k(p, top_k) if top_k is not None else p
+    return draw_from(keep_p(p, top_p) if top_p is not None else p, u)
+
+
+# %% [right] sample: typed from the text alone, the five steps
+def sample(logits, u, keep_k, keep_p, draw_from, temperature=1.0, top_k=None, top_p=None):
+    if temperature == 0:
+        return torch.argmax(logits, dim=1)
+    probs = torch.softmax(logits / temperature, dim=1)
+    if top_k is not None:
+        probs = keep_k(probs, top_k)
+    if top_p is not None:
+        probs = keep_p(probs, top_p)
+    ids = draw_from(probs, u)
+    return ids
+
+
+# %% [wrong] generate: the bet of the first position
+def generate(writer, tokens, count, choose):
+    for _ in range(count):
+        tokens = torch.cat([tokens, choose(writer(tokens)[:, 0])[:, None]], dim=1)
+    return tokens
+
+
+# %% [wrong] generate: the new tokens are never read
+def generate(writer, tokens, count, choose):
+    bets = writer(tokens)[:, -1]
+    new = [choose(bets)[:, None] for _ in range(count)]
+    return torch.cat([tokens, *new], dim=1)
+
+
+# %% [wrong] generate: only the new token is read
+def generate(writer, tokens, count, choose):
+    read, result = tokens, tokens
+    for _ in range(count):
+        read = choose(writer(read)[:, -1])[:, None]
+        result = torch.cat([result, read], dim=1)
+    return result
+
+
+# %% [wrong] generate: new tokens come first
+def generate(writer, tokens, count, choose):
+    for _ in range(count):
+        tokens = torch.cat([choose(writer(tokens)[:, -1])[:, None], tokens], dim=1)
+    return tokens
+
+
+# %% [wrong] generate: the new tokens alone
+def generate(writer, tokens, count, choose):
+    old = tokens.shape[1]
+    for _ in range(count):
+        tokens = torch.cat([tokens, choose(writer(tokens)[:, -1])[:, None]], dim=1)
+    return tokens[:, old:]
+
+
+# %% [wrong] generate: one token too many
+def generate(writer, tokens, count, choose):
+    for _ in range(count + 1):
+        tokens = torch.cat([tokens, choose(writer(tokens)[:, -1])[:, None]], dim=1)
+    return tokens
+
+
+# %% [wrong] generate: always the likeliest
+def generate(writer, tokens, count, choose):
+    for _ in range(count):
+        ids = writer(tokens)[:, -1].argmax(dim=-1)
+        tokens = torch.cat([tokens, ids[:, None]], dim=1)
+    return tokens
+
+
+# %% [wrong] generate: the first text's token for all texts
+def generate(writer, tokens, count, choose):
+    for _ in range(count):
+        ids = choose(writer(tokens)[:, -1])[:1].expand(len(tokens))
+        tokens = torch.cat([tokens, ids[:, None]], dim=1)
+    return tokens
+
+
+# %% [wrong] generate: the text is cut off at the front to keep its length
+def generate(writer, tokens, count, choose):
+    result = tokens
+    for _ in range(count):
+        ids = choose(writer(tokens)[:, -1])[:, None]
+        tokens = torch.cat([tokens[:, 1:], ids], dim=1)
+        result = torch.cat([result, ids], dim=1)
+    return result
+
+
+# %% [wrong] generate: tokens as floats
+def generate(writer, tokens, count, choose):
+    for _ in range(count):
+        ids = choose(writer(tokens)[:, -1])
+        tokens = torch.cat([tokens, ids[:, None]], dim=1)
+    return tokens.float()
+
+
+# %% [right] generate: filled into a table
+def generate(writer, tokens, count, choose):
+    batch, length = tokens.shape
+    text = torch.zeros(batch, length + count, dtype=torch.int64)
+    text[:, :length] = tokens
+    for place in range(length, length + count):
+        text[:, place] = choose(writer(text[:, :place])[:, -1])
+    return text
+
+
+# %% [right] generate: typed from the text alone, round by round
+def generate(writer, tokens, count, choose):
+    text = tokens.clone()
+    for _i in range(count):
+        logits = writer(text)
+        last = logits[:, logits.shape[1] - 1]
+        ids = choose(last)
+        text = torch.cat((text, ids.unsqueeze(1)), dim=1)
+    return text
 
 
 # %% [wrong] cached_attention: the past is forgotten
@@ -3782,7 +3876,3 @@ def train_step(net, optimizer, tokens, loss_of):
     loss.backward()
     optimizer.step()
     return float(loss)
-
-
-# %% [equivalent] sample: the last dimension is what sort takes anyway
-# ranked, ids = (logits / temperature).softmax(dim=-1).sort(descending=True)
