@@ -303,6 +303,8 @@ class Batch:
             return 0.0, 0
         try:
             with self._gate.turn() as busy:
+                if job.executor is not None:
+                    busy(True)  # the executor does not tell
                 execution = job.run(busy)
             self._executed.put(key, execution)
         except (OSError, MemoryError) as error:
