@@ -1265,12 +1265,12 @@ def zero_head(model, tokens, layer, head):
 
 # %% [right] zero_head: typed from the text alone
 def zero_head(model, tokens, layer, head):
-    def hook_fn(z, hook):
+    def change(z, hook):
         z = z.clone()
         z[:, :, head, :] = 0.0
         return z
 
-    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", hook_fn)])
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", change)])
 
 
 # %% [right] zero_head: the pattern is set to zero, and with it what it averages
@@ -1503,11 +1503,11 @@ def mean_ablate_head(model, tokens, layer, head, reference):
             mean = mean + z_ref[r, p, head]
     mean = mean / (rows * positions)
 
-    def hook_fn(z, hook):
+    def change(z, hook):
         z[:, :, head] = mean
         return z
 
-    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", hook_fn)])
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", change)])
 
 
 # %% [right] mean_ablate_head: the mean text by text, changed in place
@@ -1688,11 +1688,11 @@ def steer(model, tokens, layer, position, vector):
 
 # %% [right] steer: typed from the text alone
 def steer(model, tokens, layer, position, vector):
-    def hook_fn(resid, hook):
+    def change(resid, hook):
         resid[:, position, :] = resid[:, position, :] + vector
         return resid
 
-    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", hook_fn)])
+    return model.run_with_hooks(tokens, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", change)])
 
 
 # %% [right] steer: in place
@@ -2380,12 +2380,12 @@ def patch_resid(model, clean, corrupt, metric):
         row = []
         for position in range(clean.shape[1]):
 
-            def hook_fn(resid, hook):
+            def change(resid, hook):
                 resid[:, position] = clean_cache["resid_pre", layer][:, position]
                 return resid
 
             patched = model.run_with_hooks(
-                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", hook_fn)]
+                corrupt, fwd_hooks=[(f"blocks.{layer}.hook_resid_pre", change)]
             )
             top = metric(patched) - metric(corrupt_logits)
             row.append(top / (metric(clean_logits) - metric(corrupt_logits)))
@@ -2563,6 +2563,555 @@ def patch_resid(model, clean, corrupt, metric):
             )
             effect[layer, position] = (float(metric(out.softmax(-1))) - worst) / (best - worst)
     return effect
+
+
+# %% [wrong] patch_heads: clean and corrupt are exchanged
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(corrupt)
+    best, worst = float(metric(logits)), float(metric(model(clean)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(z, hook):
+                z[:, :, head] = cache["z", layer][:, :, head]
+                return z
+
+            out = model.run_with_hooks(clean, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", restore)])
+            effect[layer, head] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_heads: the model runs on the clean text
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(corrupt)
+    worst, best = float(metric(logits)), float(metric(model(clean)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(z, hook):
+                z[:, :, head] = cache["z", layer][:, :, head]
+                return z
+
+            out = model.run_with_hooks(clean, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", restore)])
+            effect[layer, head] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_heads: all heads of the layer at once
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            point = f"blocks.{layer}.attn.hook_z"
+            hooks = [(point, lambda z, hook: cache["z", layer])]
+            out = model.run_with_hooks(corrupt, fwd_hooks=hooks)
+            effect[layer, head] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_heads: the last position only
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(z, hook):
+                z[:, -1, head] = cache["z", layer][:, -1, head]
+                return z
+
+            hooks = [(f"blocks.{layer}.attn.hook_z", restore)]
+            out = model.run_with_hooks(corrupt, fwd_hooks=hooks)
+            effect[layer, head] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_heads: a position instead of a head
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(z, hook):
+                z[:, head] = cache["z", layer][:, head]
+                return z
+
+            hooks = [(f"blocks.{layer}.attn.hook_z", restore)]
+            out = model.run_with_hooks(corrupt, fwd_hooks=hooks)
+            effect[layer, head] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_heads: the patterns instead of the outputs
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(pattern, hook):
+                pattern[:, head] = cache["pattern", layer][:, head]
+                return pattern
+
+            hooks = [(f"blocks.{layer}.attn.hook_pattern", restore)]
+            out = model.run_with_hooks(corrupt, fwd_hooks=hooks)
+            effect[layer, head] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_heads: divided by nothing
+def patch_heads(model, clean, corrupt, metric):
+    _, cache = model.run_with_cache(clean)
+    worst = float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(z, hook):
+                z[:, :, head] = cache["z", layer][:, :, head]
+                return z
+
+            hooks = [(f"blocks.{layer}.attn.hook_z", restore)]
+            out = model.run_with_hooks(corrupt, fwd_hooks=hooks)
+            effect[layer, head] = float(metric(out)) - worst
+    return effect
+
+
+# %% [wrong] patch_heads: only positions at which the texts differ
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    at = (clean != corrupt).any(0)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(z, hook):
+                z[:, at, head] = cache["z", layer][:, at, head]
+                return z
+
+            hooks = [(f"blocks.{layer}.attn.hook_z", restore)]
+            out = model.run_with_hooks(corrupt, fwd_hooks=hooks)
+            effect[layer, head] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_heads: only the first text of the batch
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(z, hook):
+                z[0, :, head] = cache["z", layer][0, :, head]
+                return z
+
+            hooks = [(f"blocks.{layer}.attn.hook_z", restore)]
+            out = model.run_with_hooks(corrupt, fwd_hooks=hooks)
+            effect[layer, head] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] patch_heads: heads in rows
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_heads, model.cfg.n_layers)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(z, hook):
+                z[:, :, head] = cache["z", layer][:, :, head]
+                return z
+
+            hooks = [(f"blocks.{layer}.attn.hook_z", restore)]
+            out = model.run_with_hooks(corrupt, fwd_hooks=hooks)
+            effect[head, layer] = (float(metric(out)) - worst) / (best - worst)
+    return effect
+
+
+# %% [right] patch_heads: typed from the text alone
+def patch_heads(model, clean, corrupt, metric):
+    clean_logits, clean_cache = model.run_with_cache(clean)
+    corrupt_logits = model(corrupt)
+    rows = []
+    for layer in range(model.cfg.n_layers):
+        row = []
+        for head in range(model.cfg.n_heads):
+
+            def change(z, hook):
+                z[:, :, head] = clean_cache["z", layer][:, :, head]
+                return z
+
+            patched = model.run_with_hooks(
+                corrupt, fwd_hooks=[(f"blocks.{layer}.attn.hook_z", change)]
+            )
+            top = metric(patched) - metric(corrupt_logits)
+            row.append(top / (metric(clean_logits) - metric(corrupt_logits)))
+        rows.append(row)
+    return torch.tensor(rows)
+
+
+# %% [right] patch_heads: the library's patching, then put on the scale
+def patch_heads(model, clean, corrupt, metric):
+    from transformer_lens import patching
+
+    logits, cache = model.run_with_cache(clean)
+    best, worst = float(metric(logits)), float(metric(model(corrupt)))
+    raw = patching.get_act_patch_attn_head_out_all_pos(
+        model, corrupt, cache, lambda out: torch.tensor(float(metric(out)))
+    )
+    return (raw.cpu() - worst) / (best - worst)
+
+
+# %% [right] patch_heads: what the head would add is put into the sum
+def patch_heads(model, clean, corrupt, metric):
+    logits, cache = model.run_with_cache(clean)
+    corrupt_logits, own = model.run_with_cache(corrupt)
+    best, worst = float(metric(logits)), float(metric(corrupt_logits))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads, dtype=torch.float64)
+    for layer in range(model.cfg.n_layers):
+        gain = cache["z", layer] - own["z", layer]
+        for head in range(model.cfg.n_heads):
+            more = gain[:, :, head] @ model.W_O[layer, head]
+            hooks = [(f"blocks.{layer}.hook_attn_out", lambda out, hook: out + more)]
+            patched = float(metric(model.run_with_hooks(corrupt, fwd_hooks=hooks)))
+            effect[layer, head] = (patched - worst) / (best - worst)
+    return effect
+
+
+# %% [wrong] keep_heads: the heads in keep are the ones that go
+def keep_heads(model, tokens, keep, reference):
+    _, cache = model.run_with_cache(reference)
+    hooks = []
+    for layer, head in keep:
+        mean = cache["z", layer][:, :, head].mean((0, 1))
+
+        def replace(z, hook, head=head, mean=mean):
+            z[:, :, head] = mean
+            return z
+
+        hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] keep_heads: zero instead of the mean
+def keep_heads(model, tokens, keep, reference):
+    hooks = []
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            if (layer, head) not in keep:
+
+                def replace(z, hook, head=head):
+                    z[:, :, head] = 0
+                    return z
+
+                hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] keep_heads: all hooks see the loop's last head
+def keep_heads(model, tokens, keep, reference):
+    _, cache = model.run_with_cache(reference)
+    hooks = []
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            if (layer, head) not in keep:
+
+                def replace(z, hook):
+                    z[:, :, head] = cache["z", layer][:, :, head].mean((0, 1))
+                    return z
+
+                hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] keep_heads: a head is kept in every layer
+def keep_heads(model, tokens, keep, reference):
+    _, cache = model.run_with_cache(reference)
+    stay = {head for _, head in keep}
+    hooks = []
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            if head not in stay:
+                mean = cache["z", layer][:, :, head].mean((0, 1))
+
+                def replace(z, hook, head=head, mean=mean):
+                    z[:, :, head] = mean
+                    return z
+
+                hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] keep_heads: layers without a kept head are left alone
+def keep_heads(model, tokens, keep, reference):
+    _, cache = model.run_with_cache(reference)
+    hooks = []
+    for layer in sorted({layer for layer, _ in keep}):
+        for head in range(model.cfg.n_heads):
+            if (layer, head) not in keep:
+                mean = cache["z", layer][:, :, head].mean((0, 1))
+
+                def replace(z, hook, head=head, mean=mean):
+                    z[:, :, head] = mean
+                    return z
+
+                hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] keep_heads: the mean is taken over the text itself
+def keep_heads(model, tokens, keep, reference):
+    _, cache = model.run_with_cache(tokens)
+    hooks = []
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            if (layer, head) not in keep:
+                mean = cache["z", layer][:, :, head].mean((0, 1))
+
+                def replace(z, hook, head=head, mean=mean):
+                    z[:, :, head] = mean
+                    return z
+
+                hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] keep_heads: the mean is taken in the ablated run
+def keep_heads(model, tokens, keep, reference):
+    hooks = []
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            if (layer, head) not in keep:
+
+                def replace(z, hook, head=head):
+                    z[:, :, head] = z[:, :, head].mean((0, 1))
+                    return z
+
+                hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] keep_heads: the mean of each position by itself
+def keep_heads(model, tokens, keep, reference):
+    _, cache = model.run_with_cache(reference)
+    hooks = []
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            if (layer, head) not in keep:
+                mean = cache["z", layer][:, :, head].mean(0)
+
+                def replace(z, hook, head=head, mean=mean):
+                    size = min(len(mean), z.shape[1])
+                    z[:, :size, head] = mean[:size]
+                    return z
+
+                hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [wrong] keep_heads: the hooks stay on the model
+def keep_heads(model, tokens, keep, reference):
+    _, cache = model.run_with_cache(reference)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            if (layer, head) not in keep:
+                mean = cache["z", layer][:, :, head].mean((0, 1))
+
+                def replace(z, hook, head=head, mean=mean):
+                    z[:, :, head] = mean
+                    return z
+
+                model.add_hook(f"blocks.{layer}.attn.hook_z", replace)
+    return model(tokens)
+
+
+# %% [wrong] keep_heads: two layers, whatever the model has
+def keep_heads(model, tokens, keep, reference):
+    _, cache = model.run_with_cache(reference)
+    hooks = []
+    for layer in (0, 1):
+        for head in range(model.cfg.n_heads):
+            if (layer, head) not in keep:
+                mean = cache["z", layer][:, :, head].mean((0, 1))
+
+                def replace(z, hook, head=head, mean=mean):
+                    z[:, :, head] = mean
+                    return z
+
+                hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [right] keep_heads: typed from the text alone
+def keep_heads(model, tokens, keep, reference):
+    _, cache = model.run_with_cache(reference)
+
+    def make_hook(layer):
+        def change(z, hook):
+            for head in range(model.cfg.n_heads):
+                if (layer, head) not in keep:
+                    z[:, :, head] = cache["z", layer][:, :, head].mean(0).mean(0)
+            return z
+
+        return change
+
+    hooks = [(f"blocks.{i}.attn.hook_z", make_hook(i)) for i in range(model.cfg.n_layers)]
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+
+
+# %% [right] keep_heads: a mask for each layer
+def keep_heads(model, tokens, keep, reference):
+    cache = model.run_with_cache(reference)[1]
+    hooks = []
+    for layer in range(model.cfg.n_layers):
+        stays = torch.tensor([(layer, h) in keep for h in range(model.cfg.n_heads)])[:, None]
+        mean = cache["z", layer].flatten(0, 1).mean(0)  # [head d_head]
+        hooks.append(
+            (
+                f"blocks.{layer}.attn.hook_z",
+                lambda z, hook, stays=stays, mean=mean: torch.where(stays.to(z.device), z, mean),
+            )
+        )
+    with model.hooks(fwd_hooks=hooks):
+        return model(tokens)
+
+
+# %% [wrong] compare_modes: two names for one bridge
+def compare_modes(folder, tokens):
+    one = TransformerBridge.boot_transformers(folder, device="cpu")
+    two = one
+    two.enable_compatibility_mode(disable_warnings=True)
+    (a, ca), (b, cb) = one.run_with_cache(tokens), two.run_with_cache(tokens)
+    last = one.cfg.n_layers - 1
+    pairs = {
+        "logits": (a, b),
+        "log_probs": (a.log_softmax(-1), b.log_softmax(-1)),
+        "pattern": (ca["pattern", 0], cb["pattern", 0]),
+        "resid_post": (ca["resid_post", last], cb["resid_post", last]),
+    }
+    return {name: float((x - y).abs().max()) for name, (x, y) in pairs.items()}
+
+
+# %% [wrong] compare_modes: compatibility mode is never switched on
+def compare_modes(folder, tokens):
+    one = TransformerBridge.boot_transformers(folder, device="cpu")
+    two = TransformerBridge.boot_transformers(folder, device="cpu")
+    (a, ca), (b, cb) = one.run_with_cache(tokens), two.run_with_cache(tokens)
+    last = one.cfg.n_layers - 1
+    pairs = {
+        "logits": (a, b),
+        "log_probs": (a.log_softmax(-1), b.log_softmax(-1)),
+        "pattern": (ca["pattern", 0], cb["pattern", 0]),
+        "resid_post": (ca["resid_post", last], cb["resid_post", last]),
+    }
+    return {name: float((x - y).abs().max()) for name, (x, y) in pairs.items()}
+
+
+# %% [wrong] compare_modes: probabilities over the positions
+def compare_modes(folder, tokens):
+    one = TransformerBridge.boot_transformers(folder, device="cpu")
+    two = TransformerBridge.boot_transformers(folder, device="cpu")
+    two.enable_compatibility_mode(disable_warnings=True)
+    (a, ca), (b, cb) = one.run_with_cache(tokens), two.run_with_cache(tokens)
+    last = one.cfg.n_layers - 1
+    pairs = {
+        "logits": (a, b),
+        "log_probs": (a.log_softmax(1), b.log_softmax(1)),
+        "pattern": (ca["pattern", 0], cb["pattern", 0]),
+        "resid_post": (ca["resid_post", last], cb["resid_post", last]),
+    }
+    return {name: float((x - y).abs().max()) for name, (x, y) in pairs.items()}
+
+
+# %% [wrong] compare_modes: the mean difference
+def compare_modes(folder, tokens):
+    one = TransformerBridge.boot_transformers(folder, device="cpu")
+    two = TransformerBridge.boot_transformers(folder, device="cpu")
+    two.enable_compatibility_mode(disable_warnings=True)
+    (a, ca), (b, cb) = one.run_with_cache(tokens), two.run_with_cache(tokens)
+    last = one.cfg.n_layers - 1
+    pairs = {
+        "logits": (a, b),
+        "log_probs": (a.log_softmax(-1), b.log_softmax(-1)),
+        "pattern": (ca["pattern", 0], cb["pattern", 0]),
+        "resid_post": (ca["resid_post", last], cb["resid_post", last]),
+    }
+    return {name: float((x - y).abs().mean()) for name, (x, y) in pairs.items()}
+
+
+# %% [wrong] compare_modes: the largest difference with its sign
+def compare_modes(folder, tokens):
+    one = TransformerBridge.boot_transformers(folder, device="cpu")
+    two = TransformerBridge.boot_transformers(folder, device="cpu")
+    two.enable_compatibility_mode(disable_warnings=True)
+    (a, ca), (b, cb) = one.run_with_cache(tokens), two.run_with_cache(tokens)
+    last = one.cfg.n_layers - 1
+    pairs = {
+        "logits": (a, b),
+        "log_probs": (a.log_softmax(-1), b.log_softmax(-1)),
+        "pattern": (ca["pattern", 0], cb["pattern", 0]),
+        "resid_post": (ca["resid_post", last], cb["resid_post", last]),
+    }
+    return {name: float((x - y).max()) for name, (x, y) in pairs.items()}
+
+
+# %% [wrong] compare_modes: the stream after the first layer
+def compare_modes(folder, tokens):
+    one = TransformerBridge.boot_transformers(folder, device="cpu")
+    two = TransformerBridge.boot_transformers(folder, device="cpu")
+    two.enable_compatibility_mode(disable_warnings=True)
+    (a, ca), (b, cb) = one.run_with_cache(tokens), two.run_with_cache(tokens)
+    pairs = {
+        "logits": (a, b),
+        "log_probs": (a.log_softmax(-1), b.log_softmax(-1)),
+        "pattern": (ca["pattern", 0], cb["pattern", 0]),
+        "resid_post": (ca["resid_post", 0], cb["resid_post", 0]),
+    }
+    return {name: float((x - y).abs().max()) for name, (x, y) in pairs.items()}
+
+
+# %% [right] compare_modes: typed from the text alone
+def compare_modes(folder, tokens):
+    bridge1 = TransformerBridge.boot_transformers(folder, device="cpu")
+    bridge2 = TransformerBridge.boot_transformers(folder, device="cpu")
+    bridge2.enable_compatibility_mode(disable_warnings=True)
+    logits1, cache1 = bridge1.run_with_cache(tokens)
+    logits2, cache2 = bridge2.run_with_cache(tokens)
+    result = {}
+    result["logits"] = (logits1 - logits2).abs().max().item()
+    lp1 = torch.log_softmax(logits1, dim=-1)
+    lp2 = torch.log_softmax(logits2, dim=-1)
+    result["log_probs"] = (lp1 - lp2).abs().max().item()
+    result["pattern"] = (cache1["pattern", 0] - cache2["pattern", 0]).abs().max().item()
+    result["resid_post"] = (cache1["resid_post", -1] - cache2["resid_post", -1]).abs().max().item()
+    return result
+
+
+# %% [right] compare_modes: one bridge, run before and after
+def compare_modes(folder, tokens):
+    bridge = TransformerBridge.boot_transformers(folder, device="cpu")
+    runs = []
+    for _ in range(2):
+        logits, cache = bridge.run_with_cache(tokens)
+        stream = cache[f"blocks.{bridge.cfg.n_layers - 1}.hook_resid_post"].clone()
+        seen = [logits, logits.log_softmax(-1), cache["pattern", 0].clone(), stream]
+        runs.append(seen)
+        if len(runs) == 1:
+            bridge.enable_compatibility_mode(disable_warnings=True)
+    names = ("logits", "log_probs", "pattern", "resid_post")
+    return {n: (a - b).abs().max().item() for n, a, b in zip(names, *runs)}
 
 
 # %% [equivalent] token_report: one text is a batch of one, whose first row is its last

@@ -16,7 +16,8 @@
 # # TransformerLens: open a model, and reach in
 #
 # Run the next cell (**Shift+Enter**). It loads a small GPT-2, lets it read the beginning of a
-# sentence, and draws what it thinks comes next.
+# sentence, and draws what it thinks comes next. The first time it takes about ten seconds, for
+# PyTorch and TransformerLens have to be imported.
 
 # %%
 import secrets
@@ -36,7 +37,7 @@ text = "When Mary and John went to the shop, John gave a book to"
 ids = net.to_tokens(text)  # [1 pos]
 words = [VOCAB[i] for i in ids[0].tolist()]  # [pos]
 logits, cache = net.run_with_cache(ids)  # run once, and keep everything that was computed
-before = logits[0, -1].softmax(-1)  # [d_vocab], the bet made at the last position
+before = logits[0, -1].softmax(-1)  # [d_vocab], the prediction made at the last position
 plots.next_tokens({"the model": before}, VOCAB, title=f"{text} …")
 
 # %% [markdown]
@@ -49,17 +50,19 @@ plots.next_tokens({"the model": before}, VOCAB, title=f"{text} …")
 #
 # TransformerLens puts a label on every tensor that a transformer computes on the way from tokens to
 # logits: a **hook point**. At a hook point you can look, and you can change what passes. Everything
-# in this field is built from that. Run these four cells; each is one idea, and one picture.
+# in this field is built from that. Run these four cells; each is one idea, and one picture. Before each
+# one ask yourself: *what do you expect?*
 #
 # **Look.** `run_with_cache` has already written down all activations. Where do the heads of the last
-# layer look? (`␣` marks a space, ⊢ the beginning of the text.)
+# layer look? (`␣` marks a space, ⊢ the beginning of the text. The position that looks is called the
+# **destination** or query position, the one that is looked at the **source** or key position.)
 
 # %%
 plots.attention_heads(cache["pattern", -1][0], words, title="Attention in the last layer")
 
 # %% [markdown]
 # **Remove.** A *hook* is a function that gets an activation while the model runs; what it returns is
-# used instead. Here the first attention layer says nothing at all:
+# used instead. Here the first attention layer says nothing at all. *Will the model still say Mary?*
 
 
 # %%
@@ -73,7 +76,7 @@ plots.next_tokens({"before": before, "no attention in layer 0": silenced[0, -1].
 # %% [markdown]
 # **Replace.** Let the model read another text as well, in which *Mary* gives. From that run carry one
 # vector over into ours: what the first attention layer says at the last position. The tokens stay the
-# same, and so does everything else:
+# same, and so does everything else. *Is one vector enough to change the answer?*
 
 # %%
 swapped = net.to_tokens(text.replace(", John", ", Mary"))
@@ -129,11 +132,16 @@ plots.next_tokens(
 #    axis, nothing left behind;
 # 4. find out which part of a model wrote an answer, and where in the text it was kept on the way.
 #
+# **If you have 90 minutes**, do the exercises marked *core* (1, 3, 4, 9, 14 and 15): they go from a
+# token to the head that carries the answer. Before 9, read the four traps in 8. The others are for
+# later, in any order; 12, 13 and 16 are the ones most worth coming back for.
+#
 # You need to know how a transformer is built: residual stream, attention heads with queries, keys
 # and values, MLPs, layer norm, unembedding. If you have built one in notebook 03, you do.
 #
-# The library is described in its own documentation (*TransformerLens*, by Neel Nanda and Joseph
-# Bloom, 2022, and many others since). The edition used here has no class `HookedTransformer` any
+# The library is described in
+# [its own documentation](https://transformerlensorg.github.io/TransformerLens/) (*TransformerLens*, by
+# Neel Nanda and Joseph Bloom, 2022, and many others since). The edition used here has no class `HookedTransformer` any
 # more, of which older texts speak: today a model is a *bridge*, opened by
 # `TransformerBridge.boot_transformers(folder)`. `course.models.model(name)` does that for the models
 # that come with the course. Almost everything you will find said about the old class holds for the
@@ -169,7 +177,7 @@ settings = ("n_layers", "n_heads", "d_model", "d_head", "d_mlp", "n_ctx", "d_voc
 # ---
 # ## 1 · What does the model read?
 #
-# Difficulty ●○○○○ · Importance ●●●○○ · 10 minutes
+# Difficulty ●○○○○ · Importance ●●●○○ · 10 minutes · core
 #
 # A model never sees text. It sees token ids, and most wrong results in this field begin with somebody
 # who was wrong about which. Two things surprise everybody once:
@@ -266,6 +274,10 @@ for with_bos in (False, True, False, True):
     assert len(got) == len(want), f"as many pairs as tokens [seed {seed}]"
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# *In the library:* `model.to_str_tokens(text, prepend_bos=…)` gives the texts, `model.to_tokens` the ids;
+# `utilities.test_prompt(prompt, answer, model)` prints both, with what the model predicts.
+
 # %%
 plots.token_strip(
     [[pair[0] for pair in token_report(net, text, True)]],
@@ -279,8 +291,8 @@ plots.token_strip(
 #
 # Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
 #
-# A transformer answers at *every* position at once: the logits at position *i* are its bet on the
-# token at *i + 1*. So a text of `pos` tokens contains `pos - 1` questions with known answers.
+# A transformer answers at *every* position at once: the logits at position *i* are its **prediction**
+# of the token at *i + 1*, its bet. So a text of `pos` tokens contains `pos - 1` questions with known answers.
 #
 # Write `frac_correct(logits, tokens)`: the fraction, from 0 to 1, of these questions in which the
 # likeliest token is the right one, over all rows of the batch. `logits` is `[batch pos d_vocab]`,
@@ -350,7 +362,7 @@ for planted in (0, 1, -1):  # bets on the token that is read, on the next one, o
     scores = torch.randn(3, 8, 11, generator=g) - 20  # all are negative
     for b in range(3):
         for i in range(8):
-            if i + planted in range(8) and (b + i) % 3:  # two of three bets are planted
+            if i and i + planted in range(8) and (b + i) % 3:  # two of three bets, none at first
                 scores[b, i, toks[b, i + planted]] += 10
     rows = scores.tolist()
     hits = 0
@@ -366,6 +378,8 @@ for planted in (0, 1, -1):  # bets on the token that is read, on the next one, o
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# *In the library:* `utilities.lm_accuracy(logits, tokens)`, as a tensor; `per_token=True` says which.
+#
 # A fraction hides a lot. Look at the single tokens of one of the model's own kind of documents; the
 # darker, the more it was surprised:
 
@@ -381,18 +395,21 @@ plots.loss_strip(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Who is in the shop and what is given cannot be known; who gets it can. Words that are listed are
 # surprising once, and when the list comes again they are not. A beginning is less dear than a name,
 # since there are fewer ways to begin than there are names, and most little words cost nothing.
+# </details>
 
 # %% [markdown]
 # ---
 # ## 3 · One number to follow
 #
-# Difficulty ●○○○○ · Importance ●●●●● · 10 minutes
+# Difficulty ●○○○○ · Importance ●●●●● · 10 minutes · core
 #
-# To say that an intervention *did* something we need one number. Probability is a bad one: it
-# saturates near 0 and 1, and it moves when anything else in the vocabulary moves. Better is the
+# To say that an intervention *did* something we need one number. A probability alone is a bad one: it
+# saturates near 0 and 1, and it moves when anything else in the vocabulary moves. Better to follow is the
 # **logit difference**: the logit of the right answer minus that of a well-chosen wrong one. For our
 # sentence, ` Mary` minus ` John`. Whatever makes both of them likelier (that a name is due at all)
 # cancels, and what is left is the decision between the two. A logit difference of 3 means that the
@@ -481,14 +498,33 @@ for n, length, kind in ((4, 3, torch.float32), (1, 5, torch.float64), (5, 1, tor
     assert torch.equal(kept[0], scores), "the logits were changed"
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# *In the library:* `cache.logit_attrs` shares a logit difference out among parts (exercises 12 and 17).
+#
+# Our sentence, and the first two interventions from the beginning. A logit difference says who of the
+# two is ahead, and nothing about the other 1278 tokens. *What do you expect?* With no attention in layer
+# 0, can the difference be positive although the model would never say *Mary*?
+
 # %%
 mary, john = (net.to_tokens(name, prepend_bos=False)[0, :1] for name in (" Mary", " John"))  # [1]
 shown = {"as it is": logits, "no attention in layer 0": silenced, "one vector replaced": replaced}
-for label, seen in shown.items():
-    print(f"{label:25}{float(logit_diff(seen, mary, john)):6.2f}")
+for label, outcome in shown.items():
+    difference = float(logit_diff(outcome, mary, john))
+    at_end = outcome[0, -1]  # [d_vocab]
+    rank = int((at_end > at_end[mary[0]]).sum()) + 1
+    print(
+        f"{label:25}{difference:6.2f}   P(Mary) {float(at_end.softmax(-1)[mary[0]]):.4f}   rank {rank}"
+    )
 
 # %% [markdown]
-# Positive: Mary. Negative: John. This is the number we shall follow through the model.
+# <details><summary>What we see</summary>
+#
+# Positive: Mary is ahead of John. Negative: John is. But look at the second line: 1.33 for Mary, whose
+# probability is 0.0006, and 417 tokens are likelier. Without that layer the model no longer knows that
+# a name is due, and what is left of a difference between two unlikely names means little. So the logit
+# difference is the number that we shall follow through the model, **and wherever it could hide
+# something we print probability and rank beside it**.
+# </details>
 #
 # One sentence may flatter one name. So we take our sentence together with its twin, in which Mary
 # gives and John is the right answer. What the two have in common has to do with the task; a mere
@@ -504,10 +540,12 @@ print(f"John gives: {float(start[0]):.2f}   Mary gives: {float(start[1]):.2f}")
 # ---
 # ## 4 · The map of activations
 #
-# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes · core
 #
-# A cache holds close to a hundred tensors. To work quickly you must know by heart what each is, and above all
-# **the order of its axes**: many a mean over the wrong axis has been published.
+# The cache of this model has 93 names, for fewer tensors than that: many have a second name, from the
+# bridge (trap 3 in exercise 8). To work quickly you must know by heart what the main ones are, and above
+# all **the order of their axes**: a mean over the wrong axis has the right shape often enough, and raises
+# no error.
 #
 # One layer, from top to bottom. (Write `blocks.0.attn.hook_q` in full, or `cache["q", 0]` for short.)
 #
@@ -517,7 +555,7 @@ print(f"John gives: {float(start[0]):.2f}   Mary gives: {float(start[1]):.2f}")
 # | layer norm | `ln1.hook_scale` (what it divides by), `ln1.hook_normalized` |
 # | every head makes a query, a key and a value at every position | `attn.hook_q`, `attn.hook_k`, `attn.hook_v` |
 # | every query meets every key; softmax over the keys | `attn.hook_attn_scores`, `attn.hook_pattern` |
-# | values are averaged with the pattern, a head's own output | `attn.hook_z` |
+# | values are averaged with the pattern: what one head has fetched | `attn.hook_z` |
 # | the outputs of all heads go through `W_O` and are summed | `hook_attn_out` |
 # | … is added to the stream | `hook_resid_mid` |
 # | the MLP reads the stream; its neurons before and after the nonlinearity | `mlp.hook_pre`, `mlp.hook_post` |
@@ -525,7 +563,10 @@ print(f"John gives: {float(start[0]):.2f}   Mary gives: {float(start[1]):.2f}")
 # | the residual stream leaves, and is the `resid_pre` of the next layer | `hook_resid_post` |
 #
 # Before the first layer there are `hook_embed` and `hook_pos_embed`; after the last one
-# `ln_final.hook_scale`, `ln_final.hook_normalized`, and the logits.
+# `ln_final.hook_scale`, `ln_final.hook_normalized`, and the logits. (The map is true of `net`, which was
+# opened from a GPT-2 folder. On the course's own small models, which TransformerLens 4.3 builds by
+# `boot_native`, `attn.hook_attn_scores` holds the pattern *after* the softmax: take `hook_q` and `hook_k`
+# there.)
 #
 # Write a dict `AXES` which has, for each of these twelve names, the tuple of its axes in order:
 #
@@ -639,6 +680,9 @@ for name, axes in (
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# *In the library:* `model.hook_dict` has every hook point by its name, `cache.keys()` what a run has
+# kept, and `cache["q", 0]` looks up `blocks.0.attn.hook_q`.
+#
 # ---
 # ## 5 · What a cache costs
 #
@@ -651,7 +695,7 @@ for name, axes in (
 # as a `dict` from its full name to an `int`.
 #
 # A tensor takes the number of its elements times the bytes of one element. Not every activation is
-# a float of 4 bytes: the token ids are in the cache too.
+# a float of 4 bytes: the token ids are in the cache too, as `embed.hook_in`.
 #
 # <details><summary>Hint 1: the filter</summary>
 #
@@ -732,8 +776,12 @@ for name in ("tiny-gpt2", "induction-2l2h"):
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What would a cache of 100 tokens cost, by kind of activation? And which kind grows with the square
-# of the length of the text?
+# *In the library:* `names_filter` also takes a name or a list of names. What is not needed need not even
+# be computed: `model(tokens, stop_at_layer=1)` runs layer 0 alone and returns the residual stream
+# before layer 1, and `run_with_cache` takes `stop_at_layer`, too.
+#
+# What would a cache of 100 tokens cost, by kind of activation? *What do you expect:* which kind grows
+# with the square of the length of the text?
 
 # %%
 points = {
@@ -931,10 +979,14 @@ assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# *In the library:* no function, but hint 4 in one line: `run_with_hooks` with the other text's keys put
+# in at `hook_k`.
+#
 # In the first picture, at the end of the text some heads of the last layer look at Mary, others at
-# John. But are they looking for *Mary*, or for *the first name*? Take the keys from the same sentence
-# with the first two names exchanged: "When John and Mary went …". The attention of the last position,
-# with either sentence's keys:
+# John. But are they looking for *Mary*, or for *whoever is named first*? Take the keys from the same
+# sentence with the first two names exchanged: "When John and Mary went …". *What do you expect?* If a
+# head looks for Mary, its attention moves from position 2 to position 4. The attention of the last
+# position, with either sentence's keys:
 
 # %%
 exchanged = ids.clone()
@@ -956,9 +1008,14 @@ plots.position_grid(
 )
 
 # %% [markdown]
-# Three of the four heads keep looking at the same *place*, although the other name stands there now:
-# what they ask for is "the first name" or "the second name", whoever it may be. Remember that when we
-# come to exercise 9.
+# <details><summary>What we see</summary>
+#
+# Heads 1.0 and 1.1 keep looking at position 4 (0.85 and 0.92 of their attention, 0.98 and 1.00 with the
+# exchanged keys), and 1.3 at position 2 (1.00 and 0.99), although the other name stands there now. What
+# they ask for is a *place* in the sentence, the first or the second of the two people named, whoever it
+# may be. Head 1.2 divides its attention: 0.88 at position 2, and 0.48 with the exchanged keys. Remember
+# that when we come to exercise 9.
+# </details>
 
 # %% [markdown]
 # ---
@@ -966,10 +1023,12 @@ plots.position_grid(
 #
 # Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
 #
-# The one fact that makes transformers readable: nothing is ever overwritten. The embedding of the
-# token and that of its position start the residual stream, every attention layer and every MLP reads
-# it and **adds** to it, and what arrives at the end is the sum of what all of them have written. So it
-# makes sense to ask who wrote what.
+# What makes transformers readable: the embedding of the token and that of its position start the
+# residual stream, every attention layer and every MLP reads it and **adds** to it, and what arrives
+# before the final layer norm is the sum of what all of them have written. So it makes sense to ask who
+# wrote what. (To add is not to keep. A part can take back what another one has written, by writing
+# its opposite: at the end of our sentence the stream has twice the token's own embedding in it after
+# layer 0, as a projection, and −1.4 times after layer 1.)
 #
 # Write `residual_parts(model, tokens)`. It returns a pair: a list of names and a tensor
 # `[part batch pos d_model]`, one part for each name, in the order in which they are written:
@@ -1092,7 +1151,10 @@ for name, length in (("tiny-gpt2", 21), ("induction-2l2h", 6), ("induction-1l", 
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# How loud is each of them? The norm of each part, at each position of our sentence:
+# *In the library:* `cache.decompose_resid(return_labels=True)` gives both, parts and names.
+#
+# How loud is each of them? The norm of each part, at each position of our sentence. *What do you
+# expect:* where will a part be loudest, where the model is sure of what comes or where it is not?
 
 # %%
 part_names, parts = residual_parts(net, ids)
@@ -1101,9 +1163,14 @@ plots.position_grid(
 )
 
 # %% [markdown]
-# The embeddings whisper, and the last MLP shouts, but not everywhere. Look at which positions: at the
-# beginning, and before a name, a place or a thing that nobody can know. Loudness is not importance, though. What a part adds
-# to the *answer* is a question of direction, and the subject of exercise 12.
+# <details><summary>What we see</summary>
+#
+# The embeddings whisper (norms of 1 to 2), and the last MLP shouts, but not everywhere: its norm is above
+# 90 at positions 0, 1, 2, 3, 7 and 12, and below 31 at all others. Those six are where the next token is
+# hardest to know, at the beginning, after the first name, and before a name, a place or a thing: the
+# entropy of the model's prediction is 1.1 to 5.5 nats there, and at most 0.7 elsewhere. Loudness is not importance, though. What a
+# part adds to the *answer* is a question of direction, and the subject of exercise 12.
+# </details>
 
 # %% [markdown]
 # ---
@@ -1112,9 +1179,9 @@ plots.position_grid(
 # Difficulty ●●●○○ · Importance ●●●●○ · 20 minutes
 #
 # `run_with_cache` is itself made of hooks: functions `f(activation, hook)` that are called as the model
-# computes an activation. If `f` returns `None`, the run goes on as it was. If it returns *anything
-# else*, that takes the activation's place. Three traps lie here, and everybody falls into each of them
-# once:
+# computes an activation. If it returns a tensor, that takes the activation's place. If it returns `None`,
+# the run goes on with the tensor that `f` was given. Four traps lie here, and everybody falls into each
+# of them once:
 #
 # 1. **A watcher that returns something is no watcher.** `lambda a, hook: results.append(…)` is fine,
 #    because `append` returns `None`; a function that *returns* what it has measured has just replaced
@@ -1124,15 +1191,19 @@ plots.position_grid(
 #    make the function: `lambda a, hook, name=name: …`, or `functools.partial`.
 # 3. **A hook point has two names.** `hook.name` is the bridge's own one (`blocks.0.attn.o.hook_in`),
 #    not the one that you asked for (`blocks.0.attn.hook_z`).
+# 4. **A hook that edits in place changes the run, also if it returns `None`.** `z[:, :, 1] = 0` without a
+#    `return` zeroes the head all the same: it is the very tensor that the model goes on with. A watcher
+#    that wants to scale, round or sort what it sees makes a copy first (`.clone()`).
 #
-# And a fourth for later: hooks added with `model.add_hook` stay until `model.reset_hooks()`.
+# And for later: hooks added with `model.add_hook` stay until `model.reset_hooks()`.
 # `model.run_with_hooks(…)` and `with model.hooks(…)` remove theirs by themselves, also after an error.
 # (The tests take off what they find, so that a forgotten hook costs one exercise and not the next.
 # They begin and end with `remove_hooks`. Your pictures have no such help.)
 #
 # Write `record(model, tokens, points, summary)`: run the model **once** on `tokens` `[batch pos]`, and
 # return a `dict` from each name in `points` (a list of full names) to `summary(activation)` at that
-# point. The run itself must not be disturbed, and no hook may be left on the model.
+# point. The run itself must not be disturbed, and no hook may be left on the model. (`summary` changes
+# nothing in place: you need no copy for it.)
 #
 # <details><summary>Hint 1: the frame</summary>
 #
@@ -1262,9 +1333,51 @@ for name in ("tiny-gpt2", "induction-2l2h"):
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# *In the library:* `run_with_cache(tokens, names_filter=points)` keeps the activations themselves, and
+# `with model.hooks(fwd_hooks=…):` sets hooks for everything inside the block.
+#
+# Trap 4, measured: a hook that sets head 0.1 to zero and returns nothing, one that does so to a copy and
+# returns nothing, and what the *cache* says of an earlier hook point if a later one is edited in place.
+# *What do you expect?*
+
+
+# %%
+def edits_in_place(z, hook):
+    z[:, :, 1] = 0
+
+
+def edits_a_copy(z, hook):
+    z = z.clone()
+    z[:, :, 1] = 0
+
+
+for editor in (edits_in_place, edits_a_copy):
+    edited = net.run_with_hooks(ids, fwd_hooks=[("blocks.0.attn.hook_z", editor)])
+    moved = float((edited - logits).abs().max())
+    print(f"{editor.__name__:16} returns nothing, and the logits move by up to {moved:.1f}")
+
+
+def doubles_in_place(resid, hook):
+    resid *= 2
+
+
+with net.hooks(fwd_hooks=[("blocks.1.hook_resid_pre", doubles_in_place)]):
+    edited_cache = net.run_with_cache(ids)[1]
+moved = float((edited_cache["resid_post", 0] - cache["resid_post", 0]).abs().max())
+print(f"layer 1's input doubled in place: layer 0's output in the cache moves by {moved:.1f}")
+
+# %% [markdown]
+# <details><summary>What we see</summary>
+#
+# In place: 10.3 logits; a copy: none. And the edit of `blocks.1.hook_resid_pre` stands in the cache under
+# `blocks.0.hook_resid_post` too, which came *before* it: both names speak of one tensor. Return a new
+# tensor (`resid * 2`), and the cache of layer 0 stays as it was.
+# </details>
+#
 # How much of its attention does each head pay to position 0? A head that has nothing to do at a
 # position cannot look at nothing, for its attention adds up to 1. So it rests its eyes on the first
-# token, which says nothing. With `record`, one line:
+# token, which says nothing. This is called an **attention sink**
+# ([Xiao et al., 2023](https://arxiv.org/abs/2309.17453)). With `record`, one line:
 
 # %%
 patterns_at = [f"blocks.{layer}.attn.hook_pattern" for layer in range(net.cfg.n_layers)]
@@ -1277,7 +1390,7 @@ plots.head_grid(
 # ---
 # ## 9 · Remove a head
 #
-# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes · core
 #
 # What does the model lose without one head? The crudest way to find out is **zero ablation**: the
 # head's output is set to zero, everything else goes on.
@@ -1394,7 +1507,10 @@ assert not (left := remove_hooks(model("tiny-gpt2"))), f"hooks are still on the 
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# One head after the other, on both sentences. A cell says by how much the logit difference *changes*
+# *In the library:* no function; the three lines of a hook are the idiom that you will meet everywhere.
+#
+# One head after the other, on both sentences. *What do you expect:* will a head matter equally for both,
+# which differ in nothing but who gives? A cell says by how much the logit difference *changes*
 # without the head; negative means that the head is missed.
 
 
@@ -1416,11 +1532,14 @@ plots.head_grid(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Look at layer 1, first in the left grid alone. Two heads seem to work for the answer, and two against
 # it. Now the grid in the middle: all four have the opposite sign! Three of them are the heads of
-# exercise 6 that look for the first or the second name: they push that name, whoever gives, and over
+# exercise 6 that look for one of the two places: they push the name there, whoever gives, and over
 # both sentences it nearly cancels. Had we stopped at one sentence, we would have written a paper about
-# them. What is left in the mean is in layer 0: one head above all, and a second one.
+# them. What is left in the mean is in layer 0: 0.1 above all (−7.5), and 0.3 (−3.2).
+# </details>
 
 # %% [markdown]
 # ---
@@ -1569,7 +1688,11 @@ assert not (left := remove_hooks(model("tiny-gpt2"))), f"hooks are still on the 
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The reference texts here are sentences of the same build with other names, in both orders:
+# *In the library:* no single call; `tools.analysis.faithfulness` does it with all parts outside a circuit
+# (exercise 16).
+#
+# The reference texts here are sentences of the same build with other names, in both orders. *What do you
+# expect:* which of the heads that were dear in exercise 9 will still be?
 
 # %%
 pairs = ["Tom Anna", "Paul Lucy", "Mark Kate", "Sarah Peter", "Emma David", "Alice James"]
@@ -1586,9 +1709,12 @@ plots.head_grid(
 )
 
 # %% [markdown]
-# Compare the two grids, head by head. One head of layer 0 is dear in both. Another one is dear if it
-# is set to zero, and costs nothing if it goes on saying what it says on average: the model needs its
-# constant, not what it knows.
+# <details><summary>What we see</summary>
+#
+# Compare the two grids, head by head. 0.1 is dear in both (−7.5 and −7.2). 0.3 is dear if it is set to
+# zero (−3.2), and not if it goes on saying what it says on average (+0.9): the model needs its constant,
+# not what it knows.
+# </details>
 
 # %% [markdown]
 # ---
@@ -1738,7 +1864,11 @@ assert not (left := remove_hooks(model("tiny-gpt2"))), f"hooks are still on the 
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# A dose and its effect: the direction from John to Mary, added at the last position before the last
+# *In the library:* hooks hold while the model writes, too: `with model.hooks(fwd_hooks=…):
+# model.generate(tokens, max_new_tokens=5, do_sample=False)` writes with the vector added at every step.
+#
+# A dose and its effect. *What do you expect?* Twice the dose, twice the effect? And one position
+# earlier, as much or less? The direction from John to Mary, added at the last position before the last
 # layer, in doses from −2 to 2 times the norm of what is there.
 
 # %%
@@ -1761,11 +1891,14 @@ plots.curves(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # The full line is nearly straight in the middle: twice the dose, twice the effect, and in the end the
 # layer norm, which divides by the length of the vector, takes its share. The broken line shows that
 # the place matters as much as the direction. One position earlier even two norms towards John change
 # nothing, and half a norm towards Mary next to nothing: the logits are read at the last position, and
 # what stands elsewhere counts only as far as a head of the last layer fetches it.
+# </details>
 
 # %% [markdown]
 # ---
@@ -1933,8 +2066,12 @@ for name in ("tiny-gpt2", "induction-2l2h"):
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# *In the library:* `cache.logit_attrs(stack, tokens=right, incorrect_tokens=wrong, pos_slice=-1)`; it gives
+# your numbers with a model in compatibility mode only, and exercise 17 says why.
+#
 # Both sentences, on average. First by component, then by head: `stack_head_results` splits what the
-# attention layers wrote into what each head wrote.
+# attention layers wrote into what each head wrote. *What do you expect:* how much of the 7 logits that
+# head 0.1 costs does it write itself?
 
 # %%
 both_names, both_parts = residual_parts(net, both)
@@ -1958,7 +2095,7 @@ plots.head_grid(
 
 # %% [markdown]
 # Compare this with what was lost in exercise 10. The head of layer 0 that costs more than seven logits
-# when it is gone writes less than two of them itself. Who does the rest? Attribute once more, while
+# when it is gone writes less than two of them itself. *Who does the rest?* Attribute once more, while
 # that head is removed: a cache can be taken with hooks in place.
 
 # %%
@@ -1982,9 +2119,13 @@ plots.contributions(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Without it the MLPs have nothing to say about the question, and the attention of the next layer speaks
 # for the wrong name. They had been reading what the head wrote, and writing the answer in their turn.
-# Attribution shows the last hand that touched the answer; ablation shows who is needed.
+# Attribution shows the last hand that touched the answer, its **direct effect**; ablation shows who is
+# needed, the **total effect**.
+# </details>
 
 # %% [markdown]
 # ---
@@ -1994,8 +2135,10 @@ plots.contributions(
 #
 # What would the model say if it had to stop after layer 0? Since every layer only adds, the residual
 # stream half-way is a first draft of the final one, and we may read it with the same eyes: the final
-# layer norm, and then the unembedding. This is the **logit lens** (nostalgebraist, *interpreting
-# GPT: the logit lens*, 2020).
+# layer norm, and then the unembedding. This is the **logit lens** (nostalgebraist, [*interpreting
+# GPT: the logit lens*](https://www.lesswrong.com/posts/AcKRB8wDpdaN6v6ru/interpreting-gpt-the-logit-lens),
+# 2020). A **tuned lens** ([Belrose et al., 2023](https://arxiv.org/abs/2303.08112)) first learns a
+# translation for each layer, since a draft need not be written in the language of the end.
 #
 # Write `logit_lens(model, tokens)`: for `tokens` `[batch pos]`, the logits
 # `[layer+1 batch pos d_vocab]` that one gets from the residual stream **before layer 0, before layer
@@ -2105,22 +2248,32 @@ for name in ("induction-2l2h", "tiny-gpt2"):
     assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# *In the library:* `model.unembed(cache.accumulated_resid(apply_ln=True))`, or
+# `tools.analysis.logit_lens(model, tokens, positions=None).values`.
+#
+# *What do you expect?* At which stage will *Mary* be there, and what will the model "say" before any
+# layer has run?
+
 # %%
 stages = ["embeddings", *(f"after layer {layer}" for layer in range(net.cfg.n_layers))]
 lens_probs, lens_ids = logit_lens(net, ids)[:, 0].softmax(-1).max(-1)  # [layer+1 pos]
 plots.lens_table(lens_probs, [[VOCAB[i] for i in row] for row in lens_ids.tolist()], words, stages)
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Read a column from bottom to top: a thought being formed at one position. At the bottom the model
 # "says" the very token that it has just read: the same vectors are used to read tokens and to write
 # them (`W_U` is `W_E` turned round). In the last column the middle row knows that a name is due, and the
 # top row knows which.
+# </details>
 
 # %% [markdown]
 # ---
 # ## 14 · Where in the text, and when?
 #
-# Difficulty ●●●●○ · Importance ●●●●● · 30 minutes
+# Difficulty ●●●●○ · Importance ●●●●● · 30 minutes · core
 #
 # Attribution says who *wrote* the answer. **Activation patching** asks where the information that
 # decides it is *kept*, at every layer and position, and it asks by intervention. It needs two runs
@@ -2314,8 +2467,11 @@ for name, texts, length, differ in (
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# *In the library:* `patching.get_act_patch_resid_pre(model, corrupt, clean_cache, metric)`, put on our scale.
+#
 # And now the picture to show to a friend. Bottom to top are the layers, left to right is the text; the
-# number is how much of the answer comes back if this one vector is put back.
+# number is how much of the answer comes back if this one vector is put back. *What do you expect?* Before
+# layer 0 it must be where the two texts differ, at the giver (position 10). And before layer 1?
 
 
 # %%
@@ -2330,26 +2486,609 @@ plots.position_grid(
     words,
     [*(f"before layer {layer}" for layer in range(net.cfg.n_layers)), "after the last layer"],
     unit="effect",
-    title="The route of the answer: from the second name to the end of the text",
+    title="The route of the answer: from the giver to the end of the text",
 )
 
 # %% [markdown]
-# Before layer 0, all of it is at the second name, because there the two texts differ. Before layer 1,
-# all of it is at the end of the text. So it has moved, in one hop, in layer 0, and only attention moves
-# anything between positions. (The uppermost row needs no measuring: after the last layer nothing but
-# the last position is read.) Which of the four heads was it? You have met it three times by now.
+# <details><summary>What we see</summary>
+#
+# Before layer 0, all of it is at the giver's name, because there the two texts differ. (In papers on this
+# task the position is called **S2**, the second time that the *subject* is named; the first two names are
+# S1 and **IO**, the indirect object.) Before layer 1, all of it is at the end of the text (1.01, and 0.00
+# everywhere else). So it has moved, in one hop, in layer 0, and only attention moves anything between
+# positions. The uppermost row needs no measuring: after the last layer nothing but the last position is
+# read. Which of the four heads was it? That is the next exercise.
+# </details>
 #
 # In larger models such a map shows more stations. GPT-2 small takes about ten layers for this route,
 # and other heads than these; that is the story of notebook 07.
 
 # %% [markdown]
 # ---
-# ## 15 · In your own words
+# ## 15 · Which of the heads was it?
+#
+# Difficulty ●●●○○ · Importance ●●●●● · 10 minutes · core
+#
+# Between the two rows of your map a head of layer 0 has carried the answer from one position to
+# another. The same method finds it, if you put back what *one head* says in place of one position's
+# stream: in a run on the corrupt text, the head's output `z` is the one it has in the clean run, at
+# **all** positions.
+#
+# Write `patch_heads(model, clean, corrupt, metric)`, with the arguments and the scale of
+# `patch_resid`. The result is `[layer head]`.
+#
+# <details><summary>Hint 1: what is different</summary>
+#
+# The hook point is `blocks.{layer}.attn.hook_z`, `[batch pos head d_head]`, and the inner loop goes
+# over heads. Everything else is as in exercise 14.
+# </details>
+# <details><summary>Hint 2: the slice</summary>
+#
+# `z[:, :, head]` is one head at all positions, in the activation and in the cache.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "patch_heads", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def patch_heads(model, clean: torch.Tensor, corrupt: torch.Tensor, metric) -> torch.Tensor:
+    """How much of `metric` comes back with the clean output of one head.
+
+    clean, corrupt: [batch pos]. metric: logits [batch pos d_vocab] -> number.
+    Returns: [layer head], 0 for the corrupt run and 1 for the clean one.
+    """
+    ### BEGIN SOLUTION
+    clean_logits, clean_cache = model.run_with_cache(clean)
+    best, worst = float(metric(clean_logits)), float(metric(model(corrupt)))
+    effect = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+
+            def restore(z, hook, layer=layer, head=head):  # z: [batch pos head d_head]
+                z[:, :, head] = clean_cache["z", layer][:, :, head]
+                return z
+
+            hooks = [(f"blocks.{layer}.attn.hook_z", restore)]
+            patched = metric(model.run_with_hooks(corrupt, fwd_hooks=hooks))
+            effect[layer, head] = (float(patched) - worst) / (best - worst)
+    return effect
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "patch_heads_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+m = model("induction-2l2h-noln")  # no layer norm: what the heads of the last layer say adds up
+remove_hooks(m)
+good = ids_for(m, 2, 6)
+bad = good.clone()
+bad[:, 1] = (good[:, 1] + 7) % m.cfg.d_vocab
+weights = torch.arange(2 * 6 * m.cfg.d_vocab).reshape(2, 6, -1).sin()
+
+
+def weighted(logits):
+    """A weighted sum of all logits."""
+    return float((logits.cpu() * weights).sum())
+
+
+top, bottom = weighted(m(good)), weighted(m(bad))
+clean_run = m.run_with_cache(good)[1]
+whole_layer = [("blocks.1.hook_attn_out", lambda out, hook: clean_run["attn_out", 1])]
+of_layer = (weighted(m.run_with_hooks(bad, fwd_hooks=whole_layer)) - bottom) / (top - bottom)
+got, kept = call_keeping(patch_heads, m, good, bad, weighted)
+checks.check_shape(got, (2, 2), "patch_heads of a model of 2 layers and 2 heads", axes="layer head")
+assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
+checks.check_close(
+    float(torch.sum(got[1])),
+    of_layer,
+    "the effects of both heads of the last layer, added up, against that of the whole layer",
+    hint="Without a layer norm these add up exactly. Is it one head, at all positions, in all texts, "
+    "on the scale from 0 (corrupt) to 1 (clean)?",
+    slips={
+        "All heads of the layer are patched at once: one at a time is asked for.": 2 * of_layer,
+        "It is divided by nothing: 1 is to be the clean run.": of_layer * (top - bottom),
+        "The metric is not put on the scale from 0 (corrupt) to 1 (clean).": 2 * bottom
+        + of_layer * (top - bottom),
+        "The model runs on the clean text: it is to run on the corrupt one.": 2 - of_layer,
+    },
+    atol=1e-3,
+    rtol=1e-3,
+)
+corrupt_run = m.run_with_cache(bad)[1]
+lost = (corrupt_run["z", 0] - clean_run["z", 0])[:, :, 1] @ m.W_O[0, 1]  # [batch pos d_model]
+without_it = [("blocks.0.hook_attn_out", lambda out, hook: out + lost)]
+noised = weighted(m.run_with_hooks(good, fwd_hooks=without_it))
+checks.check_no_slip(
+    got[0, 1] + 0,
+    "patch_heads, head 0.1",
+    {
+        "Clean and corrupt are exchanged: the model runs on the corrupt text, with clean values.": (
+            noised - top
+        )
+        / (bottom - top),
+        "The model runs on the clean text: it is to run on the corrupt one.": (noised - bottom)
+        / (top - bottom),
+    },
+    atol=1e-4,
+)
+assert torch.equal(kept[1], good) and torch.equal(kept[2], bad), "tokens were changed"
+
+# %% nbgrader={"grade": true, "grade_id": "patch_heads_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: every head of three models, against what its output adds to the stream.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name, texts, length, differ in (
+    ("tiny-gpt2", 2, 7, [(1, 2)]),  # at one place of one text alone
+    ("induction-2l2h", 3, 9, [(b, p) for b in range(3) for p in range(9)]),  # everywhere
+    ("induction-1l", 2, 5, [(0, 0), (1, 3)]),
+):
+    m = model(name)
+    remove_hooks(m)
+    good = ids_for(m, texts, length, g)
+    bad = good.clone()
+    for place in differ:
+        bad[place] = (good[place] + 1 + secrets.randbelow(m.cfg.d_vocab - 1)) % m.cfg.d_vocab
+    mix = torch.randn(texts, length, m.cfg.d_vocab, generator=g).to(m.cfg.device)
+
+    def blend(logits):
+        """A random mixture of all logits, one number."""
+        return float((logits * mix).sum())  # noqa: B023
+
+    top, bottom = blend(m(good)), blend(m(bad))
+    good_run, bad_run = m.run_with_cache(good)[1], m.run_with_cache(bad)[1]
+    want = torch.zeros(m.cfg.n_layers, m.cfg.n_heads)
+    for layer in range(m.cfg.n_layers):
+        for head in range(m.cfg.n_heads):
+            gain = (good_run["z", layer] - bad_run["z", layer])[:, :, head] @ m.W_O[layer, head]
+            more = [(f"blocks.{layer}.hook_attn_out", lambda out, hook, gain=gain: out + gain)]
+            want[layer, head] = blend(m.run_with_hooks(bad, fwd_hooks=more))
+    got, kept = call_keeping(patch_heads, m, good, bad, blend)
+    checks.check_close(
+        got,
+        (want - bottom) / (top - bottom),
+        f"patch_heads of {name}, {len(differ)} places differ, seed {seed}",
+        axes="layer head",
+        hint="One head's z at all positions, from the clean run into the corrupt one.",
+        atol=3e-3,
+        rtol=3e-3,
+    )
+    assert torch.equal(kept[1], good) and torch.equal(kept[2], bad), "tokens were changed"
+    assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# *In the library:* `patching.get_act_patch_attn_head_out_all_pos(model, corrupt, clean_cache, metric)`
+# from [`transformer_lens.patching`](https://transformerlensorg.github.io/TransformerLens/), put on
+# our scale, gives these numbers; `…_by_pos` asks for every position by itself.
+#
+# To put clean values into a corrupt run is called **denoising**: it asks what is *enough* to bring the
+# answer back. The other way round, corrupt values in a clean run, is **noising**, and asks what is
+# *needed*. With your function it costs no more than exchanging the two texts (0 is then the clean run,
+# and 1 the corrupt one).
+#
+# *What do you expect?* Will the head that is enough also be needed? And a head that is needed, must it
+# be enough?
+
+# %%
+denoised = patch_heads(net, ids, swapped, mary_minus_john)
+noised_heads = patch_heads(net, swapped, ids, mary_minus_john)
+plots.head_grid(
+    {"denoising: comes back": denoised, "noising: is lost": noised_heads},
+    title="One head's output from the other text",
+    unit="effect",
+    limit=1,
+)
+
+# %% [markdown]
+# <details><summary>What we see</summary>
+#
+# Head 0.1 is enough (1.00) and needed (0.99). Head 1.2 brings back 0.30 by itself, and without it 0.32
+# is lost: it passes on some of what 0.1 has brought. Nothing else does as much as 0.05. The two do not add
+# up to 1, and need not: 1.2 works only with what 0.1 gives it, so in both columns its share is
+# part of the other's.
+#
+# Compare with exercise 9: there 0.3 seemed the second most important head. Both texts of this pair have
+# the same output of 0.3, but for the names; so patching, which asks what *differs* between the two,
+# says nothing about it. An ablation and a patch answer different questions.
+# </details>
+#
+# There is an ablation that lies in between: **resample ablation** takes a head's output not from a mean
+# but from *another text* of the same build, and averages over many such texts what comes out. What it
+# puts in is always something that the head really says.
+
+
+# %%
+alike_cache = net.run_with_cache(alike)[1]
+
+
+def resampled(layer, head):
+    """Both logit differences, averaged over runs with the head's output from another text."""
+    outcomes = []
+    for row in range(len(alike)):
+
+        def swap_in(z, hook, row=row):  # z: [batch pos head d_head]
+            z[:, :, head] = alike_cache["z", layer][row, :, head]
+            return z
+
+        point = f"blocks.{layer}.attn.hook_z"
+        changed = net.run_with_hooks(both, fwd_hooks=[(point, swap_in)])
+        outcomes.append(logit_diff(changed, right_of_both, wrong_of_both))
+    return torch.stack(outcomes).mean(0)  # [2]
+
+
+by_other = torch.stack([resampled(*spot) - start for spot in all_heads]).mean(-1)
+plots.head_grid(
+    {
+        "zero": by_zero.mean(-1),
+        "mean": by_mean.mean(-1),
+        "another text's": by_other.reshape(net.cfg.n_layers, net.cfg.n_heads),
+    },
+    title="What is lost without one head, by three ablations",
+    unit="logits",
+)
+
+# %% [markdown]
+# <details><summary>What we see</summary>
+#
+# Head 0.1 costs 7.5, 7.2 and 5.4 logits, and stays the first. Head 0.2 seems to work *against* the
+# answer if its output is zero or a mean (+1.3, +1.7), and does nothing if it is another text's (−0.1):
+# its mean over all positions is something that it never says at any of them. Where ablations disagree,
+# ask first what each has put in.
+# </details>
+
+# %% [markdown]
+# ---
+# ## 16 · Keep only these heads
+#
+# Difficulty ●●●●○ · Importance ●●●●○ · 20 minutes
+#
+# So far one head went and the rest stayed. A **circuit** claims more: *these* heads do the task, and
+# the others are not needed. To test the claim, keep the circuit and ablate everything else.
+#
+# Write `keep_heads(model, tokens, keep, reference)`. `keep` is a list of pairs `(layer, head)`. The
+# result is the logits `[batch pos d_vocab]` of a run on `tokens` `[batch pos]` in which every head
+# that is **not** in `keep` has as its `z`, at every position, its mean over all rows and positions of
+# an ordinary run on `reference` `[rows positions]`: the mean ablation of exercise 10, for all those
+# heads at once. The heads in `keep` work as usual (on the residual stream that they find), and so do
+# the MLPs.
+#
+# <details><summary>Hint 1: many hooks</summary>
+#
+# `fwd_hooks` takes a list, with as many hooks at one point as you like: one for each head that goes.
+# Mind trap 2 of exercise 8.
+# </details>
+# <details><summary>Hint 2: the means</summary>
+#
+# Take all of them from one cache of a run on `reference`, before anything is ablated.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "keep_heads", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def keep_heads(
+    model, tokens: torch.Tensor, keep: list[tuple[int, int]], reference: torch.Tensor
+) -> torch.Tensor:
+    """The logits of a run in which all heads but those in `keep` say what they say on average.
+
+    tokens: [batch pos]. keep: pairs (layer, head). reference: [rows positions].
+    Returns: [batch pos d_vocab].
+    """
+    ### BEGIN SOLUTION
+    _, cache = model.run_with_cache(reference)
+    hooks = []
+    for layer in range(model.cfg.n_layers):
+        for head in range(model.cfg.n_heads):
+            if (layer, head) not in keep:
+                mean = cache["z", layer][:, :, head].mean(dim=(0, 1))  # [d_head]
+
+                def replace(z, hook, head=head, mean=mean):  # z: [batch pos head d_head]
+                    z[:, :, head] = mean
+                    return z
+
+                hooks.append((f"blocks.{layer}.attn.hook_z", replace))
+    return model.run_with_hooks(tokens, fwd_hooks=hooks)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "keep_heads_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+m = model("induction-2l2h")
+remove_hooks(m)
+toks = ids_for(m, 2, 6)
+toks[:, 0] = toks[0, 0]  # both rows begin with the same token
+others = (ids_for(m, 3, 4) + 1) % m.cfg.d_vocab
+everything = [(0, 0), (0, 1), (1, 0), (1, 1)]
+checks.check_close(
+    keep_heads(m, toks, everything, others),
+    m(toks),
+    "keep_heads with all heads kept, against an ordinary run",
+    hint="`keep` names the heads that stay, as pairs (layer, head).",
+    atol=1e-4,
+)
+assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
+got, kept = call_keeping(keep_heads, m, toks, [(1, 1)], others)
+checks.check_shape(got, (2, 6, m.cfg.d_vocab), "keep_heads", axes="batch pos d_vocab")
+empty = keep_heads(m, toks, [], others)
+for more, slip in (
+    ([(0, 1), (1, 1)], "head 1 of layer 0 is kept or not, and nothing changes: is `layer` used?"),
+    ([(0, 0), (1, 1)], "head 0 of layer 0 is kept or not, and nothing changes"),
+    ([(1, 0), (1, 1)], "head 0 of layer 1 is kept or not, and nothing changes"),
+):
+    assert not torch.allclose(keep_heads(m, toks, more, others), got, atol=1e-4), slip
+assert not torch.allclose(empty, got, atol=1e-4), "head 1.1 is kept or not, and nothing changes"
+assert not torch.allclose(empty, m(toks), atol=1e-4), (
+    "with no head kept nothing changes: the heads of layers in which none is kept go, too"
+)
+short = toks[:1, :2]
+assert not torch.allclose(keep_heads(m, short, [], short)[:, 1], m(short)[:, 1], atol=1e-4), (
+    "with the text itself as reference position 1 keeps what it had: the mean is over rows *and* "
+    "positions, one vector for all of them"
+)
+checks.check_close(
+    keep_heads(m, toks, [(1, 1)], torch.cat([others, others.flip(0)])),
+    got,
+    "the same reference texts twice, in another order",
+    hint="Is it a mean and no sum, over all rows of the reference?",
+    atol=1e-4,
+)
+elsewhere = keep_heads(m, toks, [(1, 1)], (others + 9) % m.cfg.d_vocab)
+assert not torch.allclose(elsewhere, got, atol=1e-4), (
+    "with other reference texts nothing changes: is the mean taken over `tokens`, or zero put in?"
+)
+checks.check_close(
+    keep_heads(m, toks, [], toks[:1, :1])[:, 0],
+    m(toks)[:, 0],
+    "the logits at position 0, if no head is kept and the reference is just the token there",
+    hint="There every head already says what it says on average. Is each head's own mean put in, over "
+    "all positions of the reference, in its own layer?",
+    atol=1e-4,
+)
+assert torch.equal(kept[1], toks) and kept[2] == [(1, 1)] and torch.equal(kept[3], others), (
+    "an argument was changed"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "keep_heads_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: random sets of heads of three models, against what the others' outputs add to the stream.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+for name, length, few in (
+    ("tiny-gpt2", 7, 4),
+    ("induction-2l2h", 12, 1),
+    ("induction-1l", 3, 1),
+    ("tiny-gpt2", 3, 1),
+    ("induction-2l2h", 5, 2),
+):
+    m = model(name)
+    remove_hooks(m)
+    toks, others = ids_for(m, 2, length, g), ids_for(m, 3, 4, g)
+    spots = [(layer, head) for layer in range(m.cfg.n_layers) for head in range(m.cfg.n_heads)]
+    chosen = torch.randperm(len(spots), generator=g)[:few].tolist()
+    keep = [spots[i] for i in chosen]
+    usual = m.run_with_cache(others)[1]
+    hooks = []
+    for layer in range(m.cfg.n_layers):
+        noted = {}
+        gone = [h for h in range(m.cfg.n_heads) if (layer, h) not in keep]
+
+        def look(z, hook, noted=noted):
+            noted["z"] = z + 0
+
+        def put(out, hook, noted=noted, layer=layer, gone=gone, usual=usual, m=m):
+            for h in gone:
+                mean = usual["z", layer][:, :, h].flatten(0, 1).mean(0)
+                out = out + (mean - noted["z"][:, :, h]) @ m.W_O[layer, h]
+            return out
+
+        hooks += [(f"blocks.{layer}.attn.hook_z", look), (f"blocks.{layer}.hook_attn_out", put)]
+    want = m.run_with_hooks(toks, fwd_hooks=hooks)
+    got, kept = call_keeping(keep_heads, m, toks, keep, others)
+    checks.check_close(
+        got,
+        want,
+        f"keep_heads of {name}, keep={keep}, seed {seed}",
+        axes="batch pos d_vocab",
+        hint="All heads but these, each replaced by its own mean over the reference.",
+        atol=1e-3,
+        rtol=1e-3,
+    )
+    assert torch.equal(kept[1], toks) and kept[2] == keep, "an argument was changed"
+    assert torch.equal(kept[3], others), "the reference was changed"
+    assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# *In the library:* [`tools.analysis.faithfulness`](https://transformerlensorg.github.io/TransformerLens/)
+# keeps a circuit of *edges* (which part reads what another has written) and ablates the rest.
+#
+# Now claim a circuit for our two sentences. Head 0.1 alone? Here are some claims, with the logit
+# difference, as mean of both sentences, **and** with the probability and the rank of the right name.
+# *What do you expect?* Is a circuit that keeps the logit difference one that does the task?
+
+# %% tags=["play"]
+claims = {
+    "all heads": all_heads,
+    "0.1 alone": [(0, 1)],
+    "all but 0.1": [spot for spot in all_heads if spot != (0, 1)],
+    "0.0 0.1 0.3 1.0": [(0, 0), (0, 1), (0, 3), (1, 0)],
+    "0.0 0.1 0.3 1.1 1.3": [(0, 0), (0, 1), (0, 3), (1, 1), (1, 3)],
+}
+for claim, circuit in claims.items():
+    ends = keep_heads(net, both, circuit, alike)[:, -1]  # [2 d_vocab]
+    ahead = float(logit_diff(ends[:, None], right_of_both, wrong_of_both).mean())
+    named = ends.gather(1, right_of_both[:, None])  # [2 1], the right name's logit
+    chances = ends.softmax(-1).gather(1, right_of_both[:, None])[:, 0].tolist()
+    ranks = ((ends > named).sum(1) + 1).tolist()
+    print(f"{claim:22}{ahead:6.2f}   P {chances[0]:.4f} {chances[1]:.4f}   rank {ranks}")
+
+# %% [markdown]
+# <details><summary>What we see</summary>
+#
+# Four heads (0.0, 0.1, 0.3, 1.0) have a logit difference of 6.7, more than the whole model's 5.4. By that
+# measure they are more than the whole truth. But the right name has a probability of 0.02 and 0.005, and
+# eleven or seventeen tokens are likelier: this model would never say it. It decides well between Mary
+# and John, and does not know that a name is due. Five heads (0.0, 0.1, 0.3, 1.1, 1.3) keep both: 5.8
+# logits, and 0.97 and 0.89. A logit difference cancels whatever both names share, and so it cannot see
+# what the ablation did to both of them.
+#
+# And these are two sentences. A circuit is claimed for a *task*: you would choose it on some sentences and
+# score it on others. In papers the fraction of the whole model's metric that a circuit keeps is its
+# **faithfulness**. Can another five do better? Can four? There are 56 and 70 sets to try.
+# </details>
+
+# %% [markdown]
+# ---
+# ## 17 · Open it yourself: two ways to write one model
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 15 minutes
+#
+# `model("tiny-gpt2")` has opened a folder of weights for you. With another model you will do it
+# yourself:
+#
+# > `bridge = TransformerBridge.boot_transformers(folder, device="cpu")`
+#
+# That gives the model with the weights as they were published. Much of the literature was made with
+# another form of the same model, which the older library made by itself and which the bridge calls
+# **compatibility mode**: `bridge.enable_compatibility_mode(disable_warnings=True)` changes the bridge *in
+# place*, for good. It **folds** the layer norms' weights into the matrices that read from them, and
+# **centres** what is written into the residual stream and the logits. All that is arithmetic that
+# leaves the function as it is. So which numbers change, and which do not?
+#
+# Write `compare_modes(folder, tokens)`. Open the checkpoint in `folder` (a `str`) twice on the CPU, put
+# one of the two into compatibility mode, run both on `tokens` `[batch pos]`, and return a `dict` with
+# the **largest absolute difference** between the two, as a `float`, of
+#
+# * `"logits"`,
+# * `"log_probs"`: the logits' `log_softmax`,
+# * `"pattern"`: the attention pattern of layer 0,
+# * `"resid_post"`: the residual stream after the last layer.
+#
+# <details><summary>Hint 1: two bridges</summary>
+#
+# Call `boot_transformers` twice. `other = bridge` is another name for the same model, and not a copy.
+# </details>
+# <details><summary>Hint 2: the numbers</summary>
+#
+# `run_with_cache` on both; `(a - b).abs().max()`, and `float(…)` or `.item()` of it.
+# </details>
+
+
+# %%
+from transformer_lens.model_bridge import TransformerBridge
+
+from course.models import folder_of
+
+tiny_folder = str(folder_of("tiny-gpt2"))
+
+
+# %% nbgrader={"grade": false, "grade_id": "compare_modes", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def compare_modes(folder: str, tokens: torch.Tensor) -> dict[str, float]:
+    """What compatibility mode changes: the largest absolute differences.
+
+    tokens: [batch pos]. Returns: of "logits", "log_probs", "pattern" and "resid_post".
+    """
+    ### BEGIN SOLUTION
+    published = TransformerBridge.boot_transformers(folder, device="cpu")
+    processed = TransformerBridge.boot_transformers(folder, device="cpu")
+    processed.enable_compatibility_mode(disable_warnings=True)
+    found = []
+    for bridge in (published, processed):
+        logits, cache = bridge.run_with_cache(tokens)
+        found.append(
+            {
+                "logits": logits,
+                "log_probs": logits.log_softmax(dim=-1),
+                "pattern": cache["pattern", 0],
+                "resid_post": cache["resid_post", bridge.cfg.n_layers - 1],
+            }
+        )
+    return {name: float((found[0][name] - found[1][name]).abs().max()) for name in found[0]}
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "compare_modes_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+remove_hooks(net)
+toks = ids_for(net, 2, 9).cpu()
+got, kept = call_keeping(compare_modes, tiny_folder, toks)
+quantities = ["logits", "log_probs", "pattern", "resid_post"]
+assert type(got) is dict and set(got) == set(quantities), (
+    f"a dict with these names is asked for: {quantities}"
+)
+for name in quantities:
+    assert type(got[name]) is float, f"{name}: a Python float is asked for: float(…) or .item()"
+    assert got[name] >= 0, f"{name}: the largest *absolute* difference"
+assert got["logits"] > 1e-4 or got["resid_post"] > 1e-4, (
+    "nothing differs at all: are both the same bridge, or is neither in compatibility mode?"
+)
+assert got["log_probs"] < 1e-2, (
+    f"log_probs differ by {got['log_probs']:.2g}: compatibility mode leaves the predictions as they "
+    "are. Is it log_softmax over the vocabulary, of both models?"
+)
+assert got["pattern"] < 1e-3, f"the patterns differ by {got['pattern']:.2g}: of the same layer?"
+answers, run = net.run_with_cache(toks.to(net.cfg.device))
+for name, value in (("logits", answers), ("resid_post", run["resid_post", net.cfg.n_layers - 1])):
+    middle = value.mean(-1)  # what centring takes away at each position
+    checks.check_close(
+        got[name],
+        float(middle.abs().max()),
+        f"{name} of compare_modes",
+        hint="The largest absolute difference, over all positions of all texts, after the last layer.",
+        atol=1e-3,
+        rtol=1e-3,
+    )
+assert torch.equal(kept[1], toks), "the tokens were changed"
+
+# %% nbgrader={"grade": true, "grade_id": "compare_modes_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: other tokens; how far logits and stream move follows from what is centred.
+### BEGIN HIDDEN TESTS
+seed = secrets.randbelow(1_000_000)
+g = torch.Generator().manual_seed(seed)
+remove_hooks(net)
+for texts, length in ((1, 3), (3, 20)):
+    toks = ids_for(net, texts, length, g)
+    answers, run = net.run_with_cache(toks)
+    middles = {  # the means that centring takes away
+        "logits": answers.mean(-1),
+        "resid_post": run["resid_post", net.cfg.n_layers - 1].mean(-1),
+    }
+    got, kept = call_keeping(compare_modes, tiny_folder, toks.cpu())
+    assert type(got) is dict and len(got) == 4, "a dict of four numbers is asked for"
+    for name, middle in middles.items():
+        want = float(middle.abs().max())
+        checks.check_close(
+            got[name], want, f"{name} of compare_modes, seed {seed}", atol=1e-3, rtol=1e-3
+        )
+    assert got["log_probs"] < 1e-3 and got["pattern"] < 1e-4, (
+        f"these stay as they are [seed {seed}]"
+    )
+    assert torch.equal(kept[1], toks.cpu()), "the tokens were changed"
+### END HIDDEN TESTS
+
+# %% [markdown]
+# *What do you expect?* Which two of the four change?
+
+# %%
+for quantity, gap in compare_modes(tiny_folder, ids.cpu()).items():
+    print(f"{quantity:12}{gap:.2g}")
+
+# %% [markdown]
+# <details><summary>What we see</summary>
+#
+# The predictions and the patterns are the same but for rounding (1.5e-5 and 4e-7). The logits move by up
+# to 0.82, the residual stream by up to 0.87: their means have been taken away, which a softmax and a
+# layer norm do not see. Nothing that you have *measured* by an intervention changes. What can
+# change is a number that you have *read off* in the middle: a norm, a direct attribution, a weight.
+#
+# *In the library:* that is why `cache.logit_attrs(stack, tokens, incorrect_tokens)` agrees with your
+# `direct_attribution` in compatibility mode (to 6e-6 on our sentences) and **not** without it: there it
+# leaves out the layer norm's weights `w`, which compatibility mode has folded into `W_U`. For `1_attn_out`
+# of our sentence it says 2.5 where the truth is 4.4. `tools.analysis.direct_logit_attribution` refuses to
+# work without compatibility mode, and says why.
+# </details>
+
+# %% [markdown]
+# ---
+# ## 18 · In your own words
 #
 # Importance ●●●●○ · 20 minutes · read and marked by a person
 #
-# You have four tools: zero ablation, mean ablation, direct logit attribution, and patching the
-# residual stream. Answer in eight to fifteen sentences, with the pictures of this notebook before you.
+# You have five tools: zero ablation, mean ablation, direct logit attribution, and patching of the
+# residual stream and of heads. Answer in eight to fifteen sentences, with the pictures of this notebook before you.
 #
 # 1. Name a head of `net` for which two of the tools say something different about its importance. Say
 #    what each of them measures, and why they may both be right.
@@ -2386,9 +3125,29 @@ plots.position_grid(
 # instead of the runs, in 06 you find a circuit of two heads with these tools, and in 07 the whole story
 # of Mary and John.
 #
-# **Sources.** Direct logit attribution and the residual stream as a sum: Elhage et al., *A
-# Mathematical Framework for Transformer Circuits* (2021), "The residual stream". Activation patching:
-# Meng et al., *Locating and Editing Factual Associations in GPT* (2022), section 2 (there called causal
-# tracing); Heimersheim and Nanda, *How to use and interpret activation patching* (2024). The task and
-# the logit difference: Wang et al., *Interpretability in the Wild* (2022), section 2. Steering: Turner
-# et al., *Activation Addition* (2023). The library: Nanda and Bloom, *TransformerLens* (2022).
+# ## In papers this is called …
+#
+# | here | in papers |
+# | --- | --- |
+# | a bet on the next token | **prediction**, next-token distribution |
+# | what a head says | **head output**; `z` before `W_O`, *result* after it |
+# | the position that looks, the one looked at | **destination** and **source**, or query and key position |
+# | resting its eyes on the first token | **attention sink** |
+# | to put clean values into a corrupt run | **activation patching**, **causal tracing**, **interchange intervention**; **denoising** |
+# | corrupt values into a clean run | the same, as **noising** |
+# | another text's value in place of a mean | **resample ablation** |
+# | what a part writes straight to the answer | **direct effect**, **direct logit attribution** |
+# | what is lost without it | **total effect** |
+# | the first two names, and the giver | **IO** and **S1** (in either order), **S2**; the task is **IOI** |
+# | keep only these heads | **circuit**; how much of the metric it keeps is its **faithfulness** |
+#
+# **Sources.** Direct logit attribution and the residual stream as a sum: Elhage et al., [*A
+# Mathematical Framework for Transformer Circuits*](https://transformer-circuits.pub/2021/framework/index.html)
+# (2021), "The residual stream". Activation patching: Meng et al., [*Locating and Editing Factual
+# Associations in GPT*](https://arxiv.org/abs/2202.05262) (2022), section 2 (there called causal tracing);
+# Heimersheim and Nanda, [*How to use and interpret activation
+# patching*](https://arxiv.org/abs/2404.15255) (2024), which also explains denoising and noising. Resample
+# ablation: Chan et al., *Causal Scrubbing* (2022). The task, the logit difference and faithfulness: Wang et
+# al., [*Interpretability in the Wild*](https://arxiv.org/abs/2211.00593) (2022). Steering: Turner et al.,
+# [*Activation Addition*](https://arxiv.org/abs/2308.10248) (2023). The library: Nanda and Bloom,
+# [*TransformerLens*](https://github.com/TransformerLensOrg/TransformerLens) (2022).

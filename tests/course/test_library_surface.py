@@ -296,6 +296,18 @@ def test_the_librarys_patching_is_what_exercise_14_asks_for(both):
         assert torch.allclose(grid[0, 1], bridge(half)[0, -1, 0], atol=1e-4)
 
 
+def test_compatibility_mode_leaves_the_predictions_as_they_are():
+    from transformer_lens.model_bridge import TransformerBridge
+
+    bridge = TransformerBridge.boot_transformers(str(models.folder_of("tiny-gpt2")), device="cpu")
+    before = bridge(ids(bridge))
+    bridge.enable_compatibility_mode(disable_warnings=True)
+    after = bridge(ids(bridge))
+    assert torch.allclose(before.log_softmax(-1), after.log_softmax(-1), atol=1e-4)
+    assert not torch.allclose(before, after, atol=1e-2)
+    assert torch.allclose(before - before.mean(-1, keepdim=True), after, atol=1e-3)
+
+
 # What torch, Python and the notebooks' own objects have under the same name proves nothing.
 _ELSEWHERE: frozenset[str] = frozenset().union(
     *(dir(kind) for kind in (torch, torch.Tensor, torch.nn.Module, dict, list, str, set, Path))
