@@ -90,13 +90,14 @@ def hook_points(*, mlp: bool = True) -> tuple[HookPoint, ...]:
     return (*ATTENTION, *MLP, END) if mlp else (*ATTENTION, END)
 
 
-def hook_map(layer: int = 0, *, mlp: bool = True) -> Drawing:
+def hook_map(layer: int = 0, *, mlp: bool = True, axes: bool = True) -> Drawing:
     """The hook points of one block. Point at one, click it or reach it with the Tab key: its full
     name, its axes and how to read it then stand below, to be copied.
 
     Args:
         layer: the block.
         mlp: without, it is a block of an attention-only model.
+        axes: whether the axes are told; an exercise may ask for them.
     """
     canvas = Canvas()
     canvas.path("M6 40H784", "stream")
@@ -120,7 +121,7 @@ def hook_map(layer: int = 0, *, mlp: bool = True) -> Drawing:
     points = hook_points(mlp=mlp)
     canvas.text((380, 346), "Point at a name, click it, or press Tab: what is there?", "ask")
     for point in points:
-        _point(canvas, point, layer)
+        _point(canvas, point, layer, axes)
     listed = "; ".join(f"{point.name}, {point.about}" for point in points)
     return Drawing(
         f"The hook points of block {layer}",
@@ -129,17 +130,18 @@ def hook_map(layer: int = 0, *, mlp: bool = True) -> Drawing:
     )
 
 
-def _point(canvas: Canvas, point: HookPoint, layer: int) -> None:
+def _point(canvas: Canvas, point: HookPoint, layer: int, axes: bool) -> None:
     name = f"blocks.{layer}.{point.name}"
     x, y = point.at
     wide = 7 * len(point.name) + 12
     key = f'"{point.short}", {layer}' if point.short else f'"{name}"'
-    label = escape(f"{name}, axes {point.axes}: {point.about}", quote=True)
+    told = f", axes {point.axes}" if axes else ""
+    label = escape(f"{name}{told}: {point.about}", quote=True)
     canvas.add(f'<g class="ll-hook" tabindex="0" role="button" aria-label="{label}">')
     canvas.rectangle((x - wide / 2, y - 12), (wide, 24), "")
     canvas.text((x, y), point.name, "small code")
     canvas.add('<g class="ll-about">')
     canvas.text((380, 338), name, "name bold code")
-    canvas.text((380, 358), f"[{point.axes}]   cache[{key}]", "code")
+    canvas.text((380, 358), f"[{point.axes}]   cache[{key}]" if axes else f"cache[{key}]", "code")
     canvas.text((380, 378), point.about)
     canvas.add("</g></g>")

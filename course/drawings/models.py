@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from course.drawings.svg import Canvas, Drawing
 
 
@@ -161,13 +163,14 @@ def c_attn(heads: int = 4) -> Drawing:
     """How GPT-2's `c_attn` is cut into the queries, keys and values of its heads.
 
     Args:
-        heads: how many heads are drawn, from 2 to 6.
+        heads: how many heads are drawn, from 2 to 16.
     """
-    if not 2 <= heads <= 6:
-        raise ValueError(f"c_attn: 2 to 6 heads can be drawn, not {heads}")
+    if not 2 <= heads <= 16:
+        raise ValueError(f"c_attn: 2 to 16 heads can be drawn, not {heads}")
     canvas = Canvas()
     left, top, tall, third = 84, 66, 84, 132
     cell, chosen = third / heads, 1
+    every = math.ceil(heads / 8)  # number of heads for one number above them
     for index, letter in enumerate("QKV"):
         x = left + third * index
         canvas.rectangle((x, top), (third, tall))
@@ -176,7 +179,8 @@ def c_attn(heads: int = 4) -> Drawing:
         canvas.text((x + third / 2, top + tall + 72), f"b_{letter}", "bold code")
         for number in range(heads):
             at = x + cell * number
-            canvas.text((at + cell / 2, top - 10), str(number), "small")
+            if number % every == 0:
+                canvas.text((at + cell / 2, top - 10), str(number), "small")
             for y, height in ((top, tall), (top + tall + 40, 16)):
                 if (index, number) == (1, chosen):
                     canvas.rectangle((at, y), (cell, height), "hot")
@@ -190,11 +194,13 @@ def c_attn(heads: int = 4) -> Drawing:
     canvas.text((left, top + tall + 92), "c_attn.bias  [3·d_model]", "small code", "start")
     canvas.arrow((left + 3 * third + 8, top + tall / 2), (left + 3 * third + 62, top + tall / 2))
     x, narrow = left + 3 * third + 74, 0.75 * cell
+    step = min(narrow + 7, 136 / heads)
     for number in range(heads):
-        at = x + (narrow + 7) * number
+        at = x + step * number
         canvas.rectangle((at, top), (narrow, tall), "hot" if number == chosen else "fill")
-        canvas.text((at + narrow / 2, top - 10), str(number), "small")
-    middle = x + ((narrow + 7) * heads - 7) / 2
+        if number % every == 0:
+            canvas.text((at + narrow / 2, top - 10), str(number), "small")
+    middle = x + (step * (heads - 1) + narrow) / 2
     canvas.text((middle, top - 30), "W_K", "bold code")
     canvas.text((middle, top + tall + 16), "[head d_model d_head]", "small code")
     return Drawing(

@@ -24,6 +24,7 @@ def every_drawing() -> dict[str, drawings.Drawing]:
         "attention_head": drawings.attention_head(),
         "circuits": drawings.circuits(),
         "c_attn": drawings.c_attn(),
+        "c_attn of GPT-2": drawings.c_attn(12),
         "induction": drawings.induction(),
         "two_back": drawings.two_back(),
         "hook_map": drawings.hook_map(),
@@ -57,6 +58,11 @@ def test_an_interactive_drawing_is_not_one_image_for_a_screen_reader():
     assert len(buttons) == len(drawings.hook_points())
     assert all(g.get("tabindex") == "0" and g.get("aria-label") for g in buttons)
     assert ElementTree.fromstring(drawings.induction().svg()).get("role") == "img"
+
+
+def test_the_map_keeps_the_axes_to_itself_where_an_exercise_asks_for_them():
+    assert "batch pos" in drawings.hook_map().svg()
+    assert "batch" not in drawings.hook_map(axes=False).svg()
 
 
 @pytest.mark.parametrize(("name", "mlp"), [("tiny-gpt2", True), ("induction-2l2h", False)])
