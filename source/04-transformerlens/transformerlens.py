@@ -598,6 +598,11 @@ print(f"John gives: {float(start[0]):.2f}   Mary gives: {float(start[1]):.2f}")
 # </details>
 
 
+# %%
+from course import drawings
+
+drawings.hook_map(layer=0, axes=False)
+
 # %% nbgrader={"grade": false, "grade_id": "AXES", "locked": false, "schema_version": 3, "solution": true, "task": false}
 ### BEGIN SOLUTION
 AXES = {

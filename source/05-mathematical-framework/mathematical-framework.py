@@ -596,6 +596,11 @@ for m in (gpt, net, one_layer, three_layers):
             )
 ### END HIDDEN TESTS
 
+# %%
+from course import drawings
+
+drawings.circuits()
+
 # %% [markdown]
 # What do the heads of layer 0 look at? A key may also be made from a *position*. The same formula with
 # `W_pos` in the place of `W_E` gives a table of scores from positions to positions. Here is the attention

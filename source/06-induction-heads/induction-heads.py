@@ -440,6 +440,14 @@ plots.attention_heatmap(
 )
 
 # %% [markdown]
+# So the first half of the story is there. The whole of it, in one drawing:
+
+# %%
+from course import drawings
+
+drawings.induction()
+
+# %% [markdown]
 # ---
 # ## 4 · The stripe as a number
 #
@@ -1863,6 +1871,9 @@ plots.curves(
     y_title="mean attention",
     title="How far back the heads of layer 0 look, on text that does not repeat",
 )
+
+# %%
+drawings.two_back()
 
 # %% [markdown]
 # **Two** steps back, more than anywhere else. Put it together. You stand on the second `A` of
