@@ -84,6 +84,12 @@ next_tokens(f"{prompt} …", {"library": prompt_logits})
 # * **gradients** reach every tensor of numbers that you are given. NumPy, `.item()`, `.detach()`, `torch.no_grad()` and
 #   `torch.tensor([…])` cut the thread along which they run back. (Not in 11 to 16: nothing is trained through those.)
 #
+# The stream again, with what reads it and what writes to it:
+
+# %%
+drawings.residual_stream(layers=2)
+
+# %% [markdown]
 # After each exercise your function is held against the library's insides:
 
 
