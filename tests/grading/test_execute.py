@@ -84,6 +84,7 @@ def test_no_token_reaches_the_cells_and_the_models_do(mixed: Execution) -> None:
     assert "COURSE_MODELS=/models" in environment
     assert "OMP_NUM_THREADS=1" in environment
     assert "HF_HUB_OFFLINE=1" in environment
+    assert "CUDA_VISIBLE_DEVICES=\n" in environment
 
 
 def test_cells_run_beside_their_files_and_nothing_else(mixed: Execution) -> None:

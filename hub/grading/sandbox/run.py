@@ -312,6 +312,8 @@ def students_environment(scratch: Path) -> dict[str, str]:
         "HF_HUB_OFFLINE": "1",
         # Its thread would not be in a forked process.
         "JE_ARROW_MALLOC_CONF": "background_thread:false",
+        # Cells that ask for a device get the CPU: a process that uses CUDA cannot be forked.
+        "CUDA_VISIBLE_DEVICES": "",
         # Figures as data: the default of Plotly puts 4.8 MB of script into the output as well.
         "PLOTLY_RENDERER": "plotly_mimetype",
         "NBGRADER_EXECUTION": "autograde",
