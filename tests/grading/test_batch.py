@@ -56,6 +56,17 @@ def test_a_manual_grade_survives_a_better_submission(course: Path) -> None:
     assert score(course, "alice") == 9
 
 
+def test_a_submission_is_scored_while_others_are_executed(course: Path) -> None:
+    slow = "import time\ntime.sleep(60)\ndef double(x):\n    return 2 * x"
+    submit(course, "alice", answered(course, double=slow))
+    submit(course, "bob", answered(course))
+    lines = list(autograde(course, ASSIGNMENT, config=course_config(course)))
+    (scored,) = (at for at, line in enumerate(lines) if line.startswith("scored 1/2  bob"))
+    (executed,) = (at for at, line in enumerate(lines) if line.startswith("executed 2  alice"))
+    assert scored < executed
+    assert score(course, "bob") == 5
+
+
 def test_the_formgraders_button_goes_the_same_way_and_late_costs_what_is_set(
     course: Path,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Grade the submissions of an assignment: executed in parallel, scored one at a time."""
+"""Grade the submissions of an assignment: executed in parallel, each scored once it is."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import errno
 import os
 import re
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,9 @@ DATABASE_SECONDS = 60
 
 # Of executions that wait or sleep, in addition to those that need a CPU.
 MOST_AT_ONCE = 64
+
+# Of executions that are prepared before they have a thread: scoring goes on meanwhile.
+MOST_AHEAD = 2 * MOST_AT_ONCE
 
 DATABASE_ERROR = re.compile(r"sqlalchemy\.exc\.|psycopg|sqlite3\.(Operational|Database)Error")
 # The outcome of a submission that had to be executed in the scoring pass.
@@ -226,19 +230,18 @@ class Batch:
                 )
 
     def grade(self, students: Sequence[str]) -> Iterator[str]:
-        """Execute and score; retry those that could not be executed, alone, at the end."""
-        yield from self._execute_all(students)
-        graded = []
-        for number, student in enumerate(students, 1):
-            if student not in self._failed:
+        """Execute, and score what is executed; retry alone, at the end, what could not be."""
+        graded: list[Graded] = []
+        for student, line in self._execute_all(students):
+            yield line
+            if student is not None and student not in self._failed:
                 graded.append(self._score(student))
-                yield f"scored {number}/{len(students)}  {_line(graded[-1])}"
-        again = [student for student in students if student in self._failed]
-        for student in again:
+                yield f"scored {len(graded)}/{len(students)}  {_line(graded[-1])}"
+        for student in sorted(self._failed):
             why = self._failed.pop(student)
             self._could_not(student, why)
             yield f"retried alone  {student}: could not be graded, {why}"
-            yield from self._execute_all([student])
+            yield from (line for _, line in self._execute_all([student]))
             graded.append(self._score(student))
             yield f"scored  {_line(graded[-1])}"
         yield from _summary(self._assignment, sorted(graded, key=lambda one: one.student))
@@ -269,33 +272,48 @@ class Batch:
             ]
         )
 
-    def _execute_all(self, students: Sequence[str]) -> Iterator[str]:
-        """Execute every notebook and leave the results in the scoring pass's folder."""
-        with ThreadPoolExecutor(MOST_AT_ONCE, "execute") as pool:
-            running: dict[Future[tuple[float, int]], str] = {}
-            for student in students:
-                try:
-                    for job in _jobs(self._api, self._assignment, student):
-                        running[pool.submit(self._execute, job)] = student
-                except (IsolationError, ReferenceFails, DBAPIError):
-                    raise  # not specific to this student
-                except (CannotGrade, ExecutorAway) as error:
-                    self._failed[student] = str(error)
-                except Exception as error:
-                    # The scoring pass meets the same error and reports it in the student's line.
-                    yield f"not executed  {student}: {error}"
-            for number, done in enumerate(as_completed(running), 1):
-                student = running[done]
-                try:
-                    seconds, problems = done.result()
-                except (CannotGrade, ExecutorAway) as error:
-                    self._failed[student] = str(error)
-                    yield f"executed {number}/{len(running)}  {student}: could not be graded"
-                except Exception as error:
-                    yield f"executed {number}/{len(running)}  {student}: failed, {error}"
-                else:
-                    noted = f", {problems} problem{'s' * (problems != 1)}" if problems else ""
-                    yield f"executed {number}/{len(running)}  {student}: {seconds:.1f} s{noted}"
+    def _execute_all(self, students: Sequence[str]) -> Iterator[tuple[str | None, str]]:
+        """Execute every notebook and leave the results in the scoring pass's folder.
+
+        Yields lines of progress, with a student whose last notebook that was.
+        """
+        waiting = deque(students)
+        running: dict[Future[tuple[float, int]], str] = {}
+        count = 0
+        with _workers() as pool:
+            while waiting or running:
+                while waiting and len(running) < MOST_AHEAD:
+                    student = waiting.popleft()
+                    try:
+                        for job in _jobs(self._api, self._assignment, student):
+                            running[pool.submit(self._execute, job)] = student
+                    except (IsolationError, ReferenceFails, DBAPIError):
+                        raise  # not specific to this student
+                    except (CannotGrade, ExecutorAway) as error:
+                        self._failed[student] = str(error)
+                    except Exception as error:
+                        # Scoring meets the same error and reports it in the student's line.
+                        alone = student not in running.values()
+                        yield (student if alone else None), f"not executed  {student}: {error}"
+                    else:
+                        if student not in running.values():
+                            yield student, f"no notebook  {student}"
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    student = running.pop(done)
+                    count += 1
+                    line = f"executed {count}  {student}: {self._outcome(student, done)}"
+                    yield (None if student in running.values() else student), line
+
+    def _outcome(self, student: str, done: Future[tuple[float, int]]) -> str:
+        try:
+            seconds, problems = done.result()
+        except (CannotGrade, ExecutorAway) as error:
+            self._failed[student] = str(error)
+            return "could not be graded"
+        except Exception as error:
+            return f"failed, {error}"
+        noted = f", {problems} problem{'s' * (problems != 1)}" if problems else ""
+        return f"{seconds:.1f} s{noted}"
 
     def _execute(self, job: Job) -> tuple[float, int]:
         key = job.key()
@@ -336,6 +354,16 @@ class Batch:
         except OSError:  # the disk is full, which may be why
             self._not_noted[student] = noted
         return Graded(student, ungraded=why)
+
+
+@contextmanager
+def _workers() -> Iterator[ThreadPoolExecutor]:
+    """Threads that wait for executions; where the block breaks off, none is begun any more."""
+    pool = ThreadPoolExecutor(MOST_AT_ONCE, "execute")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _jobs(api: NbGraderAPI, assignment: str, student: str) -> Iterator[Job]:
