@@ -3131,3 +3131,28 @@ def compare_modes(folder, tokens):
 # best, worst = metric(clean_logits), float(metric(model(corrupt)))
 # best, worst = float(metric(clean_logits)), metric(model(corrupt))
 # effect[layer, position] = (patched - worst) / (best - worst)
+
+
+# %% [equivalent] patch_heads: a tensor with one number becomes that number where it is stored
+# best, worst = metric(clean_logits), float(metric(model(corrupt)))
+# best, worst = float(metric(clean_logits)), metric(model(corrupt))
+# effect[layer, head] = (patched - worst) / (best - worst)
+
+
+# %% [equivalent] keep_heads: a mean over two axes, in either order
+# mean = cache["z", layer][:, :, head].mean(dim=(1, 0)) # [d_head]
+
+
+# %% [equivalent] compare_modes: the last of two layers, both bridges' names, and warnings
+# processed.enable_compatibility_mode(disable_warnings=False)
+# "resid_post": cache["resid_post", -1],
+# "resid_post": cache["resid_post", 1 - bridge.cfg.n_layers],
+# return {name: float((found[1][name] - found[0][name]).abs().max()) for name in found[0]}
+# return {name: float((found[0][name] - found[1][name]).abs().max()) for name in found[1]}
+# return {name: float((found[0][name] - found[1][name]).abs().max()) for name in found[-1]}
+
+
+# %% [equivalent] compare_modes: what does not change differs by rounding, in each layer and either form
+# "pattern": cache["pattern", 1],
+# "pattern": cache["pattern", -1],
+# "log_probs": logits.softmax(dim=-1),
