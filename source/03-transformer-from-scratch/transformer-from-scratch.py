@@ -706,6 +706,15 @@ plots.attention_heatmap(
 )
 
 # %% [markdown]
+# <details><summary>What this shows</summary>
+#
+# Position 0 can look at itself only and gives itself everything; position 7 gives an eighth to each. So even a head that
+# has learnt nothing treats early positions otherwise than late ones, and trained models often lay attention that they
+# have no use for on the first token. (In papers: an **attention sink**,
+# [Xiao et al. 2023](https://arxiv.org/abs/2309.17453).)
+# </details>
+
+# %% [markdown]
 # ---
 # ## 5 · Where to look
 #
@@ -1206,6 +1215,9 @@ for shape, kind in (((2, 5, 7), torch.float64), ((400,), torch.float32), ((3, 2)
         checks.check_rules(gelu, (x,), f"gelu, seed {seed}", names="x")
 assert seed >= 0
 ### END HIDDEN TESTS
+
+# %% [markdown]
+# **What do you expect** of your bend left of 0, beside the simplest one (ReLU: negative numbers become 0)?
 
 # %%
 ramp = torch.linspace(-4, 4, 161)
@@ -2202,7 +2214,9 @@ checks.check_close(
         ),
     },
 )
-checks.check_close(got[1], torch.tensor([4 / 7, 3 / 7, 0.0, 0.0]), "the second row")
+checks.check_close(
+    got[1], torch.tensor([4 / 7, 3 / 7, 0.0, 0.0]), "keep_top_k([0.4, 0.3, 0.2, 0.1], 2)"
+)
 checks.check_close(keep_top_k(probs, 9), probs, "keep_top_k with k = 9 of four tokens")
 checks.check_close(keep_top_k(probs, 1), torch.eye(4)[[1, 0]], "keep_top_k with k = 1")
 assert torch.equal(kept[0], probs), "probs were changed: make a new tensor"
@@ -2305,7 +2319,9 @@ checks.check_close(
         ),
     },
 )
-checks.check_close(got[1], torch.tensor([4 / 9, 3 / 9, 2 / 9, 0.0]), "the second row")
+checks.check_close(
+    got[1], torch.tensor([4 / 9, 3 / 9, 2 / 9, 0.0]), "keep_top_p([0.4, 0.3, 0.2, 0.1], 0.72)"
+)
 checks.check_close(keep_top_p(probs, 0.05), torch.eye(4)[[1, 0]], "keep_top_p with p = 0.05")
 checks.check_close(keep_top_p(probs, 1.0), probs, "keep_top_p with p = 1")
 sure = torch.tensor([[0.0, 0.0, 1.0, 0.0], [0.25, 0.25, 0.25, 0.25]])
@@ -3024,8 +3040,9 @@ assert seed >= 0
 
 # %% [markdown]
 # Connected again, with a memory this time. First the two ways are compared on `tiny-gpt2`: the logits must be the same.
-# Then they race, on a larger model with random weights, which need not make sense to take time. (The picture measures
-# your machine, so it is not the same twice.)
+# Then they race, on a larger model with random weights, which need not make sense to take time. **What do you expect:**
+# which curve is a straight line, and how does the other one bend? (The picture measures your machine, so it is not the
+# same twice.)
 
 
 # %%
@@ -3121,6 +3138,14 @@ plots.curves(
     y_title="milliseconds in total",
     title="What remembering is worth",
 )
+
+# %% [markdown]
+# <details><summary>What this shows</summary>
+#
+# With the cache a token costs about the same however long the text is: its queries are few, and only their dot products with
+# the old keys grow. Without it the *n*-th token costs *n* positions of work, so the total grows with the square of the
+# length, or faster. The price is memory: keys and values of all positions in all layers.
+# </details>
 
 # %% [markdown]
 # ---
