@@ -3876,3 +3876,11 @@ def train_step(net, optimizer, tokens, loss_of):
     loss.backward()
     optimizer.step()
     return float(loss)
+
+
+# %% [equivalent] keep_top_k: the last dimension is what sort takes anyway
+# ranked, ids = probs.sort(descending=True)
+
+
+# %% [equivalent] keep_top_p: the last dimension is what sort takes anyway
+# ranked, ids = probs.sort(descending=True)

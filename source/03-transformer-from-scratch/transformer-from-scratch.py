@@ -2463,7 +2463,7 @@ g = torch.Generator().manual_seed(seed)
 for size, kind in (
     (13, torch.float64),
     (13, torch.float32),
-    (400, torch.float64),
+    (60, torch.float64),
     (2, torch.float32),
 ):
     probs = random_rows(g, 6, size, kind)
@@ -2471,6 +2471,7 @@ for size, kind in (
         probs[0, [0, -1]] = 0.0
         probs[1, 1:5] = 0.0
     probs = probs / probs.sum(-1, keepdim=True)
+    probs[2] = probs[2] * (1 - 1e-6)  # as if rounding had left this line a little short
     given, us, right = [], [], []
     for number, row in enumerate(probs.double().tolist()):
         alive, passed = [i for i, value in enumerate(row) if value > 0], 0.0
