@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import get_colorscale
-from plotly.subplots import make_subplots
 
 from course.plots.style import (
     CLEAR,
@@ -86,6 +84,8 @@ def attention_heads(
     rows = math.ceil(len(flat) / columns)
     below, above = under(shown, side), 24
     area = rows * side + (rows - 1) * _BETWEEN
+    from plotly.subplots import make_subplots  # half a second, which only a picture needs
+
     figure = make_subplots(
         rows,
         columns,
@@ -142,6 +142,8 @@ def _masked(z: np.ndarray) -> np.ndarray:
 def _attention_scale(patterns: Iterable[np.ndarray]) -> dict[str, Any]:
     """From 0 to 1 always: two pictures of attention can be compared. Exactly 0 is left blank where
     there is a mask."""
+    from plotly.colors import get_colorscale
+
     colours = get_colorscale(POSITIVE)
     if any(_masked(z).any() for z in patterns):
         colours = [[0, CLEAR], [_LEAST / 2, CLEAR], [_LEAST, colours[0][1]], *colours[1:]]

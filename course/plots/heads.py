@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from course.plots.style import (
     BARE,
@@ -59,6 +58,8 @@ def head_grid(
     names = [textwrap.wrap(name, letters) or [""] for name in grids]
     named = isinstance(scores, Mapping)
     area = rows * height + (rows - 1) * _BETWEEN
+    from plotly.subplots import make_subplots  # half a second, which only a picture needs
+
     figure = make_subplots(
         rows,
         columns,

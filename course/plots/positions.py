@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from course.plots.style import (
     BARE,
@@ -262,6 +261,8 @@ def lens_table(
     height = 34 * max(len(rows), 2)
     below = under(tokens, WIDTH - 60 - side)
     area = bands * height + (bands - 1) * below
+    from plotly.subplots import make_subplots  # half a second, which only a picture needs
+
     figure = make_subplots(bands, 1, vertical_spacing=below / area if bands > 1 else 0)
     for band in range(bands):
         part = slice(band * fitting, (band + 1) * fitting)

@@ -85,6 +85,20 @@ def test_a_notebook_import_never_reaches_the_trainers():
     assert done.stdout.strip() == "[]"
 
 
+def test_what_a_notebook_without_models_imports_costs_little_beside_torch():
+    # Drawing takes plotly's other half a second, loading a model seconds: both wait for their call.
+    program = (
+        "import sys, torch; before = set(sys.modules); "
+        "import course.calls, course.checks, course.models, course.plots; "
+        "heavy = ('transformer_lens', 'transformers', 'plotly.basedatatypes', 'narwhals'); "
+        "print([m for m in heavy if m in set(sys.modules) - before])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_shipped_models_are_available():
     assert {"impostor", "induction-1l", "induction-2l2h", "tiny-gpt2"} <= set(models.available())
     assert models.available() == SHIPPED
