@@ -1,4 +1,4 @@
-"""Pictures of attention, heads, tokens, losses and predictions, each a Plotly figure.
+"""Pictures of attention, heads, tokens, losses, predictions and maps, each a Plotly figure.
 
 All functions take torch tensors, numpy arrays or nested lists, and write plain numbers into the
 figure, so that `fig.data[0].z` reads as rows of floats. Attention is rounded to four decimals,
@@ -12,6 +12,7 @@ it has the theme's paper and ink (`course.plots.style`).
 from course.plots.attention import attention_heads, attention_heatmap
 from course.plots.heads import composition, head_grid
 from course.plots.matrices import matrix
+from course.plots.planes import complex_plane, moved_grids
 from course.plots.positions import (
     lens_table,
     loss_strip,
@@ -28,6 +29,7 @@ __all__ = [
     "MOST_CELLS",
     "attention_heads",
     "attention_heatmap",
+    "complex_plane",
     "composition",
     "contributions",
     "curves",
@@ -35,6 +37,7 @@ __all__ = [
     "lens_table",
     "loss_strip",
     "matrix",
+    "moved_grids",
     "next_tokens",
     "position_grid",
     "position_losses",
