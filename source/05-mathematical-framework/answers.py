@@ -44,6 +44,14 @@ def direct_path(model, tokens):
     return ((model.W_E[tokens] + model.W_pos[: len(tokens)]) @ model.W_U).double()
 
 
+# %% [right] direct_path: typed from the text alone
+def direct_path(model, tokens):
+    rows = []
+    for i, token in enumerate(tokens):
+        rows.append((model.W_E[token] + model.W_pos[i]) @ model.W_U)
+    return torch.stack(rows)
+
+
 # %% [right] direct_path: one-hot vectors
 def direct_path(model, tokens):
 
@@ -142,6 +150,11 @@ def ov_circuit(model, layer, head):
     )
 
 
+# %% [right] ov_circuit: typed from the text alone
+def ov_circuit(model, layer, head):
+    return model.W_E @ FactoredMatrix(model.W_V[layer, head], model.W_O[layer, head]) @ model.W_U
+
+
 # %% [right] ov_circuit: the library's OV between embedding and unembedding
 def ov_circuit(model, layer, head):
     return model.W_E @ FactoredMatrix(model.W_V[layer, head], model.W_O[layer, head]) @ model.W_U
@@ -233,6 +246,12 @@ def copying_score(circuit):
     lam = torch.linalg.eigvals(circuit.B @ circuit.A)
     lam = lam[lam.imag.abs() < 1e-6].real
     return float(lam.sum() / lam.abs().sum()) if len(lam) else 0.0
+
+
+# %% [right] copying_score: typed from the text alone
+def copying_score(circuit):
+    values = torch.linalg.eig(circuit.B @ circuit.A).eigenvalues
+    return (values.sum().real / values.abs().sum()).item()
 
 
 # %% [right] copying_score: the library's eigenvalues
@@ -335,6 +354,13 @@ def qk_circuit(model, layer, head):
     )
 
 
+# %% [right] qk_circuit: typed from the text alone
+def qk_circuit(model, layer, head):
+    left = model.W_E @ model.W_Q[layer, head]
+    right = (model.W_E @ model.W_K[layer, head]).T
+    return FactoredMatrix(left, right / model.cfg.d_head**0.5)
+
+
 # %% [right] qk_circuit: the fourth root on either side
 def qk_circuit(model, layer, head):
     scale = model.cfg.d_head**0.25
@@ -415,6 +441,16 @@ def implied_skip_trigrams(wanted):
     out -= wanted
     wanted.clear()
     return out
+
+
+# %% [right] implied_skip_trigrams: typed from the text alone
+def implied_skip_trigrams(wanted):
+    extra = set()
+    for a, b, _ in wanted:
+        for a2, _, c in wanted:
+            if a == a2 and (a, b, c) not in wanted:
+                extra.add((a, b, c))
+    return extra
 
 
 # %% [right] implied_skip_trigrams: loops over the pairs of triples
@@ -556,6 +592,19 @@ def rotate_residual(weights, rotation):
         new[n] = new[n] @ rotation
     for n in ("W_Q", "W_K", "W_V"):
         new[n] = rotation.T @ new[n]
+    return new
+
+
+# %% [right] rotate_residual: typed from the text alone
+def rotate_residual(weights, rotation):
+    new = {}
+    for name, w in weights.items():
+        if name in ("W_E", "W_pos", "W_O", "b_O"):
+            new[name] = w @ rotation
+        elif name in ("W_Q", "W_K", "W_V", "W_U"):
+            new[name] = rotation.T @ w
+        else:
+            new[name] = w.clone()
     return new
 
 
@@ -711,6 +760,18 @@ def run_frozen(model, patterns, resid):
             patterns[layer, h].tril() @ x @ model.W_V[layer, h] @ model.W_O[layer, h]
             for h in range(model.cfg.n_heads)
         )
+    return x
+
+
+# %% [right] run_frozen: typed from the text alone
+def run_frozen(model, patterns, resid):
+    x = resid.clone()
+    for layer in range(patterns.shape[0]):
+        added = torch.zeros_like(x)
+        for head in range(patterns.shape[1]):
+            W_OV = model.W_V[layer, head] @ model.W_O[layer, head]
+            added += patterns[layer, head] @ x @ W_OV
+        x = x + added
     return x
 
 
@@ -898,6 +959,23 @@ def path_expansion(model, tokens):
     return out
 
 
+# %% [right] path_expansion: typed from the text alone
+def path_expansion(model, tokens):
+    patterns = patterns_of(model, tokens)
+    x = model.W_E[tokens] + model.W_pos[: len(tokens)]
+
+    def through(x, layer, head):
+        return patterns[layer, head] @ x @ model.W_V[layer, head] @ model.W_O[layer, head]
+
+    result = {(): x @ model.W_U}
+    for h in range(model.cfg.n_heads):
+        result[((0, h),)] = through(x, 0, h) @ model.W_U
+        result[((1, h),)] = through(x, 1, h) @ model.W_U
+        for g in range(model.cfg.n_heads):
+            result[((0, h), (1, g))] = through(through(x, 0, h), 1, g) @ model.W_U
+    return result
+
+
 # %% [right] path_expansion: written out, virtual heads by products of patterns and matrices
 def path_expansion(model, tokens):
     A = patterns_of(model, tokens)
@@ -1007,6 +1085,14 @@ def composition_score(first, second):
 # %% [wrong] composition_score: divided by the root of the product of the norms
 def composition_score(first, second):
     return ((first @ second).norm() / (first.norm() * second.norm()).sqrt()).item()
+
+
+# %% [right] composition_score: typed from the text alone
+def composition_score(first, second):
+    def norm(m):
+        return (m**2).sum().sqrt()
+
+    return (norm(first @ second) / (norm(first) * norm(second))).item()
 
 
 # %% [right] composition_score: the root of sums of squares
@@ -1141,6 +1227,17 @@ def random_composition(d_model, d_head, n, seed, score):
         for _ in range(n + 1)
     ]
     return float(sum(score(heads[i], heads[i + 1]) for i in range(n)) / n)
+
+
+# %% [right] random_composition: typed from the text alone
+def random_composition(d_model, d_head, n, seed, score):
+    torch.manual_seed(seed)
+    scores = []
+    for _ in range(n):
+        first = torch.randn(d_model, d_head) @ torch.randn(d_head, d_model)
+        second = torch.randn(d_model, d_head) @ torch.randn(d_head, d_model)
+        scores.append(float(score(first, second)))
+    return sum(scores) / n
 
 
 # %% [right] random_composition: all numbers drawn at once
@@ -1300,6 +1397,23 @@ def composition_scores(model, kind, score):
     return torch.tensor([[float(score(w, r)) for r in read] for w in ov[0]])
 
 
+# %% [right] composition_scores: typed from the text alone
+def composition_scores(model, kind, score):
+    n = model.cfg.n_heads
+    result = torch.zeros(n, n)
+    for i in range(n):
+        for j in range(n):
+            first = model.W_V[0, i] @ model.W_O[0, i]
+            if kind == "Q":
+                second = model.W_Q[1, j] @ model.W_K[1, j].T
+            elif kind == "K":
+                second = (model.W_Q[1, j] @ model.W_K[1, j].T).T
+            else:
+                second = model.W_V[1, j] @ model.W_O[1, j]
+            result[i, j] = score(first, second)
+    return result
+
+
 # %% [right] composition_scores: all products at once, then a list of lists
 def composition_scores(model, kind, score):
 
@@ -1406,6 +1520,18 @@ def score_terms(model, layer, head, parts):
 def score_terms(model, layer, head, parts):
     q, k = parts @ model.W_Q[head, layer], parts @ model.W_K[head, layer]
     return torch.einsum("ipe,jse->ijps", q, k) / model.cfg.d_head**0.5
+
+
+# %% [right] score_terms: typed from the text alone
+def score_terms(model, layer, head, parts):
+    n, pos, _ = parts.shape
+    result = torch.zeros(n, n, pos, pos)
+    for i in range(n):
+        for j in range(n):
+            q = parts[i] @ model.W_Q[layer, head]
+            k = parts[j] @ model.W_K[layer, head]
+            result[i, j] = q @ k.T / model.cfg.d_head**0.5
+    return result
 
 
 # %% [right] score_terms: the bilinear form and broadcasting

@@ -102,6 +102,14 @@ def repeated_tokens(n, period, d_vocab, bos, seed):
     return torch.cat([torch.full((n, 1), bos), block, block], dim=-1)
 
 
+# %% [right] repeated_tokens: typed from the text alone
+def repeated_tokens(n, period, d_vocab, bos, seed):
+    torch.manual_seed(seed)
+    ids = torch.randint(0, d_vocab - 1, (n, period))
+    ids[ids >= bos] += 1
+    return torch.cat([torch.full((n, 1), bos), ids, ids], dim=1)
+
+
 # %% [right] repeated_tokens: a list of the allowed ids, indexed
 def repeated_tokens(n, period, d_vocab, bos, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -220,6 +228,16 @@ def loss_by_position(model, tokens):
     return -logp.gather(-1, tokens[:, 1:, None])[..., 0].mean(0)
 
 
+# %% [right] loss_by_position: typed from the text alone
+def loss_by_position(model, tokens):
+    log_probs = torch.log_softmax(model(tokens), dim=-1)
+    losses = []
+    for i in range(tokens.shape[1] - 1):
+        right = log_probs[torch.arange(len(tokens)), i, tokens[:, i + 1]]
+        losses.append(-right.mean())
+    return torch.stack(losses)
+
+
 # %% [right] loss_by_position: the library's loss for each token
 def loss_by_position(model, tokens):
     return model(tokens, return_type="loss", loss_per_token=True).mean(dim=0)
@@ -306,6 +324,12 @@ def prev_token_score(pattern):
 # %% [wrong] prev_token_score: float32 always
 def prev_token_score(pattern):
     return pattern.diagonal(-1, 2, 3).float().mean((0, 2))
+
+
+# %% [right] prev_token_score: typed from the text alone
+def prev_token_score(pattern):
+    entries = [pattern[:, :, q, q - 1] for q in range(1, pattern.shape[2])]
+    return torch.stack(entries).mean(dim=(0, 1))
 
 
 # %% [right] prev_token_score: a loop over queries
@@ -400,6 +424,12 @@ def induction_score(pattern, period):
 # %% [wrong] induction_score: the last period queries of the diagonal, one short
 def induction_score(pattern, period):
     return pattern.diagonal(1 - period, 2, 3)[..., -period + 1 :].mean((0, 2))
+
+
+# %% [right] induction_score: typed from the text alone
+def induction_score(pattern, period):
+    entries = [pattern[:, :, q, q - period + 1] for q in range(period + 1, pattern.shape[2])]
+    return torch.stack(entries).mean(dim=(0, 1))
 
 
 # %% [right] induction_score: the diagonal without its first two entries
@@ -539,6 +569,17 @@ def controlled_induction_score(model, tokens_repeat, tokens_control, period, sco
             for i in range(model.cfg.n_layers)
         ]
     )
+
+
+# %% [right] controlled_induction_score: typed from the text alone
+def controlled_induction_score(model, tokens_repeat, tokens_control, period, score):
+    _, cache_repeat = model.run_with_cache(tokens_repeat)
+    _, cache_control = model.run_with_cache(tokens_control)
+    repeat, control = [], []
+    for layer in range(model.cfg.n_layers):
+        repeat.append(score(cache_repeat["pattern", layer], period))
+        control.append(score(cache_control["pattern", layer], period))
+    return torch.stack(repeat) - torch.stack(control)
 
 
 # %% [right] controlled_induction_score: patterns collected by hooks
@@ -748,6 +789,20 @@ def ablate_and_measure(model, tokens, layer, head, metric):
     return metric(ablated) - metric(model(tokens))
 
 
+# %% [right] ablate_and_measure: typed from the text alone
+def ablate_and_measure(model, tokens, layer, head, metric):
+    def hook_fn(z, hook):
+        mean = z[:, :, head, :].mean(dim=0).mean(dim=0)
+        z[:, :, head, :] = mean
+        return z
+
+    normal = metric(model(tokens))
+    model.add_hook(f"blocks.{layer}.attn.hook_z", hook_fn)
+    ablated = metric(model(tokens))
+    model.reset_hooks()
+    return ablated - normal
+
+
 # %% [right] ablate_and_measure: the hooks context, z changed in place
 def ablate_and_measure(model, tokens, layer, head, metric):
     def ablate(z, hook):
@@ -883,6 +938,21 @@ def prefix_matching_score(pattern, tokens):
     mask &= torch.ones(n, n).tril().bool()
     has = mask.any(-1).sum().clamp(min=1)
     return (pattern * mask[:, None]).amax(-1).sum((0, 2)) / has
+
+
+# %% [right] prefix_matching_score: typed from the text alone
+def prefix_matching_score(pattern, tokens):
+    batch, heads, pos, _ = pattern.shape
+    total = torch.zeros(heads, dtype=pattern.dtype)
+    count = 0
+    for b in range(batch):
+        for q in range(pos):
+            answers = [k for k in range(1, q + 1) if tokens[b, k - 1] == tokens[b, q]]
+            if answers:
+                count += 1
+                for k in answers:
+                    total += pattern[b, :, q, k]
+    return total / count if count else total
 
 
 # %% [right] prefix_matching_score: loops over lines and queries
@@ -1057,6 +1127,20 @@ def k_composition(W_V, W_O, W_Q, W_K):
         for m in range(i + 1, L):
             out[i, :, m] = n(ov[i][:, None] @ kq[m][None]) / ov[i].norm() / kq[m].norm()
     return out
+
+
+# %% [right] k_composition: typed from the text alone
+def k_composition(W_V, W_O, W_Q, W_K):
+    layers, heads = W_V.shape[0], W_V.shape[1]
+    result = torch.zeros(layers, heads, layers, heads)
+    for a in range(layers):
+        for h in range(heads):
+            for m in range(a + 1, layers):
+                for g in range(heads):
+                    ov = W_V[a, h] @ W_O[a, h]
+                    kq = W_K[m, g] @ W_Q[m, g].T
+                    result[a, h, m, g] = (ov @ kq).norm() / (ov.norm() * kq.norm())
+    return result
 
 
 # %% [right] k_composition: four loops
@@ -1304,6 +1388,27 @@ def cut_doors(model, tokens, head, doors, metric):
     return metric(model.run_with_hooks(tokens, fwd_hooks=put)) - metric(crippled)
 
 
+# %% [right] cut_doors: typed from the text alone
+def cut_doors(model, tokens, head, doors, metric):
+    recorded = {}
+
+    def ablate(z, hook):
+        z[:, :, head] = z[:, :, head].mean((0, 1))
+        return z
+
+    def save(value, hook):
+        recorded[hook.name] = value.clone()
+
+    def put(value, hook):
+        return recorded[hook.name]
+
+    names = [f"blocks.1.attn.hook_{door}" for door in "qkv"]
+    hooks = [("blocks.0.attn.hook_z", ablate)] + [(name, save) for name in names]
+    model.run_with_hooks(tokens, fwd_hooks=hooks)
+    closed = [(f"blocks.1.attn.hook_{door}", put) for door in doors]
+    return metric(model.run_with_hooks(tokens, fwd_hooks=closed)) - metric(model(tokens))
+
+
 # %% [right] cut_doors: recorded by hooks of its own into a dict
 def cut_doors(model, tokens, head, doors, metric):
     recorded = {}
@@ -1515,6 +1620,19 @@ def match_circuit(model, head, query_via, key_via):
     )
 
 
+# %% [right] match_circuit: typed from the text alone
+def match_circuit(model, head, query_via, key_via):
+    query_stream = model.W_E
+    if query_via is not None:
+        query_stream = query_stream @ model.W_V[0, query_via] @ model.W_O[0, query_via]
+    key_stream = model.W_E
+    if key_via is not None:
+        key_stream = key_stream @ model.W_V[0, key_via] @ model.W_O[0, key_via]
+    left = query_stream @ model.W_Q[1, head]
+    right = (key_stream @ model.W_K[1, head]).T
+    return FactoredMatrix(left, right / model.cfg.d_head**0.5)
+
+
 # %% [right] match_circuit: loops over the two sides, the scale shared by both
 def match_circuit(model, head, query_via, key_via):
     factors = []
@@ -1635,6 +1753,16 @@ def diagonal_accuracy(circuit):
         best = (circuit.A[i : i + 256] @ circuit.B[:, i : i + 256]).argmax(-1)
         hits += int((best == torch.arange(len(best))).sum())
     return hits / n
+
+
+# %% [right] diagonal_accuracy: typed from the text alone
+def diagonal_accuracy(circuit):
+    hits = []
+    for i in range(0, circuit.A.shape[0], 256):
+        block = circuit.A[i : i + 256] @ circuit.B
+        for j, row in enumerate(block):
+            hits.append(int(row.argmax()) == i + j)
+    return sum(hits) / len(hits)
 
 
 # %% [right] diagonal_accuracy: split into blocks, compared by the largest entry
@@ -1813,6 +1941,24 @@ def neighbour_in_key(model, tokens, position, other):
     return torch.stack(rows)
 
 
+# %% [right] neighbour_in_key: typed from the text alone
+def neighbour_in_key(model, tokens, position, other):
+    changed = tokens.clone()
+    changed[:, position] = other
+    _, cache = model.run_with_cache(tokens)
+    _, cache2 = model.run_with_cache(changed)
+    result = torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    for layer in range(model.cfg.n_layers):
+        for h in range(model.cfg.n_heads):
+            quotients = []
+            for b in range(len(tokens)):
+                k = cache["k", layer][b, position + 1, h]
+                k2 = cache2["k", layer][b, position + 1, h]
+                quotients.append((k2 - k).norm() / k.norm())
+            result[layer, h] = sum(quotients) / len(quotients)
+    return result
+
+
 # %% [right] neighbour_in_key: both texts in one batch, keys caught by hooks
 def neighbour_in_key(model, tokens, position, other):
     changed = torch.cat([tokens[:, :position], other[:, None], tokens[:, position + 1 :]], dim=1)
@@ -1904,6 +2050,11 @@ def context_gain(losses, period):
 # %% [wrong] context_gain: the last entry is left out
 def context_gain(losses, period):
     return (losses[:period].mean() - losses[period + 1 : 2 * period - 1].mean()).item()
+
+
+# %% [right] context_gain: typed from the text alone
+def context_gain(losses, period):
+    return (losses[:period].mean() - losses[period + 1 :].mean()).item()
 
 
 # %% [right] context_gain: sums, divided by how many there are
@@ -2034,6 +2185,15 @@ def when_did_it_form(steps, values, share):
     bar = share * pairs[-1][1]
     low = [i for i, (s, v) in enumerate(pairs) if v < bar]
     return pairs[low[-1] + 1][0]
+
+
+# %% [right] when_did_it_form: typed from the text alone
+def when_did_it_form(steps, values, share):
+    value_at = dict(zip(steps, values))
+    final = value_at[max(steps)]
+    for step in sorted(steps):
+        if all(value_at[s] >= share * final for s in steps if s >= step):
+            return step
 
 
 # %% [right] when_did_it_form: every step is tried
