@@ -228,6 +228,20 @@ def loss_by_position(model, tokens):
     return -logp.gather(-1, tokens[:, 1:, None])[..., 0].mean(0)
 
 
+# %% [wrong] loss_by_position: a small number inside the logarithm, so that it is never of zero
+def loss_by_position(model, tokens):
+    probs = model(tokens)[:, :-1].softmax(-1)
+    right = probs.gather(-1, tokens[:, 1:, None])[..., 0]
+    return -torch.log(right + 1e-7).mean(0)
+
+
+# %% [wrong] loss_by_position: no loss is over 12 nats
+def loss_by_position(model, tokens):
+    log_probs = model(tokens)[:, :-1].log_softmax(dim=-1)
+    losses = -log_probs.gather(-1, tokens[:, 1:, None])[..., 0]
+    return losses.clamp(max=12).mean(dim=0)
+
+
 # %% [right] loss_by_position: typed from the text alone
 def loss_by_position(model, tokens):
     log_probs = torch.log_softmax(model(tokens), dim=-1)
@@ -938,6 +952,15 @@ def prefix_matching_score(pattern, tokens):
     mask &= torch.ones(n, n).tril().bool()
     has = mask.any(-1).sum().clamp(min=1)
     return (pattern * mask[:, None]).amax(-1).sum((0, 2)) / has
+
+
+# %% [wrong] prefix_matching_score: zeros of the default dtype where nothing comes back
+def prefix_matching_score(pattern, tokens):
+    before = torch.nn.functional.pad(tokens[:, :-1], (1, 0), value=-1)
+    answers = (tokens[:, :, None] == before[:, None, :]).tril()
+    if not answers.any():
+        return torch.zeros(pattern.shape[1])
+    return (pattern * answers[:, None]).sum(dim=(0, 2, 3)) / answers.any(dim=-1).sum()
 
 
 # %% [right] prefix_matching_score: typed from the text alone
