@@ -158,7 +158,11 @@ def do_run(
             _run_and_serve, descriptors[0], [(name, text) for name, text in cells], isolated, users
         ),
         folder=Path(folder),
-        environment={**students_environment(ANY_SCRATCH), env.EXECUTION: "0" * MARKER_LENGTH},
+        environment={
+            **students_environment(ANY_SCRATCH),
+            "TMPDIR": str(Path(folder).parent / "tmp"),  # tempfile takes no path through a link
+            env.EXECUTION: "0" * MARKER_LENGTH,
+        },
         descriptors=descriptors,
     )
     return {"pid": process.pid}

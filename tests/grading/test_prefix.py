@@ -153,6 +153,10 @@ def test_a_cell_of_the_students_own_among_the_first_runs_in_its_place():
             "left tasks",
         ),
         ("from pathlib import Path\nHERE = Path.cwd()", "keep the path of their folder"),
+        ("import os, sys\nsys.path.append(os.getcwd())", "keep the path of their folder"),
+        ("import tempfile\nmade = tempfile.mkdtemp()", "wrote files"),
+        ("from pathlib import Path\n_ = (Path.home() / 'x').write_text('x')", "wrote files"),
+        ("import mmap\nbox = mmap.mmap(-1, 100)", "share memory with other processes"),
         ("raise ValueError('given')", "failed"),
         ("import os\nassert os.getcwd().endswith('work')", "failed in the judge process"),
     ],
@@ -169,6 +173,17 @@ def test_cells_that_cannot_be_shared_run_in_each_submission(
     assert [failed(executed) for executed in results] == [[], [], []]
     assert len({outputs(executed, 1) for executed in results}) == 1
     assert any(why in message for message in caplog.messages)
+
+
+def test_a_given_cells_choice_of_how_numpy_prints_holds_in_all_later_cells():
+    source = notebook(
+        ("released", "import numpy as np\nnp.set_printoptions(precision=2)"),
+        ("solution", "text = str(np.array([1 / 3]))"),
+        ("test", "assert text == '[0.33]', text"),
+    )
+    for _ in range(3):
+        assert failures(graded(source).notebook) == []
+        assert failures(graded(source, tests="in_kernel").notebook) == []
 
 
 def test_a_module_beside_the_notebook_can_be_read_by_the_cells(tmp_path: Path):

@@ -14,6 +14,7 @@ import os
 import pickle
 import random
 import select
+import signal
 import sys
 import tempfile
 import time
@@ -137,6 +138,7 @@ class _Surroundings:
         self._environment = dict(os.environ)
         self._mask = _umask()
         self._held = _descriptors()
+        self._shared_memory = _shared_memory()
 
     def check(self, names: Mapping[str, Any]) -> None:
         """Raises CannotShare."""
@@ -150,6 +152,7 @@ class _Surroundings:
             ("left processes", _has_children()),
             ("left tasks", any(not task.done() for task in _tasks())),
             ("initialised CUDA", _uses_cuda()),
+            ("share memory with other processes", _shared_memory() != self._shared_memory),
             ("keep the path of their folder", _names_folder(names, self._folder)),
             ("import modules from their folder", _imports_from(self._folder)),
         ):
@@ -159,9 +162,11 @@ class _Surroundings:
     def _listed(self) -> list[tuple[str, int, int]]:
         """Everything in the folders that student code may write to, but for caches of libraries."""
         found = []
-        for top in (Path(self._folder), Path(self._folder).parent / "tmp"):
+        scratch = Path(self._folder).parent
+        for top in (Path(self._folder), scratch / "tmp", scratch / "home"):
             for path in sorted(top.rglob("*")):
-                if "__pycache__" not in path.parts:
+                cache = top.name == "home" and path.relative_to(top).parts[0].startswith(".")
+                if "__pycache__" not in path.parts and not cache:
                     facts = path.lstat()
                     found.append((str(path), facts.st_size, facts.st_mtime_ns))
         return found
@@ -200,16 +205,25 @@ def _uses_cuda() -> bool:
     return torch is not None and torch.cuda.is_initialized()
 
 
-def _names_folder(names: Mapping[str, Any], folder: str) -> bool:
-    scratch = str(Path(folder).parent)
-    return any(
-        scratch in str(value) for value in list(names.values()) if isinstance(value, str | Path)
+def _shared_memory() -> frozenset[str]:
+    """The mapped memory into which all processes that are forked from this one write."""
+    lines = (line.split() for line in Path("/proc/self/maps").read_text().splitlines())
+    return frozenset(
+        fields[0] for fields in lines if fields[1].startswith("rw") and "s" in fields[1]
     )
 
 
+def _names_folder(names: Mapping[str, Any], folder: str) -> bool:
+    scratch = str(Path(folder).parent)
+    kept = [value for value in list(names.values()) if isinstance(value, str | Path)]
+    return any(scratch in str(value) for value in (*kept, *sys.path))
+
+
 def _imports_from(folder: str) -> bool:
-    files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    return any(str(file).startswith(folder) for file in files)
+    modules = [vars(module) for module in list(sys.modules.values()) if module is not None]
+    places = [str(place) for names in modules for place in (names.get("__path__") or ())]
+    places += [str(names.get("__file__")) for names in modules]
+    return any(place.startswith(folder) for place in places)
 
 
 # Random numbers ----------------------------------------------------------------------------------
@@ -246,9 +260,13 @@ def _scouted(cells: Cells) -> dict[str, str]:
 
     process = fork(scout, folder=Path.cwd(), environment=dict(os.environ), descriptors=(theirs,))
     os.close(theirs)
-    with open(ours) as answer:
-        if not select.select([answer], [], [], SCOUT_SECONDS)[0]:
-            raise CannotShare("the given cells before the first answer take too long")
-        lines = answer.read().splitlines()
-    process.wait()
+    try:
+        with open(ours) as answer:
+            if not select.select([answer], [], [], SCOUT_SECONDS)[0]:
+                raise CannotShare("the given cells before the first answer take too long")
+            lines = answer.read().splitlines()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     return dict(line.split(" ", 1) for line in lines)

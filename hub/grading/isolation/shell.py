@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextvars
 import getpass
 import io
 import os
@@ -170,6 +171,7 @@ class NotebookShell:
             publisher.session = self.recorder
         sys.path.insert(0, "")  # as in a notebook: modules beside it can be imported
         self._loops: list[asyncio.AbstractEventLoop] = []
+        self._context = contextvars.copy_context()
         self._take_descriptors()
 
     def adopt(self) -> None:
@@ -215,7 +217,8 @@ class NotebookShell:
         if self._loop.is_closed():
             self._new_loop()
         started: list[str] = []
-        cell = self._loop.create_task(self._execute(text, started))
+        # One context for all cells, as in a kernel: NumPy keeps its print options in it.
+        cell = self._loop.create_task(self._execute(text, started), context=self._context)
         try:
             return self._loop.run_until_complete(cell)
         except KeyboardInterrupt:  # while the cell was awaiting something
