@@ -65,8 +65,8 @@ def test_a_submission_with_which_the_executor_ends_keeps_its_points_and_nobody_e
     course,
 ):
     breaking = [lambda connection: uploaded(connection) and None] * 3
-    # The reference with its answers and without, alice, bob, alice once more.
-    Stand(course.parent / "socket", *[passing] * 2, *breaking, passing, *breaking)
+    # The reference with its answers, without, and shared; alice, bob, alice once more.
+    Stand(course.parent / "socket", *[passing] * 3, *breaking, passing, *breaking)
     with pytest.raises(BatchError, match=r"alice: The executor ended 3 times"):
         grade(course, "in_kernel")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}", "tiny") as gradebook:

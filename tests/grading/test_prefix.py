@@ -6,15 +6,25 @@ from pathlib import Path
 
 import pytest
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
+from nbgrader.api import Gradebook
 
 from hub.facts.execution import Tests
+from hub.grading.pipeline.batch import autograde
 from hub.grading.pipeline.execute import Execution, execute
 from hub.grading.sandbox import templates
+from hub.grading.sandbox.limits import ReferenceTimes
+from tests.grading.tiny_course import ASSIGNMENT, course_config, make_course, marks, submit
+from tests.grading.tiny_course import answered as course_answered
 from tests.isolation.notebooks import answered, failed, failures, notebook, outputs
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow]
 
 RUNS = 4  # the first alone, the second makes what the others are forked from
+
+
+# As after a run of the reference; the cells that are meant to fail cost nothing.
+SHARES = ReferenceTimes(shares=True, failing=frozenset({"released-1"}))
 
 
 def graded(
@@ -28,6 +38,7 @@ def graded(
         source if submission is None else submission,
         source=source,
         tests=tests,
+        yardstick=SHARES,
         given_files=given,
         files=own,
     )
@@ -158,6 +169,14 @@ def test_a_cell_of_the_students_own_among_the_first_runs_in_its_place():
         ("from pathlib import Path\n_ = (Path.home() / 'x').write_text('x')", "wrote files"),
         ("import mmap\nbox = mmap.mmap(-1, 100)", "share memory with other processes"),
         ("raise ValueError('given')", "failed"),
+        ("import mmap\nmemory = mmap.mmap(-1, 100)", "share memory with other processes"),
+        ("from pathlib import Path\n(Path.home() / 'x').write_text('x')", "wrote files"),
+        ("import tempfile\nfolder = tempfile.mkdtemp()", "wrote files"),
+        (
+            "import logging\nlogging.getLogger('mine').addHandler(logging.NullHandler())",
+            "register what is called later",
+        ),
+        ("import os, sys\nsys.path.append(os.path.abspath('lib'))", "keep the path"),
         ("import os\nassert os.getcwd().endswith('work')", "failed in the judge process"),
     ],
 )
@@ -249,3 +268,29 @@ def test_a_changed_template_is_replaced_and_the_next_submission_graded(
     after = [printed(graded(source), 2) for _ in range(RUNS)]
     assert before.isdisjoint(after)
     assert len(set(after[2:])) == 1
+
+
+KEEPS_ITS_FOLDER = """from pathlib import Path
+PATHS = {"data": Path.cwd() / "data.txt"}"""
+
+
+def test_where_the_reference_does_otherwise_with_shared_cells_nothing_is_shared(tmp_path: Path):
+    answer = "def read():\n    return PATHS['data'].read_text()"
+    cells = [
+        new_code_cell(KEEPS_ITS_FOLDER, metadata=marks("given", locked=True), id="given"),
+        new_code_cell(answer, metadata=marks("read", solution=True), id="read"),
+        new_code_cell(
+            "assert read() == 'given data\\n'",
+            metadata=marks("read_test", grade=True, locked=True, points=1),
+            id="read_test",
+        ),
+    ]
+    book = new_notebook(cells=cells)
+    book.nbformat_minor = 5
+    make_course(tmp_path, source=book)
+    for student in ("ann", "bea", "cid", "dan"):
+        submit(tmp_path, student, course_answered(tmp_path, read=f"{answer}  # {student}"))
+    list(autograde(tmp_path, ASSIGNMENT, config=course_config(tmp_path)))
+    with Gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}", "tiny") as gradebook:
+        scores = {one.student_id: one.score for one in gradebook.assignment_submissions(ASSIGNMENT)}
+    assert scores == {"ann": 1, "bea": 1, "cid": 1, "dan": 1}

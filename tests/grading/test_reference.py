@@ -192,7 +192,7 @@ def _runs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return runs
 
 
-def test_a_reference_is_executed_with_and_without_answers_once_a_version_if_it_passes(
+def test_a_reference_is_executed_with_and_without_answers_and_shared_once_a_version(
     tmp_path: Path, runs: list[str]
 ) -> None:
     path = tmp_path / "tiny.ipynb"
@@ -205,13 +205,13 @@ def test_a_reference_is_executed_with_and_without_answers_once_a_version_if_it_p
 
     for _ in range(2):
         checked(source_notebook())
-    assert runs == ["isolated"] * 2
+    assert runs == ["isolated"] * 3
     checked(source(square="def square(x):\n    return x**2"))
-    assert runs == ["isolated"] * 4
+    assert runs == ["isolated"] * 6
     for _ in range(2):
         with pytest.raises(ReferenceFails, match="the reference itself fails square_test"):
             checked(source(square_test="assert square(3) == 9  # fails"))
-    assert runs == [*["isolated"] * 4, *["isolated", "isolated", "in_kernel"] * 2]
+    assert runs == [*["isolated"] * 6, *["isolated", "isolated", "in_kernel"] * 2]
 
 
 def test_what_a_student_returns_or_hands_in_holds_up_nobody(tmp_path: Path) -> None:

@@ -53,6 +53,10 @@ KINDS: dict[str, list[str]] = {
     "earlier results": ["40 + 2", "_, _ + 1", "type(Out), len(In) > 3"],
     "an array": ["import numpy as np\nnp.arange(12.).reshape(3, 4)"],
     "a tensor": ["import torch\ntorch.arange(6).reshape(2, 3)"],
+    "settings of numpy for later cells": [
+        "np.set_printoptions(precision=2)",
+        "print(np.array([1 / 3]))\nnp.set_printoptions(precision=8)",
+    ],
     "numbers in few digits": ["%precision 3\n3.14159265"],
     "html of its own": ["class H:\n    def _repr_html_(self): return '<b>h</b>'\nH()"],
     "a bundle of its own": [

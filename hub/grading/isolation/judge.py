@@ -79,7 +79,7 @@ class JudgeProcess:
         """Wait until the student process answers."""
         self._start_cell(seconds)
         with suppress(BoundaryError):
-            self._conversation.request("look_up", ([],))
+            self._conversation.request("adopt", ([],))
         return self._answer()
 
     def do_adopt(self, stores: list[str], seconds: float) -> dict[str, Any]:

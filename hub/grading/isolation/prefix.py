@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import os
 import pickle
 import random
@@ -105,7 +106,7 @@ class Prefix:
         """The main module, in the judge process that has just been forked."""
         sys.modules["__main__"] = self._main
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as it lives)
-        sys.path.remove("")
+        sys.path[:] = [entry for entry in sys.path if entry]
         self._draw_as_seeded()
         return self._main
 
@@ -139,6 +140,7 @@ class _Surroundings:
         self._mask = _umask()
         self._held = _descriptors()
         self._shared_memory = _shared_memory()
+        self._registered = _registered()
 
     def check(self, names: Mapping[str, Any]) -> None:
         """Raises CannotShare."""
@@ -152,6 +154,7 @@ class _Surroundings:
             ("left processes", _has_children()),
             ("left tasks", any(not task.done() for task in _tasks())),
             ("initialised CUDA", _uses_cuda()),
+            ("register what is called later", _registered() != self._registered),
             ("share memory with other processes", _shared_memory() != self._shared_memory),
             ("keep the path of their folder", _names_folder(names, self._folder)),
             ("import modules from their folder", _imports_from(self._folder)),
@@ -211,6 +214,22 @@ def _shared_memory() -> frozenset[str]:
     return frozenset(
         fields[0] for fields in lines if fields[1].startswith("rw") and "s" in fields[1]
     )
+
+
+def _registered() -> dict[str, int]:
+    """How much is kept for the whole process: cells that add to it would do so for both sides."""
+    loggers = [logging.getLogger(), *logging.root.manager.loggerDict.values()]
+    found = {"handlers": sum(len(getattr(logger, "handlers", ())) for logger in loggers)}
+    if "torch" in sys.modules:
+        hooks = vars(sys.modules["torch.nn.modules.module"])
+        found |= {
+            name: len(kept)
+            for name, kept in hooks.items()
+            if name.startswith("_global_") and isinstance(kept, dict)
+        }
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        found["figures"] = len(pyplot.get_fignums())
+    return found
 
 
 def _names_folder(names: Mapping[str, Any], folder: str) -> bool:

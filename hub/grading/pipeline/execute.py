@@ -120,8 +120,9 @@ def execute(
             "yardstick": (yardstick or ReferenceTimes()).as_data(),
         }
         theirs = (files or {}) if step.files else {}
+        shares = yardstick is not None and yardstick.shares
         own_files = theirs.keys() - (given_files or {}).keys()
-        request["prefix"] = [] if own_files else prefix(notebook, cells, step)
+        request["prefix"] = prefix(notebook, cells, step) if shares and not own_files else []
         answer = _run(request, {**theirs, **(given_files or {})}, limits, models, executor, busy)
         seconds += answer.seconds
         results = read_results(answer, notebook, step)
@@ -174,7 +175,8 @@ def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cell
 def prefix(notebook: NotebookNode, cells: replay.Cells, step: Attempt) -> list[int]:
     """The positions of the given cells before all others: what they do is the same for everybody.
 
-    Only for a submission without files of its own, which they might read.
+    Only for a submission without files of its own, which they might read, and where the reference
+    has shown that it makes no difference (`ReferenceTimes.shares`).
     """
     found: list[int] = []
     for position, cell in enumerate(notebook.cells):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -151,7 +151,10 @@ class Reference:
             self._refuse(source, failed)
         bare = self._job(without_answers(source), self.tests, source).run()
         failing = execution.failing | bare.failing
-        return ReferenceTimes(execution.used, failing, execution.failing)
+        times = ReferenceTimes(execution.used, failing, execution.failing, shares=True)
+        shared = replace(job, yardstick=times).run()
+        same = _errors(shared.notebook) == _errors(execution.notebook)
+        return times if same else replace(times, shares=False)
 
     def _refuse(self, source: NotebookNode, failed: Mapping[str, str]) -> None:
         if self.tests == "isolated":
@@ -219,6 +222,15 @@ def without_answers(source: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code" and role(cell) in ("solution", "student"):
             cell.source = ""
     return bare
+
+
+def _errors(executed: NotebookNode) -> list[list[str]]:
+    """The kinds of errors of each code cell."""
+    return [
+        [output.ename for output in cell.outputs if output.output_type == "error"]
+        for cell in executed.cells
+        if cell.cell_type == "code"
+    ]
 
 
 def _failed(executed: NotebookNode) -> dict[str, str]:

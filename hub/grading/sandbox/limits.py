@@ -54,11 +54,13 @@ class ReferenceTimes:
         use what answers leave behind, such as a file.
     failing_answered: those of them that failed with the reference's answers, as they will in
         everybody's notebook.
+    shares: whether the reference did the same where the first given cells were run for all.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
     failing: frozenset[str] = frozenset()
     failing_answered: frozenset[str] = frozenset()
+    shares: bool = False
 
     def budget(self, name: str) -> float:
         """The time of a given cell that uses nothing of the student's, seconds."""
@@ -76,6 +78,7 @@ class ReferenceTimes:
             "seconds": dict(self.seconds),
             "failing": sorted(self.failing),
             "failing_answered": sorted(self.failing_answered),
+            "shares": self.shares,
         }
 
     @classmethod
@@ -84,4 +87,5 @@ class ReferenceTimes:
             dict(data["seconds"]),
             frozenset(data["failing"]),
             frozenset(data["failing_answered"]),
+            bool(data["shares"]),
         )
