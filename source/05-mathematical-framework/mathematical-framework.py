@@ -15,9 +15,10 @@
 # %% [markdown]
 # # A mathematical framework: read a transformer from its weights
 #
-# Run the next cell (**Shift+Enter**). It takes one attention head out of a trained model, feeds it
-# every symbol of its alphabet, one at a time and without any text around, and draws what the head
-# would say if it looked at that symbol.
+# Run the next cell (**Shift+Enter**; it imports the library, which takes some seconds). It takes one
+# attention head out of a trained model: the one that says most for the right answer where a phrase is
+# read for the second time. It feeds the head every symbol of its alphabet, one at a time and without
+# any text around, and draws what the head would say if it looked at that symbol.
 
 # %%
 import secrets
@@ -53,8 +54,22 @@ def feed(model, layer, vectors, name):
     return out[:-1] - out[-1]
 
 
+BLOCK = "QuickWaltzNymphs"
+repeated = torch.tensor([BOS] + [ALPHABET.index(s) for s in BLOCK + BLOCK])  # [33]
+HALF = len(BLOCK)
+second_copy = torch.arange(HALF + 1, 2 * HALF)  # the places whose next symbol can be known
+
+
+def for_the_next(logits, places):
+    """How much logits [pos d_vocab] prefer the token that comes next, averaged over places."""
+    chosen = logits[places, repeated[places + 1]] - logits[places].mean(-1)
+    return float(chosen.mean())
+
+
+on_phrase = net.run_with_cache(repeated[None])[1]["z", 1][0]  # [pos head d_head]
+said_there = torch.einsum("phe,hed,dv->hpv", on_phrase, net.W_O[1], net.W_U)
+loudest = max((0, 1), key=lambda head: for_the_next(said_there[head], second_copy))
 said = torch.einsum("nhe,hed,dv->hnv", feed(net, 1, net.W_E, "z"), net.W_O[1], net.W_U)
-loudest = int(said.diagonal(dim1=1, dim2=2).sum(-1).argmax())  # a head of layer 1
 plots.matrix(
     said[loudest, :32, :32],  # the first half of the alphabet, so that it can be read
     axes=("symbol that is looked at", "symbol that is predicted"),
@@ -78,20 +93,24 @@ plots.matrix(
 #
 # 1. read off from weights **what** a head moves (its OV circuit) and **where** it looks (its QK
 #    circuit), as tables over the vocabulary;
-# 2. say what one layer of attention cannot do, however well it is trained;
+# 2. say what one head cannot do, however well it is trained, and what that costs a layer;
 # 3. write the logits of a two-layer model as an exact sum over paths, and find the paths that matter;
 # 4. measure from weights alone which head reads which, against a baseline.
 #
 # You need matrix products, rank and eigenvalues, and to know how an attention head works (notebook 03).
 #
+# **Ninety minutes?** Exercises 1, 2, 4, 7 and 8 are the core, and exercise 12 if there is time. The last
+# section lists what papers call the things that have a name of ours here.
+#
 # ## The specimen
 #
 # `induction-2l2h-noln` has two layers with two heads each, no MLPs and **no LayerNorm**. It was trained
 # on random symbols, in blocks that repeat: ⊢, a block of 12 to 24 random symbols, the block again, …
-# Without LayerNorm and MLPs only one thing in the whole model is not linear: the softmax that makes
-# attention patterns. That is why everything below is exact here, to the last digits of a float. In a
-# model with LayerNorm the same formulas hold up to a scale at each position, once its fixed weights
-# and the mean that it takes off have been multiplied into the matrices.
+# Without LayerNorm and MLPs only attention is not linear, in three places: a score is the *product* of
+# two streams, the softmax makes a pattern of it, and the pattern is *multiplied* with the values. Hold
+# the pattern still, and everything else is a matrix. That is why everything below is exact here, to the
+# last digits of a float. In a model with LayerNorm the same formulas hold up to a scale at each
+# position, once its fixed weights and the mean that it takes off have been multiplied into the matrices.
 #
 # ## The notation
 #
@@ -111,7 +130,8 @@ plots.matrix(
 #
 # ## Any model
 #
-# Functions that take a `model` shall work for whatever model they are given, not for `net` alone. In
+# What a function is given stays as it was, and its result has the dtype of the numbers that it was made
+# from. Functions that take a `model` shall work for whatever model they are given, not for `net` alone. In
 # `net` two things that are not the same may have the same size: layers and heads, for instance. So
 # here are two models of random weights besides, whose sizes all differ. They know nothing; they are
 # for trying a function out, and the tests do so too.
@@ -190,6 +210,29 @@ assert torch.allclose(got[1], swapped[1], atol=1e-5), "position 1 depends on a l
 assert torch.allclose(got[4], swapped[4], atol=1e-5), (
     "position 4 depends on an earlier token: the direct path sees the current one only"
 )
+# Without layers, logits are the streams of a token and a place through W_U, and no bias is added.
+remove_hooks(three_layers)
+one, ids = torch.tensor([4, 9, 4, 0]), three_layers
+got, kept = call_keeping(direct_path, three_layers, one)
+checks.check_shape(got, (4, 11), "direct_path of 4 tokens, d_vocab 11", axes="pos vocab")
+by_token, by_place = ids.W_E[one] @ ids.W_U, ids.W_pos[:4] @ ids.W_U  # [4 11] each
+checks.check_close(
+    got,
+    by_token + by_place,
+    "direct_path of a model of three layers",
+    axes="pos vocab",
+    atol=1e-4,
+    slips={
+        "No biases: b_U is added.": by_token + by_place + ids.b_U,
+        "Where is the position?": by_token,
+        "Where is the token?": by_place,
+        "A place is counted from 0: the positions are moved by one.": by_token
+        + ids.W_pos[1:5] @ ids.W_U,
+        "These are the rows of W_pos for the ids of the tokens, not for their places.": by_token
+        + ids.W_pos[one] @ ids.W_U,
+    },
+)
+assert torch.equal(kept[1], one), "the tokens were changed"
 
 # %% nbgrader={"grade": true, "grade_id": "direct_path_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: other texts, against runs of two models in which no head says anything.
@@ -430,6 +473,24 @@ for signs, want in (((2.0, 1.0, 5.0), 1.0), ((-2.0, -1.0, -5.0), -1.0), ((3.0, 1
         f"a table with the eigenvalues {signs} (and zeros) has the score {want}, yours is {got:.3f}: "
         "are signs kept in the numerator, and lengths added in the denominator?"
     )
+# Eigenvalues 3 ± 4i, whose length is 5, and -2: (3 + 3 - 2) / (5 + 5 + 2). The table is not symmetric.
+tilted = torch.linalg.qr(torch.arange(18.0).reshape(6, 3).sin()).Q  # [6 3]
+turning = torch.tensor([[3.0, -4.0, 1.0], [4.0, 3.0, 2.0], [0.0, 0.0, -2.0]])
+checks.check_close(
+    copying_score(FactoredMatrix(tilted, turning @ tilted.T)),
+    4 / 12,
+    "the score of a table with the eigenvalues 3 + 4i, 3 - 4i and -2",
+    atol=1e-4,
+    slips={
+        "Complex eigenvalues have a length: sqrt(3² + 4²), not their real part.": 4 / 8,
+        "Divide by the sum of the lengths, not by the length of the sum.": 1.0,
+        "Negative and complex eigenvalues count too.": 4 / 2,
+        "Singular values are asked for nowhere: the denominator adds lengths of eigenvalues.": float(
+            4 / torch.linalg.svdvals(turning).sum()
+        ),
+        "The signs are in the numerator: it is the sum of the eigenvalues.": 1.0,
+    },
+)
 
 # %% nbgrader={"grade": true, "grade_id": "copying_score_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: random tables, also with complex eigenvalues, against the dense eigenvalues in float64.
@@ -639,7 +700,7 @@ for number in (0, 1):
 
 # %% [markdown]
 # ---
-# ## 5 · What one layer cannot do
+# ## 5 · What one head cannot do
 #
 # Difficulty ●●○○○ · Importance ●●●○○ · 15 minutes
 #
@@ -653,14 +714,16 @@ for number in (0, 1):
 # Transformers".)
 #
 # But the two numbers are *multiplied*, and *b* and *c* never meet in one table. For a fixed *a* the
-# effect on *c* at *b* is an outer product, a matrix of rank 1. So who learns the two phrases above with
-# one head has learned two more, wanted or not: *hold … your → line* and *hold … the → breath*. The paper
-# calls them skip-trigram bugs. No training removes them; there is no place to write the exception.
+# effect on *c* at *b* is an outer product, a matrix of rank 1. So a head that learns the two phrases above
+# has learned two more, wanted or not: *hold … your → line* and *hold … the → breath*. The paper calls
+# them **skip-trigram bugs**. No training removes them from *this head*: it has no place to write the
+# exception. (Another place may pay for it. You will find two after the exercise.)
 #
 # Write `implied_skip_trigrams(wanted)`. `wanted` is a set of triples `(a, b, c)` of ints: *a* earlier in
 # the text, *b* the current token, *c* the prediction. Think of one head that is either on or off: it
 # looks from *b* at *a* exactly if some wanted triple needs it, and says *c* when it looks at *a* exactly
-# if some wanted triple needs it. Return the set of triples that this head makes **besides those wanted**.
+# if some wanted triple needs it. Return the set of triples (tuples of ints) that this head makes
+# **besides those wanted**.
 #
 # <details><summary>Hint 1: two tables</summary>
 #
@@ -692,8 +755,18 @@ assert type(got) is set, f"a set is asked for, not {type(got).__name__}"
 assert all(type(triple) is tuple and len(triple) == 3 for triple in got), "entries are triples"
 assert (hold, your, breath) not in got, "a wanted triple is no bug: only those besides the wanted"
 assert len(got) == 2, f"hold…your→breath and hold…the→line imply two more triples, not {len(got)}"
+assert got == {(hold, your, line), (hold, the, breath)}, (
+    "after hold, the head also says line where it stands on your, and breath where it stands on the"
+)
 got = implied_skip_trigrams({(hold, your, breath), (left, the, line)})
 assert len(got) == 0, "two triples with different first tokens do not meet in any table: no bug"
+wish = {(hold, your, breath), (hold, the, line), (hold, left, line), (left, your, line)}
+got, kept = call_keeping(implied_skip_trigrams, wish)
+assert got == {(hold, your, line), (hold, the, breath), (hold, left, breath)}, (
+    f"four triples, three of them after hold, imply three more; you return {sorted(got)}"
+)
+assert kept[0] == wish, "the set that was given was changed"
+assert implied_skip_trigrams(set()) == set(), "no wish, no bug: an empty set"
 
 # %% nbgrader={"grade": true, "grade_id": "implied_skip_trigrams_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: random sets, against tables of zeros and ones that are multiplied.
@@ -738,8 +811,24 @@ plots.matrix(
 )
 
 # %% [markdown]
-# And one layer can do still less in our language of random symbols. "After *A* comes whatever came after
-# *A* last time" is not a list of triples at all: which symbol it was is new in every text.
+# One head cannot. Can one *layer*? A puzzle: remove *hold … your → line* with a second head, or with the
+# direct path alone. What does each way cost?
+#
+# <details><summary>Two ways to pay</summary>
+#
+# **A second head.** After a fixed *a*, `H` heads make a matrix of rank `H` at most: one head for *your →
+# breath*, another for *the → line*, and there is no bug left. Two heads are spent on one word. (In all,
+# a layer of `H` heads can be wrong about a table of *b* and *c* after *a* only by what lies beyond its best
+# approximation of rank `H`.)
+#
+# **The direct path.** It sees *b* and *c* without *a*: let it take 4 logits off *line* wherever the current
+# word is *your*, and off *breath* wherever it is *the*. After *hold* the bugs are gone. But the same is
+# taken off where no *hold* went before, and there *your → line* is now too unlikely. It pays if *hold* is
+# nearly always there.
+# </details>
+#
+# And in our language of random symbols lists of triples are of no use at all, with however many heads.
+# "After *A* comes whatever came after *A* last time" is no list: which symbol it was is new in every text.
 
 # %% [markdown]
 # ---
@@ -750,7 +839,7 @@ plots.matrix(
 # Why do we multiply matrices before looking at them, and never look at coordinate 17 of the residual
 # stream? Because coordinate 17 does not exist. Everything that touches the stream reads it by a matrix
 # or adds to it by a matrix. Turn the whole stream by a rotation, turn everything that writes with it and
-# everything that reads back, and the model computes equivalent, number for number, while every coordinate
+# everything that reads back, and the model computes the same, number for number, while every coordinate
 # has become another one. The stream has **no privileged basis**. (Section "Virtual Weights and the
 # Residual Stream as a Communication Channel".)
 #
@@ -842,6 +931,7 @@ got = rotate_residual(plain_weights, turn)
 assert type(got) is dict, f"a dict is asked for, not {type(got).__name__}"
 assert sorted(got) == sorted(plain_weights), "the new dict must have the keys of the old one"
 for key in sorted(plain_weights):
+    checks.check_tensor(got[key], f"{key} of the turned model", dtype=torch.float64)
     checks.check_shape(got[key], plain_weights[key].shape, f"{key} of the turned model")
 text = torch.tensor([6, 0, 3, 3])
 before, after = streams(plain_weights, text), streams(got, text)
@@ -974,6 +1064,31 @@ start, other = torch.randn(2, 6, 64, generator=torch.Generator().manual_seed(see
 got = run_frozen(net, frozen, start)
 checks.check_tensor(got, "run_frozen", dtype=torch.float32)
 checks.check_shape(got, (6, 64), "run_frozen", axes="pos d_model")
+# A model of three layers in which only head 2.1 looks, and looks ahead too.
+remove_hooks(three_layers)
+only_one = torch.zeros(3, 3, 4, 4)
+only_one[2, 1] = torch.tensor(
+    [[0.1, 0.2, 0.3, 0.4], [1.0, 0, 0, 2], [0, 0, 0, 0.5], [0.5, 0, 1, 0]]
+)
+streaming = torch.randn(4, 10, generator=torch.Generator().manual_seed(seed + 1))
+moved_by_one = only_one[2, 1] @ streaming @ three_layers.W_V[2, 1] @ three_layers.W_O[2, 1]
+last, kept = call_keeping(run_frozen, three_layers, only_one, streaming)
+checks.check_close(
+    last,
+    streaming + moved_by_one,
+    f"run_frozen of three layers in which only head 2.1 looks [seed {seed}]",
+    axes="pos d_model",
+    atol=1e-4,
+    slips={
+        "A layer adds to the stream: x + what its heads write.": moved_by_one,
+        "Head 2.1 is left out: all layers and all heads count.": streaming,
+        "The patterns are used as they are, also where they look ahead.": streaming
+        + only_one[2, 1].tril() @ streaming @ three_layers.W_V[2, 1] @ three_layers.W_O[2, 1],
+        "The pattern is [query key]: it acts on the keys.": streaming
+        + only_one[2, 1].T @ streaming @ three_layers.W_V[2, 1] @ three_layers.W_O[2, 1],
+    },
+)
+assert torch.equal(kept[1], only_one) and torch.equal(kept[2], streaming), "an argument was changed"
 nothing = run_frozen(net, torch.zeros_like(frozen), start)
 checks.check_close(nothing, start, "run_frozen with patterns that are zero: nothing is added")
 empty = run_frozen(net, frozen, torch.zeros(6, 64))
@@ -1071,7 +1186,8 @@ def constant_logits(model):
 # heads that are passed, in the order in which they are passed, each a pair `(layer, head)`:
 #
 # * `()` is the direct path,
-# * `((0, 1),)` passes head 0.1 alone, `((1, 0),)` passes head 1.0 alone,
+# * `((0, 1),)` passes head 0.1 alone, `((1, 0),)` passes head 1.0 alone. It is a tuple that holds one
+#   pair: the comma makes it one, and without it `((0, 1))` is the pair `(0, 1)` itself;
 # * `((0, 1), (1, 0))` passes 0.1 and then 1.0.
 #
 # For a model with `H` heads a layer there are `1 + 2H + H²` keys. The patterns are those of the model on
@@ -1121,15 +1237,58 @@ remove_hooks(net)
 text = torch.tensor([BOS, 8, 2, 9, 40, 8, 2, 9])
 got = path_expansion(net, text)
 assert type(got) is dict, f"a dict is asked for, not {type(got).__name__}"
+assert (0, 0) not in got and (1, 0) not in got, (
+    "the path through one head is a tuple of one pair, ((0, 0),): without the comma, ((0, 0)) is the pair"
+)
 for path in [(), ((0, 0),), ((0, 1),), ((1, 0),), ((1, 1),), ((0, 0), (1, 1)), ((0, 1), (1, 0))]:
     assert path in got, f"the path {path} is missing"
     checks.check_shape(got[path], (8, 65), f"the logits of path {path}", axes="pos vocab")
 assert len(got) == 9, f"two layers of two heads make 9 paths, got {len(got)}"
+for path in got:
+    assert type(path) is tuple and all(type(head) is tuple for head in path), (
+        f"a path is a tuple of pairs, and {path!r} is none"
+    )
 total = torch.stack([got[path] for path in sorted(got)]).sum(0) + constant_logits(net)
 off = float(torch.abs(total - net(text[None])[0]).max())
 assert off < 1e-3, (
     f"the paths and the constant must sum to the model's logits; they are off by {off:.2g}: is "
     "something counted twice, or are positions forgotten?"
+)
+# Another model, with three heads a layer.
+remove_hooks(two_layers)
+others = path_expansion(two_layers, torch.tensor([10, 2, 7, 2, 5]))
+assert type(others) is dict and len(others) == 16, (
+    f"three heads a layer make 1 + 3 + 3 + 9 = 16 paths, got {len(others)}"
+)
+for path in others:
+    checks.check_shape(others[path], (5, 11), f"the logits of path {path}", axes="pos vocab")
+total = torch.stack([others[path] for path in sorted(others)]).sum(0)
+off = float(
+    torch.abs(
+        total + constant_logits(two_layers) - two_layers(torch.tensor([[10, 2, 7, 2, 5]]))[0]
+    ).max()
+)
+assert off < 1e-3, f"with three heads a layer the sum of the paths is off by {off:.2g}"
+# A path through one head, by itself.
+frozen_here = patterns_of(net, text)
+embedded_here = net.W_E[text] + net.W_pos[:8]
+for h in (0, 1):
+    first = frozen_here[0, h] @ embedded_here @ net.W_V[0, h] @ net.W_O[0, h]  # [8 d_model]
+    checks.check_close(
+        got[((0, h),)],
+        first @ net.W_U,
+        f"the logits of path ((0, {h}),)",
+        axes="pos vocab",
+        atol=1e-3,
+        slips={
+            "Is the direct path in it? A path does not add: it is what came out of the head alone.": (
+                first + embedded_here
+            )
+            @ net.W_U,
+        },
+    )
+assert not torch.allclose(got[((1, 0),)], got[((0, 0), (1, 0))], atol=1e-3), (
+    "the path ((0, 0), (1, 0)) passes 1.0 with what came out of 0.0, not with the embeddings"
 )
 
 # %% nbgrader={"grade": true, "grade_id": "path_expansion_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
@@ -1187,25 +1346,15 @@ for m, length in ((net, 11), (two_layers, 7), (net, 33)):
 # Which paths write the right answer? A text that repeats; at each place of the second copy, take what a
 # path adds to the logit of the symbol that comes next, compared with the mean over all symbols.
 
+
 # %%
-BLOCK = "QuickWaltzNymphs"
-repeated = torch.tensor([BOS] + [ALPHABET.index(s) for s in BLOCK + BLOCK])  # [33]
-HALF = len(BLOCK)
-
-
-def for_the_next(logits, places):
-    """How much logits [pos d_vocab] prefer the token that comes next, averaged over places."""
-    chosen = logits[places, repeated[places + 1]] - logits[places].mean(-1)
-    return float(chosen.mean())
-
-
 def path_name(path):
     """A path as text, such as "0.1 → 1.0"."""
     return " → ".join(f"{layer}.{head}" for layer, head in path) or "direct"
 
 
 expansion = path_expansion(net, repeated)
-first_copy, second_copy = torch.arange(1, HALF), torch.arange(HALF + 1, 2 * HALF)
+first_copy = torch.arange(1, HALF)
 plots.contributions(
     {
         "first copy": [for_the_next(logits, first_copy) for logits in expansion.values()],
@@ -1352,28 +1501,60 @@ drawn = []
 
 
 def look_at(first, second):
-    """A score that writes down what it was given, and counts up: 1, 2, 3, …"""
+    """A score that writes down what it was given, and gives 1, 2, 4, 8, …"""
     drawn.append((first.clone(), second.clone()))
-    return float(len(drawn))
+    return 2.0 ** (len(drawn) - 1)
 
 
-got = random_composition(7, 2, 5, 0, look_at)
+got = random_composition(7, 2, 200, 0, look_at)
 assert type(got) is float, f"a Python float is asked for, not {type(got).__name__}"
-assert len(drawn) == 5, f"n=5 pairs ask for 5 scores, and {len(drawn)} were computed"
+assert len(drawn) == 200, f"n=200 pairs ask for 200 scores, and {len(drawn)} were computed"
+assert abs(got / (2.0**200 / 200) - 1) < 1e-3, "the mean of all scores is asked for"
 for pair in drawn:
     for one in pair:
         checks.check_shape(one, (7, 7), "the matrix of a random head", axes="d_model d_model")
-        rank = int(torch.linalg.matrix_rank(one, rtol=1e-4))
-        assert rank == 2, f"the matrix of a random head with d_head=2 has rank 2, yours {rank}"
-    assert not torch.allclose(*pair), "the two heads of a pair are the same"
-assert abs(got - 3) < 1e-6, f"the mean of the scores 1, 2, 3, 4, 5 is 3, yours is {got:.3f}"
+heads_drawn = torch.stack([one.double() for pair in drawn for one in pair])  # [400 7 7]
+ranks = set(torch.linalg.matrix_rank(heads_drawn, rtol=1e-4).tolist())
+assert ranks == {2}, (
+    f"the matrix of a random head with d_head=2 has rank 2, yours {sorted(ranks)}: it is a product of two "
+    "matrices [d_model d_head] and [d_head d_model]"
+)
+mean, variance = float(heads_drawn.mean()), float(heads_drawn.pow(2).mean())
+assert abs(mean) < 0.2, (
+    f"entries of a random head are 0 on the average, yours {mean:.2f}: are the numbers normal (randn), or "
+    "between 0 and 1 (rand)?"
+)
+assert 1.5 < variance < 2.5, (
+    f"entries of a product of standard normal numbers over d_head=2 have the variance 2, yours {variance:.2f}: "
+    "is something scaled or normalised?"
+)
+flat = torch.nn.functional.normalize(heads_drawn.flatten(1), dim=1)
+alike = (flat @ flat.T).fill_diagonal_(0).abs()  # cosines of all pairs of heads
+assert float(alike[::2, 1::2].diagonal().max()) < 0.999, "the two heads of a pair are the same"
+assert float(alike.max()) < 0.9999, (
+    "a head comes back in another pair: all four matrices of a pair are drawn anew, from one generator "
+    "that is made once"
+)
 first_draw = [one for pair in drawn for one in pair]
 drawn.clear()
-random_composition(7, 2, 5, 0, look_at)
+random_composition(7, 2, 200, 0, look_at)
 assert all(
     torch.equal(one, former)
     for one, former in zip([one for pair in drawn for one in pair], first_draw, strict=True)
 ), "the same seed must give the same heads"
+drawn.clear()
+random_composition(7, 1, 40, 1, look_at)
+rank_one = torch.stack(
+    [one.double() for pair in drawn for one in pair]
+)  # [80 7 7], column times row
+left, _, right = torch.linalg.svd(rank_one)
+once = torch.cat([left[:, :, 0], right[:, 0]])  # the columns and the rows: [160 7]
+assert float((once @ once.T).fill_diagonal_(0).abs().max()) < 1 - 1e-6, (
+    "four matrices are drawn for a pair, and two of yours are the same"
+)
+drawn.clear()
+random_composition(7, 2, 1, 1, look_at)
+assert not torch.equal(drawn[0][0], first_draw[0]), "another seed must give other heads"
 
 # %% nbgrader={"grade": true, "grade_id": "random_composition_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: rank, spread and independence of what is drawn, the mean, and what seeds change.
@@ -1457,8 +1638,9 @@ plots.curves(
 # Write `composition_scores(model, kind, score)`, where `kind` is `"Q"`, `"K"` or `"V"`: a tensor of shape
 # `[head of layer 0, head of layer 1]`, whose entries are `score(first, second)` of the two matrices
 # `[d_model d_model]` in the order of the signal. `score` gives a number for two matrices, as your
-# `composition_score` does. It shall work for any model of the library, and uses weights only: no
-# embedding, no scale, no baseline.
+# `composition_score` does; any other may be passed. It shall work for any model of the library, and
+# uses weights only: no embedding, no baseline, and no root of `d_head` here (`W_QK` is the plain product).
+# The dtype of the result is the default, float32.
 #
 # <details><summary>Hint 1: entering from the right</summary>
 #
@@ -1492,28 +1674,72 @@ def composition_scores(model, kind: str, score) -> torch.Tensor:
 
 # %% nbgrader={"grade": true, "grade_id": "composition_scores_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
 remove_hooks(net)
+remove_hooks(three_layers)
+heard = []
 
 
-def gets_through(first, second):
-    """The share of the earlier head's output that the later head reads, in Frobenius norms."""
-    sizes = (first.pow(2).sum() * second.pow(2).sum()).sqrt()
-    return float(torch.matmul(first, second).pow(2).sum().sqrt() / sizes)
+def write_down(first, second):
+    """A score that writes down the two matrices, and gives 0, 1, 2, …"""
+    heard.append((first.clone(), second.clone()))
+    return float(len(heard) - 1)
 
 
-by_door = {}
-for kind in ("Q", "K", "V"):
-    got = composition_scores(net, kind, gets_through)
-    checks.check_tensor(got, f"composition_scores {kind}", dtype=torch.float32)
-    checks.check_shape(got, (2, 2), f"composition_scores {kind}", axes="earlier later")
-    assert bool(torch.all((got > 0) & (got < 1))), "scores are between 0 and 1"
-    by_door[kind] = got
-assert not torch.allclose(by_door["K"], by_door["Q"]), (
-    "K is the same as Q: which end of W_QK is entered?"
-)
-assert int(torch.sum(by_door["K"], 1).argmax()) == prev_head, (
-    f"by their keys both heads of layer 1 read the previous-token head 0.{prev_head} most; yours say "
-    "otherwise: are rows the earlier heads, and is W_QK entered from the right?"
-)
+for m, heads in ((net, 2), (three_layers, 3)):
+    wide = m.cfg.d_model
+    for kind in ("Q", "K", "V"):
+        heard.clear()
+        got = composition_scores(m, kind, write_down)
+        what = f"composition_scores, kind {kind}, of a model of {heads} heads a layer"
+        checks.check_tensor(got, what, dtype=torch.float32)
+        checks.check_shape(got, (heads, heads), what, axes="earlier later")
+        assert sorted(got.flatten().tolist()) == list(range(len(heard))) == list(range(heads**2)), (
+            f"{what}: score is asked once for each pair of heads, and what it gives is an entry"
+        )
+        for i in range(heads):
+            for j in range(heads):
+                first, second = heard[int(got[i, j])]
+                pair = f"of head 0.{i} and head 1.{j}, kind {kind}"
+                for matrix, which in ((first, "first"), (second, "second")):
+                    checks.check_shape(
+                        matrix, (wide, wide), f"the {which} matrix {pair}", axes="d_model d_model"
+                    )
+                ov = [[m.W_V[n, h] @ m.W_O[n, h] for h in range(heads)] for n in (0, 1)]
+                qk = [[m.W_Q[n, h] @ m.W_K[n, h].T for h in range(heads)] for n in (0, 1)]
+                checks.check_close(
+                    first,
+                    ov[0][i],
+                    f"the first matrix {pair}",
+                    atol=1e-4,
+                    slips={
+                        "Rows are the earlier heads, columns the later ones.": ov[0][j],
+                        "This head is of layer 1: the earlier one comes first.": ov[1][j],
+                        "The note is what W_V and then W_O make: x @ W_V @ W_O.": ov[0][i].T,
+                    },
+                )
+                right = {"Q": qk[1][j], "K": qk[1][j].T, "V": ov[1][j]}[kind]
+                checks.check_close(
+                    second,
+                    right,
+                    f"the second matrix {pair}",
+                    atol=1e-4,
+                    slips={
+                        "The other end of W_QK is entered: the query is left, the key right.": right.T,
+                        "Rows are the earlier heads, columns the later ones.": {
+                            "Q": qk[1][i],
+                            "K": qk[1][i].T,
+                            "V": ov[1][i],
+                        }[kind],
+                        "W_QK is the plain product: no root of d_head.": right / m.cfg.d_head**0.5,
+                        "The later head is of layer 1: this one is of layer 0.": {
+                            "Q": qk[0][j],
+                            "K": qk[0][j].T,
+                            "V": ov[0][j],
+                        }[kind],
+                        "By values the later head reads with W_V, and carries on with W_O.": qk[1][
+                            j
+                        ],
+                    },
+                )
 
 # %% nbgrader={"grade": true, "grade_id": "composition_scores_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden: all three doors on three models, seen through random vectors in float64.
@@ -1529,8 +1755,13 @@ for m in (gpt, net, three_layers):
     Q, K, V, out = (w.detach().cpu().double() for w in (m.W_Q, m.W_K, m.W_V, m.W_O))
     x, y, z = torch.randn(3, m.cfg.d_model, generator=g, dtype=torch.float64)
 
-    def probe(first, second, x=x, y=y, z=z):
+    sizes_seen = set()
+
+    def probe(first, second, x=x, y=y, z=z, sizes_seen=sizes_seen):
         """A number that depends on both matrices, their order and all of their entries."""
+        sizes_seen |= {tuple(first.shape), tuple(second.shape)}
+        if sizes_seen != {(len(x), len(x))}:
+            return float("nan")
         a, b = first.cpu().double(), second.cpu().double()
         return float(x @ a @ b @ y + z @ a @ x - 2 * (y @ b @ z))
 
@@ -1550,6 +1781,10 @@ for m in (gpt, net, three_layers):
         what = f"composition_scores({name}, {kind!r}), seed {seed}"
         checks.check_tensor(got, what, dtype=torch.float32)
         checks.check_shape(got, want.shape, what, axes="earlier later")
+        assert sizes_seen == {(m.cfg.d_model, m.cfg.d_model)}, (
+            f"{what}: score is given matrices of the sizes {sorted(sizes_seen)}, not "
+            f"[{m.cfg.d_model} {m.cfg.d_model}]"
+        )
         gap = float(torch.abs(got.cpu() - want).max())
         assert gap < 1e-3 * float(want.abs().max()), f"{what}: off by {gap:.2g}"
 ### END HIDDEN TESTS
@@ -1677,14 +1912,16 @@ for m, layer, head in (
 # %% [markdown]
 # Now the picture this notebook was made for. In the second copy a head of layer 1 should look at *the
 # symbol after the former occurrence*. By how much does each pair of parts prefer that place to the other
-# places before it? The head is the one that copies loudest.
+# places before it? The head is the one that says most for the right answer on this text (by the
+# expansion of exercise 8). The embeddings are split once more, into token and position. Before you run
+# it: which of the 16 cells do you expect to be large?
 
 # %%
 repeated_cache = net.run_with_cache(repeated[None])[1]
-embedded = repeated_cache["resid_pre", 0][0]  # [pos d_model]
 notes = torch.einsum("phe,hed->hpd", repeated_cache["z", 0][0], net.W_O[0])  # [head pos d_model]
-part_names = ["text", "0.0", "0.1"]  # the embeddings, and what each head of layer 0 wrote
-terms = score_terms(net, 1, loudest, torch.cat([embedded[None], notes]))  # [3 3 pos pos]
+embedded = torch.stack([net.W_E[repeated], net.W_pos[: len(repeated)]])  # [2 pos d_model]
+part_names = ["token", "position", "note:0.0", "note:0.1"]
+terms = score_terms(net, 1, loudest, torch.cat([embedded, notes]))  # [4 4 pos pos]
 preference = torch.stack(
     [terms[:, :, q, q - HALF + 1] - terms[:, :, q, :q].mean(-1) for q in second_copy.tolist()]
 ).mean(0)
@@ -1697,12 +1934,71 @@ plots.matrix(
 )
 
 # %% [markdown]
-# ("text" is the embeddings.) One cell holds the explanation: the query is made from the **embedding** of
-# the current symbol, the key from the **note of the previous-token head**. "I stand on `A`; who has noted that `A` was before it?"
-# You have not seen it in attention stripes, and you have not switched anything off: you have multiplied
-# it out. That is the promise of the framework, and its limit is plain too. For two layers there are nine
-# paths and nine pairs; for twelve layers of twelve heads there are more than can be listed, and MLPs do
-# not multiply out at all.
+# One cell holds most of the explanation, +6.0: the query is made from the **token** that stands here,
+# the key from the **note of the previous-token head**. "I stand on `A`; who has noted that `A` was before
+# it?" You have not seen it in attention stripes, and you have not switched anything off: you have
+# multiplied it out.
+#
+# And one cell nobody asked for: **position × position**, +1.5. By its place alone the head prefers what
+# is 15 places back, whatever stands there. It counts, a little, in a text where counting happens to be
+# right: the real model keeps a piece of the *impostor* of notebook 06 inside. (What a head adds to
+# scores by position is the same in every text, so an attention stripe can never show which part of it is
+# which. The expansion can.)
+#
+# That is the promise of the framework, and its limit is plain too. For two layers there are nine paths
+# and 16 pairs; for twelve layers of twelve heads there are more than can be listed, and MLPs do not
+# multiply out at all.
+#
+# ### An open question: what do the weights hold that no text shows?
+#
+# By weights the two heads of layer 1 are twins: both copy, both read the previous-token head by their
+# keys, and both score token × previous-token note near 6. On this text only 1.0 works. Here are texts of
+# other periods: how strong is the stripe of each head, and what does it cost to replace its output by
+# its mean (an **ablation**)?
+
+# %%
+PERIODS = [12, 16, 20, 24]
+
+
+def stripes_and_prices(period):
+    """For both heads of layer 1, on 24 lines: the mean attention to the symbol after the former
+    occurrence, and by how many nats the loss of the second copy rises without the head."""
+    block = torch.randint(0, 64, (24, period), generator=torch.Generator().manual_seed(period))
+    lines = torch.cat([torch.full((24, 1), BOS), block, block], 1)  # [24 1+2*period]
+    logits, cache = net.run_with_cache(lines)
+    queries = torch.arange(period + 1, 2 * period + 1)
+    result = []
+    for head in (0, 1):
+        stripe = cache["pattern", 1][:, head, queries, queries - period + 1].mean()
+        wrote = cache["z", 1][:, :, head] @ net.W_O[1, head]  # [24 pos d_model]
+        # Without LayerNorm a head of the last layer adds to the logits: exchange what it says.
+        without = logits + (wrote.mean((0, 1)) - wrote) @ net.W_U
+        losses, others = (net.loss_fn(x, lines, per_token=True) for x in (logits, without))
+        result.append((float(stripe), float((others - losses)[:, period + 1 :].mean())))
+    return result
+
+
+by_period = torch.tensor([stripes_and_prices(period) for period in PERIODS])  # [period head 2]
+for column, (y_title, chart) in enumerate(
+    (
+        ("mean attention", "The stripe of both heads of layer 1"),
+        ("nats", "Second copy: rise of the loss without one of the heads"),
+    )
+):
+    plots.curves(
+        PERIODS,
+        {f"head 1.{n}": by_period[:, n, column].tolist() for n in (0, 1)},
+        x_title="period",
+        y_title=y_title,
+        title=chart,
+    ).show()
+
+# %% [markdown]
+# The two **share out the periods**: 1.0 does the short ones, 1.1 the long ones, and near 20 both work and
+# neither is missed much. (On `induction-2l2h`, which has LayerNorm, both stripes are near 0.9 at every
+# period.) So the tables of exercises 2 to 4, the composition scores and even the largest cell above say
+# what a head *can* do; which of it a text calls for, they do not say. Which term of the scores would you
+# look at to see how the two divide the work? You have the function for it.
 
 # %% [markdown]
 # ---
@@ -1751,7 +2047,24 @@ plots.matrix(
 # logits as nine paths, exactly; and the one pair of parts that makes an induction head. In 06 you meet
 # the same circuit from the other side, on texts: by scores, controls and ablations.
 #
-# **Sources.** Elhage, Nanda, Olsson et al., *A Mathematical Framework for Transformer Circuits* (2021):
-# all formulas of this notebook, with the sections named where they are used. That small optimiser traces
-# of a basis remain in trained models: Elhage et al., *Privileged Bases in the Transformer Residual
-# Stream* (2023). The library: Nanda and Bloom, *TransformerLens* (2022).
+# ## In papers this is called …
+#
+# | here | in papers |
+# | --- | --- |
+# | place | **position**: destination (query) where it looks from, source (key) where it looks at |
+# | note | a head's **output**, what it writes to the residual stream |
+# | what a head says | its **direct effect** on logits (direct logit attribution) |
+# | door | query, key or value **input** of a head: Q-, K- and V-**composition** |
+# | table from tokens to tokens | full **OV circuit**, full **QK circuit** |
+# | turning the stream | change of basis; there is no **privileged basis** |
+# | MLP's nonlinearity | **activation function** |
+# | prediction by the current token alone | **bigram statistics** |
+# | multiplied out | **path expansion**; a pair of heads is a **virtual attention head** |
+# | frozen attention | fixed or **frozen attention patterns** |
+#
+# **Sources.** [Elhage, Nanda, Olsson et al., *A Mathematical Framework for Transformer Circuits*
+# (2021)](https://transformer-circuits.pub/2021/framework/index.html): all formulas of this notebook, with
+# the sections named where they are used. That small optimiser traces of a basis remain in trained
+# models: [Elhage et al., *Privileged Bases in the Transformer Residual Stream*
+# (2023)](https://transformer-circuits.pub/2023/privileged-basis/index.html). The library: Nanda and
+# Bloom, [*TransformerLens*](https://github.com/TransformerLensOrg/TransformerLens) (2022).
