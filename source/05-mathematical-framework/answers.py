@@ -959,6 +959,23 @@ def path_expansion(model, tokens):
     return out
 
 
+# %% [wrong] path_expansion: without the comma, a path through one head is the pair itself
+def path_expansion(model, tokens):
+    patterns = patterns_of(model, tokens)
+    x = model.W_E[tokens] + model.W_pos[: len(tokens)]
+
+    def through(x, layer, head):
+        return patterns[layer, head] @ x @ model.W_V[layer, head] @ model.W_O[layer, head]
+
+    result = {(): x @ model.W_U}
+    for h in range(model.cfg.n_heads):
+        result[(0, h)] = through(x, 0, h) @ model.W_U
+        result[(1, h)] = through(x, 1, h) @ model.W_U
+        for g in range(model.cfg.n_heads):
+            result[((0, h), (1, g))] = through(through(x, 0, h), 1, g) @ model.W_U
+    return result
+
+
 # %% [right] path_expansion: typed from the text alone
 def path_expansion(model, tokens):
     patterns = patterns_of(model, tokens)
@@ -1395,6 +1412,31 @@ def composition_scores(model, kind, score):
     qk = model.W_Q @ model.W_K.mT
     read = {"Q": qk[1], "K": qk[1].mT, "V": model.W_V[1]}[kind]
     return torch.tensor([[float(score(w, r)) for r in read] for w in ov[0]])
+
+
+# %% [wrong] composition_scores: the note is W_O alone, and so is what V reads
+def composition_scores(model, kind, score):
+    heads = range(model.cfg.n_heads)
+    result = torch.zeros(len(heads), len(heads))
+    for i in heads:
+        for j in heads:
+            asks = model.W_Q[1, j] @ model.W_K[1, j].T
+            second = {"Q": asks, "K": asks.T, "V": model.W_O[1, j]}[kind]
+            result[i, j] = score(model.W_O[0, i], second)
+    return result
+
+
+# %% [wrong] composition_scores: W_QK with the scale of the scores
+def composition_scores(model, kind, score):
+    heads = range(model.cfg.n_heads)
+    result = torch.zeros(len(heads), len(heads))
+    for i in heads:
+        for j in heads:
+            asks = model.W_Q[1, j] @ model.W_K[1, j].T / model.cfg.d_head**0.5
+            carries = model.W_V[1, j] @ model.W_O[1, j]
+            second = {"Q": asks, "K": asks.T, "V": carries}[kind]
+            result[i, j] = score(model.W_V[0, i] @ model.W_O[0, i], second)
+    return result
 
 
 # %% [right] composition_scores: typed from the text alone
