@@ -28,8 +28,16 @@ PATH = f"{ASSIGNMENT}/{NOTEBOOK}.ipynb"
 OPEN_QUESTION = "a_claim_to_examine"
 ESSAY = "A stripe alone proves nothing: <b>the impostor</b> has one too. I would use a control."
 
-# Passes the visible test of its exercise and fails the hidden one.
-HIDDEN_FAILURE = ("prev_token_score", "only the first row of the batch")
+# Passes the visible test of its exercise, whose patterns have four positions, and fails the hidden.
+HIDDEN_FAILURE = "prev_token_score"
+ONE_SIZE = f"""
+
+right_score = {HIDDEN_FAILURE}
+
+def {HIDDEN_FAILURE}(pattern):
+    score = right_score(pattern)
+    return score if pattern.shape[-1] == 4 else 1 - score
+"""
 WARNING = "import warnings\nwarnings.warn('only a warning, which costs nothing')\n"
 # alice also spoils a test of an exercise that she has right; the original is put back.
 SPOILT_TEST = {"repeated_tokens_test": "assert False"}
@@ -60,7 +68,7 @@ def answers_of_alice() -> dict[str, str]:
     return {
         "repeated_tokens": right["repeated_tokens"],
         "induction_score": WARNING + right["induction_score"],
-        HIDDEN_FAILURE[0]: answers.wrong(ASSIGNMENT, *HIDDEN_FAILURE),
+        HIDDEN_FAILURE: right[HIDDEN_FAILURE] + ONE_SIZE,
         OPEN_QUESTION: ESSAY,
     }
 

@@ -21,6 +21,8 @@ import ctypes
 import importlib
 import linecache
 import os
+import random
+import secrets
 import signal
 import socket
 import sys
@@ -127,6 +129,7 @@ class JudgeProcess:
             with suppress(Exception):  # the cell itself tells
                 importlib.import_module(module)
         ORDINARY.seed(seed)
+        _seed_secrets(seed)
         calls.backend = self._services
         try:
             with self._alarm():
@@ -225,6 +228,18 @@ class JudgeProcess:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _seed_secrets(seed: int) -> None:
+    """Let what a test draws from `secrets` follow from its seed too: it stays as secret as that."""
+    drawn = random.Random(f"secrets {seed}")
+    for name, replacement in (
+        ("choice", drawn.choice),
+        ("randbits", drawn.getrandbits),
+        ("randbelow", drawn.randrange),
+        ("token_bytes", lambda nbytes=None: drawn.randbytes(32 if nbytes is None else nbytes)),
+    ):
+        setattr(secrets, name, replacement)
 
 
 def new_main() -> ModuleType:
