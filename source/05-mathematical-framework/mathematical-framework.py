@@ -491,6 +491,9 @@ checks.check_close(
         "The signs are in the numerator: it is the sum of the eigenvalues.": 1.0,
     },
 )
+assert float(copying_score(FactoredMatrix(tilted, tilted.T))) > 0.99, (
+    "a symmetric table whose eigenvalues have one sign has the score 1"
+)
 
 # %% nbgrader={"grade": true, "grade_id": "copying_score_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: random tables, also with complex eigenvalues, against the dense eigenvalues in float64.
@@ -1741,6 +1744,7 @@ for m, heads in ((net, 2), (three_layers, 3)):
                         ],
                     },
                 )
+assert len(heard) == 9, "score is asked once for each pair of heads"
 
 # %% nbgrader={"grade": true, "grade_id": "composition_scores_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden: all three doors on three models, seen through random vectors in float64.

@@ -1260,7 +1260,7 @@ checks.check_close(
     },
 )
 assert torch.equal(kept[0], tenths) and torch.equal(kept[1], lines_4), "an argument was changed"
-got = prefix_matching_score(tenths[3:], lines_4[3:])
+got, kept = call_keeping(prefix_matching_score, tenths[3:], lines_4[3:])
 checks.check_tensor(got, "prefix_matching_score where nothing comes back", dtype=torch.float64)
 checks.check_close(
     got,
@@ -1268,6 +1268,7 @@ checks.check_close(
     "prefix_matching_score where nothing comes back",
     axes="head",
 )
+assert torch.equal(kept[0], tenths[3:]), "the pattern was changed"
 
 # %% nbgrader={"grade": true, "grade_id": "prefix_matching_score_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 # Hidden: random patterns on random lines, with several answers and none, against loops; dtype.
@@ -1988,6 +1989,7 @@ checks.check_close(
     },
     atol=1e-4,
 )
+assert got.A.shape[0] == got.B.shape[1] == 11, "match_circuit is a table of tokens by tokens"
 
 # %% nbgrader={"grade": true, "grade_id": "match_circuit_test_2", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 # Hidden: every head and way of four models, by random vectors from both sides in float64.
