@@ -33,6 +33,7 @@ from hub.facts import env
 from hub.facts.cell_names import imported_by
 from hub.facts.cell_roles import role
 from hub.grading.sandbox.forking import MARKER_LENGTH
+from hub.grading.sandbox.landlock import STUDENTS_FOLDERS
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ MOST_FILES_SHARED = 64 * 2**20  # bytes beside a notebook whose first cells are 
 MOST_NOTEBOOKS = 2  # whose first cells are kept, as a loaded model may be among what they bind
 MOST_STARTS = 3  # of a template for one worker, which is started afresh then
 CELLS_SECONDS = 300.0  # for the given cells that are run for all
-FOLDERS = ("work", "home", "tmp")  # of a template, as of a worker
+WORK = STUDENTS_FOLDERS[0]
 
 
 class TemplateGone(Exception):
@@ -239,7 +240,7 @@ class Template(Forker):
                 [sys.executable, "-P", "-s", "-m", "hub.grading.template", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                cwd=folder / FOLDERS[0],
+                cwd=folder / WORK,
                 env={**environment, env.EXECUTION: "0" * MARKER_LENGTH},
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
@@ -283,7 +284,7 @@ class Template(Forker):
 
     def _of_notebook(self, notebook: NotebookFacts, setup: WorkerSetup) -> NotebookTemplate | None:
         """The process that has run the first cells of a notebook, forked at its second run."""
-        work = setup.folder.parent / FOLDERS[0]
+        work = setup.folder.parent / WORK
         with self._lock:
             again = self._runs[notebook.released] > 1
         size = sum(len(text) for _, text in notebook.first)
@@ -318,7 +319,7 @@ class Template(Forker):
     ) -> NotebookTemplate | None:
         folder = Path(tempfile.mkdtemp(prefix="notebook-", dir=self._folder))
         make_folders(folder)
-        shutil.copytree(work, folder / FOLDERS[0], dirs_exist_ok=True)
+        shutil.copytree(work, folder / WORK, dirs_exist_ok=True)
         if setup.users:
             give(folder, setup.users[0])
             self._folder.chmod(0o711)  # they pass through it
@@ -327,7 +328,7 @@ class Template(Forker):
             answer = self._ask(
                 "run",
                 [theirs.fileno()],
-                folder=str(folder / FOLDERS[0]),
+                folder=str(folder / WORK),
                 cells=[list(cell) for cell in notebook.first],
                 isolated=notebook.isolated,
                 users=list(setup.users),
@@ -447,7 +448,7 @@ def _key(notebook: NotebookFacts, work: Path) -> str | None:
 
 
 def make_folders(folder: Path) -> None:
-    for name in FOLDERS:
+    for name in STUDENTS_FOLDERS:
         (folder / name).mkdir(mode=0o700, exist_ok=True)
 
 
