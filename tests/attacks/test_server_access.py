@@ -22,7 +22,7 @@ from tests.docker.stage import Deployed, deployed, docker
 from tests.e2e.browser import Desk, launched
 from tests.e2e.hub_client import Person
 
-PROJECT, NUMBER = "lltvisit", 10
+PROJECT = "lltvisit"
 GRADER = "grader-mechinterp"
 MARK = "page-of-bob"
 
@@ -87,7 +87,7 @@ class Class:
 
 @pytest.fixture(scope="module")
 def room(tmp_path_factory) -> Iterator[Class]:
-    with deployed(tmp_path_factory.mktemp("deployment"), PROJECT, NUMBER) as stack:
+    with deployed(tmp_path_factory.mktemp("deployment"), PROJECT) as stack:
         names = ("alice", "bob", "instructor", "admin")
         people = {name: Person(stack.url, name, stack.passwords[name]) for name in names}
         people["alice"].start_server()

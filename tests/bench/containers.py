@@ -86,7 +86,7 @@ class Figures:
 @contextmanager
 def ours(names: list[str], scratch: Path) -> Iterator[Server]:
     """A deployment as `make up` makes it, with the settings that a new one has."""
-    with deployed(scratch / "ours", "lltbench", 7) as made:
+    with deployed(scratch / "ours", "lltbench") as made:
         table = scratch / "students.csv"
         table.write_text("username,first_name,last_name\n" + "".join(f"{n},,\n" for n in names))
         made.deploy("roster", str(table), "--yes")

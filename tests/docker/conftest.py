@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docker.stage import Deployed, deployed
+from tests.docker.stage import Deployed, deployed, reserved_subnet
 
 
 @pytest.fixture(scope="module")
@@ -15,8 +15,14 @@ def stack(request, tmp_path_factory) -> Iterator[Deployed]:
     """A deployment of this file's own; what it needs besides is in the file's SETTINGS."""
     module = request.module
     folder = tmp_path_factory.mktemp("deployment")
-    with deployed(folder, module.PROJECT, module.NUMBER, getattr(module, "SETTINGS", "")) as made:
+    with deployed(folder, module.PROJECT, getattr(module, "SETTINGS", "")) as made:
         yield made
+
+
+@pytest.fixture
+def students_subnet() -> Iterator[str]:
+    with reserved_subnet() as subnet:
+        yield subnet
 
 
 @pytest.fixture(scope="session")

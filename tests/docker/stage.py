@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from hub.host.deploy.subnet import host_routes, overlapping
 from hub.serve import free_port
 from tests.needs import SOCKET, TAG
 
@@ -107,34 +110,52 @@ def course_yaml(more: str = "") -> str:
 
 
 @contextmanager
-def deployed(
-    folder: Path, project: str, number: int, settings: str = "", **env: str
-) -> Iterator[Deployed]:
-    """A deployment in `folder`, up and with everybody's password set; removed afterwards.
+def reserved_subnet() -> Iterator[str]:
+    """A private network for students' servers that no other test and no interface here uses.
 
-    number: a small one, different for deployments at the same time, for a subnet of its own.
+    A run that was cut off leaves its networks; until somebody clears them, theirs are passed over.
     """
+    for number in range(216, 256):
+        subnet = f"10.{number}.0.0/16"
+        with open(Path(tempfile.gettempdir()) / f"logitlab-test-subnet-{number}", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if not overlapping(subnet, host_routes()):
+                yield subnet
+                return
+    raise RuntimeError(
+        "No subnet for tests is free. `python -m tests.docker.stage` removes what tests that were "
+        "cut off have left."
+    )
+
+
+@contextmanager
+def deployed(folder: Path, project: str, settings: str = "", **env: str) -> Iterator[Deployed]:
+    """A deployment in `folder`, up and with everybody's password set; removed afterwards."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
-    values = {
-        "LOGITLAB_PROJECT": project,
-        "LOGITLAB_TAG": TAG,
-        "HTTP_PORT": str(port),
-        "STUDENTS_SUBNET": f"10.{220 + number}.0.0/16",
-        "DOCKER_SOCKET": str(SOCKET),
-        **env,
-    }
-    lines = [f"{name}={value}" for name, value in values.items()]
-    (folder / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (folder / "course.yaml").write_text(course_yaml(settings), encoding="utf-8")
-    made = Deployed(folder, project, f"http://localhost:{port}")
-    remove(made)  # what a run that was cut off has left
-    try:
-        made.deploy("up")
-        made.set_passwords()
-        yield made
-    finally:
-        remove(made)
+    with reserved_subnet() as subnet:
+        values = {
+            "LOGITLAB_PROJECT": project,
+            "LOGITLAB_TAG": TAG,
+            "HTTP_PORT": str(port),
+            "STUDENTS_SUBNET": subnet,
+            "DOCKER_SOCKET": str(SOCKET),
+            **env,
+        }
+        lines = [f"{name}={value}" for name, value in values.items()]
+        (folder / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / "course.yaml").write_text(course_yaml(settings), encoding="utf-8")
+        made = Deployed(folder, project, f"http://localhost:{port}")
+        remove(made)  # what a run that was cut off has left
+        try:
+            made.deploy("up")
+            made.set_passwords()
+            yield made
+        finally:
+            remove(made)
 
 
 def remove(made: Deployed) -> None:
@@ -161,3 +182,25 @@ def exported_grades(made: Deployed) -> str:
     server = made.server_of("grader-mechinterp")
     made.exec(server, "logitlab", "export", "/tmp/grades.csv")
     return made.exec(server, "cat", "/tmp/grades.csv")
+
+
+def clear() -> None:
+    """Remove what tests that were cut off have left on this engine; none may be running."""
+    of_tests = [f"--filter=name={start}" for start in ("^/?llt", "^/?llguard")]
+    for kind, show, drop in (
+        ("container", ("ls", "-aq"), ("rm", "-f")),
+        ("network", ("ls", "-q"), ("rm",)),
+        ("volume", ("ls", "-q"), ("rm", "-f")),
+    ):
+        left = docker(kind, *show, *of_tests).split()
+        if left:
+            print(f"removing {len(left)} {kind}s that earlier tests have left")
+            docker(kind, *drop, *left)
+    images = docker("image", "ls", "--format={{.Repository}}:{{.Tag}}", "*/*:llguard*").split()
+    if images:
+        print(f"removing {len(images)} image tags that earlier tests have left")
+        docker("image", "rm", *images)
+
+
+if __name__ == "__main__":
+    clear()

@@ -21,7 +21,7 @@ from tests.docker.stage import CHECKOUT, Deployed, deployed, docker, remove
 from tests.docker.survival import Class, Submitting, gather, start_again
 from tests.e2e.hub_client import Person
 
-PROJECT, NUMBER = "lltsurvb", 3
+PROJECT = "lltsurvb"
 
 pytestmark = [
     pytest.mark.docker,
@@ -72,7 +72,7 @@ def add_carol(made: Deployed) -> None:
 @pytest.fixture(scope="module")
 def course(tmp_path_factory) -> Iterator[Class]:
     folder = tmp_path_factory.mktemp("before")
-    with deployed(folder, PROJECT, NUMBER) as made:
+    with deployed(folder, PROJECT) as made:
         gathered = gather(made)
         coursework.autograde(made)
         add_carol(made)

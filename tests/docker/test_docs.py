@@ -24,12 +24,12 @@ pytestmark = [
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, students_subnet):
     settings = {
         "LOGITLAB_PROJECT": PROJECT,
         "LOGITLAB_TAG": TAG,
         "HTTP_PORT": "8765",
-        "STUDENTS_SUBNET": "10.228.0.0/16",
+        "STUDENTS_SUBNET": students_subnet,
         "BASE_IMAGE": "logitlab/base:bookworm",
     }
     lines = [f"{name}={value}" for name, value in settings.items()]

@@ -10,7 +10,7 @@ from tests.docker.stage import exported_grades, fill_course
 from tests.e2e.day import ASSIGNMENT, HIDDEN_FAILURE, Day, play
 from tests.e2e.hub_client import Person
 
-PROJECT, NUMBER = "lltday", 1
+PROJECT = "lltday"
 
 pytestmark = [
     pytest.mark.docker,

@@ -31,7 +31,7 @@ from tests.docker.stage import Deployed, deployed, docker
 from tests.e2e.hub_client import Person
 from tests.needs import TAG
 
-PROJECT, NUMBER = "lltiso", 5
+PROJECT = "lltiso"
 SETTINGS = "containers: {pids: 192, memory_mib: 640, cpus: 2}"
 BRIDGE = "lltiso-st"
 GRADER = "grader-mechinterp"
@@ -110,7 +110,7 @@ class Class:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory) -> Iterator[Deployed]:
-    with deployed(tmp_path_factory.mktemp("deployment"), PROJECT, NUMBER, SETTINGS) as made:
+    with deployed(tmp_path_factory.mktemp("deployment"), PROJECT, SETTINGS) as made:
         yield made
 
 

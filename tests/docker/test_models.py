@@ -25,7 +25,7 @@ from tests.docs.test_docs import commands
 from tests.e2e.hub_client import Person
 from tests.needs import TAG, need
 
-PROJECT, NUMBER = "lltmod", 9
+PROJECT = "lltmod"
 BAKED_TAG = "lltmod"
 FOLDER = "/opt/logitlab/models"
 UNPRIVILEGED = ("--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL")
@@ -126,7 +126,7 @@ def target(tmp_path_factory, weights) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def stack(target) -> Iterator[Deployed]:
-    with deployed(target, PROJECT, NUMBER, MODELS_MODE="volume") as made:
+    with deployed(target, PROJECT, MODELS_MODE="volume") as made:
         yield made
 
 

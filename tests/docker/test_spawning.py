@@ -22,7 +22,7 @@ from tests.docker.starts import Start, start, stop
 from tests.e2e.hub_client import Person
 from tests.needs import TAG
 
-PROJECT, NUMBER = "lltspw", 6
+PROJECT = "lltspw"
 OWN_TAG = "lltspw"  # names of our own for the same images, so that one can be taken away
 WIDTH = 2
 SETTINGS = (
@@ -49,7 +49,7 @@ def stack(tmp_path_factory) -> Iterator[Deployed]:
     for name in IMAGES:
         docker("tag", f"logitlab/{name}:{TAG}", f"logitlab/{name}:{OWN_TAG}")
     try:
-        with deployed(folder, PROJECT, NUMBER, SETTINGS, LOGITLAB_TAG=OWN_TAG) as made:
+        with deployed(folder, PROJECT, SETTINGS, LOGITLAB_TAG=OWN_TAG) as made:
             yield made
     finally:
         docker("rmi", *(f"logitlab/{name}:{OWN_TAG}" for name in IMAGES), check=False)

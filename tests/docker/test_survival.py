@@ -27,7 +27,7 @@ from tests.docker.survival import (
     wait_until_back,
 )
 
-PROJECT, NUMBER = "lltsurv", 2
+PROJECT = "lltsurv"
 PARTS = ("hub", "proxy", "exchange", "executor", "db", "guard", "firewall", "gateway")
 ON_THE_WAY = ("proxy", "gateway")  # a browser's connection goes through them and has to be new
 

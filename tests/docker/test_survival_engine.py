@@ -35,7 +35,7 @@ from tests.docker.survival import (
     wait_until_back,
 )
 
-PROJECT, NUMBER = "lltsurve", 3
+PROJECT = "lltsurve"
 PIDFILE = Path(os.environ.get("LOGITLAB_TEST_ENGINE_PIDFILE", "/var/run/docker.pid"))
 GRADING = "/tmp/grading.log"
 ENGINE_SECONDS = 90

@@ -27,7 +27,7 @@ from tests.docker.survival import (
 from tests.e2e.hub_client import Person
 from tests.needs import TAG
 
-PROJECT, NUMBER = "lltsurvu", 4
+PROJECT = "lltsurvu"
 NEXT = "lltsurv-next"
 VERSION = "/opt/logitlab/version"
 LAST_CHANGE = ("f460b0348206", "ff1860e38070", "ALTER TABLE spawners DROP COLUMN display_name")

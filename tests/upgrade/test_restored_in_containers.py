@@ -18,7 +18,7 @@ from hub.facts import accounts
 from hub.host.deploy.backup import DATABASES, DEPLOYMENT, FORMAT, MANIFEST
 from hub.host.deploy.folder import SECRETS
 from hub.serve import free_port
-from tests.docker.stage import Deployed, remove
+from tests.docker.stage import Deployed, remove, reserved_subnet
 from tests.e2e.hub_client import Person
 from tests.needs import SOCKET, TAG
 from tests.upgrade.class_before import GRADER, PASSWORDS, observed
@@ -97,21 +97,22 @@ def write_backup(folder: Path, env: dict[str, str]) -> None:
 @pytest.fixture(scope="module", name="made")
 def _made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder, port = tmp_path_factory.mktemp("containers"), free_port()
-    env = {
-        "LOGITLAB_PROJECT": PROJECT,
-        "LOGITLAB_TAG": TAG,
-        "HTTP_PORT": str(port),
-        "STUDENTS_SUBNET": "10.239.0.0/16",
-        "DOCKER_SOCKET": str(SOCKET),
-    }
-    write_backup(folder / "backup", env)
-    made = Deployed(folder / "deployment", PROJECT, f"http://localhost:{port}")
-    try:
-        made.deploy("restore", str(folder / "backup"))
-        made.deploy("up")
-        yield made
-    finally:
-        remove(made)
+    with reserved_subnet() as subnet:
+        env = {
+            "LOGITLAB_PROJECT": PROJECT,
+            "LOGITLAB_TAG": TAG,
+            "HTTP_PORT": str(port),
+            "STUDENTS_SUBNET": subnet,
+            "DOCKER_SOCKET": str(SOCKET),
+        }
+        write_backup(folder / "backup", env)
+        made = Deployed(folder / "deployment", PROJECT, f"http://localhost:{port}")
+        try:
+            made.deploy("restore", str(folder / "backup"))
+            made.deploy("up")
+            yield made
+        finally:
+            remove(made)
 
 
 def test_everybody_sees_again_what_they_saw_and_finds_their_files(made):
