@@ -187,6 +187,16 @@ class GradingSettings(Section):
         int | Literal["auto"], Field(description="notebooks executed at once; auto: one per core")
     ] = "auto"
 
+    @property
+    def limits(self) -> dict[str, float]:
+        """Limits of executing one notebook, by the names of `ExecutionLimits`."""
+        return {
+            "cell_seconds": float(self.cell_seconds),
+            "total_seconds": float(self.notebook_seconds),
+            "memory_mib": self.memory_mib,
+            "output_mib": float(self.output_mib),
+        }
+
 
 class ContainerSettings(Section):
     """One person's server, if servers are containers."""

@@ -143,9 +143,6 @@ def test_the_settings_reach_every_part_of_grading() -> None:
     assert config.ExecuteSubmission == {
         "tests": "in_kernel",
         "tests_of": {"a": "isolated", "b": "in_kernel"},
-        "cell_seconds": 7.0,
-        "total_seconds": 70.0,
-        "memory_mib": 300,
-        "output_mib": 2.0,
+        "limits": {"cell_seconds": 7, "total_seconds": 70, "memory_mib": 300, "output_mib": 2},
     }
     assert config.LatePenalty.policy == "zero"

@@ -14,6 +14,7 @@ from hub.exchange.__main__ import main as exchange_service
 from hub.exchange.hand_out import exchange_limits
 from hub.exchange.limits import ExchangeLimits
 from hub.grading.pipeline.autograde import ExecuteSubmission
+from hub.grading.pipeline.execute import ExecutionLimits
 from hub.host.install.state import ROOT
 from hub.jupyterhub.configuration.jupyterlab import grader_config
 from hub.singleuser.validation.validator import CourseValidator
@@ -45,8 +46,7 @@ def test_limits_without_a_course_are_the_defaults_of_its_settings(tmp_path):
     config = grader_config(folder)
     for grading in (ExecuteSubmission, CourseValidator):
         plain, configured = grading(), grading(config=config)
-        for name in ("cell_seconds", "total_seconds", "memory_mib", "output_mib"):
-            assert getattr(plain, name) == getattr(configured, name), name
+        assert ExecutionLimits(**plain.limits) == ExecutionLimits(**configured.limits)
 
 
 def test_the_exchanges_page_tells_the_default_limits():

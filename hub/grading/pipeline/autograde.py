@@ -20,7 +20,7 @@ from nbgrader.converters import Autograde
 from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Dict, Enum, Float, Integer, Unicode, default
+from traitlets import Dict, Enum, Unicode, default
 
 from hub.core.environment import Environment
 from hub.grading.pipeline.execute import ExecutionLimits, Tests, files_below
@@ -34,7 +34,6 @@ from hub.grading.pipeline.seeds import seed_of
 from hub.grading.pipeline.verdict import judge
 
 OURS = "logitlab"  # key of our data in a notebook's metadata and in nbconvert's resources
-DEFAULTS = ExecutionLimits()
 NOT_FOR_CELLS = ("timestamp.txt", "submission_secret.txt", "feedback.html")
 
 Resources = dict[str, Any]
@@ -163,22 +162,11 @@ class ExecuteSubmission(NbGraderPreprocessor):
         key_trait=Unicode(),
         help="Overrides for single assignments, by name.",
     ).tag(config=True)
-    cell_seconds = Float(DEFAULTS.cell_seconds, help="Time limit of one cell, seconds.").tag(
-        config=True
-    )
-    total_seconds = Float(DEFAULTS.total_seconds, help="Time limit of one notebook, seconds.").tag(
-        config=True
-    )
-    memory_mib = Integer(DEFAULTS.memory_mib, help="Memory limit of each process, MiB.").tag(
-        config=True
-    )
-    output_mib = Float(DEFAULTS.output_mib, help="Output kept of one notebook, MiB.").tag(
-        config=True
-    )
-    processes = Integer(DEFAULTS.processes, help="Maximum processes of one execution.").tag(
-        config=True
-    )
-
+    limits = Dict(
+        key_trait=Unicode(),
+        help="Limits of executing one notebook, by the names of `ExecutionLimits`, which has the "
+        "defaults.",
+    ).tag(config=True)
     executor = Unicode(
         help="Socket of the executor, which runs the notebooks; empty: this machine does. By "
         "default what the environment variable LOGITLAB_EXECUTOR names."
@@ -187,16 +175,6 @@ class ExecuteSubmission(NbGraderPreprocessor):
     @default("executor")
     def _executor_default(self) -> str:
         return str(Environment.read(os.environ).executor or "")
-
-    @property
-    def limits(self) -> ExecutionLimits:
-        return ExecutionLimits(
-            cell_seconds=self.cell_seconds,
-            total_seconds=self.total_seconds,
-            memory_mib=self.memory_mib,
-            output_mib=self.output_mib,
-            processes=self.processes,
-        )
 
     def where(self, assignment: str) -> Tests:
         """Where the test cells of an assignment run."""
@@ -213,7 +191,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
             assignment=assignment,
             path=course_path(self.coursedir, "source", assignment, notebook),
             files=released_files(self.coursedir, assignment),
-            limits=self.limits,
+            limits=ExecutionLimits(**self.limits),
             passed=Path(self.coursedir.root) / "server" / "references",
             tests=self.where(assignment),
             seed=seed_of(Path(self.coursedir.root), assignment),
@@ -236,7 +214,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
             else reference.unchecked(),
             files=resources[OURS]["files"],
             given_files=released_files(self.coursedir, assignment),
-            limits=self.limits,
+            limits=ExecutionLimits(**self.limits),
             tests=reference.tests,
             owner=student,
             yardstick=yardstick,

@@ -43,10 +43,7 @@ def _update_autograde(c: Config, settings: Settings) -> None:
     ]
     c.ExecuteSubmission.tests = grading.tests
     c.ExecuteSubmission.tests_of = {name: settings.tests_of(name) for name in settings.assignments}
-    c.ExecuteSubmission.cell_seconds = float(grading.cell_seconds)
-    c.ExecuteSubmission.total_seconds = float(grading.notebook_seconds)
-    c.ExecuteSubmission.memory_mib = grading.memory_mib
-    c.ExecuteSubmission.output_mib = float(grading.output_mib)
+    c.ExecuteSubmission.limits = grading.limits
     c.AssignLatePenalties.plugin_class = "hub.grading.pipeline.late.LatePenalty"
     c.LatePenalty.policy = late.policy
     c.LatePenalty.percent_per_day = float(late.percent_per_day)

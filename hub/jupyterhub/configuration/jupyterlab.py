@@ -74,13 +74,7 @@ def nbgrader_config(role: Role, folder: CourseFolder) -> dict[str, Any]:
             trait: f"hub.exchange.client.{name}" for trait, name in EXCHANGE_CLASSES.items()
         },
     }
-    grading = settings.grading
-    config["CourseValidator"] = {
-        "cell_seconds": float(grading.cell_seconds),
-        "total_seconds": float(grading.notebook_seconds),
-        "memory_mib": grading.memory_mib,
-        "output_mib": float(grading.output_mib),
-    }
+    config["CourseValidator"] = {"limits": settings.grading.limits}
     if role == "grader":
         config["CourseDirectory"] |= {
             "root": str(folder.root),

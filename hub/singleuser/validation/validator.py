@@ -10,7 +10,7 @@ from nbconvert.filters import ansi2html
 from nbformat import NotebookNode
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.validator import Validator
-from traitlets import Float, Integer, Unicode, default
+from traitlets import Dict, Unicode, default
 
 from hub.core.environment import Environment
 from hub.facts.cell_roles import marks
@@ -19,7 +19,6 @@ from hub.grading.pipeline.rebuild import rebuild
 from hub.grading.pipeline.verdict import judge
 from hub.singleuser.validation.release import Released, released
 
-DEFAULTS = ExecutionLimits()
 NOTHING_GRADED = "No cell of this notebook is graded, so nothing was checked."
 TEST_CHANGED = "This test was changed here; grading puts the original back."
 
@@ -31,18 +30,11 @@ class CourseValidator(Validator):
     sentence each.
     """
 
-    cell_seconds = Float(DEFAULTS.cell_seconds, help="Time limit of one cell, seconds.").tag(
-        config=True
-    )
-    total_seconds = Float(DEFAULTS.total_seconds, help="Time limit of the notebook, seconds.").tag(
-        config=True
-    )
-    memory_mib = Integer(DEFAULTS.memory_mib, help="Memory limit of each process, MiB.").tag(
-        config=True
-    )
-    output_mib = Float(DEFAULTS.output_mib, help="Output kept of the notebook, MiB.").tag(
-        config=True
-    )
+    limits = Dict(
+        key_trait=Unicode(),
+        help="Limits of executing one notebook, by the names of `ExecutionLimits`, which has the "
+        "defaults.",
+    ).tag(config=True)
 
     executor = Unicode(
         help="Socket of the executor, which runs the notebook; empty: this machine does. By "
@@ -88,12 +80,7 @@ class CourseValidator(Validator):
             source=given.notebook,
             files=beside,
             given_files=given.files,
-            limits=ExecutionLimits(
-                cell_seconds=self.cell_seconds,
-                total_seconds=self.total_seconds,
-                memory_mib=self.memory_mib,
-                output_mib=self.output_mib,
-            ),
+            limits=ExecutionLimits(**self.limits),
             executor=Path(self.executor) if self.executor else None,
         )
         for cell in execution.notebook.cells:
