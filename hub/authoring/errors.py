@@ -17,8 +17,8 @@ class AssignmentNotFound(AuthoringError):
 class InvalidAssignmentName(AuthoringError):
     """The folder of an assignment has a name that the exchange does not accept."""
 
-    def __init__(self, assignment: str, fault: str):
-        super().__init__(fault, f"Rename the folder source/{assignment}.")
+    def __init__(self, assignment: str, message: str, fix: str):
+        super().__init__(message, f"Rename the folder source/{assignment}. {fix}")
 
 
 class UnreadableNotebook(AuthoringError):

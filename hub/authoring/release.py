@@ -50,7 +50,7 @@ def source_notebooks(source_folder: Path) -> dict[str, NotebookNode]:
     Raises InvalidAssignmentName, AssignmentNotFound if there is no notebook, SyncConflict.
     """
     if fault := assignment_name_fault(source_folder.name):
-        raise InvalidAssignmentName(source_folder.name, fault)
+        raise InvalidAssignmentName(source_folder.name, *fault)
     notebooks = {pair.name: current(pair) for pair in pairs(source_folder)}
     if not notebooks:
         raise AssignmentNotFound(f"There is no notebook in {source_folder}.")

@@ -86,7 +86,7 @@ def check(folder: CourseFolder) -> None:
     if report := changed_id(course, folder):
         say([f"warning: {report}"])
     for written in sorted(path.name for path in folder.source.glob("[!._]*") if path.is_dir()):
-        say([fault] if (fault := assignment_name_fault(written)) else [])
+        say([" ".join(fault)] if (fault := assignment_name_fault(written)) else [])
     coursedir = CourseDirectory(config=grader_config(folder))
     for released in sorted(path for path in folder.release.glob("*") if path.is_dir()):
         say(not_released(coursedir, released.name))

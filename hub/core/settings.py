@@ -29,7 +29,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from hub.facts import limits
 from hub.facts.errors import UserError
 from hub.facts.execution import Tests
-from hub.facts.names import COURSE_ID, assignment_name_fault, grader_of
+from hub.facts.names import COURSE_ID, grader_of, is_identifier, rule_for
 
 USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?")
 
@@ -318,8 +318,8 @@ class AccountSettings(Section):
 
 
 def _assignment_name(value: str) -> str:
-    if fault := assignment_name_fault(value):
-        raise ValueError(fault)
+    if not is_identifier(value):
+        raise ValueError(rule_for(value))
     return value
 
 

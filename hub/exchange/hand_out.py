@@ -116,7 +116,7 @@ def _in_process(
 def _check_releases(folder: CourseFolder, names: list[str]) -> None:
     for name in names:
         if fault := assignment_name_fault(name):
-            raise HandOutError(fault)
+            raise HandOutError(*fault)
         if not (folder.release / name).is_dir():
             raise HandOutError(
                 f"{folder.release / name} does not exist.", f"Run `logitlab generate {name}`."

@@ -33,13 +33,17 @@ def suggestion(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-_.")[:100].rstrip("-.")
 
 
-def assignment_name_fault(name: str) -> str | None:
-    """Why `name` cannot name an assignment and what to do, or None where it can."""
+def rule_for(name: str) -> str:
+    """The rule that `name` breaks, and the nearest name that follows it."""
+    near = suggestion(name)
+    return IDENTIFIER_RULE + (f", for example {near!r}" if near else "")
+
+
+def assignment_name_fault(name: str) -> tuple[str, str] | None:
+    """Why `name` cannot name an assignment, and the fix; None where it can."""
     if is_identifier(name):
         return None
-    near = suggestion(name)
-    example = f", for example {near!r}" if near else ""
     return (
-        f"{name!r} cannot be the name of an assignment, as students could not fetch it: use "
-        f"{IDENTIFIER_RULE}{example}."
+        f"{name!r} cannot be the name of an assignment, as students could not fetch it.",
+        f"Use {rule_for(name)}.",
     )

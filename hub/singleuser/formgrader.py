@@ -94,7 +94,7 @@ class AddAssignment(AssignmentHandler):
     def put(self, assignment_id: str) -> None:
         if fault := assignment_name_fault(assignment_id.strip()):
             self.set_status(400)
-            self.finish({"message": fault})
+            self.finish({"message": " ".join(fault)})
             return
         super().put(assignment_id)
 

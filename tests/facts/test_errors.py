@@ -14,7 +14,9 @@ from hub.facts.errors import UserError
 from hub.host.deploy.__main__ import main as deploy
 
 HUB = Path(__file__).parents[2] / "hub"
-ADVICE = re.compile(r"`| --\w|apt-get|[:;,] (?:use|run|choose|set|make|name) ")
+ADVICE = re.compile(
+    r"`| --\w|apt-get|[:;,] (?:use|run|choose|set|make|name|grade|generate|fix|remove) "
+)
 # What a sentence with a command in it says is wrong, not what to do.
 NO_ADVICE = ("` failed", "written by `logitlab roster import`")
 
@@ -65,14 +67,23 @@ def _errors(trees: Iterable[ast.Module]) -> set[str]:
 
 
 def _messages(tree: ast.Module, errors: set[str]) -> Iterator[str]:
-    """The first argument of each error that is made, without what is filled in."""
+    """The first argument of each error that is made, without what is filled in but constants."""
+    constants = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not node.args:
             continue
         named = isinstance(node.func, ast.Name) and node.func.id in errors
         parents = isinstance(node.func, ast.Attribute) and node.func.attr == "__init__"
         if named or parents:
-            parts = ast.walk(node.args[0])
-            yield "".join(
-                p.value for p in parts if isinstance(p, ast.Constant) and isinstance(p.value, str)
+            values = (
+                constants.get(part.id) if isinstance(part, ast.Name) else part.value
+                for part in ast.walk(node.args[0])
+                if isinstance(part, ast.Constant | ast.Name)
             )
+            yield "".join(value for value in values if isinstance(value, str))

@@ -40,8 +40,7 @@ class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
         self.src_path = Path(course.format_path(course.release_directory, ".", assignment))
         if not self.src_path.is_dir():
             self.fail(
-                f"{self.src_path} does not exist: run `nbgrader generate_assignment {assignment}` "
-                "first."
+                f"{self.src_path} does not exist. Generate it: `logitlab generate {assignment}`."
             )
 
     def init_dest(self) -> None:

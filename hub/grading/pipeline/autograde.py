@@ -23,6 +23,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict, Enum, Unicode, default
 
 from hub.core.environment import Environment
+from hub.facts.errors import UserError
 from hub.grading.pipeline.execute import ExecutionLimits, Tests, files_below
 from hub.grading.pipeline.executed import ExecutedFolder, Job
 from hub.grading.pipeline.manual import fingerprints, questions
@@ -39,8 +40,8 @@ NOT_FOR_CELLS = ("timestamp.txt", "submission_secret.txt", "feedback.html")
 Resources = dict[str, Any]
 
 
-class NotReleased(Exception):
-    """An assignment has no release in this course folder; the message says what to do."""
+class NotReleased(UserError):
+    """An assignment has no release in this course folder."""
 
 
 class SubmissionExporter(NotebookExporter):
@@ -109,8 +110,8 @@ def released_notebook(coursedir: CourseDirectory, assignment: str, notebook: str
     path = course_path(coursedir, "release", assignment, notebook)
     if not path.is_file():
         raise NotReleased(
-            f"{path} is missing, so submissions of {assignment} cannot be graded: generate the "
-            f"release first (`nbgrader generate_assignment {assignment}`)."
+            f"{path} is missing, so submissions of {assignment} cannot be graded.",
+            f"Generate it: `logitlab generate {assignment}`.",
         )
     return nbformat.read(path, as_version=4)
 

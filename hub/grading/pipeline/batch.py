@@ -51,9 +51,8 @@ MACHINES_FAULT = re.compile(r"(?:CannotGrade|ReferenceFails|ReadingError|Executo
 # The same for its disk: no space left, a quota used up, an error of the device, mounted read-only.
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
 DISKS_FAULT = re.compile(rf"OSError: \[Errno (?:{'|'.join(map(str, DISK_ERRORS))})\] ([^:\n]*)")
-DATABASE_AWAY = (
-    "the gradebook's database could not be reached or disconnected; grade again once it is running"
-)
+DATABASE_AWAY = "the gradebook's database could not be reached or disconnected"
+KEPT = "What was scored before is kept, and nothing else has changed."
 
 
 class BatchError(UserError):
@@ -138,13 +137,12 @@ def readable(assignment: str) -> Iterator[None]:
         raise BatchError(str(error)) from error
     except OSError as error:
         raise BatchError(
-            f"{assignment}: {_disk_failed(error.strerror or str(error))}. What was scored before "
-            "that stays, and nothing else has changed: grade again when there is room."
+            f"{assignment}: {_disk_failed(error.strerror or str(error))}. {KEPT}",
+            "Grade again when the disk is in order.",
         ) from error
     except (DatabaseAway, DBAPIError, InvalidRequestError) as error:
         raise BatchError(
-            f"{assignment}: {DATABASE_AWAY}. What was scored before is kept, and nothing else "
-            "has changed."
+            f"{assignment}: {DATABASE_AWAY}. {KEPT}", "Grade again once it is running."
         ) from error
 
 

@@ -170,7 +170,7 @@ class Reference:
         raise ReferenceFails(
             f"{self.assignment}: the reference itself fails {report}. Nobody's work can be graded "
             "until that is fixed; all points are unchanged. Fix the test or the reference and "
-            f"`logitlab generate {self.assignment}`; if the machine is at fault, grade again "
+            f"`logitlab generate {self.assignment}`. If the machine is at fault, grade again "
             "later."
         )
 

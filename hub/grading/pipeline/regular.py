@@ -33,7 +33,7 @@ def check_regular(submission: Path) -> None:
             if odd := _oddity(Path(folder, name)):
                 where = Path(folder, name).relative_to(submission)
                 raise CannotGrade(
-                    f"{quoted(where)} in the submission's folder is {odd}, not a file; remove "
+                    f"{quoted(where)} in the submission's folder is {odd}, not a file. Remove "
                     f"it or put the file there ({submission})"
                 )
 
