@@ -17,7 +17,8 @@ from hub.facts.containers import database_url
 from hub.facts.deployment import HUB_API, secret
 from hub.facts.errors import UserError
 
-SETTINGS = Path("/srv/settings/course.yaml")
+# Of each course, the hub's first one first: there is one so far.
+SETTINGS = (Path("/srv/settings/course.yaml"),)
 EXCHANGE_PORT = 8102
 # An instructor's pages stand still so long while the database is started again.
 GRADEBOOK_SECONDS = 15
@@ -62,12 +63,13 @@ def hub() -> None:
 
 @main.command()
 def exchange() -> None:
-    """The exchange, told of the course what course.yaml says."""
+    """The exchange, told of each course what its course.yaml says."""
     from hub.jupyterhub.configuration.jupyterhub import exchange_arguments
     from hub.people.roles import EXCHANGE, USE_EXCHANGE
 
     try:
-        settings, token = load_settings(SETTINGS), secret("exchange_token")
+        courses = [load_settings(file) for file in SETTINGS]
+        token = secret("exchange_token")
     except UserError as error:
         raise click.ClickException(error.shown) from error
     os.environ |= {
@@ -85,7 +87,7 @@ def exchange() -> None:
             *(sys.executable, "-m", "hub.exchange"),
             "--store=/srv/exchange",
             f"--database={database_url('exchange')}",
-            *exchange_arguments(settings),
+            *exchange_arguments(*courses),
         ]
     )
 

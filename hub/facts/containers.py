@@ -1,4 +1,9 @@
-"""Names that the engine knows the containers of a deployment by, and where its database is."""
+"""Names that the engine knows the containers of a deployment by, and where its databases are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 # Labels of each person's container.
 PROJECT_LABEL = "logitlab.project"
@@ -15,7 +20,42 @@ def database_url(name: str) -> str:
     return f"postgresql+psycopg:///{name}?host={DATABASE_FOLDER}"
 
 
-GRADEBOOK_URL = database_url("gradebook")
+@dataclass(frozen=True)
+class CourseStorage:
+    """Volumes and database of one course of a deployment.
+
+    suffix: "" for the hub's first course, whose volumes were there before there could be others
+        and cannot be renamed by the engine; for another, what all its names end in.
+    """
+
+    suffix: str = ""
+
+    @classmethod
+    def of(cls, course: str, courses: Sequence[str]) -> CourseStorage:
+        """That of `course`. courses: the hub's, by their ids, its first one first."""
+        return cls("" if course == courses[0] else f"_{course}")
+
+    @property
+    def folder(self) -> str:
+        """The volume of the course folder."""
+        return f"course{self.suffix}"
+
+    @property
+    def people(self) -> str:
+        """The volume of the roster."""
+        return f"people{self.suffix}"
+
+    @property
+    def config(self) -> str:
+        """The volume with the configuration of the grader's server."""
+        return f"config_grader{self.suffix}"
+
+    @property
+    def gradebook_url(self) -> str:
+        return database_url(f"gradebook{self.suffix}")
+
+
+FIRST_COURSE = CourseStorage()
 
 
 def network(project: str) -> str:

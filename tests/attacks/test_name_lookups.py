@@ -21,6 +21,7 @@ from docker.api import APIClient
 from docker.errors import DockerException
 
 from hub.core.settings import Settings
+from hub.facts.containers import FIRST_COURSE
 from hub.facts.deployment import Deployment
 from hub.jupyterhub.spawners.options import options
 from tests.guard.engine import tiny_image
@@ -117,7 +118,7 @@ def look_up(engine: APIClient, name: str, dns: list[str]) -> None:
 def test_no_name_that_a_student_looks_up_leaves_the_machine(engine, asked):
     folder = Deployment(project="lab", tag="1", url="http://localhost:8000")
     settings = Settings.model_validate({"course": {"id": "mech"}, "people": {}})
-    host = options("alice", "student", 20000, "m", settings, folder).host
+    host = options("alice", "student", 20000, "m", FIRST_COURSE, settings, folder).host
     look_up(engine, "message.example", host["dns"])
     assert asked == []
     look_up(engine, "message.example", [])  # positive control

@@ -12,7 +12,7 @@ from traitlets.config import Config
 from hub.core.course_folder import CourseFolder, new_course
 from hub.core.environment import Environment
 from hub.facts import accounts
-from hub.facts.containers import DATABASE_FOLDER, GRADEBOOK_URL, database_url
+from hub.facts.containers import DATABASE_FOLDER, database_url
 from hub.facts.deployment import Deployment, DeploymentError, deployment
 from hub.jupyterhub.configuration import containers
 
@@ -136,8 +136,6 @@ def test_accounts_are_those_of_the_images_and_of_compose():
 
 
 def test_the_databases_are_where_compose_says():
-    services = compose()["services"]
-    assert services["setup"]["environment"]["LOGITLAB_GRADEBOOK"] == GRADEBOOK_URL
-    hub = services["hub"]
+    hub = compose()["services"]["hub"]
     assert hub["environment"]["LOGITLAB_HUB_DATABASE"] == database_url("jupyterhub")
     assert f"db_socket:{DATABASE_FOLDER}:ro" in hub["volumes"]

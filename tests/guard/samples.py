@@ -8,6 +8,7 @@ from typing import Any
 from docker.types import ContainerConfig, DeviceRequest, HostConfig
 
 from hub.core.settings import Settings
+from hub.facts.containers import FIRST_COURSE
 from hub.facts.deployment import Deployment
 from hub.jupyterhub.configuration.jupyterlab import Role
 from hub.jupyterhub.spawners.options import Options, options
@@ -31,7 +32,7 @@ COMMANDS: dict[Role, list[str]] = {
 def person(user: str, role: Role = "student", policy: Policy = POLICY) -> Options:
     folder = Deployment(policy.project, policy.tag, "http://localhost", models_volume=True)
     course = user.removeprefix("grader-") if role == "grader" else "mech"
-    return options(user, role, UID, course, SETTINGS, folder)
+    return options(user, role, UID, course, FIRST_COURSE, SETTINGS, folder)
 
 
 def created(user: str, role: Role = "student", policy: Policy = POLICY) -> dict[str, Any]:

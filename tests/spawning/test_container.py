@@ -18,6 +18,7 @@ from hub.core.course_folder import CourseFolder
 from hub.core.settings import GpuSettings
 from hub.facts.deployment import Deployment
 from hub.facts.gpu_devices import Device
+from hub.jupyterhub.configuration import jupyterlab
 from hub.jupyterhub.spawners import container
 from hub.jupyterhub.spawners.container import STALE_SECONDS, CannotStart, ContainerSpawner
 from hub.jupyterhub.spawners.gpu.request import Placement
@@ -248,6 +249,17 @@ def test_the_grader_runs_the_formgrader_of_its_image(made):
     assert grader.made_of.create["user"] == "912:912"
     assert "--ServerApp.root_dir=/srv/course" in grader.get_args()
     assert "--ServerApp.root_dir=/home/student" in student.get_args()
+
+
+def test_a_grader_gets_the_volumes_of_its_own_course(made, monkeypatch, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "course.yaml").write_text("course: {id: b}\n")
+    for module in (container, jupyterlab):
+        monkeypatch.setattr(module, "courses_of", lambda hub: (hub, CourseFolder(other)))
+    volumes = {name: made(name).made_of.volumes for name in ("grader-mech", "grader-b")}
+    assert "lab_course" in volumes["grader-mech"] and "lab_course" not in volumes["grader-b"]
+    assert volumes["grader-b"]["lab_course_b"] == "/srv/course"
 
 
 def test_two_people_have_numbers_of_their_own(made):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hub.core.settings import Settings
+from hub.facts.containers import FIRST_COURSE, CourseStorage
 from hub.facts.deployment import Deployment
 from hub.jupyterhub.spawners.options import options
 
@@ -16,8 +17,8 @@ SETTINGS = Settings.model_validate(
 PLACE = Deployment(project="lab", tag="1", url="http://localhost:8000")
 
 
-def made(user, role="student", folder=PLACE):
-    return options(user, role, 20000, "mech", SETTINGS, folder)
+def made(user, role="student", folder=PLACE, storage=FIRST_COURSE):
+    return options(user, role, 20000, "mech", storage, SETTINGS, folder)
 
 
 def test_a_student_has_no_right_over_the_machine():
@@ -53,6 +54,16 @@ def test_only_the_formgrader_mounts_course_database_and_executor(role):
     person = made("alice", role)
     assert not secret & {*person.volumes, *person.read_only_volumes}
     assert "LOGITLAB_GRADEBOOK" not in person.environment
+
+
+def test_a_second_courses_grader_has_nothing_of_the_first_ones():
+    storage = CourseStorage.of("b", ["mech", "b"])
+    first, second = made("grader-mech", "grader"), made("grader-b", "grader", storage=storage)
+    theirs = {"lab_course_b": "/srv/course", "lab_people_b": "/srv/people"}
+    assert second.volumes == {"lab_home_grader-b": "/home/student", **theirs}
+    assert second.read_only_volumes["lab_config_grader_b"] == "/srv/config"
+    assert not {*first.volumes, "lab_config_grader"} & {*second.volumes, *second.read_only_volumes}
+    assert "/gradebook_b?" in second.environment["LOGITLAB_GRADEBOOK"]
 
 
 def test_a_container_says_whose_it_is_and_for_which_course():

@@ -8,26 +8,30 @@ import sys
 from pathlib import Path
 
 from hub.facts import accounts, env
-from hub.facts.containers import DATABASE_FOLDER, GRADEBOOK_URL, image, volume
+from hub.facts.containers import DATABASE_FOLDER, FIRST_COURSE, CourseStorage, image, volume
 from hub.host.deploy.folder import DeployError
 from hub.host.deploy.stack import Stack, need_running, opened
 
 
 def course_command(
-    stack: Stack, *arguments: str, mounts: tuple[str, ...] = (), folder: str = "/tmp"
+    stack: Stack,
+    storage: CourseStorage,
+    *arguments: str,
+    mounts: tuple[str, ...] = (),
+    folder: str = "/tmp",
 ) -> list[str]:
-    """A command in a container of its own, with the course and its gradebook mounted."""
+    """A command in a container of its own, with a course and its gradebook mounted."""
     project, tag = stack.project, stack.variables[env.TAG]
     volumes = {
-        "course": "/srv/course",
-        "people": "/srv/people",
+        storage.folder: "/srv/course",
+        storage.people: "/srv/people",
         "db_socket": f"{DATABASE_FOLDER}:ro",
     }
     environment = {
         env.SHAPE: "containers",
         env.COURSE: "/srv/course",
         env.PEOPLE: "/srv/people",
-        env.GRADEBOOK: GRADEBOOK_URL,
+        env.GRADEBOOK: storage.gradebook_url,
         env.URL: stack.url,
         "HOME": "/tmp",
     }
@@ -54,7 +58,7 @@ def roster_command(stack: Stack, table: Path, yes: bool) -> list[str]:
     """The command that imports `table`, under its own name so that messages show it."""
     command = ["logitlab", "roster", "import", table.name, *(["--yes"] if yes else [])]
     mount = f"{table}:/tables/{table.name}:ro"
-    return course_command(stack, *command, mounts=(mount,), folder="/tables")
+    return course_command(stack, FIRST_COURSE, *command, mounts=(mount,), folder="/tables")
 
 
 def add_arguments(name: str, parser: argparse.ArgumentParser) -> None:

@@ -18,8 +18,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Instance, Unicode, default
 
-from hub.core.course_folder import CourseFolder
-from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL
+from hub.core.course_folder import CourseFolder, courses_of
+from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL, CourseStorage
 from hub.facts.deployment import Deployment
 from hub.facts.gpu_devices import chosen, from_variable, missing
 from hub.jupyterhub.configuration.jupyterlab import course_of, role_of
@@ -117,7 +117,9 @@ class ContainerSpawner(DockerSpawner):
         path = self.folder.server / "uids.json"
         uid = 0 if role == "grader" else keep_uid(self.user.name, path)
         course = course_of(self.user.name, self.folder).settings.course.id
-        return options(self.user.name, role, uid, course, settings, self.deployment)
+        courses = [each.settings.course.id for each in courses_of(self.folder)]
+        storage = CourseStorage.of(course, courses)
+        return options(self.user.name, role, uid, course, storage, settings, self.deployment)
 
     @property
     def starts(self) -> StartQueue:

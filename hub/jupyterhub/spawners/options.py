@@ -15,10 +15,10 @@ from hub.facts.containers import (
     COURSE_LABEL,
     DATABASE_FOLDER,
     GPU_LABEL,
-    GRADEBOOK_URL,
     NO_GPU,
     PROJECT_LABEL,
     USER_LABEL,
+    CourseStorage,
 )
 from hub.facts.deployment import (
     INSIDE,
@@ -64,12 +64,20 @@ class Options:
 
 
 def options(
-    user: str, role: Role, uid: int, course: str, settings: Settings, deployment: Deployment
+    user: str,
+    role: Role,
+    uid: int,
+    course: str,
+    storage: CourseStorage,
+    settings: Settings,
+    deployment: Deployment,
 ) -> Options:
     """The container of `user`.
 
     uid: a student's; the grader has its own.
     course: the id of the course that it is started for.
+    storage: of that course.
+    settings: of the hub's first course, whose limits are the hub's.
     """
     grader = role == "grader"
     number = accounts.GRADER if grader else uid
@@ -77,9 +85,9 @@ def options(
     return Options(
         image=deployment.grader_image if grader else deployment.student_image,
         name=container_name(deployment.project, user),
-        environment=_environment(user, role, settings, deployment),
-        volumes=_volumes(user, role, deployment),
-        read_only_volumes=_read_only_volumes(role, deployment),
+        environment=_environment(user, role, storage, settings, deployment),
+        volumes=_volumes(user, role, storage, deployment),
+        read_only_volumes=_read_only_volumes(role, storage, deployment),
         create={
             "user": f"{number}:{number}",
             "labels": {
@@ -112,7 +120,7 @@ def options(
 
 
 def _environment(
-    user: str, role: Role, settings: Settings, deployment: Deployment
+    user: str, role: Role, storage: CourseStorage, settings: Settings, deployment: Deployment
 ) -> dict[str, str]:
     variables = common(settings, f"{INSIDE}/services/{EXCHANGE}") | {
         "HOME": HOME,
@@ -129,21 +137,29 @@ def _environment(
             env.URL: deployment.url,
             env.COURSE: COURSE,
             env.PEOPLE: "/srv/people",
-            env.GRADEBOOK: GRADEBOOK_URL,
+            env.GRADEBOOK: storage.gradebook_url,
             env.EXECUTOR: "/run/executor/socket",
         }
     return variables
 
 
-def _volumes(user: str, role: Role, deployment: Deployment) -> dict[str, Any]:
+def _volumes(
+    user: str, role: Role, storage: CourseStorage, deployment: Deployment
+) -> dict[str, Any]:
     mine = {home_volume(deployment.project, user): HOME}
     if role == "grader":
-        mine |= {deployment.volume("course"): COURSE, deployment.volume("people"): "/srv/people"}
+        mine |= {
+            deployment.volume(storage.folder): COURSE,
+            deployment.volume(storage.people): "/srv/people",
+        }
     return mine
 
 
-def _read_only_volumes(role: Role, deployment: Deployment) -> dict[str, Any]:
-    mine = {deployment.volume(f"config_{role}"): CONFIG}
+def _read_only_volumes(
+    role: Role, storage: CourseStorage, deployment: Deployment
+) -> dict[str, Any]:
+    config = storage.config if role == "grader" else f"config_{role}"
+    mine = {deployment.volume(config): CONFIG}
     if deployment.models_volume:
         mine[deployment.volume("models")] = MODELS_VOLUME
     if role == "grader":

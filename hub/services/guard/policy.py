@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from hub.facts import env
 from hub.facts.container_names import home_volume
-from hub.facts.containers import DATABASE_FOLDER, image, network, volume
+from hub.facts.containers import DATABASE_FOLDER, FIRST_COURSE, image, network, volume
 from hub.facts.errors import UserError
 from hub.facts.gpu_devices import from_variable
 from hub.facts.limits import MIB
@@ -77,9 +77,9 @@ class Policy:
         if image == self.grader_image:
             return (
                 *own,
-                Mount(volume(self.project, "course"), "/srv/course", "rw"),
-                Mount(volume(self.project, "people"), "/srv/people", "rw"),
-                Mount(volume(self.project, "config_grader"), "/srv/config", "ro"),
+                Mount(volume(self.project, FIRST_COURSE.folder), "/srv/course", "rw"),
+                Mount(volume(self.project, FIRST_COURSE.people), "/srv/people", "rw"),
+                Mount(volume(self.project, FIRST_COURSE.config), "/srv/config", "ro"),
                 Mount(volume(self.project, "db_socket"), DATABASE_FOLDER, "ro"),
                 Mount(volume(self.project, "executor_socket"), "/run/executor", "ro"),
             )
