@@ -243,7 +243,7 @@ def test_a_probe_gets_nothing(probe, name):
     assert "GOT" not in probe(name)
 
 
-def test_a_victim_is_unharmed_by_all_of_it(both):
+def test_a_victims_execution_is_unharmed_by_all_attacks(both):
     assert "unharmed True" in text(both[1].notebook.cells[1])
     assert both[1].problems == []
 
@@ -267,7 +267,7 @@ def test_the_network_probe_gets_through_where_there_is_no_executor():
         assert "GOT b'hello'" in text(execute(notebook(cell)).notebook.cells[0])
 
 
-def test_there_is_no_network_even_for_who_may_open_sockets(running):
+def test_there_is_no_network_even_for_accounts_that_may_open_sockets(running):
     code = "import socket; socket.create_connection(('192.0.2.1', 80), 3)"
     out = running.inside("python", "-c", code, user="30050", check=False)
     assert "Network is unreachable" in out
@@ -275,7 +275,7 @@ def test_there_is_no_network_even_for_who_may_open_sockets(running):
     assert "lo:" in devices and "eth0" not in devices
 
 
-def test_the_executors_socket_answers_who_may_ask(running):
+def test_the_executors_socket_answers_accounts_that_may_ask(running):
     code = "import socket; socket.socket(socket.AF_UNIX).connect('/run/executor/socket'); print(1)"
     assert running.inside("python", "-c", code).strip() == "1"
     for user in ("30050", "20001", "912"):
@@ -298,7 +298,7 @@ def test_nothing_is_left_of_the_attacker(running, both):
     assert running.inside("ls", "/etc/passwd", "/run/executor/socket")  # links were not followed
 
 
-def test_killing_everything_kills_only_what_is_ones_own(probe):
+def test_killing_every_process_kills_only_ones_own(probe):
     assert "own child -9" in probe("kill all")
 
 
@@ -331,7 +331,7 @@ def test_a_fork_bomb_ends_itself_while_another_is_graded(running):
     ],
     ids=["bytes", "shared memory", "names"],
 )
-def test_filling_the_disk_ends_who_does_it(running, fill):
+def test_filling_the_disk_ends_the_execution_that_does_it(running, fill):
     execution = execute(
         notebook("n = 0", fill),
         limits=ExecutionLimits(cell_seconds=20, files_mib=64),
@@ -362,7 +362,7 @@ def f(x):
 """
 
 
-def test_tests_apart_have_another_user_and_their_memory_is_closed(running):
+def test_isolated_tests_have_another_user_and_their_memory_is_closed(running):
     """That the spy finds what it may is shown above, in an execution of its own."""
     spying = authored(
         ("solution", SPY),

@@ -51,7 +51,7 @@ def passing(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
-def test_where_the_executor_is_away_nobody_is_scored_and_the_next_run_tries_again(
+def test_nobody_is_scored_while_the_executor_is_away_and_the_next_run_tries_again(
     course, monkeypatch, tests
 ):
     monkeypatch.setattr(remote, "RETRY_SECONDS", 0.5)

@@ -83,14 +83,14 @@ def _path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "socket"
 
 
-def test_what_the_executor_answers_is_the_outcome(path):
+def test_the_executors_answer_is_the_outcome(path):
     Stand(path, DONE)
     execution = execute(notebook("print(1)"), executor=path)
     assert text(execution.notebook.cells[0]) == "1\n"
     assert (execution.problems, execution.seconds) == ([], 1.5)
 
 
-def test_files_go_there_and_links_do_not(path, tmp_path):
+def test_files_are_sent_to_the_executor_and_links_are_not(path, tmp_path):
     seen = {}
 
     def script(connection: socket.socket) -> None:
@@ -106,13 +106,13 @@ def test_files_go_there_and_links_do_not(path, tmp_path):
     assert seen.keys() == {"request", "a/data"} and len(seen["a/data"]) == 3_000_000
 
 
-def test_what_breaks_off_is_asked_for_again(path):
+def test_a_connection_that_breaks_off_is_retried(path):
     stand = Stand(path, lambda connection: None, lambda c: uploaded(c) and None, DONE)
     assert text(execute(notebook("print(1)"), executor=path).notebook.cells[0]) == "1\n"
     assert stand.served == 2 or stand.served == 3
 
 
-def test_what_breaks_off_three_times_is_reported(path):
+def test_a_connection_that_breaks_off_three_times_is_reported(path):
     Stand(path, *[lambda c: uploaded(c) and None] * 3)
     with pytest.raises(ExecutorAway, match=r"ended 3 times.*make status"):
         execute(notebook("print(1)"), executor=path)
@@ -152,7 +152,7 @@ def test_a_refusal_is_reported(path):
     ],
     ids=str,
 )
-def test_what_the_executor_sends_is_checked_like_any_workers(path, line):
+def test_the_executors_answers_are_checked_like_any_workers(path, line):
     Stand(path, answering(line, {"finished": True}))
     execution = execute(notebook("print(1)"), executor=path)
     for output in execution.notebook.cells[0].outputs:

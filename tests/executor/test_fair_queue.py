@@ -37,7 +37,7 @@ def test_each_client_is_served_in_its_own_order(clients):
 
 
 @given(REQUESTS, st.data())
-def test_who_leaves_is_forgotten_and_nobody_else(clients, data):
+def test_a_client_that_leaves_is_forgotten_and_no_other(clients, data):
     queue = filled(clients)
     gone = data.draw(st.lists(st.sampled_from([*enumerate(clients)])) if clients else st.just([]))
     before = queue.order()

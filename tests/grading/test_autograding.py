@@ -43,7 +43,7 @@ def test_a_grading_that_outlived_its_server_was_cut_off(
     assert "Press Autograde again" in one["log"]
 
 
-def test_a_failure_stays_until_somebody_has_seen_it_also_when_the_server_restarts(
+def test_a_failure_stays_until_somebody_has_seen_it_even_after_a_restart(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     presses = Presses(file)
@@ -73,14 +73,14 @@ def test_notes_that_cannot_be_read_do_not_keep_the_formgrader_from_starting(
     assert shown(file) == []
 
 
-def test_a_press_is_noted_in_memory_where_the_disk_cannot_be_written(file: Path) -> None:
+def test_a_press_of_the_button_is_kept_in_memory_if_the_disk_cannot_be_written(file: Path) -> None:
     file.parent.write_text("a file where the folder should be")
     presses = Presses(file)
     presses.begin(ASSIGNMENT, "alice")
     assert [press.student for press in presses.of(ASSIGNMENT)] == ["alice"]
 
 
-def test_an_error_that_nobody_expected_is_told_in_words(
+def test_an_unexpected_error_is_reported_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def breaks(*_: object) -> Iterator[str]:
@@ -152,7 +152,7 @@ def wait_for_note(course: Path) -> None:
 @pytest.mark.kernel
 @pytest.mark.slow
 @pytest.mark.browser
-def test_a_server_that_ends_during_a_grading_is_told_in_the_dialog_and_above_the_list(
+def test_a_server_that_stops_during_grading_is_reported_in_the_dialog_and_above_the_list(
     page: Page, course: Path, server: Server
 ) -> None:
     press(page, "alice")
@@ -197,7 +197,9 @@ def test_a_page_that_is_left_says_how_the_grading_ended_when_it_is_opened_again(
 @pytest.mark.kernel
 @pytest.mark.slow
 @pytest.mark.browser
-def test_an_outcome_that_a_dialog_has_shown_is_not_told_again(page: Page, course: Path) -> None:
+def test_an_outcome_already_shown_in_a_dialog_is_not_reported_again(
+    page: Page, course: Path
+) -> None:
     press(page, "brian")
     expect(page.locator("#error-modal")).to_contain_text("notes.txt", timeout=PATIENCE)
     page.reload()

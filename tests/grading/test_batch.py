@@ -67,7 +67,7 @@ def test_a_submission_is_scored_while_others_are_executed(course: Path) -> None:
     assert score(course, "bob") == 5
 
 
-def test_the_formgraders_button_goes_the_same_way_and_late_costs_what_is_set(
+def test_the_formgraders_button_grades_the_same_way_and_applies_the_late_policy(
     course: Path,
 ) -> None:
     with gradebook(course) as book:
@@ -106,7 +106,7 @@ def test_files_of_the_source_folder_reach_no_submission_and_no_feedback(course: 
         assert there == {"data.txt", "mine.py", "timestamp.txt", page}, step
 
 
-def test_what_was_executed_is_used_once_and_only_for_the_same_work(tmp_path: Path) -> None:
+def test_an_execution_is_used_once_and_only_for_the_same_work(tmp_path: Path) -> None:
     folder = ExecutedFolder(tmp_path)
     data = tmp_path / "data.txt"
     data.write_text("1")

@@ -28,7 +28,9 @@ from tests.load.machine import load
         (4, 8, 392, 4),  # a hundred threads that crowd each other out on two quiet cores
     ],
 )
-def test_waiting_is_not_charged_but_crowding_oneself_out_is(wall, ran, waited, right):
+def test_waiting_for_other_processes_is_not_charged_but_waiting_for_ones_own_is(
+    wall, ran, waited, right
+):
     assert charged(wall, ran, waited, cores=2) == pytest.approx(right)
 
 
@@ -53,7 +55,7 @@ def used(code: str, seconds: float) -> float:
 
 
 @pytest.mark.slow
-def test_on_a_busy_machine_a_loop_is_charged_a_part_of_its_time_and_a_sleep_all():
+def test_on_a_busy_machine_a_loop_is_charged_part_of_its_time_and_a_sleep_all_of_it():
     with load(12):
         loop = used(LOOP, 4)
         child = used(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', '{LOOP}'])", 4)
@@ -84,7 +86,7 @@ def begins(gate: ExecutionLimiter) -> threading.Event:
     return began
 
 
-def test_an_execution_that_sleeps_lends_its_place():
+def test_a_sleeping_execution_lends_its_slot():
     gate = ExecutionLimiter(1, room=lambda: True)
     with gate.turn() as busy:
         busy(True)
@@ -94,7 +96,7 @@ def test_an_execution_that_sleeps_lends_its_place():
         assert second.wait(5)
 
 
-def test_twice_as_many_may_begin_before_it_shows_who_sleeps():
+def test_twice_as_many_executions_may_begin_before_the_sleepers_are_known():
     gate = ExecutionLimiter(2, room=lambda: True)
     with gate.turn(), gate.turn(), gate.turn(), gate.turn() as busy:
         fifth = begins(gate)
@@ -105,7 +107,7 @@ def test_twice_as_many_may_begin_before_it_shows_who_sleeps():
         assert fifth.wait(5)
 
 
-def test_no_place_is_lent_where_memory_is_short():
+def test_no_slot_is_lent_when_memory_is_short():
     gate = ExecutionLimiter(1, room=lambda: False)
     with gate.turn() as busy:
         busy(False)

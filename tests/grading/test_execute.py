@@ -194,7 +194,7 @@ def test_an_error_that_is_kept_from_being_shown_still_counts() -> None:
     assert [output.output_type for output in execution.notebook.cells[1].outputs] == ["error"]
 
 
-def test_tests_apart_need_the_source() -> None:
+def test_isolated_tests_need_the_source() -> None:
     with pytest.raises(ValueError, match="source"):
         execute(notebook("1"), tests="isolated")
 

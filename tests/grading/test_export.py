@@ -56,7 +56,9 @@ def test_every_student_has_a_row_with_numbers_and_utc_times(graded: Path) -> Non
     assert (read["bob"]["submitted_utc"], float(read["bob"]["score"])) == ("", 0)
 
 
-def test_what_is_collected_and_not_graded_yet_is_no_missing_submission(graded: Path) -> None:
+def test_a_collected_submission_that_is_not_graded_yet_does_not_count_as_missing(
+    graded: Path,
+) -> None:
     for student, time in (("alice", "12:30"), ("bob", "11:00"), ("carol", "11:30")):
         folder = graded / "submitted" / student / ASSIGNMENT
         folder.mkdir(parents=True)

@@ -50,7 +50,7 @@ def put(path: Path, what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ODD)
-def test_what_is_no_file_is_named_and_not_read(what: str, tmp_path: Path) -> None:
+def test_an_entry_that_is_not_a_file_is_named_and_not_read(what: str, tmp_path: Path) -> None:
     put(tmp_path / "a.ipynb", what)
     with pytest.raises(CannotGrade, match=f"`a.ipynb` in the submission's folder is {what}"):
         check_regular(tmp_path)
@@ -72,7 +72,7 @@ def test_files_folders_and_a_link_to_a_notebook_beside_it_are_in_order(tmp_path:
     check_regular(tmp_path / "not there")
 
 
-def test_a_notebook_that_is_no_file_keeps_its_points_and_holds_up_nobody(root: Path) -> None:
+def test_a_notebook_that_is_not_a_file_keeps_its_points_and_holds_up_nobody(root: Path) -> None:
     for student in ("alice", "bob", "carol"):
         submit(root, student, answered(root))
     grade(root, "alice", "bob")
@@ -99,7 +99,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["server/references", "server/executed", "server/ungraded"])
-def test_a_full_disk_is_reported_in_words_and_costs_no_points(
+def test_a_full_disk_is_reported_and_costs_no_points(
     root: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     submit(root, "alice", answered(root, f1="pass"))
@@ -121,7 +121,7 @@ def test_a_full_disk_is_reported_in_words_and_costs_no_points(
     assert points(root) == 2
 
 
-def test_a_disk_that_is_full_while_points_are_written_costs_none(
+def test_a_disk_that_fills_up_while_points_are_written_costs_no_points(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit(root, "alice", answered(root, f1="pass"))

@@ -73,7 +73,7 @@ def test_a_picture_that_no_longer_fits_is_left_out() -> None:
         [{"output_type": "display_data", "data": {"text/plain": "\ud800"}, "metadata": 3}],
     ],
 )
-def test_whatever_comes_back_makes_a_valid_notebook(raw: Any) -> None:
+def test_any_output_makes_a_valid_notebook(raw: Any) -> None:
     cell = new_code_cell("x")
     cell.outputs = [from_dict(output) for output in checked_outputs(raw)]
     notebook = new_notebook(cells=[cell])
@@ -139,7 +139,7 @@ def test_much_output_is_checked_in_little_time_and_cut(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["tiny outputs", "numbers", "lists", "kinds", "depth", "text"])
-def test_what_is_left_out_is_reported(kind: str) -> None:
+def test_omitted_output_is_reported(kind: str) -> None:
     assert OVER_LIMITS in checked_outputs(MUCH[kind])[-1]["text"]
 
 

@@ -60,7 +60,7 @@ def sources(notebook: NotebookNode) -> list[str]:
     return [cell.source for cell in notebook.cells]
 
 
-def test_a_good_submission_comes_back_with_its_answers_and_no_complaint(
+def test_a_good_submission_keeps_its_answers_and_gets_no_complaint(
     released: NotebookNode,
 ) -> None:
     submitted = answered(released)
@@ -199,7 +199,7 @@ def test_an_older_and_a_newer_notebook_format_are_read(released: NotebookNode) -
         (b'{"a": ' + b"9" * 10_000 + b"}", "number is too long"),
     ],
 )
-def test_what_cannot_be_read_is_replaced_by_the_release_and_reported(
+def test_an_unreadable_notebook_is_replaced_by_the_release_and_reported(
     released: NotebookNode, submitted: bytes, words: str
 ) -> None:
     rebuilt, problems = rebuild(submitted, released)
@@ -230,7 +230,7 @@ def test_a_whole_notebook_with_stray_bytes_around_it_is_read_and_it_is_reported(
     assert [words in problem for problem in problems if words] == [True] * bool(words)
 
 
-def test_of_a_git_conflict_the_side_that_is_a_whole_notebook_is_read(
+def test_the_side_of_a_git_conflict_that_is_a_whole_notebook_is_read(
     released: NotebookNode,
 ) -> None:
     lines = lines_of(answered(released))
@@ -245,7 +245,7 @@ def test_of_a_git_conflict_the_side_that_is_a_whole_notebook_is_read(
         assert ("upper side" if upper != '"broken' else "lower side") in report
 
 
-def test_markers_that_were_left_over_are_left_out(released: NotebookNode) -> None:
+def test_leftover_conflict_markers_are_removed(released: NotebookNode) -> None:
     lines = lines_of(answered(released))
     text = "\n".join([*lines[:3], ">>>>>>> anna", *lines[3:], "<<<<<<< HEAD"])
     rebuilt, _ = rebuild(text.encode(), released)
@@ -274,7 +274,7 @@ def test_a_byte_order_mark_does_no_harm(released: NotebookNode, encoding: str) -
     assert problems == []
 
 
-def test_thirty_megabytes_of_output_are_simply_not_taken(released: NotebookNode) -> None:
+def test_thirty_megabytes_of_output_are_not_taken_over(released: NotebookNode) -> None:
     submitted = answered(released)
     flood = {"output_type": "stream", "name": "stdout", "text": "a" * 30_000_000}
     submitted.cells[2].outputs = [flood]
@@ -317,7 +317,7 @@ JSON = st.recursive(
 
 @given(JSON)
 @settings(max_examples=300, deadline=None)
-def test_no_document_whatever_breaks_the_rebuilding(document: Any) -> None:
+def test_no_document_breaks_the_rebuild(document: Any) -> None:
     released = make_released()
     submitted = json.dumps({"cells": document} if isinstance(document, list) else document)
     rebuilt, problems = rebuild(submitted.encode(), released)

@@ -66,7 +66,7 @@ HOSTILE = {
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(HOSTILE))
 @pytest.mark.parametrize("mib", [1, 12])
-def test_whatever_is_in_a_file_little_comes_out_of_it(kind: str, mib: int) -> None:
+def test_any_file_rebuilds_to_a_bounded_notebook(kind: str, mib: int) -> None:
     submitted = HOSTILE[kind](mib)
     started = time.process_time()
     rebuilt, report = rebuild(submitted, make_released())
@@ -103,7 +103,7 @@ def test_reading_takes_no_more_memory_than_its_limit(kind: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_file_that_takes_too_much_memory_is_reported_and_does_not_take_it_here() -> None:
+def test_a_file_that_takes_too_much_memory_is_reported_and_takes_none_of_this_process() -> None:
     submitted = HOSTILE["small dictionaries"](60)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     _, (report,) = rebuild(submitted, make_released())
@@ -150,7 +150,7 @@ def _told(document: dict[str, Any], released: NotebookNode) -> list[str]:
     return rebuild(json.dumps(document).encode(), released)[1]
 
 
-def test_of_many_sentences_of_one_kind_the_first_are_reported_and_the_rest_counted() -> None:
+def test_the_first_of_many_sentences_of_one_kind_are_reported_and_the_rest_counted() -> None:
     report = _told({"nbformat": 4, "cells": [{"source": ""}] * 1_000}, make_released())
     kinds = [sentence for sentence in report if "had an unknown type" in sentence]
     assert len(kinds) == 20

@@ -155,7 +155,7 @@ def test_answers_are_found_when_metadata_or_ids_or_both_are_gone(
     assert waits_for_a_person(rebuilt, "why") and waits_for_a_person(rebuilt, "plot")
 
 
-def test_it_is_reported_by_what_cells_without_names_were_known() -> None:
+def test_the_report_says_how_a_cell_without_a_name_was_matched() -> None:
     submitted = answered()
     without_metadata(submitted)
     _, report = rebuilt_from(submitted)
@@ -166,7 +166,7 @@ def test_it_is_reported_by_what_cells_without_names_were_known() -> None:
     assert "known by the place where they stood: `why`, `plot`" in report
 
 
-def test_the_grade_id_goes_before_the_cell_id() -> None:
+def test_the_grade_id_takes_precedence_over_the_cell_id() -> None:
     submitted = answered()
     named(submitted, "f").id, named(submitted, "g").id = "g", "f"
     other = new_code_cell("def f():\n    return 'by id only'", id="f")
@@ -177,7 +177,7 @@ def test_the_grade_id_goes_before_the_cell_id() -> None:
     assert other.source in [cell.source for cell in rebuilt.cells]
 
 
-def test_the_cell_id_goes_before_the_text() -> None:
+def test_the_cell_id_takes_precedence_over_the_text() -> None:
     submitted = answered()
     without_metadata(submitted)
     submitted.cells.insert(0, new_code_cell("def f():\n    return 'by text only'", id="x"))
@@ -193,7 +193,7 @@ def test_untouched_stubs_without_names_are_no_answers() -> None:
     assert not waits_for_a_person(rebuilt, "why")
 
 
-def test_where_an_answer_is_missing_an_empty_cell_is_put_back_and_it_is_reported() -> None:
+def test_a_missing_answer_is_replaced_by_an_empty_cell_and_reported() -> None:
     submitted = answered()
     submitted.cells.remove(named(submitted, "g"))
     rebuilt, report = rebuilt_from(submitted)
@@ -293,7 +293,7 @@ def test_of_several_copies_the_last_before_its_test_counts() -> None:
     assert "def f():\n    return 'first'" in own and "def f():\n    return 'late'" in own
 
 
-def test_an_answer_that_stands_after_its_test_only_counts_all_the_same() -> None:
+def test_an_answer_that_stands_only_after_its_test_still_counts() -> None:
     submitted = answered()
     late = copy.deepcopy(named(submitted, "f"))
     named(submitted, "f").source = named(make_released(), "f").source
@@ -329,7 +329,7 @@ def exchange(submitted: NotebookNode, *names: str) -> None:
 
 
 @pytest.mark.parametrize("names", [("f", "g"), ("g", "f", "axes"), ("axes", "f"), ("f", "why")])
-def test_answers_that_carry_each_others_names_go_by_what_they_define(names: list[str]) -> None:
+def test_answers_with_each_others_names_are_matched_by_their_definitions(names: list[str]) -> None:
     submitted = answered()
     exchange(submitted, *names)
     rebuilt, report = rebuilt_from(submitted)
@@ -346,7 +346,7 @@ def test_an_exchanged_stub_is_the_stub_of_its_own_exercise() -> None:
     assert run(rebuilt) == ["f_test", "axes_test"]
 
 
-def test_an_answer_that_defines_anothers_too_keeps_its_name() -> None:
+def test_an_answer_that_also_defines_another_exercises_function_keeps_its_name() -> None:
     submitted = answered()
     named(submitted, "f").source += f"\n\n{ANSWERS['g']}"
     rebuilt, report = rebuilt_from(submitted)
@@ -370,7 +370,7 @@ def test_the_code_of_a_text_cell_is_what_stands_between_its_fences(text: str, co
     assert unfenced(text) == code
 
 
-def test_an_essay_that_is_not_found_for_sure_waits_for_a_person() -> None:
+def test_an_essay_with_an_uncertain_match_waits_for_a_person() -> None:
     submitted = answered()
     without_both(submitted)
     folder = next(n for n, cell in enumerate(submitted.cells) if cell.source == ANSWERS["why"])
@@ -465,7 +465,7 @@ def test_no_forged_names_or_ids_change_a_given_cell_a_test_or_points(attack: lis
 @pytest.mark.slow
 @given(st.data())
 @settings(max_examples=300, deadline=None)
-def test_every_answer_that_is_there_once_is_found_whatever_happened_to_the_cells(
+def test_every_answer_that_occurs_once_is_found_whatever_happened_to_the_cells(
     data: st.DataObject,
 ) -> None:
     """Cells shuffled, deleted, copied and without their metadata; each answer is told from others.

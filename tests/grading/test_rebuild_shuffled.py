@@ -83,7 +83,7 @@ def test_one_id_for_all_cells_costs_nothing_where_names_are_gone() -> None:
 
 
 @pytest.mark.parametrize("kind", ["notebook", "file"])
-def test_what_the_contents_api_wraps_is_read_without_ids_too(kind: str) -> None:
+def test_a_notebook_wrapped_by_the_contents_api_is_read_without_ids_too(kind: str) -> None:
     notebook = json.loads(as_bytes(answered()))
     for cell in notebook["cells"]:
         del cell["id"]
@@ -140,7 +140,7 @@ def test_an_edited_test_without_a_name_is_no_answer_by_its_place() -> None:
     assert test not in texts(rebuilt)["plot"].partition("[")[0]
 
 
-def test_text_in_the_cell_of_code_stays_there_where_no_name_is_wrong() -> None:
+def test_text_in_a_code_cell_stays_there_if_no_name_is_wrong() -> None:
     submitted = answered()
     cell = named(submitted, "plot")
     cell.cell_type, cell.source = "markdown", "I drew it on paper."

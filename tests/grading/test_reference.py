@@ -81,7 +81,7 @@ NOT_FITTING = {
 
 
 @pytest.mark.parametrize(("test", "expected"), NOT_FITTING.values(), ids=NOT_FITTING)
-def test_a_test_that_cannot_run_apart_is_named_with_the_way_out_and_nobody_is_scored(
+def test_a_test_that_cannot_run_isolated_is_named_with_a_fix_and_nobody_is_scored(
     tmp_path: Path, test: str, expected: str
 ) -> None:
     reference = (
@@ -95,7 +95,7 @@ def test_a_test_that_cannot_run_apart_is_named_with_the_way_out_and_nobody_is_sc
     assert score(root) is None
 
 
-def test_an_assignment_can_keep_its_tests_in_the_students_interpreter_and_that_is_reported(
+def test_an_assignment_can_run_its_tests_in_kernel_and_that_is_reported(
     tmp_path: Path,
 ) -> None:
     root = made(tmp_path, source(double_test="assert open('data.txt').read() and double(3) == 6"))
@@ -107,14 +107,16 @@ def test_an_assignment_can_keep_its_tests_in_the_students_interpreter_and_that_i
     assert score(root) == 5
 
 
-def test_nothing_is_reported_of_faking_where_tests_run_isolated(tmp_path: Path) -> None:
+def test_isolated_tests_get_no_warning_about_faked_scores(tmp_path: Path) -> None:
     root = made(tmp_path, source_notebook())
     assert FAKES not in "\n".join(graded(root))
     assert score(root) == 5
 
 
 @pytest.mark.parametrize("grading", [{}, {"tests": "in_kernel"}], ids=["isolated", "in_kernel"])
-def test_the_formgraders_button_says_it_too(tmp_path: Path, grading: dict) -> None:
+def test_the_formgraders_log_names_tests_that_cannot_run_isolated_or_can_be_faked(
+    tmp_path: Path, grading: dict
+) -> None:
     root = made(tmp_path, source(double_test="assert double(nobody) == 6"))
     config = course_config(root, settings(grading={"cell_seconds": 30, **grading}))
     log = NbGraderAPI(config=config).autograde(ASSIGNMENT, "alice")["log"]
@@ -122,7 +124,7 @@ def test_the_formgraders_button_says_it_too(tmp_path: Path, grading: dict) -> No
     assert (FAKES in log) is bool(grading)
 
 
-def test_a_missing_instructors_notebook_is_reported_with_what_brings_it_back(
+def test_a_missing_instructors_notebook_is_reported_with_the_fix(
     tmp_path: Path,
 ) -> None:
     root = made(tmp_path, source_notebook())
@@ -154,7 +156,7 @@ def test_a_source_that_was_changed_after_its_release_is_reported(tmp_path: Path)
 
 
 @pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
-def test_where_the_reference_fails_nobody_is_scored_until_its_cause_is_gone(
+def test_a_failing_reference_keeps_everybody_unscored_until_its_cause_is_gone(
     tmp_path: Path, tests: str
 ) -> None:
     flag = tmp_path / "flag"
@@ -214,7 +216,7 @@ def test_a_reference_is_executed_with_and_without_answers_and_shared_once_a_vers
     assert runs == [*["isolated"] * 6, *["isolated", "isolated", "in_kernel"] * 2]
 
 
-def test_what_a_student_returns_or_hands_in_holds_up_nobody(tmp_path: Path) -> None:
+def test_no_return_value_or_submission_holds_up_another_student(tmp_path: Path) -> None:
     root = made(tmp_path, source_notebook(), double="def double(x):\n    return object()")
     folder = submit(root, "bob", answered(root))
     (folder / "warnings.py").write_text("raise SystemExit")

@@ -103,7 +103,7 @@ def test_an_answer_graded_by_hand_waits_for_nobody_when_nothing_changed(graded: 
         assert comment.comment == "Well said."
 
 
-def test_feedback_says_of_an_answer_that_nobody_read_that_it_is_not_graded_yet(
+def test_feedback_shows_an_answer_that_nobody_has_read_as_not_graded_yet(
     course: Path,
 ) -> None:
     def feedback() -> str:
@@ -178,7 +178,7 @@ def test_a_submission_that_could_not_be_graded_forgets_no_grade(graded: Path) ->
     assert WAITS not in graded_again(graded)
 
 
-def test_grades_given_before_this_was_remembered_are_compared_with_what_was_graded(
+def test_grades_from_versions_without_fingerprints_are_compared_with_the_graded_notebook(
     graded: Path,
 ) -> None:
     with gradebook(graded) as book:
@@ -192,7 +192,7 @@ def test_grades_given_before_this_was_remembered_are_compared_with_what_was_grad
     assert WAITS in graded_again(graded, force=False)
 
 
-def test_a_score_saved_through_nbgraders_own_interface_is_a_grade_for_what_was_there(
+def test_a_score_saved_through_nbgraders_own_interface_grades_the_answer_of_that_time(
     graded: Path,
 ) -> None:
     hand_in(graded, 2, why="Because it is so.")

@@ -42,7 +42,7 @@ def report(course: Path, tests: str) -> str:
 
 
 @pytest.mark.parametrize("tests", ["in_kernel", "isolated"])
-def test_a_test_that_was_corrected_and_not_released_is_named_with_what_to_do(
+def test_a_corrected_test_that_was_not_released_is_named_with_the_fix(
     course: Path, tests: str
 ) -> None:
     assert CHANGED not in report(course, tests)
@@ -77,7 +77,7 @@ def test_points_changed_in_the_source_are_a_difference(course: Path) -> None:
     assert "test cell `double_test` has changed" in report(course, "in_kernel")
 
 
-def test_the_formgraders_button_says_it_in_its_log(course: Path) -> None:
+def test_the_formgraders_log_names_changes_since_the_release(course: Path) -> None:
     correct(course, "square_test", "square(-2)", "square(-3)")
     submit(course, "alice", answered(course))
     config = course_config(course, settings(grading={"tests": "in_kernel"}))
@@ -85,7 +85,7 @@ def test_the_formgraders_button_says_it_in_its_log(course: Path) -> None:
     assert CHANGED in result["log"]
 
 
-def test_logitlab_check_says_it_for_either_half_of_a_notebook(tmp_path: Path) -> None:
+def test_logitlab_check_names_changes_in_either_half_of_a_notebook(tmp_path: Path) -> None:
     def logitlab(*words: str) -> str:
         done = CliRunner().invoke(main, [*words, "--course", str(tmp_path)])
         assert done.exit_code == 0, done.output

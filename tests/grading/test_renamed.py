@@ -80,7 +80,9 @@ def test_a_renamed_notebook_is_found_without_names_of_cells_too(tmp_path: Path) 
     assert "`deep/w1-eve.ipynb` contains its cells" in (taken_from(_submitted(tmp_path)) or "")
 
 
-def test_what_has_none_of_the_cells_and_what_jupyter_keeps_is_not_taken(tmp_path: Path) -> None:
+def test_unrelated_notebooks_and_jupyters_checkpoints_are_not_taken_for_the_assignments(
+    tmp_path: Path,
+) -> None:
     files = {
         "submitted/eve/ps/scratch": {"cells": [{"cell_type": "code", "source": "1"}]},
         "submitted/eve/ps/.ipynb_checkpoints/w1-checkpoint": answered(),

@@ -83,7 +83,7 @@ BOTH = pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
 
 @BOTH
 @pytest.mark.parametrize(("slip", "expected"), SLIPS.values(), ids=SLIPS)
-def test_a_cell_that_takes_the_process_along_costs_nothing_after_it(
+def test_a_cell_that_crashes_the_process_costs_no_later_exercise(
     root: Path, slip: str, expected: str, tests: str
 ) -> None:
     submit(root, "alice", answered(root, own={"f1_test": slip}))
@@ -124,7 +124,7 @@ def test_a_limit_that_a_cell_sets_itself_costs_no_answer_that_reaches_it(
 
 @BOTH
 @pytest.mark.parametrize("takes", TAKES_AWAY.values(), ids=TAKES_AWAY)
-def test_what_a_cell_takes_away_of_python_itself_costs_nothing_after_it(
+def test_a_cell_that_deletes_parts_of_python_costs_no_later_exercise(
     root: Path, takes: str, tests: str
 ) -> None:
     """In the last exercise, so that no given cell after it tells."""
@@ -177,7 +177,7 @@ def test_an_answer_whose_child_process_returns_too_costs_no_exercise(
 
 @BOTH
 @pytest.mark.parametrize("breaks", BREAKS.values(), ids=BREAKS)
-def test_who_breaks_a_given_cell_gets_the_points_of_the_rest_and_a_sentence(
+def test_a_student_who_breaks_a_given_cell_gets_the_points_of_the_rest_and_a_message(
     root: Path, breaks: str, tests: str
 ) -> None:
     submit(root, "alice", answered(root, own={"f1_test": breaks}))
@@ -228,7 +228,7 @@ def _flagged(tmp_path: Path, flag: Path) -> Path:
 
 
 @BOTH
-def test_what_could_not_be_graded_keeps_its_points_and_is_graded_by_the_next_run(
+def test_a_submission_that_could_not_be_graded_keeps_its_points_and_is_graded_by_the_next_run(
     flagged: Path, flag: Path, tests: str
 ) -> None:
     root = flagged
@@ -271,7 +271,9 @@ def test_after_three_more_tries_a_person_is_reported_and_may_try_again(
     assert points(root) == 3 and grade(root) == ["ps1: nothing new to grade"]
 
 
-def test_the_command_says_so_with_its_exit_status(flagged: Path, flag: Path) -> None:
+def test_the_exit_status_of_autograde_reports_ungraded_submissions(
+    flagged: Path, flag: Path
+) -> None:
     root = flagged
     (root / "course.yaml").write_text("course: {id: tiny}\n")
     submit(root, "alice", answered(root))

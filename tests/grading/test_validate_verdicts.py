@@ -256,7 +256,7 @@ def test_validate_in_the_browser_and_in_a_terminal_says_what_grading_says(
     assert expected in (None, verdicts["grading"])
 
 
-def test_what_was_repaired_is_reported_in_the_words_of_the_feedback(
+def test_repairs_are_reported_in_the_same_words_as_in_the_feedback(
     outcomes: dict[str, Outcome],
 ) -> None:
     for way, outcome in outcomes.items():
@@ -264,7 +264,7 @@ def test_what_was_repaired_is_reported_in_the_words_of_the_feedback(
         assert "`test_changed_test` does not have its released text" in outcome.told
 
 
-def test_without_the_exchange_a_notebook_is_checked_against_itself_and_that_is_reported(
+def test_a_notebook_is_checked_against_itself_without_the_exchange_and_that_is_reported(
     student: Student, tmp_path: Path
 ) -> None:
     away = (student.home / ".config" / "nbgrader_config.py").read_text()
@@ -287,7 +287,7 @@ def test_without_the_exchange_a_notebook_is_checked_against_itself_and_that_is_r
     assert "assert True" in outcome.failed, "a changed test is no passed test"
 
 
-def test_a_file_that_is_no_notebook_is_no_success(student: Student, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_notebook_fails_validation(student: Student, tmp_path: Path) -> None:
     broken = Student(student.course, tmp_path, student.environment)
     broken.notebook.parent.mkdir()
     broken.notebook.write_text(student.notebook.read_text()[:5000])

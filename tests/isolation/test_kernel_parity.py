@@ -89,6 +89,6 @@ def test_a_graded_cell_shows_what_a_kernel_shows(
         assert cells_of(kind, graded) == cells_of(kind, on_a_kernel)
 
 
-def test_few_kinds_differ() -> None:
+def test_only_a_few_kinds_of_cells_differ_from_a_kernel() -> None:
     assert len(DIFFERENT) <= MOST_DIFFERENT
     assert DIFFERENT.keys() <= KINDS.keys()

@@ -64,7 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_sentence_says_what_was_returned_and_what_a_test_takes(
+def test_the_message_says_what_was_returned_and_what_a_test_accepts(
     report: dict[str, list[str]],
 ) -> None:
     assert report["a set of objects"][0] == (
@@ -133,7 +133,7 @@ def test_an_odd_argument_of_a_call_back_costs_its_own_exercise_only(folder: Path
     assert failed(executed) == [f"test-{4 * k + 3}" for k in range(len(names))]
 
 
-def test_what_never_ends_while_it_is_reported_is_interrupted(folder: Path) -> None:
+def test_a_conversion_that_never_ends_is_interrupted(folder: Path) -> None:
     endless = {
         "an exception": "class Bad(Exception):\n    def __str__(self):\n        while True: pass\n"
         "def f(x):\n    raise Bad",
@@ -215,7 +215,9 @@ def test_wrong_answers_of_every_number_type_earn_nothing(mode: str, folder: Path
 
 
 @pytest.mark.parametrize("mode", ["isolated", "in_kernel"])
-def test_what_sympy_finds_unequal_to_a_float_is_plainly_equal(mode: str, folder: Path) -> None:
+def test_a_number_that_sympy_finds_unequal_to_a_float_counts_as_equal(
+    mode: str, folder: Path
+) -> None:
     source = notebook(
         ("released", NUMBERS_GIVEN),
         ("solution", "def f(x): return 0.5"),
@@ -262,7 +264,7 @@ FOR_STUDENTS = {
         "assert f(1).x == 1",
     ],
 )
-def test_what_a_student_reads_is_about_their_object_and_in_no_jargon(
+def test_students_messages_are_about_their_object_and_free_of_jargon(
     test: str, folder: Path
 ) -> None:
     source = exercises(test, len(FOR_STUDENTS))

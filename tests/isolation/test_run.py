@@ -71,7 +71,7 @@ def test_the_students_cells_behave_as_in_a_notebook():
     assert executed.cells[4].execution_count == 5
 
 
-def test_what_the_students_code_prints_during_a_test_is_not_shown():
+def test_output_of_the_students_code_during_a_test_is_not_shown():
     noisy = "import os\ndef f(x):\n    print('NOISE')\n    os.write(1, b'NOISE')\n    return x + N"
     executed = run_isolated(
         ADD, answered(ADD, noisy, "print('NOT NOISE')\ndef g(x):\n    return 2 * x")
@@ -122,7 +122,7 @@ def test_a_later_test_can_use_what_an_earlier_test_defined():
     assert failures(run_isolated(source)) == []
 
 
-def test_when_the_students_process_ends_its_cells_say_so_and_the_tests_fail():
+def test_cells_report_the_end_of_the_students_process_and_its_tests_fail():
     executed = run_isolated(
         ADD, answered(ADD, "import os; os._exit(3)", "def g(x):\n    return 2 * x")
     )
@@ -188,7 +188,7 @@ time.sleep(1)
 os._exit(3)"""
 
 
-def test_how_the_students_process_ended_is_reported_also_where_its_socket_went_first():
+def test_the_end_of_the_students_process_is_reported_even_if_its_socket_closed_first():
     report = troubles(ADD, CLOSE_AND_LEAVE, RIGHT[1])
     assert [(trouble.kind, trouble.cell) for trouble in report] == [("ended", 1)]
     assert "exit status 3" in report[0].message
@@ -206,7 +206,7 @@ def test_the_end_of_the_students_process_is_reported_once_with_the_cell_it_came_
     ]
 
 
-def test_what_was_stopped_or_cut_is_reported_with_the_cell():
+def test_a_stopped_cell_and_cut_output_are_reported_with_the_cell():
     endless = "def f(x):\n    while True: pass"
     cells, _ = problems(ADD, endless, "while True: print('a' * 99_999)", seconds=2)
     assert cells[2] == cells[3] == "was stopped after 2 s, its time limit"
@@ -218,7 +218,7 @@ def test_what_was_stopped_or_cut_is_reported_with_the_cell():
     }
 
 
-def test_the_end_of_the_notebooks_time_is_reported_once_and_as_no_limit_of_the_cell():
+def test_the_end_of_the_notebooks_time_is_reported_once_and_not_as_the_cells_limit():
     cells, ended = problems(ADD, "import time; time.sleep(30)", RIGHT[1], total=1.0)
     assert cells == {}
     assert ended == ["the time for the whole notebook, 1 s, was over"]
@@ -276,7 +276,7 @@ def test_a_test_that_hangs_by_itself_fails_and_the_next_one_counts():
     assert failed(run_isolated(source, seconds=2)) == ["test-2"]
 
 
-def test_when_the_judge_process_ends_every_test_fails():
+def test_every_test_fails_after_the_end_of_the_judge_process():
     source = notebook(
         ("solution", "def f(x):\n    return x"),
         ("test", "import os\nos._exit(0)"),
@@ -299,7 +299,7 @@ def test_an_instructors_notebook_that_breaks_the_rules_is_refused():
         run_isolated(notebook(("solution", "def f(x): return x"), ("test", "f = abs\nassert f(1)")))
 
 
-def test_both_processes_know_what_they_run_for_and_no_secret(monkeypatch):
+def test_both_processes_know_their_execution_and_no_secret(monkeypatch):
     monkeypatch.setenv("LOGITLAB_EXECUTION", "mark")
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     monkeypatch.setenv("PLOTLY_RENDERER", "plotly_mimetype")

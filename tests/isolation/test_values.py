@@ -239,7 +239,7 @@ def deep():
     ],
     ids=["cycle", "deep", "object", "integer", "keys", "sparse", "dates"],
 )
-def test_what_cannot_cross_is_refused_where_it_is_sent(value):
+def test_a_value_that_cannot_cross_is_refused_by_the_sender(value):
     with pytest.raises(Unsendable):
         Encoder().encode(value)
 
@@ -272,7 +272,7 @@ def test_what_cannot_cross_is_refused_where_it_is_sent(value):
     ],
     ids=repr,
 )
-def test_what_is_no_value_is_refused_where_it_is_read(tree):
+def test_bytes_that_are_not_a_value_are_refused_by_the_reader(tree):
     blobs = [bytearray(8)]
     if tree == ["T", "float32", [2], True, 0]:
         assert Decoder(blobs).decode(tree).requires_grad  # the one good tree: checks the others
@@ -297,12 +297,12 @@ OPAQUE = ["x", "S", 0, "opaque", "object"]
     ],
     ids=repr,
 )
-def test_a_value_that_cannot_be_had_here_is_distinguished_from_what_is_none(tree):
+def test_a_value_that_is_unavailable_here_is_distinguished_from_a_malformed_one(tree):
     with pytest.raises(OddValue):
         Decoder([], handle).decode(tree)
 
 
-def test_a_range_of_objects_is_no_value():
+def test_a_range_of_objects_is_not_a_value():
     with pytest.raises(BadValue):
         Decoder([], handle).decode(["r", OPAQUE, 1, 1])
 
@@ -313,6 +313,6 @@ def test_wide_texts_take_no_more_memory_here_than_they_took_to_send():
         Decoder([bytearray(b"x" * 100_000)]).decode(tree)
 
 
-def test_a_bool_tensor_holds_only_zeros_and_ones_whatever_came():
+def test_a_bool_tensor_holds_only_zeros_and_ones_whatever_bytes_came():
     got = Decoder([bytearray([0, 1, 2, 255])]).decode(["T", "bool", [4], False, 0])
     assert got.view(torch.uint8).tolist() == [0, 1, 1, 1]

@@ -56,7 +56,7 @@ def test_a_frame_larger_than_the_sockets_buffer_crosses(ends):
     ],
     ids=["magic", "head", "count", "blobs", "map", "junk", "huge array", "extension", "deep"],
 )
-def test_what_is_no_frame_is_refused(ends, sent):
+def test_bytes_that_are_not_a_frame_are_refused(ends, sent):
     channel, other = ends
     other.sendall(sent)
     with pytest.raises(Malformed):
@@ -108,7 +108,7 @@ def test_a_reader_that_does_not_read_stops_the_sender_at_the_deadline(ends):
     assert channel.cut
 
 
-def test_what_is_too_large_is_not_sent_at_all(ends):
+def test_a_value_that_is_too_large_is_not_sent_at_all(ends):
     channel, other = ends
     with pytest.raises(FrameTooLarge):
         channel.send("x" * 5_000_000)
