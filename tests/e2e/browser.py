@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Response, expect, sync_playwright
 
 from tests.needs import chromium
 
@@ -22,6 +22,35 @@ ARGUMENTS = [
     "--disable-gpu",
 ]
 PATIENCE = 90_000  # milliseconds; two busy cores are slow
+
+
+def load(page: Page, address: str, attempts: int = 3) -> None:
+    """Go to a page, and again if one of its scripts did not arrive, without which it is no page.
+
+    Seen once in some hundred runs, on a machine with a load of 15.
+    """
+    missing: list[str] = []
+    note = missing.append
+
+    def failed(request: Request) -> None:
+        if request.resource_type == "script":
+            note(f"{request.url}: {request.failure}")
+
+    def answered(response: Response) -> None:
+        if response.request.resource_type == "script" and not response.ok:
+            note(f"{response.url}: {response.status}")
+
+    page.on("requestfailed", failed)
+    page.on("response", answered)
+    for attempt in range(1, attempts + 1):
+        missing.clear()
+        page.goto(address)
+        if not missing:
+            break
+        print(f"attempt {attempt} at {address}: {missing}")
+    page.remove_listener("requestfailed", failed)
+    page.remove_listener("response", answered)
+    assert not missing, missing
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from hub.singleuser import autograding
 from hub.singleuser.autograding import Presses
-from tests.e2e.browser import PATIENCE, launched
+from tests.e2e.browser import PATIENCE, launched, load
 from tests.grading.grader_server import Server
 from tests.grading.tiny_course import ASSIGNMENT, answered, course_config, make_course, submit
 
@@ -128,7 +128,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
     context = browser.new_context(extra_http_headers=headers)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    page.goto(server.address(f"/formgrader/manage_submissions/{ASSIGNMENT}"))
+    load(page, server.address(f"/formgrader/manage_submissions/{ASSIGNMENT}"))
     yield page
     context.close()
 
