@@ -139,3 +139,16 @@ def test_the_databases_are_where_compose_says():
     hub = compose()["services"]["hub"]
     assert hub["environment"]["LOGITLAB_HUB_DATABASE"] == database_url("jupyterhub")
     assert f"db_socket:{DATABASE_FOLDER}:ro" in hub["volumes"]
+
+
+def test_every_service_is_checked_in_a_way_that_the_images_know():
+    script = (DOCKER / "base/healthy").read_text(encoding="utf-8")
+    checks = {
+        name: service.get("healthcheck", {}) for name, service in compose()["services"].items()
+    }
+    # setup ends; whatever the watcher of GPUs can tell of itself stands in its log.
+    assert {name for name, check in checks.items() if check.get("disable")} == {"setup", "gpuwatch"}
+    ours = [check["test"][2] for check in checks.values() if "healthy" in check.get("test", [])]
+    assert len(ours) == 4
+    for check in ours:
+        assert f"    {check.partition(':')[0]}:" in script, check
