@@ -56,7 +56,7 @@ class Environment:
         port = environ.get(env.PORT, "")
         if port and not port.isdecimal():
             raise EnvironmentVariableError(
-                f"{env.PORT}={port}: not the number of a port.", "Set it to a number, or unset it."
+                f"{env.PORT}={port}: not a port number.", "Set it to a number, or unset it."
             )
         return cls(
             course=path(env.COURSE),

@@ -95,7 +95,7 @@ class Tables:
         except copies.CopyError as error:
             raise TablesError(
                 f"The {self.name} could not be copied ({error}), so it was not upgraded.",
-                "Put that right and start again.",
+                "Fix that and start again.",
             ) from error
         finally:
             engine.dispose()

@@ -40,8 +40,8 @@ CUT_OFF = (
     "grades the submission from the start, and replaces whatever is half done."
 )
 UNEXPECTED = (
-    "LogitLab met an error that it does not know, so the submission was not graded. Press "
-    "Autograde again. If the same comes back, give your admin what stands below."
+    "An unexpected error occurred, so the submission was not graded. Press Autograde again. If "
+    "it happens again, send your admin the text below."
 )
 
 

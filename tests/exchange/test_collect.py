@@ -120,7 +120,7 @@ def test_a_class_is_done_from_the_command_line_and_each_step_can_be_repeated(
 def test_without_submissions_nothing_is_done_and_the_command_says_so(folder: CourseFolder) -> None:
     assert f"No submissions of {NAME}" in done(folder, "collect", NAME)
     said = done(folder, "feedback", "--hand-out", NAME)
-    assert f"{NAME}: no submission is graded; `logitlab autograde {NAME}` does it" in said
+    assert f"{NAME}: no submission is graded yet; run `logitlab autograde {NAME}`" in said
 
 
 def test_a_server_that_has_never_started_completely_is_waited_for(

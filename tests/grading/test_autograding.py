@@ -90,7 +90,7 @@ def test_an_unexpected_error_is_reported_in_words(
     monkeypatch.setattr(autograding, "autograde", breaks)
     outcome = autograding._graded(course_config(tmp_path), ASSIGNMENT, "alice")
     assert not outcome["success"]
-    assert outcome["log"].startswith("LogitLab met an error that it does not know")
+    assert outcome["log"].startswith("An unexpected error occurred")
     assert "checking the reference of tiny" in outcome["log"]
     assert "wheels came off" in outcome["error"]
 

@@ -401,7 +401,7 @@ def test_an_essay_whose_cell_was_deleted_waits_for_a_person() -> None:
     submitted.cells.remove(named(submitted, "why"))
     rebuilt, report = rebuilt_from(submitted)
     assert waits_for_a_person(rebuilt, "why")
-    assert "The answer cell `why` was not found. A person decides about it." in report
+    assert "The answer cell `why` was not found. An instructor will decide." in report
 
 
 def test_an_untouched_essay_waits_for_nobody() -> None:

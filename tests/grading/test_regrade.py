@@ -28,7 +28,7 @@ from tests.grading.tiny_course import (
 
 pytestmark = pytest.mark.kernel
 
-WAITS = "(an answer waits for a person)"
+WAITS = "(an answer needs manual grading)"
 TOGETHER = settings(grading={"tests": "in_kernel"})
 
 

@@ -83,8 +83,8 @@ class Exchange(ABCExchange):
             groups = frozenset({f"nbgrader-{course}", f"formgrade-{course}"})
             return InProcessTransport(_store(self.local_store), Caller(user, groups), {course})
         raise NotAllowed(
-            "It is not set where the exchange is.",
-            "Run this in your server on the hub, where LOGITLAB_EXCHANGE_URL says it.",
+            "The address of the exchange is not set.",
+            "Run this in your server on the hub, where LOGITLAB_EXCHANGE_URL is set.",
         )
 
     def course(self) -> str:

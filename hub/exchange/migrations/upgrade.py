@@ -93,7 +93,7 @@ def _copy(connection: Connection, found: str) -> str:
         raise SchemaError(
             f"The exchange's database could not be copied ({error}), so it was not upgraded. "
             "Nothing was changed.",
-            "Put that right and start again; see docs/upgrading.md. The LogitLab that was here "
+            "Fix that and start again; see docs/upgrading.md. The LogitLab that was here "
             "works with it as it is.",
         ) from error
 

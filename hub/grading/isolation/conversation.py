@@ -121,7 +121,7 @@ class Conversation:
                 self._serve(kind, about, payload)
                 continue
             if about != number or self._waiting[-1] != number:
-                self.distrust("it answered what was not asked")
+                self.distrust("it answered a request that was not made")
             self._waiting.pop()
             if self.failure is not None:
                 raise self.failure
@@ -183,7 +183,7 @@ class Conversation:
         except Closed:
             self._gone()
         except (Malformed, BadValue) as error:
-            self.distrust(f"it sent what cannot be read ({clean(str(error))})")
+            self.distrust(f"it sent something unreadable ({clean(str(error))})")
 
     def _checked(self, head: Any, blobs: list[bytearray]) -> tuple[str, int, Any]:
         require(type(head) is list and len(head) == 3)
@@ -243,14 +243,14 @@ class Conversation:
             self.distrust("it called a function out of turn")
         target, *rest = payload
         if target is not ended and not any(target is lent for lent in self._lent):
-            self.distrust("it called what no test lent")
+            self.distrust("it called a function that no test had lent")
         if kind == "next":
             if not isinstance(target, Iterator):
-                self.distrust("it advanced what is no iterator of the test")
+                self.distrust("it advanced something that is not an iterator of the test")
             return next(((True, item) for item in target), (False, None))
         args, kwargs = rest if len(rest) == 2 else (None, None)
         if type(args) is not tuple or type(kwargs) is not dict:
-            self.distrust("it made a call that is none")
+            self.distrust("it made a malformed call")
         return target(*args, **kwargs)
 
     def _exception(self, payload: Any) -> Exception:
@@ -258,7 +258,7 @@ class Conversation:
             names, message, where = payload
             if type(names) is list and all(type(text) is str for text in (*names, message, where)):
                 return rebuilt(names, message, where)
-        self.distrust("it raised what is no exception")
+        self.distrust("it raised something that is not an exception")
 
     def _shared(self, value: Any) -> list | None:
         """How a value crosses that the student process also has."""

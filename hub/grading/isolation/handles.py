@@ -106,7 +106,7 @@ class IteratorHandle(Handle):
     def __next__(self) -> Any:
         reply = self._conversation.request("next", (self,))
         if type(reply) is not tuple or len(reply) != 2 or type(reply[0]) is not bool:
-            self._conversation.distrust("its answer is no item of an iterator")
+            self._conversation.distrust("its answer is not an item of an iterator")
         if not reply[0]:
             raise StopIteration
         return reply[1]

@@ -39,7 +39,7 @@ class AcrossProcesses:
         result, ops, largest = self._several(3, "counted", f, args, kwargs)
         cpu, peak = before.until_now()
         if type(ops) is not int or type(largest) is not int:
-            self._conversation.distrust("its counts are no numbers")
+            self._conversation.distrust("its counts are not numbers")
         return Cost(result, ops, largest, cpu, peak)
 
     def vjp(self, f: Callable, args: Sequence, cotangent: Any) -> tuple[Any, tuple]:

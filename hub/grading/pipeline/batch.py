@@ -465,7 +465,7 @@ def _summary(assignment: str, graded: list[Graded]) -> Iterator[str]:
     width = max(len(one.student) for one in graded)
     points = max(12, *(len(_points(one)) for one in graded))
     for one in graded:
-        by_hand = "  (an answer waits for a person)" if one.by_hand else ""
+        by_hand = "  (an answer needs manual grading)" if one.by_hand else ""
         yield f"  {one.student:<{width}}  {_points(one):>{points}}{by_hand}"
         for problem in [one.ungraded] if one.ungraded else one.problems:
             yield f"  {'':<{width}}  - {problem}"

@@ -174,7 +174,7 @@ def generate(config: Config, assignment: str) -> Iterator[str]:
     graded = api.coursedir.format_path(api.coursedir.autograded_directory, "*", assignment)
     students = sorted(Path(path).parent.name for path in glob.glob(graded))
     if not students:
-        yield f"{assignment}: no submission is graded; `logitlab autograde {assignment}` does it"
+        yield f"{assignment}: no submission is graded yet; run `logitlab autograde {assignment}`"
         return
     with shared_engines():
         result = api.generate_feedback(assignment)

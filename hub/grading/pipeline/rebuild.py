@@ -224,7 +224,7 @@ def _fill(cell: NotebookNode, target: ReleasedCell, taken: Cell, report: Report)
     elif not target.is_given(taken.text):
         report.add(
             "changed",  # by its owner, or by a later release
-            f"The {target.what} `{target.name}` was not as it is released now; it was replaced.",
+            f"The {target.what} `{target.name}` differed from its release; it was replaced.",
         )
 
 
@@ -261,7 +261,7 @@ def _wait_for_a_person(
     sentence = f"The answer cell `{target.name}` {state}" + (
         f", but these other cells may be the answer: {where}." if maybe else "."
     )
-    report.add("by hand", f"{sentence} A person decides about it.")
+    report.add("by hand", f"{sentence} An instructor will decide.")
     note = f"[{sentence}]"
     cell.source = "\n\n".join(
         part for part in (cell.source, f"# {note}" if target.kind == "code" else note) if part

@@ -41,7 +41,7 @@ def notice(device: str, problem: str | None) -> str:
     """The notice for the owner of a server whose `LOGITLAB_GPU` is `device`; may be empty."""
     if problem:
         return (
-            f"Your GPU is gone from your server ({problem}). It does not come back by itself: "
+            f"Your server has lost its GPU ({problem}). It will not come back on its own: "
             "save your notebooks, then stop and start your server under File > Hub Control Panel. "
             "Your files stay."
         )
@@ -49,8 +49,8 @@ def notice(device: str, problem: str | None) -> str:
     if kind != "cpu" or reason == NONE_HERE:
         return ""
     return (
-        f"Your server runs without a GPU: {reason}. Everything works, slower. To try again later, "
-        "stop and start your server under File > Hub Control Panel."
+        f"Your server runs without a GPU: {reason}. Everything works, only slower. To try again "
+        "later, stop and start your server under File > Hub Control Panel."
     )
 
 

@@ -56,8 +56,8 @@ def released(path: Path, config: Config) -> Iterator[Released]:
             _fetch(path.parent.name, config, Path(folder))
         except Refusal as refusal:
             remark = (
-                "This notebook was checked against itself, so that a cell of the course that is "
-                f"missing here is not noticed: its release could not be fetched. {refusal}"
+                "The release could not be fetched, so this notebook was checked against itself and "
+                f"missing cells of the course go unnoticed. {refusal}"
             )
             yield Released(own_cells(path.read_bytes()), remarks=[remark])
             return

@@ -54,7 +54,7 @@ class CourseValidator(Validator):
                 checked, report = self._checked(path, given)
         except CannotGrade as error:
             self._report = []
-            message = f"This notebook could not be checked now: {error}. Validate it again."
+            message = f"This notebook could not be checked: {error}. Try Validate again."
             return {"failed": [_failure(path.name, message)]}
         self._report = report  # for `validate_and_print`, which gets only a verdict
         results: dict[str, Any] = {"report": report} if report else {}
