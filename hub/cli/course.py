@@ -75,9 +75,9 @@ def check(folder: CourseFolder) -> None:
     """
     from nbgrader.coursedir import CourseDirectory
 
+    from hub.authoring.released import not_released
     from hub.exchange.course_id import changed_id
     from hub.facts.names import assignment_name_fault
-    from hub.grading.pipeline.released import not_released
     from hub.jupyterhub.configuration.jupyterlab import grader_config
 
     course = folder.settings.course.id

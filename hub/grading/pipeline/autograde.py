@@ -21,6 +21,7 @@ from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict, Enum, Unicode, default
+from traitlets.utils.importstring import import_item
 
 from hub.core.environment import Environment
 from hub.facts.errors import UserError
@@ -29,7 +30,6 @@ from hub.grading.pipeline.executed import ExecutedFolder, Job
 from hub.grading.pipeline.manual import fingerprints, questions
 from hub.grading.pipeline.rebuild import rebuild
 from hub.grading.pipeline.reference import Reference, can_fake
-from hub.grading.pipeline.released import not_released
 from hub.grading.pipeline.renamed import taken_from
 from hub.grading.pipeline.seeds import seed_of
 from hub.grading.pipeline.verdict import judge
@@ -168,6 +168,10 @@ class ExecuteSubmission(NbGraderPreprocessor):
         help="Limits of executing one notebook, by the names of `ExecutionLimits`, which has the "
         "defaults.",
     ).tag(config=True)
+    remarks_on_sources = Unicode(
+        help="Name of a function of nbgrader's course directory and an assignment, which finds "
+        "sentences about its source to log before submissions are graded; empty: none."
+    ).tag(config=True)
     executor = Unicode(
         help="Socket of the executor, which runs the notebooks; empty: this machine does. By "
         "default what the environment variable LOGITLAB_EXECUTOR names."
@@ -180,6 +184,14 @@ class ExecuteSubmission(NbGraderPreprocessor):
     def where(self, assignment: str) -> Tests:
         """Where the test cells of an assignment run."""
         return cast(Tests, self.tests_of.get(assignment, self.tests))
+
+    def source_remarks(self, assignment: str) -> list[str]:
+        """What whoever grades an assignment is to know about its source, such as that it has
+        changed since its release."""
+        if not self.remarks_on_sources:
+            return []
+        find = import_item(self.remarks_on_sources)
+        return cast(list[str], find(self.coursedir, assignment))
 
     @property
     def coursedir(self) -> CourseDirectory:
@@ -225,8 +237,8 @@ class ExecuteSubmission(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         assignment, _, _ = _names(resources)
-        for change in not_released(self.coursedir, assignment):
-            self.log.warning(change)
+        for remark in self.source_remarks(assignment):
+            self.log.warning(remark)
         if self.where(assignment) == "in_kernel":
             self.log.warning(can_fake(assignment))
         job = self.job(nb, resources)

@@ -29,7 +29,6 @@ from hub.grading.pipeline.execute import CannotGrade, IsolationError
 from hub.grading.pipeline.executed import Job
 from hub.grading.pipeline.reference import ReferenceFails, can_fake
 from hub.grading.pipeline.regular import check_regular
-from hub.grading.pipeline.released import not_released
 from hub.grading.pipeline.renamed import Undecided, take_renamed
 from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder, submitted_at
 from hub.grading.sandbox.gate import ExecutionLimiter, memory_to_spare
@@ -116,7 +115,7 @@ def autograde(
     api = NbGraderAPI(config=course_config(root) if config is None else config)
     with connect_retry(DATABASE_SECONDS), readable(assignment), shared_engines():
         _check_registered(api.coursedir, assignment)
-        yield from not_released(api.coursedir, assignment)
+        yield from _steps(api)[-1].source_remarks(assignment)
         batch = Batch(api, assignment, workers, force)
         chosen = batch.choose(students)
         if not chosen:

@@ -41,6 +41,7 @@ def _update_autograde(c: Config, settings: Settings) -> None:
         "nbgrader.preprocessors.AssignLatePenalties",
         f"{AUTOGRADE}.AddReport",
     ]
+    c.ExecuteSubmission.remarks_on_sources = "hub.authoring.released.not_released"
     c.ExecuteSubmission.tests = grading.tests
     c.ExecuteSubmission.tests_of = {name: settings.tests_of(name) for name in settings.assignments}
     c.ExecuteSubmission.limits = grading.limits
