@@ -11,6 +11,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from hub.grading.pipeline import execute as execution
 from hub.grading.pipeline.execute import Execution, ExecutionLimits, IsolationError, Tests, execute
 from tests.grading.tiny_course import ONLY_HIDDEN_FAILS, cell_named, source_notebook
 from tests.isolation import notebooks as apart_notebooks
@@ -143,6 +144,12 @@ def test_text_and_metadata_stay_the_given_ones() -> None:
     executed = execute(given).notebook
     assert executed == given
     assert executed is not given
+
+
+def test_a_notebook_without_code_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "run_here", lambda *_: pytest.fail("started one"))
+    given = new_notebook(cells=[new_markdown_cell("# *", id="m"), new_code_cell("  ", id="blank")])
+    assert execute(given).notebook == given
 
 
 def test_a_cell_that_cannot_be_interrupted_is_ended_and_the_rest_runs_without_it() -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
+import weakref
+from contextlib import ExitStack, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,15 +19,15 @@ from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from nbgrader.converters import Autograde
-from nbgrader.converters.base import BaseConverter
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Dict, Enum, Unicode, default
+from traitlets import Dict, Enum, Integer, Unicode, default
 from traitlets.utils.importstring import import_item
 
 from hub.core.environment import Environment
 from hub.facts.errors import UserError
-from hub.grading.pipeline.execute import ExecutionLimits, Tests, files_below
+from hub.grading.pipeline.ahead import Ahead
+from hub.grading.pipeline.execute import CannotGrade, ExecutionLimits, Tests, files_below
 from hub.grading.pipeline.executed import ExecutedFolder, Job
 from hub.grading.pipeline.manual import fingerprints, questions
 from hub.grading.pipeline.rebuild import rebuild
@@ -33,6 +35,7 @@ from hub.grading.pipeline.reference import Reference, can_fake
 from hub.grading.pipeline.renamed import taken_from
 from hub.grading.pipeline.seeds import seed_of
 from hub.grading.pipeline.verdict import judge
+from hub.upstream.nbgrader import shared_engines
 
 OURS = "logitlab"  # key of our data in a notebook's metadata and in nbconvert's resources
 NOT_FOR_CELLS = ("timestamp.txt", "submission_secret.txt", "feedback.html")
@@ -54,7 +57,36 @@ class SubmissionExporter(NotebookExporter):
 
     def __init__(self, **kw: Any) -> None:
         super().__init__(**kw)
-        self._earlier = _earlier_fingerprints(cast(Autograde, self.parent))
+        self._converter = cast(Autograde, self.parent)
+        self._earlier = _earlier_fingerprints(self._converter)
+        self._sanitised: dict[str, tuple[str, Resources]] = {}
+        if len(self._converter.assignments) > 1:
+            # Until Autograde is done with them, and with this exporter.
+            engines = ExitStack()
+            engines.enter_context(shared_engines())
+            weakref.finalize(self, engines.close)
+        self.announced: set[str] = set()  # assignments whose remarks were logged
+
+    @cached_property
+    def ahead(self) -> Ahead:
+        """What is executed before Autograde comes to it."""
+        workers = ExecuteSubmission(parent=self).workers
+        return Ahead(self._converter, self._prepare, workers)
+
+    @cached_property
+    def _sanitise(self) -> NotebookExporter:
+        """Autograde's steps before it executes, beside this exporter, whose steps it changes."""
+        exporter = NotebookExporter(parent=self._converter, config=self._converter.config)
+        for step in self._converter.sanitize_preprocessors:
+            exporter.register_preprocessor(step)
+        return exporter
+
+    def _prepare(self, submitted: str) -> Job:
+        resources = self._converter.init_single_notebook_resources(submitted)
+        rebuilt = self._rebuilt(Path(submitted), resources)
+        text, resources = self._sanitise.from_notebook_node(rebuilt, resources=resources)
+        self._sanitised[submitted] = text, resources
+        return ExecuteSubmission(parent=self).job(nbformat.reads(text, as_version=4), resources)
 
     def earlier_fingerprints(self, student: str, notebook: str) -> dict[str, str]:
         """Fingerprints of the notebook graded earlier, see `hub.grading.pipeline.manual`."""
@@ -62,27 +94,38 @@ class SubmissionExporter(NotebookExporter):
 
     def asked(self, assignment: str, notebook: str) -> dict[str, list[Any]]:
         """The released manually graded questions."""
-        coursedir = cast(BaseConverter, self.parent).coursedir
+        coursedir = self._converter.coursedir
         return questions(released_notebook(coursedir, assignment, notebook))
 
     def from_filename(
         self, filename: str, resources: Resources | None = None, **kw: Any
     ) -> tuple[Any, Resources]:
         resources = {} if resources is None else resources
-        coursedir = cast(BaseConverter, self.parent).coursedir
+        coursedir = self._converter.coursedir
         assignment, student, notebook = _names(resources)
-        resources[OURS] = {"files": submission_files(coursedir, assignment, student)}
         submitted = course_path(coursedir, "submitted", assignment, notebook, student)
         if Path(filename).resolve() != submitted.resolve():
+            resources[OURS] = {"files": submission_files(coursedir, assignment, student)}
             return super().from_filename(filename, resources=resources, **kw)
-        withhold_source_files(coursedir, assignment, student)
+        withhold_source_files(self._converter, assignment, student)
+        self.ahead.go_on(filename)
+        if filename in self._sanitised:
+            return self._sanitised.pop(filename)
+        rebuilt = self._rebuilt(submitted, resources)
+        return self.from_notebook_node(rebuilt, resources=resources, **kw)
+
+    def _rebuilt(self, submitted: Path, resources: Resources) -> NotebookNode:
+        """A submitted notebook as it is to be graded; adds to `resources` what goes with it."""
+        coursedir = self._converter.coursedir
+        assignment, student, notebook = _names(resources)
+        resources[OURS] = {"files": submission_files(coursedir, assignment, student)}
+        resources["metadata"] = {"name": notebook, "path": str(submitted.parent)}
         rebuilt, problems = rebuild(
             submitted.read_bytes(), released_notebook(coursedir, assignment, notebook)
         )
         renamed = taken_from(submitted)
         rebuilt.metadata[OURS] = {"problems": [renamed, *problems] if renamed else problems}
-        resources["metadata"] = {"name": notebook, "path": str(submitted.parent)}
-        return self.from_notebook_node(rebuilt, resources=resources, **kw)
+        return rebuilt
 
 
 def _earlier_fingerprints(converter: Autograde) -> dict[tuple[str, str], dict[str, str]]:
@@ -122,26 +165,28 @@ def submission_files(coursedir: CourseDirectory, assignment: str, student: str) 
     return files_below(submitted, [*coursedir.ignore, *NOT_FOR_CELLS])
 
 
-def released_files(coursedir: CourseDirectory, assignment: str) -> dict[str, Path]:
-    """The files that students get with the notebooks, by relative name.
+def given_files(converter: Autograde, assignment: str) -> dict[str, Path]:
+    """The files that students get with the notebooks, by relative name, but for those that nbgrader
+    is told to leave to them.
 
     Never anything from `source/`, which contains the answers.
     """
+    coursedir = converter.coursedir
     released = course_path(coursedir, "release", assignment, "x").parent
-    return files_below(released, [*coursedir.ignore, *NOT_FOR_CELLS])
+    found = files_below(released, [*coursedir.ignore, *NOT_FOR_CELLS])
+    theirs = converter.exclude_overwriting.get(assignment, [])
+    return {name: path for name, path in found.items() if name not in theirs}
 
 
-def withhold_source_files(coursedir: CourseDirectory, assignment: str, student: str) -> None:
+def withhold_source_files(converter: Autograde, assignment: str, student: str) -> None:
     """Leave only the student's files beside a graded notebook.
 
     nbgrader copies every file of `source/` there, including the answers, and from there into the
     feedback.
     """
-    own, given = (
-        submission_files(coursedir, assignment, student),
-        released_files(coursedir, assignment),
-    )
-    wanted = {**own, **given}
+    coursedir = converter.coursedir
+    own = submission_files(coursedir, assignment, student)
+    wanted = {**own, **given_files(converter, assignment)}
     graded = course_path(coursedir, "autograded", assignment, "x", student).parent
     for name, path in files_below(graded, NOT_FOR_CELLS).items():
         path.unlink()
@@ -167,6 +212,9 @@ class ExecuteSubmission(NbGraderPreprocessor):
         key_trait=Unicode(),
         help="Limits of executing one notebook, by the names of `ExecutionLimits`, which has the "
         "defaults.",
+    ).tag(config=True)
+    workers = Integer(
+        0, help="Notebooks executed at once where several are graded; 0: one for each core."
     ).tag(config=True)
     remarks_on_sources = Unicode(
         help="Name of a function of nbgrader's course directory and an assignment, which finds "
@@ -194,16 +242,19 @@ class ExecuteSubmission(NbGraderPreprocessor):
         return cast(list[str], find(self.coursedir, assignment))
 
     @property
+    def converter(self) -> Autograde:
+        return cast(Autograde, cast(NotebookExporter, self.parent).parent)
+
+    @property
     def coursedir(self) -> CourseDirectory:
-        exporter = cast(NotebookExporter, self.parent)
-        return cast(BaseConverter, exporter.parent).coursedir
+        return self.converter.coursedir
 
     def reference(self, assignment: str, notebook: str) -> Reference:
         """The instructor's notebook."""
         return Reference(
             assignment=assignment,
             path=course_path(self.coursedir, "source", assignment, notebook),
-            files=released_files(self.coursedir, assignment),
+            files=given_files(self.converter, assignment),
             limits=ExecutionLimits(**self.limits),
             passed=Path(self.coursedir.root) / "server" / "references",
             tests=self.where(assignment),
@@ -214,10 +265,16 @@ class ExecuteSubmission(NbGraderPreprocessor):
     def job(self, nb: NotebookNode, resources: Resources) -> Job:
         """The execution of a submission.
 
-        Raises as `Reference.yardstick` does, and IsolationError if its tests must run
-        isolated and cannot.
+        Raises CannotGrade if it is not in Python, as `Reference.yardstick` does, and
+        IsolationError if its tests must run isolated and cannot.
         """
         assignment, student, name = _names(resources)
+        language = nb.metadata.get("kernelspec", {}).get("language") or "python"
+        if language.lower() != "python":
+            raise CannotGrade(
+                f"{name}.ipynb is for a kernel in {language}, and only notebooks in Python can be "
+                "executed"
+            )
         reference = self.reference(assignment, name)
         yardstick = reference.yardstick()
         return Job(
@@ -226,7 +283,7 @@ class ExecuteSubmission(NbGraderPreprocessor):
             if reference.tests == "isolated"
             else reference.unchecked(),
             files=resources[OURS]["files"],
-            given_files=released_files(self.coursedir, assignment),
+            given_files=given_files(self.converter, assignment),
             limits=ExecutionLimits(**self.limits),
             tests=reference.tests,
             owner=student,
@@ -237,12 +294,16 @@ class ExecuteSubmission(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
         assignment, _, _ = _names(resources)
-        for remark in self.source_remarks(assignment):
-            self.log.warning(remark)
-        if self.where(assignment) == "in_kernel":
-            self.log.warning(can_fake(assignment))
+        exporter = cast(SubmissionExporter, self.parent)
+        if assignment not in exporter.announced:
+            exporter.announced.add(assignment)
+            for remark in self.source_remarks(assignment):
+                self.log.warning(remark)
+            if self.where(assignment) == "in_kernel":
+                self.log.warning(can_fake(assignment))
         job = self.job(nb, resources)
-        execution = executed_folder(Path(self.coursedir.root)).take(job.key()) or job.run()
+        key, executed_before = job.key(), executed_folder(Path(self.coursedir.root))
+        execution = executed_before.take(key) or exporter.ahead.take(key) or job.run()
         problems = nb.metadata.get(OURS, {}).get("problems", [])
         executed = execution.notebook
         executed.metadata[OURS] = {"problems": [*problems, *execution.problems]}

@@ -1,12 +1,14 @@
-"""nbgrader's configuration for grading, from the course's settings."""
+"""nbgrader's configuration for grading, from the course's settings or without any."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from traitlets.config import Config
 
-from hub.core.settings import Settings
+if TYPE_CHECKING:
+    from hub.core.settings import Settings
 
 AUTOGRADE = "hub.grading.pipeline.autograde"
 FEEDBACK = "hub.grading.pipeline.feedback"
@@ -23,8 +25,8 @@ def update_grading(c: Config, settings: Settings) -> None:
     c.ExportApp.plugin_class = "hub.grading.pipeline.export.GradesCsv"
 
 
-def _update_autograde(c: Config, settings: Settings) -> None:
-    grading, late = settings.grading, settings.late
+def set_steps(c: Config) -> None:
+    """Set what Autograde does with a submission; needs no settings."""
     c.Autograde.exporter_class = f"{AUTOGRADE}.SubmissionExporter"
     # Without CheckCellMetadata: all metadata comes from the release.
     c.Autograde.sanitize_preprocessors = [
@@ -41,6 +43,11 @@ def _update_autograde(c: Config, settings: Settings) -> None:
         "nbgrader.preprocessors.AssignLatePenalties",
         f"{AUTOGRADE}.AddReport",
     ]
+
+
+def _update_autograde(c: Config, settings: Settings) -> None:
+    grading, late = settings.grading, settings.late
+    set_steps(c)
     c.ExecuteSubmission.remarks_on_sources = "hub.authoring.released.not_released"
     c.ExecuteSubmission.tests = grading.tests
     c.ExecuteSubmission.tests_of = {name: settings.tests_of(name) for name in settings.assignments}

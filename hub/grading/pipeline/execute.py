@@ -103,6 +103,8 @@ def execute(
     """
     if tests == "isolated" and source is None:
         raise ValueError('tests="isolated" needs the source notebook')
+    if not any(cell.cell_type == "code" and cell.source.strip() for cell in notebook.cells):
+        return Execution(from_dict(without_outputs(notebook)), [], 0.0)
     seconds = 0.0
     cells = cells_of(notebook, source)
     runs: list[Results] = []

@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -24,12 +25,18 @@ from hub.grading.pipeline.execute import CannotGrade, ExecutionLimits, Isolation
 from hub.grading.pipeline.executed import Job
 from hub.grading.sandbox.limits import ReferenceTimes
 
-WAY_OUT = (
-    "Or set `tests: in_kernel` for this assignment in course.yaml: its tests then run in the "
-    "student's kernel, where student code can fake its score."
-)
+# Beside plain nbgrader there is neither `logitlab` nor its course.yaml.
+IS_PLAIN = find_spec("hub.cli") is None
 
-LIBRARIES = ("logitlab", "torch", "transformer-lens", "ipykernel", "numpy")
+GENERATE = "nbgrader generate_assignment" if IS_PLAIN else "logitlab generate"
+
+WAY_OUT = (
+    'Or set `c.ExecuteSubmission.tests_of = {"ASSIGNMENT": "in_kernel"}` in nbgrader_config.py'
+    if IS_PLAIN
+    else "Or set `tests: in_kernel` for this assignment in course.yaml"
+) + ": its tests then run in the student's kernel, where student code can fake its score."
+
+LIBRARIES = ("logitlab", "logitlab-grading", "torch", "transformer-lens", "ipykernel", "numpy")
 """Versions whose change makes a passed reference run again."""
 
 
@@ -76,8 +83,8 @@ class Reference:
         except FileNotFoundError:
             raise IsolationError(
                 f"{self.assignment}: {self.path} is missing. Its tests run isolated from the "
-                "student's kernel, which requires the instructor's notebook: restore it "
-                f"(`logitlab notebook {self.assignment}` makes it from its text). {WAY_OUT}"
+                "student's kernel, which requires the instructor's notebook: restore it"
+                f"{self._from_text()}. {WAY_OUT}"
             ) from None
         except (OSError, ValueError) as error:
             raise IsolationError(
@@ -111,7 +118,7 @@ class Reference:
         except MismatchError as error:
             raise IsolationError(
                 f"{self.assignment}: {error}. {self.path.name} has changed since its release: "
-                f"`logitlab generate {self.assignment}`, or Generate in the formgrader, "
+                f"`{GENERATE} {self.assignment}`, or Generate in the formgrader, "
                 "synchronises them."
             ) from error
         return source
@@ -170,7 +177,7 @@ class Reference:
         raise ReferenceFails(
             f"{self.assignment}: the reference itself fails {report}. Nobody's work can be graded "
             "until that is fixed; all points are unchanged. Fix the test or the reference and "
-            f"`logitlab generate {self.assignment}`. If the machine is at fault, grade again "
+            f"`{GENERATE} {self.assignment}`. If the machine is at fault, grade again "
             "later."
         )
 
@@ -184,6 +191,10 @@ class Reference:
             seed=self.seed,
             executor=self.executor,
         )
+
+    def _from_text(self) -> str:
+        made = f" (`logitlab notebook {self.assignment}` makes it from its text)"
+        return "" if IS_PLAIN else made
 
     def _cannot_isolate(self, why: str) -> str:
         return (
