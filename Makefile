@@ -17,8 +17,8 @@ RUN = "$(VENV)/bin/python" -m
 DEPLOY = "$(PYTHON)" -m hub.host.deploy
 
 .PHONY: help serve images add-model check-models doctor up down status logs links roster backup \
-        restore test test-fast test-containers release models prove mutants bench bench-containers \
-        lint format lock upgrade-lock check-locks clean
+        restore test test-fast test-containers release wheel models prove mutants bench \
+        bench-containers lint format lock upgrade-lock check-locks clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -80,6 +80,9 @@ release: ## generate release/, the student version, from source/
 	@$(INSTALL) all
 	"$(VENV)/bin/logitlab" generate --repository
 
+wheel: ## build dist/logitlab_grading-*.whl, our grading for plain nbgrader
+	"$(PYTHON)" -m hub.host.wheel dist
+
 models: ## train the checkpoints that notebooks load, from their seeds
 	@$(INSTALL) all
 	$(RUN) course.training train
@@ -98,6 +101,7 @@ bench: ## measure startup, cell, library, model-loading and grading times
 	$(RUN) tests.bench.library
 	$(RUN) tests.bench.grading
 	$(RUN) tests.bench.models
+	$(RUN) tests.bench.plain
 
 bench-containers: ## time a class logging in at once, against a plain hub in containers; STUDENTS=10
 	@$(INSTALL) all

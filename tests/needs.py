@@ -13,6 +13,8 @@ import pwd
 import secrets
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -154,6 +156,14 @@ def _network() -> str | None:
     return None
 
 
+def _index() -> str | None:
+    """The package index, asked for a small package that a wheel of ours needs."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir"]
+        done = subprocess.run([*asked, "-d", folder, "msgpack"], capture_output=True, timeout=120)
+    return "no package index that pip reaches" if done.returncode else None
+
+
 def _programs(**packages: str) -> Callable[[], str | None]:
     """Whether programs are there: each with the Debian package that brings it."""
 
@@ -174,6 +184,7 @@ NEEDS: dict[str, Callable[[], str | None]] = {
     "deployments": lambda: None,
     "engine": _engine,
     "images": _images,
+    "index": _index,
     "firewalls": _programs(ip6tables_legacy="iptables", iptables_nft="iptables"),
     "landlock": _landlock,
     "make": _programs(make="make"),
