@@ -46,6 +46,29 @@ def test_submissions_are_forked_from_one_process_that_has_imported_for_them():
     assert len(seen) == 1
 
 
+def test_what_the_instructors_cells_to_play_with_import_is_imported_before_too():
+    source = notebook(
+        ("solution", "import sys\nfound = 'imaplib' in sys.modules"),
+        ("student", "import imaplib"),
+        ("test", "assert found"),
+    )
+    assert failed(run(source).notebook) == []
+
+
+def test_what_students_cells_import_is_not():
+    source = notebook(
+        ("solution", "import sys\nfound = 'poplib' in sys.modules"), ("test", "assert not found")
+    )
+    theirs = notebook(
+        ("solution", "import sys\nfound = 'poplib' in sys.modules"),
+        ("test", "assert not found"),
+        ("student", "import poplib"),
+    )
+    for _ in range(2):
+        assert failed(execute(theirs, source=source, tests="isolated").notebook) == []
+        assert failed(execute(theirs, tests="in_kernel").notebook) == []
+
+
 def test_no_two_submissions_draw_the_same_random_numbers():
     source = notebook(
         ("released", "import random\nimport numpy\nimport torch"),

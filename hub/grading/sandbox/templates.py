@@ -30,8 +30,7 @@ from typing import Any
 import course
 import hub
 from hub.facts import env
-from hub.facts.cell_names import imported_by
-from hub.facts.cell_roles import role
+from hub.facts.cell_roles import CellRole, role
 from hub.grading.sandbox.forking import MARKER_LENGTH
 from hub.grading.sandbox.landlock import STUDENTS_FOLDERS
 
@@ -56,11 +55,13 @@ class NotebookFacts:
     """What all submissions of a notebook have in common.
 
     released: the text of its released cells.
+    imports: the modules that they import, and that the instructor's cells to play with do.
     first: names and texts of the given cells before all others, if they do the same in each.
     isolated: whether the judge process runs them too.
     """
 
     released: tuple[str, ...]
+    imports: tuple[str, ...]
     first: tuple[tuple[str, str], ...]
     isolated: bool
 
@@ -254,13 +255,13 @@ class Template(Forker):
     def start_worker(self, notebook: NotebookFacts, setup: WorkerSetup) -> ForkedWorker | None:
         """Fork a worker; None where that is not safe.
 
-        What the released cells of its notebook import is imported before, and from the second run
-        on also what that imports when it is first used; then its first cells have been run, too.
+        What its notebook's `imports` names is imported before, and from the second run on also what
+        that imports when it is first used; then its first cells have been run, too.
 
         Raises TemplateGone.
         """
         released = notebook.released
-        if new := sorted(set(imported_by(released)) - self._imported - _broken):
+        if new := sorted(set(notebook.imports) - self._imported - _broken):
             self._import("import", modules=new)
             self._imported |= set(new)
         with self._lock:
@@ -458,8 +459,8 @@ def give(folder: Path, user: int) -> None:
         os.lchown(path, user, user)
 
 
-def released_cells(cells: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The text of a notebook's released code cells."""
+def texts(cells: Iterable[Mapping[str, Any]], *roles: CellRole) -> tuple[str, ...]:
+    """The texts of the code cells that have one of these roles."""
     return tuple(
-        cell["source"] for cell in cells if cell["cell_type"] == "code" and role(cell) == "released"
+        cell["source"] for cell in cells if cell["cell_type"] == "code" and role(cell) in roles
     )
