@@ -9,13 +9,14 @@ alone, each between two batches of the reference, and the outcome of that decide
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hub.verification.answers import Answer
 from hub.verification.trials import HIDDEN_HALF, Group, SplitTest, Trial
 
 # Errors that say nothing about an answer: a test did not run, or not to its end.
-STOPPED = frozenset({"NotRun", "CellStopped", "CellTimeout", "StudentProcessDied", "TooSlow"})
+NOT_RUN = "NotRun"
+STOPPED = frozenset({NOT_RUN, "CellStopped", "CellTimeout", "StudentProcessDied", "TooSlow"})
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Seen:
     failed: dict[str, str] = field(default_factory=dict)
     passed: set[str] = field(default_factory=set)
     stopped: set[str] = field(default_factory=set)  # those of `failed` that did not finish
+    leaked: set[str] = field(default_factory=set)  # those that ended with an error of their own
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Outcome:
     failed: dict[str, str]
     passed: set[str]
     seconds: float = 0.0  # an equal share of its notebook's time
+    leaked: frozenset[str] = frozenset()  # of the failed ones: with an error of their own
 
 
 @dataclass(frozen=True)
@@ -70,15 +73,24 @@ def _wrong_reference(
 ) -> Weighed:
     """Fails before any answer, so that another notebook would not help."""
     found = Weighed()
-    for exercise in dict.fromkeys(tests[name].exercise for name in failed):
-        why = {
-            name: message for name, message in failed.items() if tests[name].exercise == exercise
-        }
+    by_exercise: dict[str | None, dict[str, str]] = {}
+    for name, message in failed.items():
+        # What was not run says nothing of its exercise: one cell may have taken all the time.
+        exercise = None if _was_not_run(message) else tests[name].exercise
+        by_exercise.setdefault(exercise, {})[name] = message
+    for exercise, why in by_exercise.items():
         control = Answer("control", exercise, "the reference before other answers")
         found.counted.append(Outcome(control, why, set()))
     for group, what in zip(trial.batches, seen, strict=True):
-        found.counted += [_own(answer, what, tests) for answer in group]
+        outcomes = (_own(answer, what, tests) for answer in group)
+        found.counted += [
+            one for one in outcomes if not any(map(_was_not_run, one.failed.values()))
+        ]
     return found
+
+
+def _was_not_run(why: str) -> bool:
+    return why.startswith(f"{NOT_RUN}: ")
 
 
 def _weigh_combined(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTest]) -> Weighed:
@@ -131,7 +143,7 @@ def _weigh_alone(trial: Trial, seen: Sequence[Seen], tests: Mapping[str, SplitTe
         own, others = _own(answer, seen[number], tests), _others((answer,), seen[number], tests)
         for name in seen[number].stopped:
             others.pop(name, None)
-        outcome = Outcome(answer, own.failed | others, own.passed)
+        outcome = replace(own, failed=own.failed | others)
         found.counted.append(outcome)
         explained |= answer.kind == "mutant" or any(faults(outcome, tests))
         if _others((), seen[number + 1], tests):
@@ -155,6 +167,7 @@ def _own(answer: Answer, what: Seen, tests: Mapping[str, SplitTest]) -> Outcome:
         answer,
         {name: why for name, why in what.failed.items() if tests[name].exercise == answer.exercise},
         {name for name in what.passed if tests[name].exercise == answer.exercise},
+        leaked=frozenset(what.leaked),
     )
 
 
@@ -175,9 +188,12 @@ def faults(outcome: Outcome, tests: Mapping[str, SplitTest]) -> Iterator[str]:
                 yield f"has the points of {name}"
     elif kind == "mutant":
         return  # it may break anything, as long as some test notices
-    elif kind == "reference":
-        for name, why in outcome.failed.items():
+    elif kind == "reference" or (kind == "control" and exercise is None):
+        ran = {name: why for name, why in outcome.failed.items() if not _was_not_run(why)}
+        for name, why in ran.items():
             yield f"fails {name} ({why[:200]})"
+        if lost := [why for name, why in outcome.failed.items() if name not in ran]:
+            yield f"{len(lost)} of its tests were not run ({lost[0][:200]})"
     else:
         own = {name for name in outcome.failed if tests[name].exercise == exercise}
         if kind in ("control", "right"):

@@ -42,11 +42,19 @@ from hub.verification.answers import (
     read_trained,
 )
 from hub.verification.batches import STOPPED, Outcome, Seen, Weighed, faults, weigh
+from hub.verification.fairness import (
+    caught_too_little,
+    is_own_error,
+    listed_too_little,
+    unclear_messages,
+    words_of,
+)
 from hub.verification.mutants import Mutant
 from hub.verification.sampling import ALL, Sample
 from hub.verification.symmetric_models import ModelVariant, concerns
 from hub.verification.trials import (
     Batches,
+    Group,
     SplitTest,
     Trial,
     broken_answers,
@@ -88,6 +96,7 @@ class ExerciseRow:
     survived: int = 0
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -153,6 +162,7 @@ def prove(
         except CannotGrade as error:
             raise NotProved(f"{source_folder.name}: {error}.", "Prove it again.") from error
         rows = judge(exercises(notebook), found, outcomes, equivalent)
+        add_unfair(rows, notebook, found, outcomes, listed, all_tried=len(tried) == len(answers))
         if mutants:
             add_unknown(rows, notebook, equivalent)
         title = f"{name}, tests {IN_WORDS[tests]}"
@@ -275,16 +285,18 @@ class Runner:
             executor=self.executor,
         )
         seen = [Seen() for _ in trial.batches]
+        # Only a kernel's traceback shows the student's functions beside the test.
+        shown = trial.batches if self.tests == "in_kernel" else ((),) * len(trial.batches)
         for cell, position in zip(execution.notebook.cells, trial.positions, strict=True):
             if cell.cell_type == "code" and role(cell) == "test":
-                _record(cell, seen[position])
+                _record(cell, seen[position], shown[position], tests)
         weighed = weigh(trial, seen, tests)
         share = execution.seconds / max(1, len(weighed.counted))
         weighed.counted = [replace(outcome, seconds=share) for outcome in weighed.counted]
         return weighed
 
 
-def _record(cell: NotebookNode, seen: Seen) -> None:
+def _record(cell: NotebookNode, seen: Seen, tried: Group, tests: Mapping[str, SplitTest]) -> None:
     name = cell.metadata.nbgrader.grade_id
     errors = [output for output in cell.outputs if output.output_type == "error"]
     if not errors:
@@ -293,6 +305,10 @@ def _record(cell: NotebookNode, seen: Seen) -> None:
     seen.failed[name] = f"{errors[0].ename}: {errors[0].evalue}"
     if any(error.ename in STOPPED for error in errors):
         seen.stopped.add(name)
+    for answer in tried:
+        own = answer.text is not None and tests[name].exercise == answer.exercise
+        if own and is_own_error(errors[0], answer.text or ""):
+            seen.leaked.add(name)
 
 
 def judge(
@@ -353,6 +369,25 @@ def add_unknown(
         ]
 
 
+def add_unfair(
+    rows: list[ExerciseRow],
+    notebook: NotebookNode,
+    tests: Mapping[str, SplitTest],
+    outcomes: Sequence[Outcome],
+    listed: Sequence[Answer],
+    all_tried: bool,
+) -> None:
+    """Add what `fairness` sees, as warnings; of a sample of the answers no shares are judged."""
+    by_name = {row.exercise: row for row in rows}
+    for exercise in exercises(notebook):
+        row = by_name[exercise]
+        row.warnings += listed_too_little(exercise, listed)
+        if all_tried:
+            row.warnings += caught_too_little(row.wrong, row.caught_visibly)
+    for exercise, finding in unclear_messages(outcomes, tests, words_of(notebook)):
+        by_name[exercise].warnings.append(finding)
+
+
 def _progress(outcome: Outcome) -> str:
     answer = outcome.answer
     about = (
@@ -390,7 +425,8 @@ def table(title: str, rows: list[ExerciseRow]) -> Iterator[str]:
             f"  {row.survived:>8}  {row.seconds:>4.0f} s  {len(row.faults) or 'none':>6}"
         )
     for row in rows:
-        for kind, texts in (("FAULT", row.faults), ("note", row.notes)):
+        shown = (("FAULT", row.faults), ("WARNING", row.warnings), ("note", row.notes))
+        for kind, texts in shown:
             for text in texts:
                 yield from _below(f"{kind}  {row.exercise}: {text}", " " * (len(kind) + 2))
 
@@ -406,10 +442,11 @@ def total(title: str, rows: list[ExerciseRow], seconds: float) -> str:
     """One line that sums up all rows; `seconds` of wall time."""
     caught, wrong = sum(row.caught_hidden for row in rows), sum(row.wrong for row in rows)
     kept, right = sum(row.kept for row in rows), sum(row.right for row in rows)
-    faults = sum(len(row.faults) for row in rows)
+    faults, warnings = (sum(len(getattr(row, x)) for row in rows) for x in ("faults", "warnings"))
     return (
         f"{title}: {sum(row.points for row in rows):g} points, {caught}/{wrong} wrong caught, "
-        f"{kept}/{right} right kept, {_mutants(rows)}{seconds:.0f} s, "
+        f"{kept}/{right} right kept, {_mutants(rows)}"
+        f"{f'{warnings} warnings, ' if warnings else ''}{seconds:.0f} s, "
         f"{f'{faults} FAULTS' if faults else 'ok'}"
     )
 

@@ -20,6 +20,7 @@ from hub.authoring.pairing import ANSWERS_FILE
 from hub.facts.cell_roles import role
 from hub.grading.isolation.manifest import CellFacts, Manifest, ManifestError, read
 from hub.verification.answers import Answer, read_answers
+from hub.verification.fairness import listed_too_little
 
 # Each could tell which mode a test runs in, reach past the boundary, or trust the student's word.
 FORBIDDEN_NAMES = frozenset(
@@ -110,13 +111,16 @@ def a_test_of_all_parts_together_costs_little(assignment: ShippedAssignment) -> 
 
 
 def exercises_have_wrong_and_right_answers(assignment: ShippedAssignment) -> Iterator[str]:
-    """At least four plausible wrong answers and one other right one for each exercise."""
+    """For each exercise at least four plausible wrong answers and one other right one, typed before
+    its author saw the reference."""
     names = assignment.exercises()
     for exercise in names:
         for kind, fewest in (("wrong", FEWEST_WRONG), ("right", FEWEST_RIGHT)):
             count = sum((a.kind, a.exercise) == (kind, exercise) for a in assignment.answers)
             if count < fewest:
                 yield f"{exercise} has {count} {kind} answers, {fewest} are asked for"
+        for lack in listed_too_little(exercise, assignment.answers):
+            yield f"{exercise}: {lack}"
     for answer in assignment.answers:
         if answer.exercise not in names:
             yield f"there is no exercise {answer.exercise} for the answer {answer.title!r}"

@@ -58,7 +58,7 @@ double(21)
 
 ANSWERS = (
     *(Answer("wrong", "double", f"slip {n}", "def double(x):\n    return x") for n in range(4)),
-    Answer("right", "double", "a sum", "def double(x):\n    return x + x"),
+    Answer("right", "double", "typed from the text alone", "def double(x):\n    return x + x"),
 )
 
 
@@ -115,6 +115,10 @@ BROKEN = {
     "too_few_wrong_answers": (
         contract.exercises_have_wrong_and_right_answers,
         parsed(answers=ANSWERS[1:]),
+    ),
+    "no_answer_typed_from_the_text": (
+        contract.exercises_have_wrong_and_right_answers,
+        parsed(answers=(*ANSWERS[:4], Answer("right", "double", "a sum", ANSWERS[4].text))),
     ),
     "an_answer_to_no_exercise": (
         contract.exercises_have_wrong_and_right_answers,
