@@ -16,7 +16,7 @@ from hub.core.course_folder import CourseFolder, new_course
 from hub.core.environment import Environment
 from hub.core.settings import Settings, load_settings, old_spellings
 from hub.facts import accounts, files
-from hub.facts.containers import CourseStorage
+from hub.facts.containers import COURSES_FILE, CourseStorage
 from hub.jupyterhub.configuration.jupyterlab import Role, write_files
 
 ROLES: tuple[Role, ...] = ("student", "instructor")  # whose configuration is the hub's
@@ -63,6 +63,8 @@ def setup(
     courses = {file: load_settings(file) for file in settings_files}
     ids = [settings.course.id for settings in courses.values()]
     _make(root, FOLDERS)
+    known = "".join(f"{name}\n" for name in ids)
+    files.replace(root / COURSES_FILE[1:], known, mode=0o400, owner=accounts.GUARD)
     first = settings_files[0]
     _copy(first, root / "srv/hub/course.yaml", accounts.HUB)
     _copy_extras(first.parent / "jupyterhub.d", root / "srv/hub/jupyterhub.d")

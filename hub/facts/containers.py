@@ -57,6 +57,10 @@ class CourseStorage:
 
 FIRST_COURSE = CourseStorage()
 
+# In the volume of the guard's socket, which the hub has read-only: the ids of the hub's courses, a
+# line each, its first one first. `setup` writes it.
+COURSES_FILE = "/run/guard/courses"
+
 
 def network(project: str) -> str:
     """The network of students' containers."""

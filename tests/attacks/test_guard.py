@@ -310,9 +310,9 @@ def test_a_student_gets_nothing_of_the_graders(guard):
 
 def test_a_grader_of_one_course_is_not_made_for_another(guard):
     body = created("grader-mech", "grader", guard.policy)
-    body["Labels"]["logitlab.course"] = "other"
+    body["Labels"]["logitlab.course"] = "maths"
     status, answer = try_create(guard, guard.socket, body, name_of(guard, "grader-mech"))
-    assert status == 403 and "not the grader of other" in answer["message"]
+    assert status == 403 and "not the grader of maths" in answer["message"]
 
 
 # Spellings that the engine understands and a careless reader does not

@@ -11,7 +11,7 @@ from hub.containers.setup import FOLDERS, folders_of, setup
 from hub.core.environment import Environment
 from hub.core.settings import load_settings
 from hub.facts import accounts
-from hub.facts.containers import FIRST_COURSE, CourseStorage
+from hub.facts.containers import COURSES_FILE, FIRST_COURSE, CourseStorage
 
 COMPOSE = Path(__file__).parents[2] / "docker" / "compose.yaml"
 IN_CONTAINERS = Environment(in_containers=True)
@@ -45,6 +45,9 @@ def test_each_course_gets_a_folder_a_roster_and_a_graders_configuration_of_its_o
         assert f"'{storage.gradebook_url}'" in config and f"'{folder}'" in config
         assert f"'course_id': '{name}'" in config
     assert load_settings(srv / "hub" / "course.yaml").course.id == "a"
+    known = tmp_path / COURSES_FILE[1:]
+    assert known.read_text() == "a\nb\n"
+    assert (known.stat().st_uid, known.stat().st_mode & 0o777) == (accounts.GUARD, 0o400)
 
 
 @pytest.mark.needs("root")

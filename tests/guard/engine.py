@@ -24,7 +24,7 @@ from docker.api import APIClient
 from docker.errors import APIError
 
 from hub.services.guard.policy import Policy
-from tests.guard.samples import GPU, OTHER_GPU
+from tests.guard.samples import COURSES, GPU, OTHER_GPU
 from tests.needs import SOCKET, need
 
 # What a student's container runs in these tests: it ends at once when it is told to.
@@ -160,12 +160,13 @@ def guarded(
     """
     engine = engine or an_engine()
     project = f"llguard{secrets.token_hex(4)}"
-    policy = Policy(project=project, tag=project, gpus=gpus)
+    policy = Policy(project=project, tag=project, gpus=gpus, courses=COURSES)
     for image in policy.images:
         tiny_image(engine, image)
     engine.create_network(policy.network, driver="bridge", internal=True)
     folder = Path(tempfile.mkdtemp(prefix="llguard"))
     log = folder / "log"
+    (folder / "courses").write_text("\n".join(COURSES))
     with log.open("wb") as lines:
         process = subprocess.Popen(
             [
@@ -176,6 +177,8 @@ def guarded(
                 str(folder / "docker.sock"),
                 "--engine",
                 str(behind),
+                "--courses",
+                str(folder / "courses"),
             ],
             env=os.environ
             | {

@@ -8,7 +8,7 @@ from typing import Any
 from docker.types import ContainerConfig, DeviceRequest, HostConfig
 
 from hub.core.settings import Settings
-from hub.facts.containers import FIRST_COURSE
+from hub.facts.containers import CourseStorage
 from hub.facts.deployment import Deployment
 from hub.jupyterhub.configuration.jupyterlab import Role
 from hub.jupyterhub.spawners.options import Options, options
@@ -20,7 +20,8 @@ SETTINGS = Settings.model_validate(
 )
 GPU = "GPU-8f7c1a52-0000-4000-8000-aaaaaaaaaaaa"
 OTHER_GPU = "GPU-8f7c1a52-0000-4000-8000-bbbbbbbbbbbb"
-POLICY = Policy(project="lab", tag="1", gpus=(GPU, OTHER_GPU))
+COURSES = ("mech", "maths")
+POLICY = Policy(project="lab", tag="1", gpus=(GPU, OTHER_GPU), courses=COURSES)
 UID = 20001
 COMMANDS: dict[Role, list[str]] = {
     "student": ["jupyterhub-singleuser"],
@@ -31,8 +32,9 @@ COMMANDS: dict[Role, list[str]] = {
 
 def person(user: str, role: Role = "student", policy: Policy = POLICY) -> Options:
     folder = Deployment(policy.project, policy.tag, "http://localhost", models_volume=True)
-    course = user.removeprefix("grader-") if role == "grader" else "mech"
-    return options(user, role, UID, course, FIRST_COURSE, SETTINGS, folder)
+    course = user.removeprefix("grader-") if user.startswith("grader-") else "mech"
+    storage = CourseStorage.of(course, COURSES)
+    return options(user, role, UID, course, storage, SETTINGS, folder)
 
 
 def created(user: str, role: Role = "student", policy: Policy = POLICY) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,16 +15,16 @@ from hypothesis import strategies as st
 from hub.services.guard.body import parse
 from hub.services.guard.create import check_create
 from hub.services.guard.errors import RequestRefused
-from hub.services.guard.policy import Policy
 from tests.attacks.test_guard import ATTACKS
-from tests.guard.samples import GPU, OTHER_GPU, POLICY, created, person, with_gpu
+from tests.guard.samples import COURSES, GPU, OTHER_GPU, POLICY, created, person, with_gpu
 
-CDI = Policy(project="lab", tag="1", gpus=(GPU,), gpu_driver="cdi")
+CDI = replace(POLICY, gpus=(GPU,), gpu_driver="cdi")
 PEOPLE = [
     ("alice", "student"),
     ("ida", "instructor"),
     ("a.b@x", "student"),
     ("grader-mech", "grader"),
+    ("grader-maths", "grader"),
 ]
 
 # Keys of a create request in the engine's API that the guard knows and the hub does not use.
@@ -285,7 +286,7 @@ def test_a_limit_may_have_its_ends_and_nothing_beyond(key, least, most):
 
 
 def test_limits_that_policies_set_are_kept_to():
-    policy = Policy(project="lab", tag="1", max_cpus=1.5, max_memory=512 * MIB, max_pids=512)
+    policy = replace(POLICY, gpus=(), max_cpus=1.5, max_memory=512 * MIB, max_pids=512)
     body = created("alice")
     assert checked(body, policy=policy)
     body["HostConfig"]["CpuQuota"] = 150_000
@@ -472,9 +473,10 @@ def test_labels_name_project_course_user_and_gpu_and_nothing_else():
         body["Labels"]["logitlab.user"] = user
         refused(body, "Labels.logitlab.user: found")
     body = created("alice")
-    body["Labels"]["logitlab.course"] = "m" * 41
-    assert checked(body)["Labels"]["logitlab.course"] == "m" * 41
-    for course in ("", "m" * 42, "Mech", "m/../x", "mech\n", "m\u0131", None, 1, ["mech"]):
+    for known in COURSES:
+        body["Labels"]["logitlab.course"] = known
+        assert checked(body)["Labels"]["logitlab.course"] == known
+    for course in ("", "other", "Mech", "mech\n", None, 1, ["mech"]):
         body["Labels"]["logitlab.course"] = course
         refused(body, "Labels.logitlab.course: found")
     several: tuple[Any, ...] = (None, [], {}, {"logitlab.user": "alice"})
@@ -513,7 +515,7 @@ def test_one_whole_device_of_the_list_is_asked_for_or_none():
 
 def test_the_grader_may_have_all_of_its_volumes_at_once():
     body = created("grader-mech", "grader")
-    every = [mount.bind for mount in POLICY.mounts("grader-mech", body["Image"])]
+    every = [mount.bind for mount in POLICY.mounts("grader-mech", body["Image"], "mech")]
     body["HostConfig"]["Binds"] = every
     assert checked(body, "grader-mech", "grader")["HostConfig"]["Binds"] == every
     body["HostConfig"]["Binds"] = [*every, every[0]]
@@ -548,4 +550,24 @@ def test_a_graders_image_is_for_its_courses_grader(user):
 
 def test_a_graders_name_may_have_48_characters():
     user = "grader-" + "a" * 41
-    assert checked(created(user, "grader"), user, "grader")
+    policy = replace(POLICY, courses=("mech", "a" * 41))
+    assert checked(created(user, "grader", policy), user, "grader", policy)
+
+
+def test_a_grader_mounts_its_own_courses_volumes_and_no_others():
+    first, second = (created(f"grader-{course}", "grader") for course in COURSES)
+    mounted = {bind.split(":")[0] for bind in second["HostConfig"]["Binds"]}
+    assert {"lab_course_maths", "lab_people_maths", "lab_config_grader_maths"} <= mounted
+    for volume in ("lab_course", "lab_people", "lab_config_grader"):
+        one, other = created("grader-mech", "grader"), created("grader-maths", "grader")
+        of_first = [b for b in first["HostConfig"]["Binds"] if b.startswith(f"{volume}:")]
+        of_second = [b for b in second["HostConfig"]["Binds"] if b.startswith(f"{volume}_maths:")]
+        assert len(of_first) == len(of_second) == 1
+        one["HostConfig"]["Binds"] = of_second
+        other["HostConfig"]["Binds"] = of_first
+        refused(one, "^HostConfig.Binds: found", "grader-mech", "grader")
+        refused(other, "^HostConfig.Binds: found", "grader-maths", "grader")
+
+
+def test_no_container_is_made_while_no_course_is_known():
+    refused(created("alice"), "^Labels.logitlab.course: found", policy=replace(POLICY, courses=()))

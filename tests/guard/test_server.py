@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -15,7 +16,7 @@ from aiohttp import web
 from hub.services.guard import __main__ as main
 from hub.services.guard import server
 from hub.services.guard.server import Engine, Guard
-from tests.guard.samples import POLICY, created, person
+from tests.guard.samples import COURSES, POLICY, created, person
 
 NAME = person("alice").name
 OURS = {"Id": "0123", "Name": "/" + NAME, "Config": {"Labels": created("alice")["Labels"]}}
@@ -51,9 +52,9 @@ class Asking:
 
     async def __aenter__(self) -> Asking:
         self.engine = Engine(self.folder / "engine")
-        self.runner = web.ServerRunner(
-            web.Server(Guard(POLICY, self.engine).handle, lingering_time=0.1)
-        )
+        (self.folder / "courses").write_text("\n".join(COURSES))
+        guard = Guard(replace(POLICY, courses=()), self.engine, self.folder / "courses")
+        self.runner = web.ServerRunner(web.Server(guard.handle, lingering_time=0.1))
         await self.runner.setup()
         await web.UnixSite(self.runner, str(self.folder / "guard")).start()
         connector = aiohttp.UnixConnector(str(self.folder / "guard"))
@@ -126,6 +127,22 @@ def test_a_forwarded_request_is_written_anew_and_by_id(tmp_path):
     asyncio.run(story())
 
 
+def test_the_courses_are_those_that_setup_has_written_last(tmp_path):
+    async def story():
+        async with Asking(tmp_path) as ask, StandInEngine(tmp_path / "engine") as engine:
+            body = created("alice")
+            assert (await ask("POST", CREATE, body))[0] == 200
+            (tmp_path / "courses").write_text("other\n")
+            status, text = await ask("POST", CREATE, body)
+            assert status == 403 and "accepted: 'other'" in text
+            (tmp_path / "courses").unlink()
+            status, text = await ask("POST", CREATE, body)
+            assert status == 403 and "`make up` writes it" in text
+            assert len(engine.asked) == 1
+
+    asyncio.run(story())
+
+
 def test_the_engines_own_refusals_reach_the_hub(tmp_path):
     async def story():
         async with Asking(tmp_path) as ask, StandInEngine(tmp_path / "engine") as engine:
@@ -171,7 +188,9 @@ def test_the_guard_ends_when_the_engine_stays_away_so_that_it_is_started_anew(
 ):
     monkeypatch.setattr(main, "CHECK_SECONDS", 0.05)
     by_a_signal = asyncio.run(
-        asyncio.wait_for(main.serve(POLICY, tmp_path / "guard", tmp_path / "engine"), 20)
+        asyncio.wait_for(
+            main.serve(POLICY, tmp_path / "guard", tmp_path / "engine", tmp_path / "courses"), 20
+        )
     )
     assert not by_a_signal
 

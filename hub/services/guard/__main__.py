@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 from aiohttp import web
 
+from hub.facts.containers import COURSES_FILE
 from hub.services.guard.policy import Policy, PolicyError, policy_from
 from hub.services.guard.server import Engine, Guard
 
@@ -37,7 +38,14 @@ STOP_SECONDS = 5  # for requests in progress, of the ten that Docker waits
     show_default=True,
     help="Unix socket of the Docker engine.",
 )
-def main(listen: Path, engine: Path) -> None:
+@click.option(
+    "--courses",
+    type=click.Path(path_type=Path),
+    default=Path(COURSES_FILE),
+    show_default=True,
+    help="File with the ids of the hub's courses, a line each.",
+)
+def main(listen: Path, engine: Path, courses: Path) -> None:
     """Let the hub start, stop and inspect its students' containers, and nothing else.
 
     \b
@@ -58,15 +66,15 @@ def main(listen: Path, engine: Path) -> None:
         policy = policy_from(os.environ)
     except PolicyError as error:
         raise click.UsageError(str(error)) from None
-    if not asyncio.run(serve(policy, listen, engine)):
+    if not asyncio.run(serve(policy, listen, engine, courses)):
         sys.exit(1)
 
 
-async def serve(policy: Policy, listen: Path, socket: Path) -> bool:
+async def serve(policy: Policy, listen: Path, socket: Path, courses: Path) -> bool:
     """Serve until a signal, or until the engine is gone. Returns True after a signal."""
     engine = Engine(socket)
     # A bare server: no routing but the guard's own, and no access log, which would contain queries.
-    served = web.Server(Guard(policy, engine).handle, access_log=None)
+    served = web.Server(Guard(policy, engine, courses).handle, access_log=None)
     runner = web.ServerRunner(served, shutdown_timeout=STOP_SECONDS)
     await runner.setup()
     try:

@@ -14,9 +14,9 @@ from hub.facts import accounts
 from hub.facts.container_names import container_name
 from hub.facts.containers import COURSE_LABEL, GPU_LABEL, NO_GPU, PROJECT_LABEL, USER_LABEL
 from hub.facts.limits import MIB
-from hub.facts.names import COURSE_ID, grader_of
+from hub.facts.names import grader_of
 from hub.services.guard.errors import RequestRefused
-from hub.services.guard.policy import Policy
+from hub.services.guard.policy import Mount, Policy
 
 Check = Callable[[Any], Any]
 
@@ -72,7 +72,8 @@ def check_create(name: str, body: dict[str, Any], policy: Policy) -> dict[str, A
     host = body.get("HostConfig")
     if not isinstance(host, dict):
         raise RequestRefused("HostConfig is missing")
-    clean["HostConfig"] = _checked("HostConfig.", host, _host_config(policy, user, image))
+    mounts = policy.mounts(user, image, labels[COURSE_LABEL])
+    clean["HostConfig"] = _checked("HostConfig.", host, _host_config(policy, mounts))
     _the_limits_are_there(clean["HostConfig"])
     _paths_are_mounted(clean)
     _the_label_names_the_device(clean, policy)
@@ -98,7 +99,7 @@ def _config(policy: Policy, user: str, image: str) -> dict[str, Check]:
     } | {key: _dropped_if(key) for key in NOTHING_IN_CONFIG}
 
 
-def _host_config(policy: Policy, user: str, image: str) -> dict[str, Check]:
+def _host_config(policy: Policy, mounts: tuple[Mount, ...]) -> dict[str, Check]:
     memory = {
         key: _between(f"HostConfig.{key}", 64 * MIB, policy.max_memory)
         for key in ("Memory", "MemorySwap", "MemoryReservation")
@@ -106,7 +107,7 @@ def _host_config(policy: Policy, user: str, image: str) -> dict[str, Check]:
     return (
         memory
         | {
-            "Binds": lambda value: _binds(value, policy, user, image),
+            "Binds": lambda value: _binds(value, mounts),
             "NetworkMode": _is("HostConfig.NetworkMode", policy.network),
             "ReadonlyRootfs": _is("HostConfig.ReadonlyRootfs", True),
             "CapDrop": _is("HostConfig.CapDrop", ["ALL"]),
@@ -228,9 +229,7 @@ def _labels(value: Any, policy: Policy) -> dict[str, str]:
     user = labels[USER_LABEL]
     if type(user) is not str or not 0 < len(user) <= 255:
         raise _refuse(f"Labels.{USER_LABEL}", user, "a user name")
-    course = labels[COURSE_LABEL]
-    if type(course) is not str or not COURSE_ID.fullmatch(course):
-        raise _refuse(f"Labels.{COURSE_LABEL}", course, COURSE_ID.pattern)
+    _one_of(f"Labels.{COURSE_LABEL}", policy.courses)(labels[COURSE_LABEL])
     return labels
 
 
@@ -275,8 +274,8 @@ def _mount_points(value: Any) -> dict[str, Any]:
     return {path: {} for path in paths}
 
 
-def _binds(value: Any, policy: Policy, user: str, image: str) -> list[str]:
-    allowed = {mount.bind: mount for mount in policy.mounts(user, image)}
+def _binds(value: Any, mounts: tuple[Mount, ...]) -> list[str]:
+    allowed = {mount.bind: mount for mount in mounts}
     binds = _texts("HostConfig.Binds", value, len(allowed))
     for bind in binds:
         if bind not in allowed:

@@ -6,10 +6,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from hub.facts import env
 from hub.facts.container_names import home_volume
-from hub.facts.containers import DATABASE_FOLDER, FIRST_COURSE, image, network, volume
+from hub.facts.containers import DATABASE_FOLDER, CourseStorage, image, network, volume
 from hub.facts.errors import UserError
 from hub.facts.gpu_devices import from_variable
 from hub.facts.limits import MIB
@@ -47,6 +48,7 @@ class Policy:
     max_cpus: float = 2.0
     max_pids: int = 4096
     max_cpu_shares: int = 512
+    courses: tuple[str, ...] = ()  # of the hub, its first one first
 
     @property
     def student_image(self) -> str:
@@ -68,18 +70,22 @@ class Policy:
         """How a request for the device `gpu` names it for the engine."""
         return f"nvidia.com/gpu={gpu}" if self.gpu_driver == "cdi" else gpu
 
-    def mounts(self, user: str, image: str) -> tuple[Mount, ...]:
-        """Everything that a container of `user` may mount, none of it another person's."""
+    def mounts(self, user: str, image: str, course: str) -> tuple[Mount, ...]:
+        """Everything that a container of `user` may mount, none of it another person's.
+
+        course: one of `courses`; its grader gets what is of it, and nothing of another.
+        """
         own = (
             Mount(home_volume(self.project, user), "/home/student", "rw"),
             Mount(volume(self.project, "models"), "/srv/models", "ro"),
         )
         if image == self.grader_image:
+            storage = CourseStorage.of(course, self.courses)
             return (
                 *own,
-                Mount(volume(self.project, FIRST_COURSE.folder), "/srv/course", "rw"),
-                Mount(volume(self.project, FIRST_COURSE.people), "/srv/people", "rw"),
-                Mount(volume(self.project, FIRST_COURSE.config), "/srv/config", "ro"),
+                Mount(volume(self.project, storage.folder), "/srv/course", "rw"),
+                Mount(volume(self.project, storage.people), "/srv/people", "rw"),
+                Mount(volume(self.project, storage.config), "/srv/config", "ro"),
                 Mount(volume(self.project, "db_socket"), DATABASE_FOLDER, "ro"),
                 Mount(volume(self.project, "executor_socket"), "/run/executor", "ro"),
             )
@@ -88,6 +94,14 @@ class Policy:
             Mount(volume(self.project, "config_student"), "/srv/config", "ro"),
             Mount(volume(self.project, "config_instructor"), "/srv/config", "ro"),
         )
+
+
+def courses_in(path: Path) -> tuple[str, ...]:
+    """The courses that `setup` wrote to `path`. Raises PolicyError where it did not."""
+    try:
+        return tuple(path.read_text(encoding="utf-8").split())
+    except OSError as error:
+        raise PolicyError(f"{path}: {error.strerror}", "`make up` writes it.") from error
 
 
 def policy_from(environ: Mapping[str, str]) -> Policy:

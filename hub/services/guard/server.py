@@ -11,6 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -23,7 +24,7 @@ from hub.services.guard import body, responses
 from hub.services.guard.calls import Call, call, list_query
 from hub.services.guard.create import check_create
 from hub.services.guard.errors import RequestRefused
-from hub.services.guard.policy import Policy
+from hub.services.guard.policy import Policy, PolicyError, courses_in
 
 log = logging.getLogger(__name__)
 
@@ -87,10 +88,14 @@ class Engine:
 
 
 class Guard:
-    """Checks each request against `policy` and sends the accepted ones to `engine`."""
+    """Checks each request against `policy` and sends the accepted ones to `engine`.
 
-    def __init__(self, policy: Policy, engine: Engine) -> None:
-        self.policy = policy
+    courses: the file that names the hub's, read for each container that is created, as `setup`
+        may write it anew while the guard runs.
+    """
+
+    def __init__(self, policy: Policy, engine: Engine, courses: Path) -> None:
+        self.policy, self.courses = policy, courses
         self.engine = engine
         self._turns = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._actions: dict[str, Callable[[Call, bytes], Awaitable[web.Response]]] = {
@@ -156,7 +161,11 @@ class Guard:
 
     async def _create(self, wanted: Call, content: bytes) -> web.Response:
         name = wanted.query["name"]
-        clean = check_create(name, body.parse(content), self.policy)
+        try:
+            policy = replace(self.policy, courses=courses_in(self.courses))
+        except PolicyError as error:
+            raise RequestRefused(str(error)) from error
+        clean = check_create(name, body.parse(content), policy)
         path = wanted.version + "/containers/create"
         return _passed(await self.engine.ask("POST", path, {"name": name}, clean))
 
