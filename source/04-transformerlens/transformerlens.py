@@ -1693,8 +1693,8 @@ assert not (left := remove_hooks(model("tiny-gpt2"))), f"hooks are still on the 
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# *In the library:* no single call; `tools.analysis.faithfulness` does it with all parts outside a circuit
-# (exercise 16).
+# *In the library:* no single call. (`tools.analysis.faithfulness` has mean ablation, but of *edges*: what
+# one part writes, as another part reads it. It comes up again in exercise 16.)
 #
 # The reference texts here are sentences of the same build with other names, in both orders. *What do you
 # expect:* which of the heads that were dear in exercise 9 will still be?
@@ -2898,8 +2898,10 @@ for name, length, few in (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# *In the library:* [`tools.analysis.faithfulness`](https://transformerlensorg.github.io/TransformerLens/)
-# keeps a circuit of *edges* (which part reads what another has written) and ablates the rest.
+# *In the library:* no function for a set of heads.
+# [`tools.analysis.faithfulness`](https://transformerlensorg.github.io/TransformerLens/) keeps a circuit of
+# *edges*, which says besides which part may read which. A head outside your list loses all that it says
+# about this text; there it loses it for some readers, and may keep it for others.
 #
 # Now claim a circuit for our two sentences. Head 0.1 alone? Here are some claims, with the logit
 # difference, as mean of both sentences, **and** with the probability and the rank of the right name.
@@ -3152,7 +3154,9 @@ for quantity, gap in compare_modes(tiny_folder, ids.cpu()).items():
 # Associations in GPT*](https://arxiv.org/abs/2202.05262) (2022), section 2 (there called causal tracing);
 # Heimersheim and Nanda, [*How to use and interpret activation
 # patching*](https://arxiv.org/abs/2404.15255) (2024), which also explains denoising and noising. Resample
-# ablation: Chan et al., *Causal Scrubbing* (2022). The task, the logit difference and faithfulness: Wang et
+# ablation: Chan et al., [*Causal
+# Scrubbing*](https://www.alignmentforum.org/posts/JvZhhzycHu2Yd57RN/causal-scrubbing-a-method-for-rigorously-testing)
+# (2022). The task, the logit difference and faithfulness: Wang et
 # al., [*Interpretability in the Wild*](https://arxiv.org/abs/2211.00593) (2022). Steering: Turner et al.,
 # [*Activation Addition*](https://arxiv.org/abs/2308.10248) (2023). The library: Nanda and Bloom,
 # [*TransformerLens*](https://github.com/TransformerLensOrg/TransformerLens) (2022).

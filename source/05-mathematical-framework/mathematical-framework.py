@@ -18,7 +18,7 @@
 # Run the next cell (**Shift+Enter**; it imports the library, which takes some seconds). It takes one
 # attention head out of a trained model: the one that says most for the right answer where a phrase is
 # read for the second time. It feeds the head every symbol of its alphabet, one at a time and without
-# any text around, and draws what the head would say if it looked at that symbol.
+# any text around, and draws what the head would say if it looked at that symbol. *What do you expect?*
 
 # %%
 import secrets
@@ -154,16 +154,16 @@ two_layers, three_layers = random_model(2, seed=1), random_model(3, seed=2)
 # ---
 # ## 1 · Zero layers: the direct path
 #
-# Difficulty ●○○○○ · Importance ●●●○○ · 10 minutes
+# Difficulty ●○○○○ · Importance ●●●○○ · 10 minutes · core
 #
 # Take all heads away. What is left? A token is embedded, its position is added, and the sum is turned
 # into logits. This is the **direct path**, and it is there in every transformer, however deep: the
 # residual stream carries it past all layers.
 #
-# It sees the current token and its place, nothing else. The best prediction anybody can make from the
-# current token alone is the table of **bigrams**: after `q` comes `u`. So a model with zero layers
-# learns a bigram table, squeezed into rank `d_model`; in a deeper model, the direct path is the natural
-# home of what is left of it. (Section "Zero-Layer Transformers" of the paper.)
+# It sees the current token and its place (in the field: its **position**), nothing else. The best
+# prediction anybody can make from the current token alone is the table of **bigrams**: after `q` comes
+# `u`. So a model with zero layers learns a bigram table, squeezed into rank `d_model`; in a deeper
+# model, the direct path is the natural home of what is left of it. (Section "Zero-Layer Transformers" of the paper.)
 #
 # Write `direct_path(model, tokens)`: the logits of the direct path, `[pos d_vocab]`, for one text
 # `tokens` `[pos]`. No biases.
@@ -259,7 +259,7 @@ for m, length in ((net, 7), (net, 49), (three_layers, 12), (net, 1), (three_laye
 # %% [markdown]
 # In the language of our model no pair of symbols is more likely than another, so there are no bigrams
 # worth learning. Yet its table is not empty. Rows: the current symbol (at position 20); columns: the
-# prediction.
+# prediction. *What do you expect on the diagonal?*
 
 # %%
 table = torch.stack([direct_path(net, torch.full((21,), i))[20] for i in range(65)])
@@ -272,14 +272,17 @@ plots.matrix(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Look at the diagonal and its sign. The direct path says a little *against* repeating the current
 # symbol. Keep that in mind for the heads, which say something *for* what they look at.
+# </details>
 
 # %% [markdown]
 # ---
 # ## 2 · What a head moves: the OV circuit
 #
-# Difficulty ●●○○○ · Importance ●●●●● · 20 minutes
+# Difficulty ●●○○○ · Importance ●●●●● · 20 minutes · core
 #
 # A head does two things that have nothing to do with each other.
 #
@@ -394,7 +397,7 @@ assert spent.largest < m.cfg.d_vocab**2, (
 
 # %% [markdown]
 # Your four tables, the parts of them that belong to the first 20 symbols (look at the scales beside
-# them, which differ). Two heads copy without a doubt. What do you make of the other two?
+# them, which differ). *What do you expect:* do all four copy?
 
 # %%
 for where in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -406,6 +409,13 @@ for where in ((0, 0), (0, 1), (1, 0), (1, 1)):
         labels=(SYMBOLS[:20], SYMBOLS[:20]),
         title=f"OV circuit of head {where[0]}.{where[1]}, from its weights",
     ).show()
+
+# %% [markdown]
+# <details><summary>What we see</summary>
+#
+# The two heads of layer 1 copy without a doubt. What do you make of the other two? The next exercise
+# makes a number of the impression.
+# </details>
 
 # %% [markdown]
 # ---
@@ -542,6 +552,9 @@ assert spent.largest <= 100_000, (
 )
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# Every head of our model. *What do you expect* of the two of layer 0?
+
 # %%
 scores = torch.tensor(
     [[copying_score(ov_circuit(net, layer, head)) for head in (0, 1)] for layer in (0, 1)]
@@ -549,8 +562,13 @@ scores = torch.tensor(
 plots.head_grid(scores, title="Copying score of every head", limit=1.0)
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Both heads of layer 1 copy, as plainly as can be. Layer 0 has a head with a high score too, and one in
-# between. Be careful with what the number says: it is about the path token → head → logits, as if the
+# between.
+# </details>
+#
+# Be careful with what the number says: it is about the path token → head → logits, as if the
 # head wrote for the reader of the logits. Heads of layer 0 also write for the heads of layer 1, and what
 # they say to those need not look like a token. And a copying head is not yet an induction head: what it
 # copies depends on where it looks.
@@ -559,7 +577,7 @@ plots.head_grid(scores, title="Copying score of every head", limit=1.0)
 # ---
 # ## 4 · Where a head looks: the QK circuit
 #
-# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes
+# Difficulty ●●○○○ · Importance ●●●●● · 15 minutes · core
 #
 # The other half of a head. The **score** with which a position that holds `x` looks at one that holds
 # `y` is the product of query and key, divided by the square root of `d_head`:
@@ -571,8 +589,8 @@ plots.head_grid(scores, title="Copying score of every head", limit=1.0)
 # their own; turn both by the same rotation, and nothing changes.
 #
 # Put the embedding on both sides: the **full QK circuit** `[d_vocab d_vocab]`. **Row: the token that
-# looks (query). Column: the token that is looked at (key).** A softmax over the columns that are there
-# in the text makes the pattern of it.
+# looks (query, or destination). Column: the token that is looked at (key, or source).** A softmax over the
+# columns that are there in the text makes the pattern of it.
 #
 # Write `qk_circuit(model, layer, head)`, a `FactoredMatrix` of inner dimension `d_head`, with the scale
 # inside, so that its entries are scores. It shall work for any model; positions, LayerNorm and biases
@@ -669,7 +687,7 @@ drawings.circuits()
 # What do the heads of layer 0 look at? A key may also be made from a *position*. The same formula with
 # `W_pos` in the place of `W_E` gives a table of scores from positions to positions. Here is the attention
 # that these scores alone would make (softmax over the places that are not later), for the head that
-# looks at the place just before most:
+# looks at the place just before most. *What do you expect* to see?
 
 # %%
 place_q, place_k = feed(net, 0, net.W_pos, "q"), feed(net, 0, net.W_pos, "k")  # [n_ctx head d_head]
@@ -682,8 +700,14 @@ plots.attention_heatmap(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # A stripe one below the diagonal: a **previous-token head**, recognised without a single text. (Where it
-# is blurred, training cared less.) And the heads of layer 1? Their tables from token to token:
+# is blurred, training cared less.)
+# </details>
+#
+# And the heads of layer 1? Their tables from token to token. *What do you expect on the diagonal:* does
+# a head of this kind look at the symbol that it stands on?
 
 # %%
 for number in (0, 1):
@@ -697,9 +721,14 @@ for number in (0, 1):
     ).show()
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # The diagonal is the other way round: these heads would rather *not* look at a symbol equal to the one
 # they stand on. Together with what you saw in exercise 3: they copy what they look at, and they avoid
-# the symbol itself. Where they do look, no table from token to token can say. Exercises 8 to 12 find out.
+# the symbol itself.
+# </details>
+#
+# Where they do look, no table from token to token can say. Exercises 8 to 12 find out.
 
 # %% [markdown]
 # ---
@@ -999,7 +1028,7 @@ plots.curves(
 # ---
 # ## 7 · Freeze the attention, and all is linear
 #
-# Difficulty ●●●○○ · Importance ●●●●○ · 20 minutes
+# Difficulty ●●●○○ · Importance ●●●●○ · 20 minutes · core
 #
 # Two layers now. Run a text, write down all attention patterns, and **freeze** them: treat them as given
 # numbers. Everything else in the model is a matrix. A head takes, for each position, the average of the
@@ -1167,7 +1196,7 @@ def constant_logits(model):
 # ---
 # ## 8 · Multiply out: the sum over paths
 #
-# Difficulty ●●●●○ · Importance ●●●●● · 30 minutes
+# Difficulty ●●●●○ · Importance ●●●●● · 30 minutes · core
 #
 # Write `H` for "all heads of a layer". With frozen attention the model is a product of two brackets,
 #
@@ -1348,7 +1377,8 @@ for m, length in ((net, 11), (two_layers, 7), (net, 33)):
 
 # %% [markdown]
 # Which paths write the right answer? A text that repeats; at each place of the second copy, take what a
-# path adds to the logit of the symbol that comes next, compared with the mean over all symbols.
+# path adds to the logit of the symbol that comes next, compared with the mean over all symbols. *What do
+# you expect* of the path through the previous-token head 0.1?
 
 
 # %%
@@ -1369,6 +1399,8 @@ plots.contributions(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # In the first copy there is nothing to know, and no path says anything of weight. In the second copy the
 # answer is written by the heads of layer 1, and two thirds of it **directly from the embedding** of the
 # symbol that they look at: paths through one head, not through two. The rest comes by the virtual heads
@@ -1376,8 +1408,11 @@ plots.contributions(
 # and has written the symbol there once more, and layer 1 carries that along.
 #
 # And the previous-token head 0.1? On no path does it write anything worth a number. Yet without it the
-# model cannot do its work at all (in notebook 06 you switch such a head off, and see). So where is its
-# part? Frozen patterns have hidden it: we took *where* a head looks as given. Its part is in the patterns.
+# model cannot do its work at all (in notebook 06 you switch such a head off, and see).
+# </details>
+#
+# Frozen patterns hide one part of the work: we took *where* a head looks as given. The rest of this
+# notebook is about the patterns.
 
 # %% [markdown]
 # ---
@@ -1605,8 +1640,7 @@ assert all(type(x) is float for x in others) and len(set(others)) == 4, (
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The baseline falls as the residual stream gets wider: about 1/√d_model, whatever the size of the heads
-# (less only for heads of one or two dimensions).
+# *What do you expect* of the baseline as the residual stream gets wider?
 
 # %%
 widths = [16, 32, 64, 128, 256]
@@ -1624,14 +1658,22 @@ plots.curves(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
+# It falls: about 1/√d_model, whatever the size of the heads (less only for heads of one or two
+# dimensions).
+# </details>
+
+# %% [markdown]
 # ---
 # ## 11 · Three ways to read a head
 #
 # Difficulty ●●●○○ · Importance ●●●●● · 20 minutes
 #
-# A head of layer 0 writes through its `W_OV = W_V @ W_O`. A head of layer 1 has three doors:
+# A head of layer 0 writes through its `W_OV = W_V @ W_O`. A head of layer 1 has three doors
+# (its **inputs**: query, key and value):
 #
-# | | the earlier head's note is read by the later head's | product, in the order of the signal |
+# | | the earlier head's note (its **output**) is read by the later head's | product, in the order of the signal |
 # | --- | --- | --- |
 # | **Q**-composition | query: it changes *who looks* | `W_OV` of layer 0, then `W_QK` of layer 1, entered from the left |
 # | **K**-composition | key: it changes *who is looked at* | `W_OV` of layer 0, then `W_QK` of layer 1, entered from the right |
@@ -1794,6 +1836,9 @@ for m in (gpt, net, three_layers):
         assert gap < 1e-3 * float(want.abs().max()), f"{what}: off by {gap:.2g}"
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# All pairs of our model, by all three doors. *Which of the twelve cells do you expect* to stand out?
+
 # %%
 baseline = random_composition(net.cfg.d_model, net.cfg.d_head, 50, 0, composition_score)
 grids = plots.head_grid(
@@ -1807,10 +1852,14 @@ grids = plots.head_grid(
 grids.update_yaxes(title_text="head of layer 0", col=1).update_xaxes(title_text="head of layer 1")
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # One thing stands out: both heads of layer 1 read the previous-token head by their **keys**, and by no
 # other door. The small plus under V belongs to the virtual heads of exercise 8. A negative number also
-# says something: two heads that keep out of each other's way more than chance would have it. The
-# strongest as a diagram:
+# says something: two heads that keep out of each other's way more than chance would have it.
+# </details>
+#
+# The strongest as a diagram:
 
 # %%
 plots.composition(
@@ -1939,6 +1988,8 @@ plots.matrix(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # One cell holds most of the explanation, +6.0: the query is made from the **token** that stands here,
 # the key from the **note of the previous-token head**. "I stand on `A`; who has noted that `A` was before
 # it?" You have not seen it in attention stripes, and you have not switched anything off: you have
@@ -1949,6 +2000,7 @@ plots.matrix(
 # right: the real model keeps a piece of the *impostor* of notebook 06 inside. (What a head adds to
 # scores by position is the same in every text, so an attention stripe can never show which part of it is
 # which. The expansion can.)
+# </details>
 #
 # That is the promise of the framework, and its limit is plain too. For two layers there are nine paths
 # and 16 pairs; for twelve layers of twelve heads there are more than can be listed, and MLPs do not
@@ -1959,7 +2011,7 @@ plots.matrix(
 # By weights the two heads of layer 1 are twins: both copy, both read the previous-token head by their
 # keys, and both score token × previous-token note near 6. On this text only 1.0 works. Here are texts of
 # other periods: how strong is the stripe of each head, and what does it cost to replace its output by
-# its mean (an **ablation**)?
+# its mean (an **ablation**)? *What do you expect* of two heads that are alike?
 
 # %%
 PERIODS = [12, 16, 20, 24]
@@ -1999,11 +2051,16 @@ for column, (y_title, chart) in enumerate(
     ).show()
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # The two **share out the periods**: 1.0 does the short ones, 1.1 the long ones, and near 20 both work and
 # neither is missed much. (On `induction-2l2h`, which has LayerNorm, both stripes are near 0.9 at every
 # period.) So the tables of exercises 2 to 4, the composition scores and even the largest cell above say
-# what a head *can* do; which of it a text calls for, they do not say. Which term of the scores would you
-# look at to see how the two divide the work? You have the function for it.
+# what a head *can* do; which of it a text calls for, they do not say.
+# </details>
+#
+# Which term of the scores would you look at to see how the two divide the work? You have the function
+# for it.
 
 # %% [markdown]
 # ---

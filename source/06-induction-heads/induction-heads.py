@@ -17,7 +17,8 @@
 #
 # Run the next cell (**Shift+Enter**). It loads a small trained transformer, lets it read a phrase
 # written twice, and draws where its attention goes. (The first cell takes some seconds: it imports
-# the library.) What it draws is the subject of this notebook.
+# the library.) What it draws is the subject of this notebook. *What do you expect:* will the second copy
+# look like the first?
 
 # %%
 import secrets
@@ -118,7 +119,7 @@ plots.attention_heads(my_cache["pattern", 1][0], symbols(my_ids[0]), title="Laye
 # ---
 # ## 1 · Text that repeats
 #
-# Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes
+# Difficulty ●●○○○ · Importance ●●●○○ · 10 minutes · core
 #
 # Write `repeated_tokens`. Each of its `n` rows is the mark `bos`, then a block of `period` random
 # ids, then the same block again.
@@ -231,13 +232,13 @@ plots.token_strip(
 # ---
 # ## 2 · The loss cliff
 #
-# Difficulty ●●○○○ · Importance ●●●●○ · 15 minutes
+# Difficulty ●●○○○ · Importance ●●●●○ · 15 minutes · core
 #
 # If the model can look up the first copy, its loss must fall when the second copy begins. Write
 # `loss_by_position`: how badly does the model predict each position?
 #
 # * `tokens` is `[batch pos]`. Calling the model on it gives logits `[batch pos d_vocab]`; those at
-#   position *i* are its bet on the token at position *i + 1*.
+#   position *i* are its bet (in the field: its **prediction**) on the token at position *i + 1*.
 # * The loss of one prediction is −ln of the probability that the model gave to the token that really
 #   came next (in nats, so the natural logarithm).
 # * Entry *i* of the result is the loss of predicting the token at position *i + 1*, averaged over
@@ -356,6 +357,10 @@ for name in ("induction-2l2h", "impostor"):
     assert torch.equal(kept[1], toks), f"the tokens were changed [seed {seed}]"
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# Your function on 32 lines of our model's kind. *What do you expect* on the left, on the right, and at the
+# very first symbol of the second copy (the dotted line)?
+
 # %%
 repeats = repeated_tokens(32, PERIOD, net.cfg.d_vocab, BOS, seed=1)
 plots.position_losses(
@@ -366,6 +371,8 @@ plots.position_losses(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Far left the loss is ln 64 ≈ 4.16 nats, the price of not knowing. Far right, almost nothing.
 #
 # Look closer at the edge. The point on the dotted line is the *first* symbol of the second copy. It
@@ -374,12 +381,13 @@ plots.position_losses(
 # symbols. From the twelfth on it bets a part of its money on "now it starts again", and loses that
 # bet every time but once. You can see it do so in the very first picture: from the twelfth row or so
 # on, both heads look at the first symbol. From the second symbol of the copy on, no more bets.
+# </details>
 
 # %% [markdown]
 # ---
 # ## 3 · Who looks one step back?
 #
-# Difficulty ●○○○○ · Importance ●●●●○ · 10 minutes
+# Difficulty ●○○○○ · Importance ●●●●○ · 10 minutes · core
 #
 # A head chooses where to look by matching two things: a query, made from what stands at the position
 # that looks, and a key, made from what stands at each position that might be looked at. Put yourself
@@ -391,7 +399,7 @@ plots.position_losses(
 #
 # | | who | does what |
 # | --- | --- | --- |
-# | layer 0 | a **previous-token head** | on every position, looks one step to the left, and notes there: "my left neighbour is …" |
+# | layer 0 | a **previous-token head** | on every position, looks one step to the left, and notes there (its **output**): "my left neighbour is …" |
 # | layer 1 | an **induction head** | at `A`, asks: "who has noted that its left neighbour is `A`?", looks there, and copies the symbol it finds |
 #
 # The keys of layer 1 are made from what layer 0 wrote. This is called **K-composition**. Heads of one
@@ -496,7 +504,7 @@ for kind in (torch.float64, torch.float32):
 
 # %% [markdown]
 # All four heads of the model on text that does *not* repeat, so that nothing but the place can
-# decide:
+# decide. *Where do you expect* a head that looks one step back?
 
 # %%
 noise = torch.randint(0, 64, (32, 1 + 2 * PERIOD), generator=torch.Generator().manual_seed(2))
@@ -506,8 +514,12 @@ prev_scores = torch.stack([prev_token_score(noise_cache["pattern", layer]) for l
 plots.head_grid(prev_scores, title="Previous-token score")
 
 # %% [markdown]
-# One head stands out, and it is in layer 0, as the story said. Here is its pattern on one line of your
-# repeated text:
+# <details><summary>What we see</summary>
+#
+# One head stands out, and it is in layer 0, as the story said.
+# </details>
+#
+# Here is its pattern on one line of your repeated text:
 
 # %%
 prev_head = int(prev_scores[0].argmax())
@@ -530,7 +542,7 @@ drawings.induction()
 # ---
 # ## 4 · The stripe as a number
 #
-# Difficulty ●●●○○ · Importance ●●●●● · 15 minutes
+# Difficulty ●●●○○ · Importance ●●●●● · 15 minutes · core
 #
 # Now the stripe from the first picture. The line is `[bos, block, block]`: the block's tokens stand at
 # positions 1 to `period`, and again at `period + 1` to `2·period`.
@@ -650,6 +662,9 @@ assert torch.allclose(got, want, atol=1e-6), (
 )
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# All four heads, on the lines that repeat. *What do you expect* of the head that you have just found?
+
 # %%
 stripe_scores = torch.stack(
     [induction_score(repeats_cache["pattern", layer], PERIOD) for layer in (0, 1)]
@@ -660,10 +675,10 @@ plots.head_grid(stripe_scores, title="Induction score on repeated text")
 # ---
 # ## 5 · The impostor
 #
-# Difficulty ●●●○○ · Importance ●●●●● · 20 minutes
+# Difficulty ●●●○○ · Importance ●●●●● · 20 minutes · core
 #
 # A high score in layer 1. Are we done? Here is a second model with the same architecture, `impostor`.
-# It predicts the second copy perfectly, and look at its stripe:
+# It predicts the second copy perfectly, and look at its stripe. *In which layer do you expect it?*
 
 # %%
 twin = model("impostor")
@@ -673,13 +688,16 @@ twin_scores = torch.stack([induction_score(twin_cache["pattern", layer], 24) for
 plots.head_grid(twin_scores, title="impostor: induction score on repeated text, period 24")
 
 # %% [markdown]
-# The stripe is there, and in **layer 0**, where we said it could not be. What is going on?
+# The stripe is there, and in **layer 0**, where we said it could not be.
+#
+# <details><summary>What is going on?</summary>
 #
 # The impostor was trained on blocks of always the same length, 24. In such text nobody has to look
 # for an earlier `A`. *Looking 23 places back* does just as well, and for that a head needs nothing but the
 # position: one layer is enough. It has learnt a distance, not induction. Change the period and it
 # knows nothing. But as long as the period is 24, neither the loss nor the score can tell the
 # difference.
+# </details>
 #
 # See for yourself, and try other periods (up to 24):
 
@@ -884,7 +902,7 @@ assert float(torch.max(torch.abs(fake))) < 0.15, f"the impostor was accepted [se
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Both models, before and after the control:
+# Both models, before and after the control. *What do you expect* to be left of each?
 
 # %%
 noise_24 = torch.randint(0, 64, (32, 49), generator=torch.Generator().manual_seed(4))
@@ -914,7 +932,7 @@ plots.head_grid(
 # ---
 # ## 6 · Switch it off
 #
-# Difficulty ●●●●○ · Importance ●●●●● · 25 minutes
+# Difficulty ●●●●○ · Importance ●●●●● · 25 minutes · core
 #
 # Even a controlled score is about looking. Does the model *need* these heads? Take one out and see
 # what breaks: an **ablation**.
@@ -1105,7 +1123,8 @@ assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# What does each head cost, in nats on the second copy?
+# What does each head cost, in nats on the second copy? *What do you expect:* more or less than ln 64 ≈ 4.16,
+# the price of knowing nothing?
 
 
 # %%
@@ -1123,12 +1142,15 @@ costs = torch.tensor(
 plots.head_grid(costs, title="Second copy: rise of the loss without the head", unit="nats")
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Compare it with ln 64 ≈ 4.16 nats, the price of knowing nothing. Without the previous-token head the
 # model does *worse* than that, although both heads of layer 1 are still there. They copy as
 # confidently as ever, but nobody tells them from where, and being sure and wrong is dearer than having
 # no idea. The other head of layer 0 is missed far less. And of the two heads of layer 1, one partly does
 # the work of the other when that one is gone: a small cost of one ablation does not show that a head
 # is idle.
+# </details>
 #
 # And now a picture to show to a friend. Same text, same model; what differs is one head of four.
 
@@ -1323,7 +1345,8 @@ assert got.shape == (1,) and abs(float(got[0]) - 1 / 3) < 1e-6, (
 # %% [markdown]
 # This score carries its control with it. Write random text of only six symbols: every symbol comes
 # back all the time, at distances that chance decides. A head that counts places has nothing to
-# count. For comparison, the title says what a head scores that looks everywhere alike.
+# count. For comparison, the title says what a head scores that looks everywhere alike. *What do you
+# expect* of the impostor?
 
 # %%
 few = torch.randint(0, 6, (32, 49), generator=torch.Generator().manual_seed(6))
@@ -1346,8 +1369,11 @@ plots.head_grid(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # The impostor falls to the level of a head that looks everywhere, and neither period nor second
 # measurement was needed.
+# </details>
 #
 # And now a text in words. `tiny-gpt2` is a small language model in the format of GPT-2, with two
 # layers of four heads; the names below were invented for this sentence. Which heads look for what
@@ -1369,12 +1395,15 @@ plots.attention_heatmap(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # The same stripe, wherever a name is spelt for the second time: all four heads of layer 1 put 0.35 to
 # 0.86 of their attention there. But ask what this shows. `tiny-gpt2` was made for this course, and **two
 # of five rows of its training text were random tokens that repeat**; the others say invented names
 # twice on purpose. So it shows that heads made by such rows go on working in a sentence. It does *not*
 # show that ordinary text makes them. That is what Olsson et al. (2022) show, on language models that
 # nobody had trained on repeats; GPT-2 is one on which you can look for yourself.
+# </details>
 
 # %% [markdown]
 # ---
@@ -1556,7 +1585,7 @@ for name in ("induction-2l2h", "induction-2l2h-noln"):
 
 # %% [markdown]
 # Two heads that were never trained together do not score 0, because random subspaces overlap. So
-# compare with weights of the same shapes, drawn by chance:
+# compare with weights of the same shapes, drawn by chance. *Which pairs do you expect* above it?
 
 # %%
 dice = torch.Generator().manual_seed(7)
@@ -1570,8 +1599,13 @@ plots.composition(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Both induction heads read the previous-token head, well above chance. It is the pair that the
-# story asks for, and no text was needed to find it. But a score of weights says what *can* be read.
+# story asks for, and no text was needed to find it.
+# </details>
+#
+# But a score of weights says what *can* be read.
 # What is read, and whether anything hangs on it, takes an intervention.
 
 # %% [markdown]
@@ -1581,11 +1615,11 @@ plots.composition(
 # Difficulty ●●●●○ · Importance ●●●●● · 30 minutes
 #
 # Exercise 6 switched off the previous-token head for everybody. That proved that the model needs
-# it, not *how*. A head of layer 1 can read its note in three ways: by the **query** (it changes who
-# asks), by the **key** (it changes what is found), by the **value** (it changes what is carried
-# away). The story says: by the key, and by nothing else. So close one door at a time and leave the
-# other two open. Interventions of this kind, on one path instead of one head, are called *path
-# patching* (Wang et al. 2022, section 3; Goldowsky-Dill et al. 2023).
+# it, not *how*. A head of layer 1 has three **inputs**, so it can read the note in three ways: by the
+# **query** (it changes who asks), by the **key** (it changes what is found), by the **value** (it changes
+# what is carried away). The story says: by the key, and by nothing else. So close one door at a time and leave the
+# other two open. Interventions of this kind, on one path instead of one head, are called **path
+# patching** (Wang et al. 2022, section 3; Goldowsky-Dill et al. 2023).
 #
 # It takes two runs.
 #
@@ -1801,7 +1835,8 @@ assert not (left := remove_hooks(m)), f"hooks are still on the model: {left}"
 
 # %% [markdown]
 # The previous-token heads of two models: the one you know, and `induction-2l2h-noln`, trained in
-# the same way, but without LayerNorm.
+# the same way, but without LayerNorm. *What do you expect,* after the story: which of the doors will cost
+# something?
 
 # %%
 plain_net = model("induction-2l2h-noln")
@@ -1824,6 +1859,8 @@ plots.contributions(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Without LayerNorm it is as the story says. With the values cut off from the previous-token head
 # nothing happens, with the queries little (0.2 nats). Without its notes in the **keys** the loss rises
 # by 4.5 nats, and the model is worse off than one that knows nothing. That is K-composition shown by an
@@ -1832,8 +1869,11 @@ plots.contributions(
 # And then the other model, the one that this notebook began with. Keys cut off: 1.4 nats. Queries
 # cut off: 1.2. Both: more than 5! One door alone costs a quarter of what both cost together, so the
 # story, as it stands, does not explain this model. Something reads the note of the previous-token head
-# in the **query**, and it keeps up most of the work when the keys are blind. Do not read on at once.
-# What could a head do with "my left neighbour is *X*" in its query?
+# in the **query**, and it keeps up most of the work when the keys are blind.
+# </details>
+#
+# Something does not fit. Do not read on at once. What could a head do with "my left neighbour is *X*"
+# in its query?
 
 # %% [markdown]
 # ---
@@ -2039,7 +2079,7 @@ for m in (gpt, net, no_norm, odd):
 
 # %% [markdown]
 # The table of the story, for the first 24 symbols: the query sees the symbol itself, the key sees
-# the symbol *before* its position.
+# the symbol *before* its position. *What do you expect?*
 
 # %%
 best_head = int(stripe_scores[1].argmax())  # the best induction head of layer 1
@@ -2053,9 +2093,12 @@ plots.matrix(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # A diagonal: whatever symbol stands here, the head is drawn to the place whose note says the same
 # symbol. (The numbers are small because LayerNorm, left out here, blows the stream up before the
 # head reads it. It stretches rows and columns, and a diagonal stays a diagonal.)
+# </details>
 
 # %% [markdown]
 # ---
@@ -2198,11 +2241,16 @@ plots.matrix(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # There are **two** ways with almost all rows right. One is the story: the symbol here, against the
 # note of the previous-token head there. The other one nobody had told us: the note of the
 # previous-token head *here*, against the note of the **other** head of layer 0 *there*. (Two more are
-# right in most rows. What weights can match, the model need not make use of.) So what does that other
-# head look at? Text that does not repeat shows how far back each head of layer 0 looks:
+# right in most rows. What weights can match, the model need not make use of.)
+# </details>
+#
+# So what do the heads of layer 0 note, besides the symbol just before? Text that does not repeat shows
+# how far back each of them looks. *What do you expect* of the other head?
 
 # %%
 offsets = torch.arange(8)
@@ -2395,6 +2443,9 @@ for name, at in (("induction-2l2h", 2), ("tiny-gpt2", 4), ("induction-1l", 0), (
     assert float(got[0].abs().max()) < 1e-3, f"{what}: a key of layer 0 moved"
 ### END HIDDEN TESTS
 
+# %% [markdown]
+# Three models, one of them with one layer only. *What do you expect* in layer 0, and in layer 1?
+
 # %%
 others = torch.randint(0, 64, (32,), generator=torch.Generator().manual_seed(8))
 lone = model("induction-1l")  # one layer, trained on the same text
@@ -2409,13 +2460,16 @@ plots.head_grid(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # Zero in layer 0, and not "small": exactly zero, in every model there is. What is not in the keys
 # cannot be found by looking, however long one trains. In layer 1 of the real model a key moves
 # about as much as it is long; in the impostor layer 1 *could* know its neighbours, and does not
 # care to.
+# </details>
 #
 # What does a model do that has one layer only? It was trained on the same text as ours, for as many
-# steps:
+# steps. *What do you expect* of it in the second copy: ln 64 nats, or less?
 
 # %%
 plots.position_losses(
@@ -2426,10 +2480,13 @@ plots.position_losses(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # It gets down to about 3 nats, not to 4.16: it has learnt that what stood 12 to 24 places back is
 # more likely than other symbols, and bets on all of those at once. That is what can be known
 # without knowing neighbours. The rest of the way needs a second layer, which reads what the first
 # has written.
+# </details>
 
 # %% [markdown]
 # ---
@@ -2643,7 +2700,7 @@ for step in record:
 
 # %% [markdown]
 # Before you believe the four numbers, look at the curves they come from. Each is drawn as a share
-# of its final value, for the first 400 steps of 1000.
+# of its final value, for the first 400 steps of 1000. *Which of the four do you expect* to come first?
 
 # %%
 shown = sum(step <= 400 for step in record)
@@ -2657,6 +2714,8 @@ plots.curves(
 )
 
 # %% [markdown]
+# <details><summary>What we see</summary>
+#
 # For 80 steps next to nothing can be seen (the little that context gains is what one layer can do).
 # Then, within 30 steps of a thousand, the stripe appears and the context becomes worth something,
 # *both at the same time*. Olsson et al. (2022, "Argument 1: macroscopic co-occurrence") found this
@@ -2675,6 +2734,7 @@ plots.curves(
 # The jump is so sudden because the two heads are worth little without each other. A note that
 # nobody reads earns nothing, and a reader finds nothing where nobody has written. Only when both
 # are there by half does every step that improves one improve what the other is worth.
+# </details>
 
 # %% [markdown]
 # ---
