@@ -572,6 +572,35 @@ plots.head_grid(scores, title="Copying score of every head", limit=1.0)
 # head wrote for the reader of the logits. Heads of layer 0 also write for the heads of layer 1, and what
 # they say to those need not look like a token. And a copying head is not yet an induction head: what it
 # copies depends on where it looks.
+#
+# The score is a sum, and hides what it was made of. Here are the eigenvalues themselves, as points of
+# the complex plane. (A table of 65 symbols is small enough to be multiplied out; about half of its
+# eigenvalues are 0.) *What do you expect* of a head that copies, and of one that does so in part?
+
+
+# %%
+def eigenvalues(layer, head):
+    """Those of a head's OV circuit: [d_vocab], complex."""
+    circuit = ov_circuit(net, layer, head)
+    return torch.linalg.eigvals(circuit.A @ circuit.B)
+
+
+plots.complex_plane(
+    {
+        f"head {layer}.{head}": eigenvalues(layer, head) / eigenvalues(layer, head).abs().max()
+        for layer, head in ((1, 0), (0, 0), (0, 1))
+    },
+    title="Eigenvalues of three OV circuits, in units of the largest",
+)
+
+# %% [markdown]
+# <details><summary>What we see</summary>
+#
+# Those of head 1.0 lie on the positive half of the real axis, with imaginary parts of at most 0.03 of the
+# largest number. Head 0.0 leans the same way, but five of its numbers have a negative real part. Those of
+# 0.1 lie all around 0: it does not give back the symbol that it looks at. What it writes is for layer 1,
+# and not for the logits.
+# </details>
 
 # %% [markdown]
 # ---
@@ -1409,6 +1438,42 @@ plots.contributions(
 #
 # And the previous-token head 0.1? On no path does it write anything worth a number. Yet without it the
 # model cannot do its work at all (in notebook 06 you switch such a head off, and see).
+# </details>
+#
+# And what is a path worth, in nats? With the patterns held still, let some paths only predict the second
+# copy (the constant of the biases is always there), and then all but one. In the paper this is called
+# **term importance**. *What do you expect* of the direct path alone? And of the virtual heads?
+
+
+# %%
+def frozen_loss(paths):
+    """Loss in nats on the second copy, if only these paths write."""
+    logits = constant_logits(net) + sum(expansion[path] for path in paths)  # [pos d_vocab]
+    losses = net.loss_fn(logits[None], repeated[None], per_token=True)[0]  # [pos-1]
+    return float(losses[second_copy].mean())
+
+
+by_order = [frozen_loss([path for path in expansion if len(path) <= most]) for most in (0, 1, 2)]
+for most, loss in enumerate(by_order):
+    print(f"paths through at most {most} heads: {loss:.2f} nats")
+worth = [
+    frozen_loss([other for other in expansion if other != path]) - by_order[-1]
+    for path in expansion
+]
+plots.contributions(
+    {"without this path": worth},
+    [path_name(path) for path in expansion],
+    unit="nats",
+    title="Term importance: rise of the loss without one path",
+)
+
+# %% [markdown]
+# <details><summary>What we see</summary>
+#
+# The direct path alone costs 4.19 nats, which is no better than having no idea (ln 64 ≈ 4.16). The paths
+# through one head bring that to 0.22, those through two to 0.04. The path through 1.0 alone is worth 0.91
+# nats, the virtual head 0.0 → 1.0 0.17, any other path less than 0.01. (These do not add up, and need not: a
+# loss is not linear in the logits, and what one path says another one may have said as well.)
 # </details>
 #
 # Frozen patterns hide one part of the work: we took *where* a head looks as given. The rest of this
