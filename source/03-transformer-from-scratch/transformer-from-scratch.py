@@ -3520,7 +3520,7 @@ plots.curves(
 #
 # It does not reach the floor of 1.340 nats. At the first position of a text there is no symbol before last to be known, so
 # that bet costs what counting pairs costs; for texts of 24 symbols that makes the reachable loss 1.357. On 4000 fresh
-# texts this model has 1.394 ± 0.004. So of the gap of 0.054 nats the blind first position explains 0.017; the other
+# texts this model has 1.394 ± 0.003. So of the gap of 0.054 nats the blind first position explains 0.017; the other
 # 0.037 are the model's own: 400 steps, and a small model.
 # </details>
 #

@@ -2119,7 +2119,7 @@ for column, (y_title, chart) in enumerate(
 # <details><summary>What we see</summary>
 #
 # The two **share out the periods**: 1.0 does the short ones, 1.1 the long ones, and near 20 both work and
-# neither is missed much. (On `induction-2l2h`, which has LayerNorm, both stripes are near 0.9 at every
+# neither is missed much. (On `induction-2l2h`, which has LayerNorm, both stripes are above 0.8 at every
 # period.) So the tables of exercises 2 to 4, the composition scores and even the largest cell above say
 # what a head *can* do; which of it a text calls for, they do not say.
 # </details>

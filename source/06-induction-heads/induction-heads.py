@@ -1863,7 +1863,7 @@ plots.contributions(
 #
 # Without LayerNorm it is as the story says. With the values cut off from the previous-token head
 # nothing happens, with the queries little (0.2 nats). Without its notes in the **keys** the loss rises
-# by 4.5 nats, and the model is worse off than one that knows nothing. That is K-composition shown by an
+# by 4.4 nats, and the model is worse off than one that knows nothing. That is K-composition shown by an
 # intervention, for layer 1 as a whole and on texts of this kind, without a single picture of attention.
 #
 # And then the other model, the one that this notebook began with. Keys cut off: 1.4 nats. Queries
@@ -2722,9 +2722,9 @@ plots.curves(
 # jump in transformers of all sizes, only not in those of one layer, and it is one of their reasons to
 # think that induction heads are behind much of what large models learn from their context.
 #
-# Look at the previous-token head, though. At half of its final value it arrives *later* than the
-# induction head that lives on it! No magic: at step 110 its attention to the previous place has
-# only doubled, but so has that of the other head of layer 0, and the two together are enough to
+# Look at the previous-token head, though. At half of its final value it arrives *later* (step 160) than
+# the induction head that lives on it (120)! No magic: at step 110 its attention to the previous place
+# has only doubled, but so has that of the other head of layer 0, and the two together are enough to
 # start with. Only after that does one of them make the job its own, and goes on improving for 800
 # steps. "Half of the final value" is a convention, and a curve that keeps growing makes it late.
 # K-composition shows the opposite trap. By the same rule it was there at step 0, before any
