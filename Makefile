@@ -95,12 +95,13 @@ mutants: ## run mutants of the guard's, exchange's, firewall's and GPU rules; MO
 	@$(INSTALL) all
 	$(RUN) tests.mutation $(MODULES)
 
-bench: ## measure startup, cell, library, model-loading and grading times
+bench: ## measure startup, cell, library, model-loading, kernel and grading times
 	@$(INSTALL) all
 	$(RUN) tests.bench
 	$(RUN) tests.bench.library
 	$(RUN) tests.bench.grading
 	$(RUN) tests.bench.models
+	$(RUN) tests.bench.kernels
 	$(RUN) tests.bench.plain
 
 bench-containers: ## time a class logging in at once, against a plain hub in containers; STUDENTS=10

@@ -140,6 +140,10 @@ class ServerSettings(Section):
     cpu_threads: Annotated[
         int, Field(ge=1, description="BLAS threads of one kernel; 2 are slower on a busy machine")
     ] = 1
+    warm_kernels: Annotated[
+        bool,
+        Field(description="each server keeps a process ready from which kernels start at once"),
+    ] = True
 
 
 class ExchangeSettings(Section):

@@ -60,7 +60,13 @@ def test_kernels_of_the_same_server_are_counted_and_nothing_else(tmp_path):
     process(21, kernel, 7)
     process(22, kernel, 99)
     process(23, "bash", 7)
-    assert kernels(tmp_path, 20) == 2
+    template = "python -m hub.singleuser.warm_kernels.template 5 7"
+    process(30, template, 7)
+    process(31, template, 30)
+    process(40, template, 99)
+    process(41, template, 40)
+    assert kernels(tmp_path, 20) == kernels(tmp_path, 31) == 3
+    assert kernels(tmp_path, 22) == kernels(tmp_path, 41) == 2
     assert kernels(tmp_path, 404) == 1
 
 

@@ -103,7 +103,9 @@ def _named(value: Any) -> Any:
     return value
 
 
-def server_config(role: Role, kernel_idle_minutes: int = 0) -> dict[str, Any]:
+def server_config(
+    role: Role, kernel_idle_minutes: int = 0, warm_kernels: bool = True
+) -> dict[str, Any]:
     """jupyter_server's configuration: its extensions, and the path of our JupyterLab extensions.
 
     A kernel that is idle for `kernel_idle_minutes` is stopped, even if a page still shows
@@ -133,6 +135,8 @@ def server_config(role: Role, kernel_idle_minutes: int = 0) -> dict[str, Any]:
                 "nbgrader.server_extensions.validate_assignment": False,
                 "hub.singleuser.validation": True,
                 "hub.singleuser.gpu.extension": True,
+                # Few work in the grader's notebooks, and its server is there all the time.
+                "hub.singleuser.warm_kernels.extension": warm_kernels and not grader,
                 **({"hub.singleuser.remarks": True} if not grader else {}),
                 **({"hub.singleuser.formgrader": True} if grader else {}),
             },
@@ -192,7 +196,9 @@ def files(role: Role, folder: CourseFolder) -> dict[str, Any]:
     idle = folder.settings.containers.kernel_idle_minutes if containers else 0
     return {
         "nbgrader_config.py": nbgrader_config(role, folder),
-        "jupyter_server_config.json": server_config(role, idle),
+        "jupyter_server_config.json": server_config(
+            role, idle, folder.settings.server.warm_kernels
+        ),
         "labconfig/page_config.json": page_config(role, folder.settings),
         "labconfig/default_setting_overrides.json": setting_overrides(),
     }

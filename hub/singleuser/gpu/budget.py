@@ -26,6 +26,8 @@ from hub.singleuser.gpu.exit_message import listen
 CONTEXT_MIB = 512
 # A minimum for each kernel of a server with many.
 LEAST_MIB = 256
+# In the command line of the process that kernels are forked from, and so in theirs.
+TEMPLATE = b"hub.singleuser.warm_kernels.template"
 
 
 def fraction(budget_mib: int, device_mib: int, kernels: int) -> float:
@@ -36,22 +38,35 @@ def fraction(budget_mib: int, device_mib: int, kernels: int) -> float:
 
 def kernels(proc: Path = Path("/proc"), me: int | None = None) -> int:
     """The number of notebook kernels of this kernel's server, itself included."""
-    me = os.getpid() if me is None else me
-    parent = _parent(proc / str(me))
-    count = 0
-    for process in proc.glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        count += b"ipykernel" in command and _parent(process) == parent
-    return max(count, 1)
+    server = _server(proc, os.getpid() if me is None else me)
+    pids = (int(process.name) for process in proc.glob("[0-9]*"))
+    return max(1, sum(_is_kernel(proc, pid) and _server(proc, pid) == server for pid in pids))
 
 
-def _parent(process: Path) -> int | None:
+def _is_kernel(proc: Path, pid: int) -> bool:
+    command = _command(proc, pid)
+    if TEMPLATE in command:  # also of what is forked from it
+        return TEMPLATE in _command(proc, _parent(proc, pid))
+    return b"ipykernel" in command
+
+
+def _server(proc: Path, kernel: int) -> int | None:
+    """The number of the server that a kernel was started by, or that its template was."""
+    parent = _parent(proc, kernel)
+    return _parent(proc, parent) if TEMPLATE in _command(proc, parent) else parent
+
+
+def _command(proc: Path, pid: int | None) -> bytes:
+    try:
+        return (proc / str(pid) / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _parent(proc: Path, pid: int | None) -> int | None:
     try:
         # The name in brackets may contain anything; the parent is the second field after it.
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+        return int((proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return None
 
