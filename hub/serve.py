@@ -39,6 +39,7 @@ from hub.people.accounts.login import address_file, login_kind
 from hub.people.accounts.rules import highest_role
 from hub.people.enrolment import enrol
 from hub.people.rights import reconcile
+from hub.singleuser import confined
 
 CONFIG = Path(__file__).parent / "jupyterhub" / "configuration" / "jupyterhub_config.py"
 START_SECONDS = 120
@@ -227,9 +228,10 @@ def _welcome(folder: CourseFolder, ports: Ports, ways_in: list[str]) -> Iterator
     yield from ways_in
     yield ""
     yield f"  Course folder: {folder.root}"
-    yield "  All students' servers run under your account: only for people who trust each other."
+    yield "  All servers share your account, without limits: only for people who trust each other."
+    yield f"  {confined.describe(landlock_version(), confined.namespaces_work())}"
     yield f"  {describe(landlock_version())}"
-    yield "  docs/admin.md, Graded code, lists what is protected here, and what is not."
+    yield "  docs/admin.md, What is promised, lists what is protected here, and what is not."
     yield ""
 
 

@@ -71,8 +71,13 @@ def test_root_is_allowed_only_where_the_hub_is_root(folder, monkeypatch, uid, al
     assert ("--ServerApp.allow_root=True" in spawner(folder).get_args()) == allowed
 
 
-def test_the_server_is_the_one_of_this_environment(folder):
-    assert spawner(folder).cmd == [str(Path(sys.executable).parent / "jupyterhub-singleuser")]
+def test_the_server_is_the_one_of_this_environment_and_a_students_is_confined(folder):
+    server = str(Path(sys.executable).parent / "jupyterhub-singleuser")
+    assert spawner(folder, "grader-mech").cmd == [server]
+    python, isolated, *confined = spawner(folder).cmd
+    assert (python, isolated) == (sys.executable, "-I") and confined[-2:] == ["--", server]
+    assert f"--home={folder / 'server' / 'homes' / 'alice'}" in confined
+    assert f"--read={folder / 'server' / 'config' / 'student'}" in confined
 
 
 def test_a_process_begins_in_its_home(folder, monkeypatch):
@@ -92,7 +97,8 @@ def started(one: LocalSpawner, monkeypatch) -> None:
 
 def test_a_home_is_made_at_the_start_and_closed_to_others(folder, monkeypatch):
     started(spawner(folder), monkeypatch)
-    assert os.stat(folder / "server" / "homes" / "alice").st_mode & 0o777 == 0o700
+    for name in ("homes", "tmp"):
+        assert os.stat(folder / "server" / name / "alice").st_mode & 0o777 == 0o700
 
 
 def test_the_graders_dot_files_have_a_folder_too(folder, monkeypatch):

@@ -109,11 +109,28 @@ def confined_options(scratch: Path) -> dict[str, Any]:
     if version < FILES_SINCE:
         return {}
     known = _known_to(version)
+    ruleset = _filled(version, [(scratch / name, WRITE) for name in STUDENTS_FOLDERS])
+    return {"preexec_fn": _restricting(ruleset, (WRITE_FILE | TRUNCATE) & known)}
+
+
+def confine_server(rules: Iterable[tuple[Path, int]]) -> None:
+    """Keep this process, and the server that it becomes, to what `rules` allow below which path,
+    to what graded code may open, and to its own processes.
+
+    Raises CannotConfine. For versions from FILES_SINCE.
+    """
+    version = landlock_version()
+    _restricting(_filled(version, rules), (WRITE_FILE | TRUNCATE) & _known_to(version))()
+
+
+def _filled(version: int, rules: Iterable[tuple[Path, int]]) -> int:
+    """A ruleset of `rules` and of what all student code may open."""
+    known = _known_to(version)
     scopes = SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS if version >= SCOPES_SINCE else 0
     ruleset = _ruleset(_Ruleset(known, 0, scopes))
-    for path, allowed in _rules(scratch):
+    for path, allowed in (*rules, *_for_all()):
         _allow(ruleset, path, allowed & known)
-    return {"preexec_fn": _restricting(ruleset, (WRITE_FILE | TRUNCATE) & known)}
+    return ruleset
 
 
 def _known_to(version: int) -> int:
@@ -122,10 +139,8 @@ def _known_to(version: int) -> int:
     return known | (CONTROL_DEVICE if version >= DEVICES_SINCE else 0)
 
 
-def _rules(scratch: Path) -> Iterator[tuple[Path, int]]:
+def _for_all() -> Iterator[tuple[Path, int]]:
     """What is allowed below which path, for those that there are."""
-    for name in STUDENTS_FOLDERS:
-        yield scratch / name, WRITE
     yield Path("/dev/shm"), WRITE
     for device in (*(Path("/dev", name) for name in DEVICES), *Path("/dev").glob("nvidia*")):
         yield device, USE | READ_DIR

@@ -15,7 +15,7 @@ from traitlets import Bool, Instance, Unicode, default
 
 from hub.core.course_folder import CourseFolder
 from hub.host.install.state import notebook_progress, notebook_ready
-from hub.jupyterhub.configuration.jupyterlab import Role, course_of, role_of
+from hub.jupyterhub.configuration.jupyterlab import Role, config_path, course_of, role_of
 from hub.jupyterhub.spawners.environment import KEPT, arguments, environment, home
 from hub.people.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 
@@ -45,7 +45,18 @@ class LocalSpawner(LocalProcessSpawner):
 
     @default("cmd")
     def _cmd(self) -> list[str]:
-        return [str(Path(sys.executable).parent / "jupyterhub-singleuser")]
+        server = str(Path(sys.executable).parent / "jupyterhub-singleuser")
+        if self.role != "student":
+            return [server]
+        # Isolated: nothing in a student's home may run before it is confined.
+        launcher = [sys.executable, "-I", "-m", "hub.singleuser.confined"]
+        config = config_path(self.role, course_of(self.user.name, self.folder))
+        theirs = {"home": home(self.user.name, self.folder), "tmp": self._tmp, "read": config}
+        return [*launcher, *(f"--{name}={path}" for name, path in theirs.items()), "--", server]
+
+    @property
+    def _tmp(self) -> Path:
+        return self.folder.server / "tmp" / self.user.name
 
     @default("server_token_scopes")
     def _server_token_scopes(self) -> list[str]:
@@ -88,6 +99,7 @@ class LocalSpawner(LocalProcessSpawner):
         for folder in {
             home(self.user.name, self.folder),
             self.folder.server / "homes" / self.user.name,
+            self._tmp,
         }:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return await super().start()
