@@ -16,7 +16,8 @@ from hub.core.course_folder import CourseFolder, new_course
 from hub.core.environment import Environment
 from hub.core.settings import Settings, load_settings, old_spellings
 from hub.facts import accounts, files
-from hub.facts.containers import COURSES_FILE, CourseStorage
+from hub.facts.container_paths import COURSES_FILE
+from hub.facts.containers import CourseStorage
 from hub.jupyterhub.configuration.jupyterlab import Role, write_files
 
 ROLES: tuple[Role, ...] = ("student", "instructor")  # whose configuration is the hub's

@@ -205,8 +205,12 @@ class GradingSettings(Section):
 class ContainerSettings(Section):
     """One person's server, if servers are containers."""
 
-    cpus: Annotated[float, Field(gt=0, description="maximum cores of one server")] = 2
-    memory_mib: Annotated[int, Field(ge=512, description="memory of one server, MiB")] = 4096
+    cpus: Annotated[float, Field(gt=0, description="maximum cores of one server")] = (
+        limits.SERVER_CPUS
+    )
+    memory_mib: Annotated[int, Field(ge=512, description="memory of one server, MiB")] = (
+        limits.SERVER_MIB
+    )
     pids: Annotated[
         int, Field(ge=64, description="maximum processes and threads of one server")
     ] = 512

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from hub.facts import container_paths
+
 # Labels of each person's container.
 PROJECT_LABEL = "logitlab.project"
 USER_LABEL = "logitlab.user"
@@ -12,12 +14,21 @@ COURSE_LABEL = "logitlab.course"  # its id; containers of earlier versions have 
 GPU_LABEL = "logitlab.gpu"  # a device's UUID
 NO_GPU = "cpu"
 
-DATABASE_FOLDER = "/run/postgresql"  # of PostgreSQL's socket
+# What a container of a person runs, before arguments; a grader's and everybody else's.
+GRADERS_COMMAND = ["python", "-m", "hub.containers", "formgrader"]
+PERSONS_COMMAND = ["jupyterhub-singleuser"]
+
+CPU_PERIOD = 100_000  # microseconds, of which a container may use its cores' share
+
+# The DNS server for names that no container has: an address where nobody listens. Otherwise an
+# engine before 26 forwards queries to a resolver on the host's loopback, as on Ubuntu, and
+# with them whatever data a student puts into a name (CVE-2024-29018).
+NO_RESOLVER = "127.0.0.1"
 
 
 def database_url(name: str) -> str:
     """SQLAlchemy URL of one of the deployment's databases; the socket knows who connects."""
-    return f"postgresql+psycopg:///{name}?host={DATABASE_FOLDER}"
+    return f"postgresql+psycopg:///{name}?host={container_paths.DATABASE}"
 
 
 @dataclass(frozen=True)
@@ -56,10 +67,6 @@ class CourseStorage:
 
 
 FIRST_COURSE = CourseStorage()
-
-# In the volume of the guard's socket, which the hub has read-only: the ids of the hub's courses, a
-# line each, its first one first. `setup` writes it.
-COURSES_FILE = "/run/guard/courses"
 
 
 def network(project: str) -> str:

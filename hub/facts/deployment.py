@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hub.facts import containers, env
+from hub.facts import container_paths, containers, env
 from hub.facts.errors import UserError
 
 # Names on the networks of compose.yaml. The `-control` ones exist on the control network only.
@@ -19,9 +19,8 @@ EXCHANGE = "http://exchange-control:8102"
 # Where students' servers find hub and exchange: the one address that they reach.
 INSIDE = "http://proxy:8000"
 
-# In the containers that run notebooks: models of the image, and the deployment's folder of models.
+# In the containers that run notebooks: models of the image.
 MODELS = "/opt/logitlab/models"
-MODELS_VOLUME = "/srv/models"
 
 SECRETS = Path("/run/secrets")
 
@@ -82,7 +81,7 @@ def deployment(environ: Mapping[str, str], secrets: Path = SECRETS) -> Deploymen
 
 def models_folders(volume: bool) -> str:
     """`COURSE_MODELS` of a container. volume: does it have the deployment's folder of models?"""
-    return f"{MODELS_VOLUME}:{MODELS}" if volume else MODELS
+    return f"{container_paths.DEPLOYMENTS_MODELS}:{MODELS}" if volume else MODELS
 
 
 def secret(name: str, secrets: Path = SECRETS) -> str:

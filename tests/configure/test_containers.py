@@ -11,8 +11,8 @@ from traitlets.config import Config
 
 from hub.core.course_folder import CourseFolder, new_course
 from hub.core.environment import Environment
-from hub.facts import accounts
-from hub.facts.containers import DATABASE_FOLDER, database_url
+from hub.facts import accounts, container_paths
+from hub.facts.containers import database_url
 from hub.facts.deployment import Deployment, DeploymentError, deployment
 from hub.jupyterhub.configuration import containers
 
@@ -138,7 +138,22 @@ def test_accounts_are_those_of_the_images_and_of_compose():
 def test_the_databases_are_where_compose_says():
     hub = compose()["services"]["hub"]
     assert hub["environment"]["LOGITLAB_HUB_DATABASE"] == database_url("jupyterhub")
-    assert f"db_socket:{DATABASE_FOLDER}:ro" in hub["volumes"]
+    assert f"db_socket:{container_paths.DATABASE}:ro" in hub["volumes"]
+
+
+def test_compose_puts_things_where_the_programs_look_for_them():
+    services = compose()["services"]
+    assert services["hub"]["environment"]["LOGITLAB_PEOPLE"] == container_paths.PEOPLE
+    assert f"people:{container_paths.PEOPLE}:ro" in services["hub"]["volumes"]
+    assert f"executor_socket:{container_paths.EXECUTOR}" in services["executor"]["volumes"]
+    assert f"models:{container_paths.DEPLOYMENTS_MODELS}:ro" in services["executor"]["volumes"]
+    assert services["gpuwatch"]["command"][-1] == container_paths.GPU_SLOTS
+    checks = {name: service.get("healthcheck", {}) for name, service in services.items()}
+    assert checks["guard"]["test"][-1] == f"unix:{container_paths.GUARD_SOCKET}"
+    assert container_paths.FIREWALL_HEARTBEAT in checks["firewall"]["test"][-1]
+    shared = Path(container_paths.GUARD_SOCKET).parent
+    assert Path(container_paths.COURSES_FILE).parent == shared
+    assert f"guard_socket:{shared}:ro" in services["hub"]["volumes"]
 
 
 def test_every_service_is_checked_in_a_way_that_the_images_know():

@@ -11,7 +11,8 @@ from hub.containers.setup import FOLDERS, folders_of, setup
 from hub.core.environment import Environment
 from hub.core.settings import load_settings
 from hub.facts import accounts
-from hub.facts.containers import COURSES_FILE, FIRST_COURSE, CourseStorage
+from hub.facts.container_paths import COURSES_FILE
+from hub.facts.containers import FIRST_COURSE, CourseStorage
 
 COMPOSE = Path(__file__).parents[2] / "docker" / "compose.yaml"
 IN_CONTAINERS = Environment(in_containers=True)

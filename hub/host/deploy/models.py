@@ -15,12 +15,12 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from hub.facts import containers, env
+from hub.facts import container_paths, containers, env
 from hub.host.deploy.environment import Site, site_here
 from hub.host.deploy.folder import DeployError, folder, make_models_folder, read_env
 from hub.host.models import ModelsError, add, damage
 
-INSIDE = "/srv/models"
+INSIDE = container_paths.DEPLOYMENTS_MODELS
 CERTIFICATES = "/run/certificates.pem"
 # The model hub client's own variables.
 HANDED_ON = ("HF_ENDPOINT", "HF_TOKEN", "HF_HUB_DOWNLOAD_TIMEOUT")

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hub.facts import accounts, env
-from hub.facts.containers import DATABASE_FOLDER, FIRST_COURSE, CourseStorage, image, volume
+from hub.facts import accounts, container_paths, env
+from hub.facts.containers import FIRST_COURSE, CourseStorage, image, volume
 from hub.host.deploy.folder import DeployError
 from hub.host.deploy.stack import Stack, need_running, opened
 
@@ -23,14 +23,14 @@ def course_command(
     """A command in a container of its own, with a course and its gradebook mounted."""
     project, tag = stack.project, stack.variables[env.TAG]
     volumes = {
-        storage.folder: "/srv/course",
-        storage.people: "/srv/people",
-        "db_socket": f"{DATABASE_FOLDER}:ro",
+        storage.folder: container_paths.COURSE,
+        storage.people: container_paths.PEOPLE,
+        "db_socket": f"{container_paths.DATABASE}:ro",
     }
     environment = {
         env.SHAPE: "containers",
-        env.COURSE: "/srv/course",
-        env.PEOPLE: "/srv/people",
+        env.COURSE: container_paths.COURSE,
+        env.PEOPLE: container_paths.PEOPLE,
         env.GRADEBOOK: storage.gradebook_url,
         env.URL: stack.url,
         "HOME": "/tmp",

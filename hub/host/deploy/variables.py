@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.facts import env
+from hub.facts import env, limits
 from hub.facts.deployment import models_folders
 from hub.host.deploy.folder import DeployError
 
@@ -75,8 +75,10 @@ def variables(given: Mapping[str, str], host: Host, deployment: Path) -> dict[st
         env.BRIDGE: values[env.BRIDGE] or f"{project[:11]}-st",
         env.GPUS: values[env.GPUS] or host.gpus,
         "DOCKER_GID": str(host.docker_gid),
-        # At most half of the machine for grading, as students work at the same time.
-        "EXECUTOR_MEMORY": values["EXECUTOR_MEMORY"] or f"{max(4096, host.memory_mib // 2)}m",
+        # At most half of the machine for grading, as students work at the same time; but one
+        # notebook always fits.
+        "EXECUTOR_MEMORY": values["EXECUTOR_MEMORY"]
+        or f"{max(limits.KERNEL_MIB, host.memory_mib // 2)}m",
         "STUDENTS_INTERNAL": "false" if values[env.STUDENT_INTERNET] == "yes" else "true",
     }
 

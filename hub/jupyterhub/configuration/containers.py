@@ -8,14 +8,14 @@ from typing import Any
 
 from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.settings import Settings
+from hub.facts.container_paths import FIREWALL_HEARTBEAT, GUARD_SOCKET
 from hub.facts.deployment import EXCHANGE, HUB_API, INSIDE, PROXY_API, Deployment
 from hub.jupyterhub.configuration import jupyterhub
 from hub.jupyterhub.pages import server_access
 from hub.people import roles
 
 CULLER = "idle-culler"
-FIREWALL_HEARTBEAT = "/run/firewall/ok"
-GUARD = "unix:///run/guard/docker.sock"
+GUARD = f"unix://{GUARD_SOCKET}"
 
 # A killed proxy comes back without routes; the hub restores them at its next check.
 CHECK_ROUTES_SECONDS = 15

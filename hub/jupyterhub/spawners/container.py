@@ -19,7 +19,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Instance, Unicode, default
 
 from hub.core.course_folder import CourseFolder, courses_of
-from hub.facts.containers import GPU_LABEL, PROJECT_LABEL, USER_LABEL, CourseStorage
+from hub.facts.container_paths import GPU_SLOTS
+from hub.facts.containers import (
+    GPU_LABEL,
+    GRADERS_COMMAND,
+    PERSONS_COMMAND,
+    PROJECT_LABEL,
+    USER_LABEL,
+    CourseStorage,
+)
 from hub.facts.deployment import Deployment
 from hub.facts.gpu_devices import chosen, from_variable, missing
 from hub.jupyterhub.configuration.jupyterlab import course_of, role_of
@@ -37,8 +45,6 @@ from hub.people.roles import SERVER_TOKEN_SCOPES, grader_token_scopes
 START_SECONDS = 3600
 BOOT_SECONDS = 180
 STALE_SECONDS = 30
-# Read by the watcher of GPU memory, `hub.services.gpuwatch`.
-GPU_SLOTS = Path("/run/gpu/slots.json")
 
 
 @cache
@@ -58,7 +64,7 @@ def gpu_slots(spawner: ContainerSpawner) -> Slots:
             settings.gpus,
             spawner.listed,
             staff=lambda name: role_of(name, spawner.folder) != "student",
-            map_file=GPU_SLOTS if devices else None,
+            map_file=Path(GPU_SLOTS) if devices else None,
         )
         for uuid in missing(from_variable(deployment.gpus), settings.gpus.devices):
             spawner.log.warning("course.yaml names the GPU %s, which this host lacks", uuid)
@@ -137,8 +143,8 @@ class ContainerSpawner(DockerSpawner):
     @default("cmd")
     def _cmd(self) -> list[str]:
         if role_of(self.user.name, self.folder) == "grader":
-            return ["python", "-m", "hub.containers", "formgrader"]
-        return ["jupyterhub-singleuser"]
+            return list(GRADERS_COMMAND)
+        return list(PERSONS_COMMAND)
 
     @default("server_token_scopes")
     def _server_token_scopes(self) -> list[str]:

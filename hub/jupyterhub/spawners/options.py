@@ -11,18 +11,28 @@ from typing import Any
 from hub.core.settings import Settings
 from hub.facts import accounts, env
 from hub.facts.container_names import container_name, home_volume
+from hub.facts.container_paths import (
+    CONFIG,
+    COURSE,
+    DATABASE,
+    DEPLOYMENTS_MODELS,
+    EXECUTOR,
+    EXECUTOR_SOCKET,
+    HOME,
+    PEOPLE,
+)
 from hub.facts.containers import (
     COURSE_LABEL,
-    DATABASE_FOLDER,
+    CPU_PERIOD,
     GPU_LABEL,
     NO_GPU,
+    NO_RESOLVER,
     PROJECT_LABEL,
     USER_LABEL,
     CourseStorage,
 )
 from hub.facts.deployment import (
     INSIDE,
-    MODELS_VOLUME,
     Deployment,
     models_folders,
 )
@@ -31,18 +41,11 @@ from hub.jupyterhub.configuration.jupyterlab import Role
 from hub.jupyterhub.spawners.environment import common
 from hub.people.roles import EXCHANGE
 
-HOME = "/home/student"
-COURSE = "/srv/course"
-CONFIG = "/srv/config"
 # A CPU share that keeps hub and proxy responsive while a class computes; without
 # it the hub once did not respond for over a minute while twenty servers started.
 CPU_SHARES = 128
 LOG_MIB = 10
 TMP_MIB = 1024
-# The DNS server for names that no container has: an address where nobody listens. Otherwise an
-# engine before 26 forwards queries to a resolver on the host's loopback, as on Ubuntu, and
-# with them whatever data a student puts into a name (CVE-2024-29018).
-NO_RESOLVER = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,8 @@ def options(
             "cpu_shares": CPU_SHARES,
             "mem_limit": limits.memory_mib * MIB,
             "memswap_limit": limits.memory_mib * MIB,
-            "cpu_period": 100_000,
-            "cpu_quota": int(limits.cpus * 100_000),
+            "cpu_period": CPU_PERIOD,
+            "cpu_quota": int(limits.cpus * CPU_PERIOD),
             "log_config": {
                 "type": "json-file",
                 "config": {"max-size": f"{LOG_MIB}m", "max-file": "2"},
@@ -136,9 +139,9 @@ def _environment(
             env.SHAPE: "containers",
             env.URL: deployment.url,
             env.COURSE: COURSE,
-            env.PEOPLE: "/srv/people",
+            env.PEOPLE: PEOPLE,
             env.GRADEBOOK: storage.gradebook_url,
-            env.EXECUTOR: "/run/executor/socket",
+            env.EXECUTOR: EXECUTOR_SOCKET,
         }
     return variables
 
@@ -150,7 +153,7 @@ def _volumes(
     if role == "grader":
         mine |= {
             deployment.volume(storage.folder): COURSE,
-            deployment.volume(storage.people): "/srv/people",
+            deployment.volume(storage.people): PEOPLE,
         }
     return mine
 
@@ -161,11 +164,11 @@ def _read_only_volumes(
     config = storage.config if role == "grader" else f"config_{role}"
     mine = {deployment.volume(config): CONFIG}
     if deployment.models_volume:
-        mine[deployment.volume("models")] = MODELS_VOLUME
+        mine[deployment.volume("models")] = DEPLOYMENTS_MODELS
     if role == "grader":
         # Through a read-only mount, a socket can be connected to but not replaced.
         mine |= {
-            deployment.volume("db_socket"): DATABASE_FOLDER,
-            deployment.volume("executor_socket"): "/run/executor",
+            deployment.volume("db_socket"): DATABASE,
+            deployment.volume("executor_socket"): EXECUTOR,
         }
     return mine

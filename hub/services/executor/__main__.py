@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from hub.facts import accounts
+from hub.facts.container_paths import EXECUTOR_SOCKET
 from hub.grading.sandbox.landlock import SCOPES_SINCE, landlock_version
 from hub.grading.sandbox.remote import status
 from hub.services.executor.boxes import Box
@@ -28,7 +29,7 @@ log = logging.getLogger("hub.services.executor")
     "--socket",
     "path",
     type=click.Path(path_type=Path),
-    default="/run/executor/socket",
+    default=EXECUTOR_SOCKET,
     show_default=True,
     help="Unix socket to listen on. Its folder is made accessible to --grader only.",
 )

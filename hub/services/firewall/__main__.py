@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from hub.facts import files
+from hub.facts.container_paths import FIREWALL_HEARTBEAT
 from hub.services.firewall.host import ensure_rules, remove_rules
 from hub.services.firewall.rules import Firewall, FirewallError, firewall_from, resolvers
 
@@ -24,7 +25,7 @@ log = logging.getLogger("hub.services.firewall")
 @click.option(
     "--heartbeat",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("/run/firewall/ok"),
+    default=Path(FIREWALL_HEARTBEAT),
     show_default=True,
     help="Touched at each check while the rules are applied, removed otherwise.",
 )

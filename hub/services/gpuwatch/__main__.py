@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
+from hub.facts.container_paths import GPU_SLOTS
 from hub.services.gpuwatch.processes import owner, stop
 from hub.services.gpuwatch.usage import Use, read_use
 from hub.services.gpuwatch.verdict import HeldSlot, Over, over_budget
@@ -100,7 +101,7 @@ class GpuWatch:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m hub.services.gpuwatch", description=__doc__)
-    parser.add_argument("--slots", type=Path, default=Path("/run/gpu/slots.json"))
+    parser.add_argument("--slots", type=Path, default=Path(GPU_SLOTS))
     parser.add_argument("--interval", type=float, default=INTERVAL, help="seconds")
     arguments = parser.parse_args()
     watch = GpuWatch(arguments.slots)

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 from aiohttp import web
 
-from hub.facts.containers import COURSES_FILE
+from hub.facts.container_paths import COURSES_FILE, GUARD_SOCKET
 from hub.services.guard.policy import Policy, PolicyError, policy_from
 from hub.services.guard.server import Engine, Guard
 
@@ -27,7 +27,7 @@ STOP_SECONDS = 5  # for requests in progress, of the ten that Docker waits
 @click.option(
     "--listen",
     type=click.Path(path_type=Path),
-    default=Path("/run/guard/docker.sock"),
+    default=Path(GUARD_SOCKET),
     show_default=True,
     help="Unix socket for the hub; group members may connect.",
 )

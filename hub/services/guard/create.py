@@ -12,7 +12,18 @@ from typing import Any
 
 from hub.facts import accounts
 from hub.facts.container_names import container_name
-from hub.facts.containers import COURSE_LABEL, GPU_LABEL, NO_GPU, PROJECT_LABEL, USER_LABEL
+from hub.facts.container_paths import COURSE, HOME
+from hub.facts.containers import (
+    COURSE_LABEL,
+    CPU_PERIOD,
+    GPU_LABEL,
+    GRADERS_COMMAND,
+    NO_GPU,
+    NO_RESOLVER,
+    PERSONS_COMMAND,
+    PROJECT_LABEL,
+    USER_LABEL,
+)
 from hub.facts.limits import MIB
 from hub.facts.names import grader_of
 from hub.services.guard.errors import RequestRefused
@@ -20,9 +31,6 @@ from hub.services.guard.policy import Mount, Policy
 
 Check = Callable[[Any], Any]
 
-STUDENTS_COMMAND = ["jupyterhub-singleuser"]
-GRADERS_COMMAND = ["python", "-m", "hub.containers", "formgrader"]
-CPU_PERIOD = 100_000  # microseconds
 LONGEST_ENVIRONMENT = 256  # variables
 LONGEST_TEXT = 16 * 1024  # characters of one variable or argument
 
@@ -34,8 +42,6 @@ FORBIDDEN_VARIABLES = re.compile(
 HARMLESS_VARIABLES = {"NVIDIA_VISIBLE_DEVICES=void"}
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=", re.ASCII)
 
-# No DNS server, or the engine's default.
-RESOLVERS = ["127.0.0.1"]
 TMPFS_PATHS = {"/tmp", "/var/tmp", "/run"}
 TMPFS_OPTION = re.compile(
     r"rw|noexec|exec|nosuid|nodev|mode=[0-7]{3,4}|size=[0-9]{1,12}[kmg]?|uid=[0-9]{1,5}|gid=[0-9]{1,5}"
@@ -88,7 +94,7 @@ def _config(policy: Policy, user: str, image: str) -> dict[str, Check]:
         "Cmd": lambda value: _command(value, image == policy.grader_image),
         "Env": _environment,
         "Hostname": _matches("Hostname", re.compile(r"[a-z0-9-]{0,63}")),
-        "WorkingDir": _one_of("WorkingDir", (None, "", "/home/student", "/srv/course")),
+        "WorkingDir": _one_of("WorkingDir", (None, "", HOME, COURSE)),
         "ExposedPorts": _exposed_ports,
         "Volumes": _mount_points,
         "HostConfig": lambda value: None,  # checked separately
@@ -244,7 +250,7 @@ def _user(value: Any, is_grader: bool) -> str:
 
 
 def _command(value: Any, is_grader: bool) -> list[str]:
-    command, wanted = _texts("Cmd", value, 256), GRADERS_COMMAND if is_grader else STUDENTS_COMMAND
+    command, wanted = _texts("Cmd", value, 256), GRADERS_COMMAND if is_grader else PERSONS_COMMAND
     if command[: len(wanted)] != wanted:
         raise _refuse("Cmd", command[: len(wanted)], f"{wanted} and arguments")
     return command
@@ -305,7 +311,7 @@ def _restart_policy(value: Any) -> None:
 def _dns(value: Any) -> list[str] | None:
     if value is None or value == []:
         return None
-    return _is("HostConfig.Dns", RESOLVERS)(value)
+    return _is("HostConfig.Dns", [NO_RESOLVER])(value)
 
 
 def _log_config(value: Any) -> dict[str, Any]:

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.facts import env
+from hub.facts import container_paths, env, limits
 from hub.facts.container_names import home_volume
-from hub.facts.containers import DATABASE_FOLDER, CourseStorage, image, network, volume
+from hub.facts.containers import CourseStorage, image, network, volume
 from hub.facts.errors import UserError
 from hub.facts.gpu_devices import from_variable
 from hub.facts.limits import MIB
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+MOST_PIDS = 4096
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
@@ -44,9 +45,9 @@ class Policy:
     tag: str
     gpus: tuple[str, ...] = ()
     gpu_driver: str = "nvidia"
-    max_memory: int = 4096 * MIB  # bytes
-    max_cpus: float = 2.0
-    max_pids: int = 4096
+    max_memory: int = limits.SERVER_MIB * MIB  # bytes
+    max_cpus: float = limits.SERVER_CPUS
+    max_pids: int = MOST_PIDS
     max_cpu_shares: int = 512
     courses: tuple[str, ...] = ()  # of the hub, its first one first
 
@@ -76,23 +77,23 @@ class Policy:
         course: one of `courses`; its grader gets what is of it, and nothing of another.
         """
         own = (
-            Mount(home_volume(self.project, user), "/home/student", "rw"),
-            Mount(volume(self.project, "models"), "/srv/models", "ro"),
+            Mount(home_volume(self.project, user), container_paths.HOME, "rw"),
+            Mount(volume(self.project, "models"), container_paths.DEPLOYMENTS_MODELS, "ro"),
         )
         if image == self.grader_image:
             storage = CourseStorage.of(course, self.courses)
             return (
                 *own,
-                Mount(volume(self.project, storage.folder), "/srv/course", "rw"),
-                Mount(volume(self.project, storage.people), "/srv/people", "rw"),
-                Mount(volume(self.project, storage.config), "/srv/config", "ro"),
-                Mount(volume(self.project, "db_socket"), DATABASE_FOLDER, "ro"),
-                Mount(volume(self.project, "executor_socket"), "/run/executor", "ro"),
+                Mount(volume(self.project, storage.folder), container_paths.COURSE, "rw"),
+                Mount(volume(self.project, storage.people), container_paths.PEOPLE, "rw"),
+                Mount(volume(self.project, storage.config), container_paths.CONFIG, "ro"),
+                Mount(volume(self.project, "db_socket"), container_paths.DATABASE, "ro"),
+                Mount(volume(self.project, "executor_socket"), container_paths.EXECUTOR, "ro"),
             )
         return (
             *own,
-            Mount(volume(self.project, "config_student"), "/srv/config", "ro"),
-            Mount(volume(self.project, "config_instructor"), "/srv/config", "ro"),
+            Mount(volume(self.project, "config_student"), container_paths.CONFIG, "ro"),
+            Mount(volume(self.project, "config_instructor"), container_paths.CONFIG, "ro"),
         )
 
 
@@ -120,14 +121,15 @@ def policy_from(environ: Mapping[str, str]) -> Policy:
     if driver not in ("nvidia", "cdi"):
         raise PolicyError(f"LOGITLAB_GPU_DRIVER: {driver!r} is neither nvidia nor cdi")
     host_mib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB
+    most_mib = max(host_mib, limits.SERVER_MIB)
     return Policy(
         project=project,
         tag=tag,
         gpus=gpus,
         gpu_driver=driver,
-        max_memory=int(_number(environ, "GUARD_MAX_MEMORY_MIB", max(host_mib, 4096)) * MIB),
-        max_cpus=_number(environ, "GUARD_MAX_CPUS", max(os.cpu_count() or 1, 2)),
-        max_pids=int(_number(environ, "GUARD_MAX_PIDS", 4096)),
+        max_memory=int(_number(environ, "GUARD_MAX_MEMORY_MIB", most_mib) * MIB),
+        max_cpus=_number(environ, "GUARD_MAX_CPUS", max(os.cpu_count() or 1, limits.SERVER_CPUS)),
+        max_pids=int(_number(environ, "GUARD_MAX_PIDS", MOST_PIDS)),
     )
 
 
