@@ -248,14 +248,14 @@ def test_a_victims_execution_is_unharmed_by_all_attacks(both):
     assert both[1].problems == []
 
 
-def test_the_search_finds_the_same_secret_where_it_may(running):
+def test_the_search_finds_the_secrets_of_its_own_execution(running):
     own = execute(notebook(*VICTIM[:1], FIND_SECRET, ABSTRACT), executor=running.socket)
     found = text(own.notebook.cells[1])
     assert "GOT environment" in found and "GOT file by" in found and "GOT file /scratch" in found
     assert "GOT socket" in text(own.notebook.cells[2])
 
 
-def test_the_network_probe_gets_through_where_there_is_no_executor():
+def test_the_network_probe_gets_through_without_an_executor():
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -394,7 +394,7 @@ def test_an_executor_that_could_not_keep_its_promises_does_not_start():
         assert words in output, output
 
 
-def test_a_killed_executor_repeats_what_it_ran(running):
+def test_a_killed_executor_repeats_its_executions(running):
     with ThreadPoolExecutor(1) as pool:
         cells = notebook("import time; time.sleep(3)", "print('whole')")
         work = pool.submit(execute, cells, executor=running.socket)

@@ -247,7 +247,7 @@ def test_hidden_tests_are_in_nobodys_feedback(graded: GradedClass) -> None:
         assert "secret_value" not in page, student
 
 
-def test_a_failed_hidden_test_says_what_its_author_wrote(graded: GradedClass) -> None:
+def test_a_failed_hidden_test_shows_its_authors_message(graded: GradedClass) -> None:
     assert "double fails on a large number" in graded.feedback("only_hidden_fails")
 
 

@@ -122,7 +122,7 @@ def test_a_whole_solution_repeated_in_a_given_cell_of_the_source_is_found(
     assert kinds(release, source) == {"a whole solution repeated in the open"}
 
 
-def test_lines_that_the_source_shows_openly_are_no_secret(source: Path, release: Path):
+def test_lines_that_the_source_shows_openly_are_not_secret(source: Path, release: Path):
     text = TEXT.replace("GIVEN = 3", "GIVEN = 3\nassert GIVEN * 2 == 6").replace(
         "### BEGIN HIDDEN TESTS", "### BEGIN HIDDEN TESTS\nassert GIVEN * 2 == 6"
     )

@@ -118,7 +118,7 @@ def test_letters_of_more_than_a_byte_move_no_place() -> None:
     assert "größe = β - α" in after("größe = β + α")
 
 
-def test_text_that_is_no_python_has_no_mutants() -> None:
+def test_text_that_is_not_python_has_no_mutants() -> None:
     assert mutants("%%bash\nls") == []
 
 

@@ -56,7 +56,7 @@ def test_the_chosen_stand_in_their_order():
 
 
 @pytest.mark.parametrize("share", ["0", "2", "-1/3", "1/0", "a third", ""])
-def test_what_is_no_share_is_refused_with_a_message(share):
+def test_a_malformed_share_is_refused_with_a_message(share):
     done = CliRunner().invoke(main, ["prove", f"--sample={share}"])
     assert done.exit_code == 2 and "not a share" in done.output
 

@@ -169,7 +169,7 @@ def test_a_damaged_backup_is_refused_and_nothing_changes(before, tmp_path):
     assert volumes() == listed
 
 
-def test_what_a_backup_holds_is_read_by_its_owner_only(before):
+def test_only_its_owner_can_read_a_backup(before):
     assert before.backup.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in before.backup.iterdir()} == {0o600}
     manifest = json.loads((before.backup / "manifest.json").read_text(encoding="utf-8"))

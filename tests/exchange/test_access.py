@@ -234,7 +234,7 @@ def test_a_submission_is_its_callers_under_the_assignment_and_key_given(store, a
     assert store.has_key("alice", once)
 
 
-def test_what_instructors_do_is_logged_with_their_name(store, clock, prof, caplog):
+def test_instructors_actions_are_logged_with_their_names(store, clock, prof, caplog):
     caplog.set_level(logging.INFO)
     made = uploaded(
         prof, lambda *of: prof.release(COURSE, ASSIGNMENT, *of, due=clock.now, force=True)

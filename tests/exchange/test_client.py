@@ -470,7 +470,7 @@ def test_a_damaged_notebook_is_taken_and_the_student_is_reported_at_once(
     assert "`induction-heads.ipynb`: " in report and words in report
 
 
-def test_what_cannot_be_read_at_all_is_reported_to_score_nothing(student, store, capsys):
+def test_an_unreadable_notebook_is_reported_to_score_nothing(student, store, capsys):
     student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
     student.path(ASSIGNMENT, "induction-heads.ipynb").write_text(CUT_OFF)
     student.nbgrader("SubmitApp", ASSIGNMENT)

@@ -146,7 +146,7 @@ def test_a_release_is_not_replaced_without_force(store):
     assert release(store, notebook("other"), force=True).sha256 == sha256(notebook("other"))
 
 
-def test_releasing_the_same_bytes_again_is_no_conflict(store):
+def test_releasing_the_same_bytes_again_does_not_conflict(store):
     first = store.release_of(COURSE, ASSIGNMENT)
     assert release(store, force=False) == first
 

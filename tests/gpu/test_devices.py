@@ -42,7 +42,7 @@ def test_the_older_listing_is_read_and_memory_distinguished_from_the_profile():
     ]
 
 
-def test_output_that_is_no_listing_yields_no_devices():
+def test_malformed_output_yields_no_devices():
     assert read_gpus("No devices found.\n") == []
     assert read_gpus("Failed to initialize NVML: Unknown Error\n", "") == []
 

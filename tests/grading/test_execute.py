@@ -224,7 +224,7 @@ def test_a_notebook_that_does_not_fit_its_source_is_refused_not_scored() -> None
 
 
 @pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
-def test_a_test_can_measure_what_a_call_takes(tests: Tests) -> None:
+def test_a_test_can_measure_the_cost_of_a_call(tests: Tests) -> None:
     source = apart_notebooks.notebook(
         ("released", "from course.calls import cost"),
         ("solution", "def f():\n    return len(b'x' * 50_000_000)"),

@@ -99,7 +99,7 @@ def test_a_score_outside_its_range_is_an_error(text: str, counts: bool) -> None:
     assert (judged.output_type == "execute_result") is counts
 
 
-def test_not_a_number_is_no_score() -> None:
+def test_not_a_number_is_not_a_score() -> None:
     (judged,) = judged_outputs([from_dict(result("nan"))], 2)
     assert judged.output_type == "error"
 

@@ -70,7 +70,7 @@ def test_a_good_submission_keeps_its_answers_and_gets_no_complaint(
     assert rebuilt.cells[3].metadata == released.cells[3].metadata
 
 
-def test_own_cells_stay_where_they_stood(released: NotebookNode) -> None:
+def test_own_cells_keep_their_positions(released: NotebookNode) -> None:
     submitted = answered(released)
     submitted.cells.insert(3, new_code_cell("print(f())"))
     submitted.cells.insert(0, new_markdown_cell("mine"))
@@ -116,7 +116,7 @@ def test_missing_cells_are_put_back_and_reported(released: NotebookNode) -> None
     ]
 
 
-def test_of_two_answers_the_one_that_was_worked_on_counts(released: NotebookNode) -> None:
+def test_the_edited_one_of_two_answers_counts(released: NotebookNode) -> None:
     submitted = answered(released)
     submitted.cells.insert(2, copy.deepcopy(released.cells[2]))  # the stub again, before
     submitted.cells.insert(5, copy.deepcopy(released.cells[2]))  # and after
@@ -134,7 +134,7 @@ def test_a_copied_test_cell_does_not_count_twice(released: NotebookNode) -> None
     assert any("copies of the test cell were left out" in problem for problem in problems)
 
 
-def test_cells_that_changed_places_are_put_in_order(released: NotebookNode) -> None:
+def test_swapped_cells_are_put_back_in_order(released: NotebookNode) -> None:
     submitted = answered(released)
     submitted.cells = submitted.cells[::-1]
     rebuilt, problems = rebuild(as_bytes(submitted), released)
@@ -259,7 +259,7 @@ def test_a_marker_inside_an_answer_is_reported(released: NotebookNode) -> None:
     assert problems == ["Cell 3 holds a marker of a git conflict: `<<<<<<< local`."]
 
 
-def test_bytes_that_are_no_characters_are_read_and_reported(released: NotebookNode) -> None:
+def test_invalid_utf8_is_read_and_reported(released: NotebookNode) -> None:
     submitted = as_bytes(answered(released)).replace(b"Your answer", b"F\xfcr")
     rebuilt, problems = rebuild(submitted, released)
     assert rebuilt.cells[4].source == "F\ufffdr"

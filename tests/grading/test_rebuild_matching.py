@@ -185,7 +185,7 @@ def test_the_cell_id_takes_precedence_over_the_text() -> None:
     assert texts(rebuilt)["f"] == ANSWERS["f"]
 
 
-def test_untouched_stubs_without_names_are_no_answers() -> None:
+def test_untouched_stubs_without_names_do_not_count_as_answers() -> None:
     submitted = make_released()
     without_both(submitted)
     rebuilt, _ = rebuilt_from(submitted)
@@ -211,7 +211,7 @@ def test_an_answer_merged_into_another_ones_cell_counts() -> None:
     assert "What you define of `g` in another cell counts" in report
 
 
-def test_answers_merged_into_the_cell_of_the_last_one_count_where_that_was_moved_up() -> None:
+def test_answers_merged_into_the_last_ones_cell_count_if_that_cell_was_moved_up() -> None:
     submitted = answered()
     last = named(submitted, "axes")
     for name in ("g", "f"):
@@ -252,7 +252,7 @@ def test_an_answer_merged_with_its_test_counts() -> None:
     assert run(rebuilt) == ALL
 
 
-def test_a_stub_stays_where_the_students_definition_comes_after_it() -> None:
+def test_a_stub_stays_if_the_students_definition_comes_after_it() -> None:
     submitted = answered()
     stub = named(make_released(), "g").source
     named(submitted, "g").source = stub
@@ -263,7 +263,7 @@ def test_a_stub_stays_where_the_students_definition_comes_after_it() -> None:
     assert "left as it was given" not in report
 
 
-def test_an_answer_to_one_exercise_is_none_to_a_later_one_that_asks_for_the_same_name() -> None:
+def test_an_answer_to_one_exercise_does_not_count_for_a_later_one_with_the_same_name() -> None:
     released = make_released()
     stub = named(released, "f").source
     named(released, "g").source = stub  # exercise g: write f again, faster
@@ -280,7 +280,7 @@ def test_a_given_definition_is_nobodys_answer() -> None:
     assert texts(rebuilt)["g"] == named(released, "g").source
 
 
-def test_of_several_copies_the_last_before_its_test_counts() -> None:
+def test_the_last_of_several_copies_before_its_test_counts() -> None:
     submitted = answered()
     for folder, text in ((0, "def f():\n    return 'first'"), (9, "def f():\n    return 'late'")):
         other = copy.deepcopy(named(submitted, "f"))
@@ -310,7 +310,7 @@ def test_a_copy_of_the_stub_between_an_answer_and_its_test_overwrites_nothing() 
     assert run(rebuilt) == ALL
 
 
-def test_of_two_candidates_without_names_the_last_before_its_test_counts() -> None:
+def test_the_last_of_two_candidates_without_names_before_its_test_counts() -> None:
     submitted = answered()
     without_both(submitted)
     submitted.cells.insert(2, new_code_cell("def f():\n    return 0"))
@@ -366,7 +366,7 @@ def test_an_answer_that_also_defines_another_exercises_function_keeps_its_name()
         ("use `x = 1`", "use `x = 1`"),
     ],
 )
-def test_the_code_of_a_text_cell_is_what_stands_between_its_fences(text: str, code: str) -> None:
+def test_the_code_of_a_text_cell_is_between_its_fences(text: str, code: str) -> None:
     assert unfenced(text) == code
 
 

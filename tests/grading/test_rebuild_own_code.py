@@ -47,7 +47,7 @@ def test_a_helper_in_a_copy_of_a_locked_cell_is_the_students_own(name: str) -> N
 
 
 @pytest.mark.parametrize("name", ["released-1", "f_test"])
-def test_a_helper_in_place_of_a_locked_cell_runs_before_it(name: str) -> None:
+def test_a_helper_instead_of_a_locked_cell_runs_before_it(name: str) -> None:
     submitted = answered()
     named(submitted, "g").source = WITH_HELPER
     named(submitted, name).source = HELPER
@@ -108,7 +108,7 @@ def test_an_answer_in_the_cell_of_an_earlier_test_counts() -> None:
     assert run(rebuilt) == ALL
 
 
-def test_an_edited_test_is_no_answer_by_its_place() -> None:
+def test_an_edited_test_is_not_taken_for_the_answer_at_its_position() -> None:
     submitted = answered()
     submitted.cells.remove(named(submitted, "axes"))
     named(submitted, "axes_test").source = "assert axes[0] == 'batch' or True"
@@ -152,7 +152,7 @@ def test_a_stub_untouched_but_for_white_space_gives_way(stub: str) -> None:
     assert run(rebuilt) == ALL
 
 
-def test_a_stub_gives_way_to_what_was_added_to_a_given_cell() -> None:
+def test_a_stub_gives_way_to_definitions_added_to_a_given_cell() -> None:
     submitted = answered()
     named(submitted, "released-1").source += f"\n\n{ANSWERS['g']}"
     named(submitted, "g").source = STUBS["g"]
@@ -160,7 +160,7 @@ def test_a_stub_gives_way_to_what_was_added_to_a_given_cell() -> None:
     assert run(rebuilt) == ALL
 
 
-def test_answers_at_the_end_count_where_the_stubs_were_left() -> None:
+def test_answers_at_the_end_count_if_the_stubs_were_left() -> None:
     submitted = answered()
     for name in ("f", "g"):
         named(submitted, name).source = STUBS[name]
@@ -170,7 +170,7 @@ def test_answers_at_the_end_count_where_the_stubs_were_left() -> None:
     assert "after its test (`def g(x):`) defines the same: that one was copied into it" in report
 
 
-def test_an_answer_in_a_later_answers_cell_counts_where_its_stub_was_left() -> None:
+def test_an_answer_in_a_later_answers_cell_counts_if_its_stub_was_left() -> None:
     submitted = answered()
     named(submitted, "f").source = STUBS["f"]
     named(submitted, "g").source = f"{ANSWERS['f']}\n\n{ANSWERS['g']}"

@@ -75,7 +75,7 @@ def test_a_heading_with_the_name_of_an_answer_is_not_the_answer(name: str) -> No
             assert texts(rebuilt)[name] == ANSWERS[name], report
 
 
-def test_one_id_for_all_cells_costs_nothing_where_names_are_gone() -> None:
+def test_one_id_for_all_cells_without_names_costs_nothing() -> None:
     submitted = answered()
     for cell in submitted.cells:
         cell.metadata, cell.id = {}, "f"
@@ -99,7 +99,7 @@ def test_a_notebook_wrapped_by_the_contents_api_is_read_without_ids_too(kind: st
     assert texts(rebuilt)["why"] == ANSWERS["why"]
 
 
-def test_every_answer_at_the_end_counts_or_waits_where_the_stubs_were_left() -> None:
+def test_every_answer_at_the_end_counts_or_waits_if_the_stubs_were_left() -> None:
     submitted = make_released()
     submitted.cells += [
         new_markdown_cell(text) if name == "why" else new_code_cell(text)
@@ -129,7 +129,7 @@ def test_an_edited_copy_of_a_given_cell_is_kept_whole() -> None:
     assert run(rebuilt) == ALL
 
 
-def test_an_edited_test_without_a_name_is_no_answer_by_its_place() -> None:
+def test_an_edited_test_without_a_name_is_not_taken_for_the_answer_at_its_position() -> None:
     submitted = answered()
     submitted.cells.remove(named(submitted, "plot"))
     test = named(make_released(), "axes_test").source

@@ -158,7 +158,7 @@ def test_an_essay_waits_when_its_released_question_changed(graded: Path, what: s
     assert (WAITS in graded_again(graded)) == (what != "another cell")
 
 
-def test_a_score_put_in_the_place_of_a_tests_stands_until_the_answer_changes(graded: Path) -> None:
+def test_a_manual_score_replaces_a_tests_score_until_the_answer_changes(graded: Path) -> None:
     grade_by_hand(graded, 1.5, question="square_test")
     report = graded_again(graded)
     assert "8/9" in report

@@ -150,7 +150,7 @@ def test_an_svg_becomes_a_picture_in_which_no_script_runs() -> None:
     assert base64.b64encode(drawing.encode()).decode() in shown
 
 
-def test_a_picture_that_is_no_base64_is_not_shown() -> None:
+def test_a_picture_that_is_not_base64_is_not_shown() -> None:
     shown = safe_output(display(image_png='"><script>alert(1)</script>', text_plain="figure"))
     assert dict(shown.data) == {"text/plain": "figure"}
 

@@ -247,7 +247,7 @@ def outcomes(student: Student) -> dict[str, Outcome]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_validate_in_the_browser_and_in_a_terminal_says_what_grading_says(
+def test_validate_in_the_browser_and_in_a_terminal_agrees_with_grading(
     outcomes: dict[str, Outcome], case: str
 ) -> None:
     verdicts = {way: case in outcome.passed for way, outcome in outcomes.items()}

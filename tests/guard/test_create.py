@@ -208,7 +208,7 @@ def test_two_volumes_do_not_share_a_place():
     refused(body, "one volume per path")
 
 
-def test_a_number_is_no_truth_value():
+def test_a_number_does_not_count_as_a_truth_value():
     for key, value in (("ReadonlyRootfs", 1), ("AutoRemove", 0), ("PidsLimit", True)):
         body = created("alice")
         body["HostConfig"][key] = value

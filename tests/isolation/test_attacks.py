@@ -115,7 +115,7 @@ def test_an_opaque_result_with_methods_of_its_own_earns_nothing():
     assert failed(run_isolated(source, answered(source, sly))) == ["test-2"]
 
 
-def test_an_answer_about_hooks_that_is_no_list_of_names_ends_the_student():
+def test_a_malformed_answer_about_hooks_ends_the_student_process():
     source = notebook(
         ("released", "from course.calls import remove_hooks"),
         ("solution", "def f(x):\n    return x"),

@@ -152,7 +152,7 @@ def test_a_students_exception_keeps_its_names_and_its_nearest_built_in_base(talk
 
 
 @pytest.mark.parametrize("name", ["StopIteration", "KeyboardInterrupt", "SystemExit", "TooSlow"])
-def test_a_student_cannot_raise_what_ends_a_loop_or_a_process(talk, name):
+def test_a_student_cannot_raise_exceptions_that_end_a_loop_or_a_process(talk, name):
     conversation, student = talk
     student.answer(["raise", 1, ["t", ["l", name], "", ""]])
     with pytest.raises(Exception) as caught:

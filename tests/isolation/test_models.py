@@ -158,7 +158,7 @@ PAIR += [("solution", spoils("pass", "g")), ("test", EXPECTED.replace("FUNCTION"
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["isolated", "in_kernel"])
-def test_what_an_answer_does_to_the_shared_model_costs_no_other_exercise(
+def test_an_answers_changes_to_the_shared_model_cost_no_other_exercise(
     mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -192,7 +192,7 @@ def test_a_permanent_hook_that_an_answer_leaves_is_found_by_its_own_test(
 
 
 @pytest.mark.slow
-def test_what_a_call_of_a_test_does_to_a_given_model_is_undone_and_the_students_training_kept(
+def test_a_tests_changes_to_a_given_model_are_undone_and_the_students_training_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

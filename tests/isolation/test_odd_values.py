@@ -231,7 +231,7 @@ def test_a_number_that_sympy_finds_unequal_to_a_float_counts_as_equal(
         assert failures(executed) == []
 
 
-def test_numbers_cross_where_a_test_does_arithmetic_with_them(folder: Path) -> None:
+def test_numbers_cross_in_arithmetic_of_a_test(folder: Path) -> None:
     source = notebook(
         ("solution", "def f(x):\n    return x / 3"),
         ("test", "assert abs(f(1.0) - 1 / 3) < 1e-12 and f(3.0) * 2.0 == 2 and f(1) == 1 / 3"),

@@ -112,7 +112,7 @@ def test_a_failed_test_says_which_given_cell_had_failed_before():
     assert "the given cell released-1 had failed" in outputs(run_isolated(source), 3)
 
 
-def test_a_later_test_can_use_what_an_earlier_test_defined():
+def test_a_later_test_can_use_definitions_of_an_earlier_test():
     source = notebook(
         ("solution", "def f(x):\n    return x + 1"),
         ("test", "def twice(x):\n    return f(f(x))\nassert twice(1) == 3"),

@@ -88,7 +88,7 @@ def handle(tag, arguments):
 
 
 @given(ODD_VALUES)
-def test_any_value_crosses_or_is_refused_where_it_is_sent(value):
+def test_any_value_crosses_or_is_refused_by_the_sender(value):
     encoder = Encoder(lend=lent)
     try:
         tree = encoder.encode(value)
@@ -140,7 +140,7 @@ def test_a_tensor_crosses_bit_by_bit(dtype, shape):
     assert torch.equal(got.reshape(-1).view(torch.uint8), tensor.reshape(-1).view(torch.uint8))
 
 
-def test_views_and_conjugates_cross_as_what_they_show():
+def test_views_and_conjugates_cross_as_their_values():
     tensor = torch.arange(6.0).reshape(2, 3)
     assert torch.equal(crossed(tensor.T), tensor.T)
     wave = torch.tensor([1 + 2j]).conj()
