@@ -29,9 +29,15 @@ from ruamel.yaml.error import MarkedYAMLError
 from hub.facts import limits
 from hub.facts.errors import UserError
 from hub.facts.execution import Tests
-from hub.facts.names import COURSE_ID, grader_of, is_identifier, rule_for
-
-USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?")
+from hub.facts.names import (
+    COURSE_ID,
+    COURSE_ID_RULE,
+    USER_NAME,
+    USER_NAME_RULE,
+    grader_of,
+    is_identifier,
+    rule_for,
+)
 
 
 class SettingsError(UserError):
@@ -60,7 +66,7 @@ class CourseSettings(Section):
     @classmethod
     def _id_is_a_plain_name(cls, value: str) -> str:
         if not COURSE_ID.fullmatch(value):
-            raise ValueError("lowercase letters, digits, '-' and '_', at most 41 characters")
+            raise ValueError(COURSE_ID_RULE)
         return value
 
     @field_validator("timezone")
@@ -100,10 +106,7 @@ class PeopleSettings(Section):
     def _names_are_plain(cls, value: list[str]) -> list[str]:
         for name in value:
             if not USER_NAME.fullmatch(name):
-                raise ValueError(
-                    f"{name!r}: user names are lowercase letters and digits, with . _ - @ between, "
-                    "at most 63 characters"
-                )
+                raise ValueError(f"{name!r}: user names are {USER_NAME_RULE}")
         if len(set(value)) != len(value):
             raise ValueError("duplicate names")
         return value

@@ -1,4 +1,4 @@
-"""Which names assignments, courses and their graders can have."""
+"""Which names assignments, courses, their graders and people can have."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ IDENTIFIER_RULE = (
 
 # The id of a course in course.yaml: also in user names, groups, labels and addresses.
 COURSE_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}", re.ASCII)
+COURSE_ID_RULE = "lowercase letters, digits, '-' and '_', at most 41 characters"
+
+USER_NAME = re.compile(r"[a-z0-9]([a-z0-9@._-]{0,61}[a-z0-9])?", re.ASCII)
+USER_NAME_RULE = "lowercase letters a to z and digits, with . _ - @ between, at most 63 characters"
 
 
 def grader_of(course: str) -> str:

@@ -11,8 +11,8 @@ from traitlets.config import Config
 
 from hub.core.course_folder import CourseFolder, new_course
 from hub.core.environment import Environment
-from hub.core.settings import USER_NAME
 from hub.facts.deployment import Deployment
+from hub.facts.names import USER_NAME
 from hub.jupyterhub.configuration import containers, jupyterhub
 from hub.jupyterhub.pages.server_access import (
     AccessRequest,

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hub.core.settings import USER_NAME
+from hub.facts.names import USER_NAME, USER_NAME_RULE
 from hub.facts.text import BIDI, is_formula
 
 FIELDS = ("username", "first_name", "last_name", "email", "lms_id")
@@ -40,10 +40,7 @@ def student(row: Mapping[str, str]) -> Student:
     tidy = {field: _tidy(row.get(field) or "") for field in FIELDS}
     tidy["username"] = unicodedata.normalize("NFKC", tidy["username"]).lower()
     if not USER_NAME.fullmatch(tidy["username"]):
-        raise ValueError(
-            f"user name {tidy['username']!r}: letters a to z and digits, with . _ - @ between, "
-            "at most 63 characters"
-        )
+        raise ValueError(f"user name {tidy['username']!r}: expected {USER_NAME_RULE}")
     for field, longest in LONGEST.items():
         _check(field, tidy[field], longest)
     email = tidy["email"]

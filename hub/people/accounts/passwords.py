@@ -14,7 +14,7 @@ from nativeauthenticator.orm import UserInfo
 from sqlalchemy import select
 from tornado import web
 
-from hub.core.settings import USER_NAME
+from hub.facts.names import USER_NAME
 from hub.people.accounts import password_links
 from hub.people.accounts.course import CourseAuthenticator
 from hub.people.accounts.throttle import Throttle
