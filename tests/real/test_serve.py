@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from hub.serve import free_port
+from tests.docker.kernels import Kernel
 from tests.e2e.embedded import LOGITLAB, RunningServer, start, stop
 from tests.e2e.hub_client import Person
 
@@ -118,6 +119,12 @@ def test_a_students_server_token_can_do_no_more_than_it_must(server, alice):
         for path in ("/users", "/users/bob", "/groups", "/proxy", "/services"):
             assert http.get(path).status_code in (403, 404), path
         assert http.post("/users/alice/tokens", json={}).status_code in (403, 404)
+
+
+def test_a_students_kernel_is_forked_from_the_template_of_her_server(alice):
+    kernel = Kernel(alice)
+    parent = "import os; print(open(f'/proc/{os.getppid()}/cmdline').read())"
+    assert "hub.singleuser.warm_kernels.template" in kernel.run(parent)
 
 
 def test_stopping_stops_every_process_and_the_next_start_continues(tmp_path):
