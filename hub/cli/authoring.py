@@ -77,11 +77,12 @@ def _rules_broken(source: Path) -> Iterable[str]:
     """Problems that would keep submissions from being graded with isolated tests."""
     import nbformat
 
-    from hub.grading.pipeline.reference import WAY_OUT, broken_rules
+    from hub.grading.pipeline.reference import broken_rules, way_out
 
     for path in sorted(source.glob("*.ipynb")):
         if broken := broken_rules(nbformat.read(path, as_version=4)):
-            yield f"warning: {path.name} cannot be graded with isolated tests: {broken}. {WAY_OUT}"
+            why = f"warning: {path.name} cannot be graded with isolated tests: {broken}."
+            yield f"{why} {way_out(source.name)}"
 
 
 def _fresh(found: list[str]) -> None:

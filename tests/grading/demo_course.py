@@ -55,7 +55,7 @@ class Environment:
         pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         self.run(*pip, "nbgrader==0.9.6", str(self.wheel), cwd=folder)
 
-    def run(self, *arguments: str, cwd: Path) -> str:
+    def run(self, *arguments: str, cwd: Path, status: int = 0) -> str:
         done = subprocess.run(
             [self.python, *arguments],
             cwd=cwd,
@@ -70,7 +70,7 @@ class Environment:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"[-4000:]
+        assert done.returncode == status, f"{arguments}: {done.stdout}\n{done.stderr}"[-4000:]
         return done.stdout + done.stderr
 
 
@@ -101,12 +101,12 @@ def hand_in(environment: Environment, course: Path, students: int) -> None:
             path.write_text(json.dumps(document), encoding="utf-8")
 
 
-def configured(course: Path) -> Path:
+def configured(course: Path, lines: str = CONFIGURATION) -> Path:
     """A copy of a course whose nbgrader_config.py has our lines."""
     copy = course.with_name("configured")
     shutil.copytree(course, copy)
     with (copy / "nbgrader_config.py").open("a") as file:
-        file.write(CONFIGURATION)
+        file.write(lines)
     return copy
 
 

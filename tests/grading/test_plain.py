@@ -94,4 +94,18 @@ class TestInstalled:
         assert {score[0] for score in stock.values()} > {0.0, 1.0}
         assert found == stock
         assert "its tests run in the student's kernel" in log
+        # Of what it says, nothing is about a command or a file that is not there.
         assert "logitlab" not in log.lower().replace(str(tmp_path).lower(), "")
+
+    def test_a_test_that_cannot_run_isolated_is_named_with_the_line_that_lets_it_run(
+        self, environment: Environment, tmp_path: Path
+    ) -> None:
+        course = make_course(environment, tmp_path)
+        hand_in(environment, course, 2)
+        isolated = CONFIGURATION.replace("(c)", "(c, tests='isolated')")
+        log = environment.run(
+            *("-m", "nbgrader", "autograde", "ps1"), cwd=configured(course, isolated), status=1
+        )
+        assert "sum_of_squares_uses_squares binds squares, which is the student's" in log
+        assert """c.ExecuteSubmission.tests_of = {"ps1": "in_kernel"}""" in log
+        assert "course.yaml" not in log

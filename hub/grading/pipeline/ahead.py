@@ -50,7 +50,7 @@ class Ahead:
         while self._waiting and len(self._running) < PREPARED * self._workers:
             self._begin(self._waiting.popleft())
         if self._refused is not None:
-            raise self._refused
+            raise self._refused.with_traceback(None)
 
     def _begin(self, submitted: str) -> None:
         try:

@@ -30,11 +30,7 @@ IS_PLAIN = find_spec("hub.cli") is None
 
 GENERATE = "nbgrader generate_assignment" if IS_PLAIN else "logitlab generate"
 
-WAY_OUT = (
-    'Or set `c.ExecuteSubmission.tests_of = {"ASSIGNMENT": "in_kernel"}` in nbgrader_config.py'
-    if IS_PLAIN
-    else "Or set `tests: in_kernel` for this assignment in course.yaml"
-) + ": its tests then run in the student's kernel, where student code can fake its score."
+IN_KERNEL = "its tests then run in the student's kernel, where student code can fake its score."
 
 LIBRARIES = ("logitlab", "logitlab-grading", "torch", "transformer-lens", "ipykernel", "numpy")
 """Versions whose change makes a passed reference run again."""
@@ -50,6 +46,14 @@ def can_fake(assignment: str) -> str:
         f"{assignment}: its tests run in the student's kernel (`tests: in_kernel`), "
         "so student code can fake its score"
     )
+
+
+def way_out(assignment: str) -> str:
+    """What lets an assignment be graded whose tests cannot run isolated."""
+    line = f'c.ExecuteSubmission.tests_of = {{"{assignment}": "in_kernel"}}'
+    if IS_PLAIN:
+        return f"Or set `{line}` in nbgrader_config.py: {IN_KERNEL}"
+    return f"Or set `tests: in_kernel` for this assignment in course.yaml: {IN_KERNEL}"
 
 
 @dataclass(frozen=True)
@@ -84,11 +88,12 @@ class Reference:
             raise IsolationError(
                 f"{self.assignment}: {self.path} is missing. Its tests run isolated from the "
                 "student's kernel, which requires the instructor's notebook: restore it"
-                f"{self._from_text()}. {WAY_OUT}"
+                f"{self._from_text()}. {way_out(self.assignment)}"
             ) from None
         except (OSError, ValueError) as error:
             raise IsolationError(
-                f"{self.assignment}: {self.path} cannot be read ({error}). {WAY_OUT}"
+                f"{self.assignment}: {self.path} cannot be read ({error}). "
+                f"{way_out(self.assignment)}"
             ) from error
         if broken := broken_rules(source):
             raise IsolationError(self._cannot_isolate(broken))
@@ -199,7 +204,7 @@ class Reference:
     def _cannot_isolate(self, why: str) -> str:
         return (
             f"{self.assignment}: tests of {self.path.name} cannot run isolated from the student's "
-            f"kernel: {why}. Fix that and generate it again. {WAY_OUT}"
+            f"kernel: {why}. Fix that and generate it again. {way_out(self.assignment)}"
         )
 
 
