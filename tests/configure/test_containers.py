@@ -12,7 +12,7 @@ from traitlets.config import Config
 from hub.core.course_folder import CourseFolder, new_course
 from hub.core.environment import Environment
 from hub.facts import accounts, container_paths
-from hub.facts.containers import database_url
+from hub.facts.containers import FIRST_COURSE, database_url
 from hub.facts.deployment import Deployment, DeploymentError, deployment
 from hub.jupyterhub.configuration import containers
 
@@ -136,7 +136,9 @@ def test_accounts_are_those_of_the_images_and_of_compose():
 
 
 def test_the_databases_are_where_compose_says():
-    hub = compose()["services"]["hub"]
+    services = compose()["services"]
+    assert services["setup"]["environment"]["LOGITLAB_GRADEBOOK"] == FIRST_COURSE.gradebook_url
+    hub = services["hub"]
     assert hub["environment"]["LOGITLAB_HUB_DATABASE"] == database_url("jupyterhub")
     assert f"db_socket:{container_paths.DATABASE}:ro" in hub["volumes"]
 
