@@ -72,6 +72,15 @@ def model_card(
     cool_down = (
         f" In the last {recipe.cool_down} steps the rate falls to zero." if recipe.cool_down else ""
     )
+    smear = (
+        [
+            "- Smeared keys: every position of layer 0 has its own key and "
+            f"{recipe.smear:g} times that of the position before. These weights are meant for a "
+            "run with a hook at `blocks.0.attn.hook_k` that adds it."
+        ]
+        if recipe.smear
+        else []
+    )
     layers = "1 layer" if c["n_layers"] == 1 else f"{c['n_layers']} layers"
     million = recipe.steps * recipe.batch * N_CTX / 1e6
     lines = [
@@ -83,6 +92,7 @@ def model_card(
         "",
         f"- Attention only: {layers} of {c['n_heads']} heads, d_model "
         f"{c['d_model']}, d_head {c['d_head']}, {norm}, learned positions, context {N_CTX}.",
+        *smear,
         f"- Vocabulary: tokens 0 to {VOCAB - 1}, and {BOS} for the beginning of a sequence.",
         f"- {parameters:,} parameters in float32, initialised with standard deviation "
         f"{c['initializer_range']:g}.",

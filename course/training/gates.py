@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from course.training.data import periodic_rows, random_rows
+from course.training.smear import Hooks, smearing
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -62,8 +63,16 @@ class Gate:
 
 
 @torch.no_grad()
-def measure(bridge: TransformerBridge) -> Measured:
-    """Run the model on repeated and on random text and take all figures. About 3 CPU-seconds."""
+def measure(bridge: TransformerBridge, smear: float = 0.0) -> Measured:
+    """Run the model on repeated and on random text and take all figures. About 3 CPU-seconds.
+
+    smear: as in the model's recipe.
+    """
+    with bridge.hooks(fwd_hooks=smearing(smear)):
+        return _measured(bridge)
+
+
+def _measured(bridge: TransformerBridge) -> Measured:
     generator = torch.Generator().manual_seed(SEED)
     repeated = periodic_rows(ROWS, PERIOD, PERIOD, generator)
     other = periodic_rows(ROWS, OTHER_PERIOD, OTHER_PERIOD, generator)
@@ -129,9 +138,7 @@ def _ablated(
                 z[:, :, head] = substitute(z[:, :, head])
                 return z
 
-            hooks: list[tuple[str | Callable[..., Any], Callable[..., Any]]] = [
-                (f"blocks.{layer}.attn.hook_z", replace)
-            ]
+            hooks: Hooks = [(f"blocks.{layer}.attn.hook_z", replace)]
             loss, _ = _loss_and_hits(bridge.run_with_hooks(tokens, fwd_hooks=hooks), tokens)
             result[layer, head] = loss[:, PERIOD + 1 :].mean()
     return result
@@ -179,6 +186,20 @@ def one_layer_gates(m: Measured) -> list[Gate]:
     ]
 
 
+def smeared_gates(m: Measured) -> list[Gate]:
+    """Demands on one layer that finds in its keys what a head below it would have written."""
+    return [
+        Gate("accuracy on the second copy", m.accuracy, at_least=0.9),
+        Gate("accuracy at another period", m.accuracy_other_period, at_least=0.9),
+        Gate("loss on the second copy", m.second_copy_loss, at_most=0.5),
+        Gate(
+            "best induction score minus control",
+            (m.induction - m.control).max().item(),
+            at_least=0.3,
+        ),
+    ]
+
+
 def impostor_gates(m: Measured) -> list[Gate]:
     """Demands on a model that must look like induction without a control and fail with one."""
     best = int(m.induction.flatten().argmax())
@@ -201,5 +222,6 @@ GATES: dict[str, Callable[[Measured], list[Gate]]] = {
     # Without LayerNorm attention stays softer: of the seeds tried none came to 0.97.
     "induction-2l2h-noln": partial(induction_gates, accuracy=0.93, control=0.15),
     "induction-1l": one_layer_gates,
+    "induction-1l-smeared": smeared_gates,
     "impostor": impostor_gates,
 }

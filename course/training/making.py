@@ -31,7 +31,7 @@ def make(recipe: Recipe | LanguageRecipe) -> Generator[str, None, Made]:
         return (yield from _make_gpt2(recipe))
     snapshots: dict[int, trainer.Weights] = {}
     bridge = yield from trainer.train(recipe, snapshots)
-    measured = gates.measure(bridge)
+    measured = gates.measure(bridge, recipe.smear)
     found = gates.GATES[recipe.name](measured)
     return Made(found, lambda to: card.save(bridge, recipe, measured, found, to, snapshots))
 
@@ -59,6 +59,7 @@ def _make_gpt2(recipe: LanguageRecipe) -> Generator[str, None, Made]:
 def shipped_gates(name: str) -> list[Gate]:
     """The gates of the checkpoint that `course.models` finds under this name."""
     bridge = model(name, device="cpu")
-    if isinstance(RECIPES[name], LanguageRecipe):
+    recipe = RECIPES[name]
+    if isinstance(recipe, LanguageRecipe):
         return language_gates.language_gates(language_gates.measure(bridge))
-    return gates.GATES[name](gates.measure(bridge))
+    return gates.GATES[name](gates.measure(bridge, recipe.smear))

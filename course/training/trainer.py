@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from course.models import build
 from course.training.data import periodic_rows
 from course.training.recipes import N_CTX, Recipe
+from course.training.smear import smearing
 
 if TYPE_CHECKING:
     from transformer_lens.model_bridge import TransformerBridge
@@ -52,7 +53,8 @@ def train(
             # or else its embedding would stay as random as it began.
             length=N_CTX + 1,
         )
-        logits = bridge(tokens[:, :-1])  # [batch pos vocab]
+        with bridge.hooks(fwd_hooks=smearing(recipe.smear)):
+            logits = bridge(tokens[:, :-1])  # [batch pos vocab]
         loss = cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
         for group in optimizer.param_groups:
             group["lr"] = _rate(step, recipe)

@@ -2462,7 +2462,7 @@ plots.head_grid(
 # %% [markdown]
 # <details><summary>What we see</summary>
 #
-# Zero in layer 0, and not "small": exactly zero, in every model there is. What is not in the keys
+# Zero in layer 0, and not "small": exactly zero, in every transformer of this kind. What is not in the keys
 # cannot be found by looking, however long one trains. In layer 1 of the real model a key moves
 # about as much as it is long; in the impostor layer 1 *could* know its neighbours, and does not
 # care to.
@@ -2486,6 +2486,50 @@ plots.position_losses(
 # more likely than other symbols, and bets on all of those at once. That is what can be known
 # without knowing neighbours. The rest of the way needs a second layer, which reads what the first
 # has written.
+# </details>
+
+# %% [markdown]
+# Is it two *layers* that induction needs, or only keys that know their left neighbour? Change the
+# architecture and see: `induction-1l-smeared` has one layer and was trained on the same text for as many
+# steps, but to each of its keys three times the key of the position before was added. (In papers:
+# **smeared keys**; Olsson et al. 2022, "Argument 2".) Its weights are used with a hook that does so.
+# *What do you expect?*
+
+# %%
+smeared = model("induction-1l-smeared")
+
+
+def smear(keys, hook):  # [batch pos head d_head]
+    """To every key, three times the key before it."""
+    before = torch.cat([torch.zeros_like(keys[:, :1]), keys[:, :-1]], dim=1)
+    return keys + 3 * before
+
+
+with smeared.hooks(fwd_hooks=[("blocks.0.attn.hook_k", smear)]):
+    smeared_loss = loss_by_position(smeared, repeats)
+    smeared_patterns = [
+        smeared.run_with_cache(lines)[1]["pattern", 0] for lines in (repeats, noise)
+    ]
+smeared_scores = [induction_score(pattern, PERIOD) for pattern in smeared_patterns]  # [head] each
+plots.position_losses(
+    {
+        "one layer": loss_by_position(lone, repeats),
+        "one layer, smeared keys": smeared_loss,
+        "two layers": loss_by_position(net, repeats),
+    },
+    vocab=64,
+    repeat_at=PERIOD,
+    title="One layer, if its keys know their left neighbour",
+)
+
+# %% [markdown]
+# <details><summary>What we see</summary>
+#
+# The second copy costs 0.17 nats, where one layer with plain keys pays 3.06 and two layers 0.01. The
+# stripe of the two heads is 0.77 and 0.38 on lines that repeat, and 0.11 and 0.04 on lines that do not, so
+# it is no impostor's. That one piece of knowledge, who stands to the left, is what the second layer was
+# needed for. Olsson et al. use it as a test: if a model's use of its context comes from induction heads,
+# then a change that makes such heads possible in one layer must bring that use along; and it does.
 # </details>
 
 # %% [markdown]

@@ -15,6 +15,7 @@ from course.training.card import model_card, save
 from course.training.data import periodic_rows, random_rows
 from course.training.gates import GATES, Gate, Measured, impostor_gates, induction_gates, measure
 from course.training.recipes import BOS, N_CTX, RECIPES, VOCAB
+from course.training.smear import smearing
 from course.training.trainer import train
 
 
@@ -24,7 +25,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @pytest.fixture(scope="module")
 def shipped() -> dict[str, Measured]:
-    return {name: measure(model(name, device="cpu")) for name in RECIPES}
+    return {name: measure(model(name, device="cpu"), RECIPES[name].smear) for name in RECIPES}
 
 
 def short(steps: int = 2, **changed):
@@ -149,7 +150,7 @@ def no_waiting(shipped, monkeypatch):
     monkeypatch.setattr(
         small_gates,
         "measure",
-        lambda bridge: shipped[getattr(bridge, "course_name", "impostor")],
+        lambda bridge, smear: shipped[getattr(bridge, "course_name", "impostor")],
     )
 
 
@@ -208,3 +209,20 @@ def test_the_snapshots_show_induction_form():
 
 def test_one_layer_cannot_do_what_two_layers_can(shipped):
     assert shipped["induction-1l"].accuracy < 0.35 < 0.97 < shipped["induction-2l2h"].accuracy
+
+
+def test_one_layer_can_if_its_keys_are_smeared(shipped):
+    with_smear, name = shipped["induction-1l-smeared"], "induction-1l-smeared"
+    assert with_smear.accuracy > 0.9
+    assert measure(model(name, device="cpu")).accuracy < 0.35
+    card = (SHIPPED / name / "README.md").read_text()
+    assert "its own key and 3 times that of the position before" in " ".join(card.split())
+
+
+def test_a_smeared_key_is_the_key_and_a_share_of_the_one_before():
+    ((point, smear),) = smearing(0.5)
+    keys = torch.arange(12.0).reshape(1, 3, 2, 2)
+    got = smear(keys.clone(), hook=None)
+    assert point == "blocks.0.attn.hook_k" and smearing(0.0) == []
+    assert torch.equal(got[:, 0], keys[:, 0])
+    assert torch.equal(got[:, 1:], keys[:, 1:] + keys[:, :-1] / 2)

@@ -74,6 +74,23 @@ def one_layer(names: Names) -> list[float]:
     return [float(losses[names["PERIOD"] + 1 :].mean()), math.log(64)]
 
 
+@CLAIMS(
+    "The second copy costs {0.17} nats, where one layer with plain keys pays {3.06} and two "
+    "layers {0.01}."
+)
+def smeared_keys(names: Names) -> list[float]:
+    losses = [names["loss_by_position"](names[m], names["repeats"]) for m in ("lone", "net")]
+    return [float(each[names["PERIOD"] + 1 :].mean()) for each in (names["smeared_loss"], *losses)]
+
+
+@CLAIMS(
+    "The stripe of the two heads is {0.77} and {0.38} on lines that repeat, and {0.11} and {0.04} "
+    "on lines that do not"
+)
+def stripes_with_smeared_keys(names: Names) -> list[float]:
+    return [float(score) for scores in names["smeared_scores"] for score in scores]
+
+
 def _formed(names: Names, what: str) -> int:
     return names["when_did_it_form"](names["record"], names["history"][what], 0.5)
 
