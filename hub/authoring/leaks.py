@@ -19,6 +19,7 @@ from hub.authoring.notebook import text_to_notebook
 from hub.authoring.pairing import ANSWERS_FILE, is_notebook_text
 from hub.authoring.preprocessors import RELEASED_METADATA
 from hub.authoring.regions import split
+from hub.facts import manifest
 from hub.facts.cell_roles import marks
 from hub.facts.regions import Region
 
@@ -35,7 +36,7 @@ COMMENT = re.compile(r"(^|\s)#.*$")
 ANSWER_HEADER = re.compile(
     r"^# %%[^:\n]*:", re.MULTILINE
 )  # the rest of the line says what is wrong
-NOTEBOOK_METADATA = ("kernelspec", "language_info")
+NOTEBOOK_METADATA = ("kernelspec", "language_info", manifest.KEY)
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def _in_notebook(notebook: NotebookNode, name: str, secrets: Secrets) -> Iterato
     for key in notebook.metadata:
         if key not in NOTEBOOK_METADATA:
             yield Leak(name, "metadata that does not belong in a release", key)
+    yield from _in_names(notebook, name)
     for position, cell in enumerate(notebook.cells, start=1):
         where = f"{name}, cell {position}"
         yield from _in_text(cell.source, where, secrets)
@@ -167,6 +169,20 @@ def _in_notebook(notebook: NotebookNode, name: str, secrets: Secrets) -> Iterato
             yield Leak(where, "an output or execution count")
         if cell.get("attachments"):
             yield Leak(where, "an embedded file")
+
+
+def _in_names(notebook: NotebookNode, name: str) -> Iterator[Leak]:
+    """What the notebook says of names that none of its cells shows, or beside names."""
+    if (data := notebook.metadata.get(manifest.KEY)) is None:
+        return
+    names = manifest.StudentNames.from_data(data)
+    if names is None or names.as_data() != data:
+        yield Leak(name, "metadata that does not belong in a release", manifest.KEY)
+        return
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    shown = set(re.findall(r"\w+", code))
+    for hidden in sorted((names.names | names.classes) - shown):
+        yield Leak(name, "a name that no cell shows", hidden)
 
 
 def _in_text(text: str, where: str, secrets: Secrets) -> Iterator[Leak]:

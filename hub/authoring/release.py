@@ -18,6 +18,7 @@ from hub.authoring.errors import (
     LeaksFound,
 )
 from hub.authoring.leaks import RELEASED_SUFFIXES, find_leaks
+from hub.authoring.manifest import add_names
 from hub.authoring.mistakes import Mistake, find_mistakes
 from hub.authoring.modules import PYTHON_FILES, modules_left_out
 from hub.authoring.pairing import (
@@ -74,7 +75,7 @@ def student_version(source_folder: Path) -> StudentVersion:
     if fatal := [mistake for mistake in mistakes if mistake.fatal]:
         raise AuthoringMistakes(source_folder.name, fatal)
     files = {
-        f"{name}.ipynb": notebook_json(run([*TO_GRADEBOOK, *TO_STUDENT], notebook, {})).encode()
+        f"{name}.ipynb": notebook_json(_student_notebook(notebook)).encode()
         for name, notebook in notebooks.items()
     }
     left_out = []
@@ -85,6 +86,12 @@ def student_version(source_folder: Path) -> StudentVersion:
         else:
             left_out.append(name)
     return StudentVersion(dict(sorted(files.items())), left_out, mistakes)
+
+
+def _student_notebook(notebook: NotebookNode) -> NotebookNode:
+    released = run([*TO_GRADEBOOK, *TO_STUDENT], notebook, {})
+    add_names(released, notebook)
+    return released
 
 
 def make_release(source: Path, assignment: str, release: Path) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Which names a test may reach in the student process, from the instructor's notebook alone.
+"""Which names a test may reach in the student process, from the instructor's notebook alone, or
+from a release and the names that it says are the student's.
 
 Walks the code objects of every cell for the names that it loads and stores. The student's
 names are those bound by solution cells, and by given cells that themselves use one
@@ -26,6 +27,10 @@ _AMBIENT = frozenset(dir(builtins)) | {"display", "get_ipython"}
 
 ToPython = Callable[[str], str]
 """Makes Python of a cell that may have magics."""
+
+
+KEY = "logitlab"
+"""In a released notebook's metadata: the data of its `StudentNames`."""
 
 
 class ManifestError(ValueError):
@@ -56,6 +61,8 @@ class Manifest:
     cells: tuple[CellFacts, ...]
     students: frozenset[str]
     """Names that are looked up in the student process."""
+    student_classes: frozenset[str]
+    """Those of `students` that a solution cell binds with a class statement."""
 
     def cell(self, name: str) -> CellFacts:
         """The facts of the cell named `name`; KeyError if the notebook has none."""
@@ -75,11 +82,31 @@ class Manifest:
                 break
         return loads & self.students
 
-    @property
-    def student_classes(self) -> frozenset[str]:
-        """Names that a solution cell binds with a class statement."""
-        solutions = [facts for facts in self.cells if facts.role == "solution"]
-        return frozenset().union(*(facts.classes for facts in solutions)) & self.students
+
+@dataclass(frozen=True)
+class StudentNames:
+    """What a release says of the solutions that it lacks, so that its tests can run isolated: whose
+    the names are that its given cells and tests use. It names nothing that those do not show.
+
+    names: those that are the student's.
+    classes: those of them that the reference binds with a class statement.
+    """
+
+    names: frozenset[str]
+    classes: frozenset[str]
+
+    def as_data(self) -> dict[str, list[str]]:
+        return {"names": sorted(self.names), "classes": sorted(self.classes)}
+
+    @classmethod
+    def from_data(cls, data: Any) -> StudentNames | None:
+        """None if `data`, which a student's copy of a release can have made anything, is no such
+        data."""
+        found = [data.get(key) for key in ("names", "classes")] if isinstance(data, dict) else []
+        lists = [each for each in found if isinstance(each, list)]
+        if len(lists) != 2 or not all(isinstance(name, str) for each in lists for name in each):
+            return None
+        return cls(frozenset(lists[0]), frozenset(lists[1]))
 
 
 def read(source: Mapping[str, Any], to_python: ToPython) -> Manifest:
@@ -90,28 +117,64 @@ def read(source: Mapping[str, Any], to_python: ToPython) -> Manifest:
     """
     code = [cell for cell in source["cells"] if cell["cell_type"] == "code"]
     cells = tuple(_facts(cell, number, to_python) for number, cell in enumerate(code, 1))
-    students = _students(cells)
-    manifest = Manifest(cells, students)
+    manifest = _manifest(cells)
     problems = list(_problems(manifest))
     if problems:
         raise ManifestError("; ".join(problems))
     return manifest
 
 
-def given_alone(source: Mapping[str, Any], to_python: ToPython) -> frozenset[str]:
+def read_release(release: Mapping[str, Any], names: StudentNames, to_python: ToPython) -> Manifest:
+    """The manifest of the instructor's notebook as far as its release shows it: of given cells and
+    tests. Raises ManifestError: one is not Python."""
+    code = [cell for cell in release["cells"] if cell["cell_type"] == "code"]
+    shown = [
+        (cell, number) for number, cell in enumerate(code, 1) if role(cell) in ("released", "test")
+    ]
+    cells = tuple(_facts(cell, number, to_python) for cell, number in shown)
+    return Manifest(cells, names.names, names.classes)
+
+
+def names_for_release(
+    source: Mapping[str, Any], release: Mapping[str, Any], to_python: ToPython
+) -> StudentNames:
+    """What a release of the instructor's notebook `source` has to say of its names.
+
+    Raises ManifestError, as `read` does.
+    """
+    manifest = read(source, to_python)
+    everything = StudentNames(manifest.students, manifest.student_classes)
+    shown = read_release(release, everything, to_python)
+    used = _union(facts.loads for facts in shown.cells)
+    return StudentNames(everything.names & used, everything.classes & used)
+
+
+def given_alone(
+    source: Mapping[str, Any], to_python: ToPython, names: StudentNames | None = None
+) -> frozenset[str]:
     """Names of the given cells of the instructor's notebook that use no name of the student's.
 
     Works even if the notebook breaks the rules for isolated tests. A given cell that is not Python
     counts as one that does.
+
+    names: what a release says, if `source` is one.
     """
     facts = []
     for number, cell in enumerate(source["cells"], 1):
         with suppress(ManifestError, ValueError):
             facts.append(_facts(cell, number, to_python))
-    manifest = Manifest(tuple(facts), _students(facts))
+    manifest = _manifest(tuple(facts))
+    if names is not None:
+        manifest = Manifest(manifest.cells, names.names, names.classes)
     return frozenset(
         fact.name for fact in facts if fact.role == "released" and manifest.runs_isolated(fact)
     )
+
+
+def _manifest(cells: tuple[CellFacts, ...]) -> Manifest:
+    students = _students(cells)
+    classes = _union(facts.classes for facts in cells if facts.role == "solution")
+    return Manifest(cells, students, classes & students)
 
 
 def _facts(cell: Mapping[str, Any], number: int, to_python: ToPython) -> CellFacts:

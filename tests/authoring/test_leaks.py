@@ -113,6 +113,21 @@ def test_left_overs_of_editing_and_running_are_found(release: Path, source: Path
     assert found.startswith(kind)
 
 
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        ({"names": ["double", "result_of_adding"], "classes": []}, "a name that no cell shows"),
+        ({"names": ["double"], "classes": ["Doubler"]}, "a name that no cell shows"),
+        ({"names": ["double"], "classes": [], "seed": 3}, "metadata that does not belong"),
+        ({"names": "double"}, "metadata that does not belong"),
+    ],
+)
+def test_names_that_students_do_not_see_are_found(release: Path, source: Path, data, kind):
+    plant(release, lambda nb: nb.metadata.update(logitlab=data))
+    (found,) = kinds(release, source)
+    assert found.startswith(kind)
+
+
 def test_a_whole_solution_repeated_in_a_given_cell_of_the_source_is_found(
     source: Path, release: Path
 ):

@@ -55,6 +55,22 @@ def test_students_get_stubs_visible_tests_and_locks(course: Path):
     assert dict(by_id["cell-3"].metadata) == {"tags": ["play"]}
 
 
+def test_a_release_says_whose_the_names_are_that_its_cells_show(course: Path):
+    release(course)
+    notebook = nbformat.reads(released(course)["doubling.ipynb"].decode(), as_version=4)
+    assert notebook.metadata.logitlab == {"names": ["double"], "classes": []}
+
+
+def test_a_notebook_whose_tests_cannot_run_isolated_says_nothing_of_names(
+    source: Path, course: Path
+):
+    text = TEXT.replace("GIVEN = 3", "GIVEN = 3\n\n\ndef double(x): ...")
+    (source / "doubling.py").write_text(text)
+    release(course)
+    notebook = nbformat.reads(released(course)["doubling.ipynb"].decode(), as_version=4)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
 def test_a_release_holds_no_outputs_and_nothing_of_a_machine(source: Path, course: Path):
     sync(source)
     path = source / "doubling.ipynb"

@@ -1,5 +1,6 @@
 """The assignments of this repository: what students get is committed, fresh and free of leaks."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -31,6 +32,23 @@ def test_the_release_is_what_the_source_generates():
 @pytest.mark.parametrize("assignment", available())
 def test_the_release_gives_nothing_away(assignment: str):
     assert find_leaks(RELEASE / assignment, SOURCE / assignment) == []
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_what_a_release_says_of_names_has_none_that_is_hidden(path: Path):
+    released = nbformat.read(RELEASE / path.parent.name / f"{path.stem}.ipynb", as_version=4)
+    source = text_to_notebook(path.read_text(encoding="utf-8"))
+    shown = _words("\n".join(cell.source for cell in released.cells))
+    hidden = _words("\n".join(cell.source for cell in source.cells)) - shown
+    assert hidden, "there are solutions and hidden tests"
+    said = released.metadata.logitlab
+    assert set(said) == {"names", "classes"}
+    assert said.names
+    assert not hidden & {*said.names, *said.classes}
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))
 
 
 def test_the_check_knows_the_secrets_of_an_assignment():

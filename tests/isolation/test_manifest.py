@@ -1,8 +1,11 @@
 """Whose a name is, from the instructor's notebook alone."""
 
+import copy
+
 import pytest
 
-from hub.grading.isolation.manifest import ManifestError, read
+from hub.facts.manifest import StudentNames, names_for_release
+from hub.grading.isolation.manifest import ManifestError, given_alone, read
 from tests.isolation.notebooks import notebook
 
 
@@ -92,3 +95,59 @@ def test_a_module_that_solution_and_given_cell_both_import_stays_given():
 def test_an_author_is_reported_which_rule_a_cell_breaks(cells, complaint):
     with pytest.raises(ManifestError, match=complaint):
         read(notebook(*cells))
+
+
+SOURCE = notebook(
+    ("released", "import math\nTAU = 2 * math.pi"),
+    ("solution", "import cmath\nclass Disk:\n    pass\ndef helper(r):\n    return Disk"),
+    ("solution", "def area(r):\n    return helper(r)\nsecret = 3"),
+    ("released", "shown = area(1)"),
+    ("test", "assert area(1) == TAU / 2 and Disk() and shown"),
+    ("test", "assert True\n### BEGIN HIDDEN TESTS\nassert secret == 3\n### END HIDDEN TESTS"),
+)
+RELEASE = copy.deepcopy(SOURCE)
+RELEASE.cells[1].source = RELEASE.cells[2].source = "raise NotImplementedError()"
+RELEASE.cells[5].source = "assert True"
+
+
+def plain(text: str) -> str:
+    return text
+
+
+def test_a_release_says_whose_the_names_are_that_it_shows_and_no_others():
+    names = names_for_release(SOURCE, RELEASE, plain)
+    assert names.as_data() == {"names": ["Disk", "area", "shown"], "classes": ["Disk"]}
+
+
+def test_with_these_names_a_release_has_the_manifest_of_the_source_as_far_as_it_shows_it():
+    names = names_for_release(SOURCE, RELEASE, plain)
+    ours, whole = read(RELEASE, names), read(SOURCE)
+    assert [facts.role for facts in ours.cells] == ["released", "released", "test", "test"]
+    for facts in ours.cells[:2]:
+        assert ours.runs_isolated(facts) == whole.runs_isolated(whole.cell(facts.name))
+    assert ours.wanted("test-5") == whole.wanted("test-5")
+    assert ours.student_classes == whole.student_classes
+    assert given_alone(RELEASE, names) == given_alone(SOURCE) == {"released-1"}
+    assert given_alone(RELEASE) != given_alone(SOURCE), "the stubs do not show it"
+
+
+def test_a_notebook_that_breaks_the_rules_says_nothing_of_its_names():
+    source = notebook(("released", "a = 1"), ("solution", "a = 2"))
+    with pytest.raises(ManifestError):
+        names_for_release(source, source, plain)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        "names",
+        [],
+        {},
+        {"names": ["f"]},
+        {"names": "f", "classes": []},
+        {"names": [1], "classes": []},
+    ],
+)
+def test_what_a_student_made_of_the_names_is_none(data):
+    assert StudentNames.from_data(data) is None
