@@ -1,8 +1,8 @@
 """Calls to a student's work that mean the same wherever that work lives.
 
-A test cell runs in one of two places: in the student's own kernel (*Validate*), or in a process
-apart from the student's, where everything crosses as a copy and nothing is shared. Code that
-relies on identity, on changes made to an argument, on gradients or on the global random state
+A test cell runs in one of two places: in the student's own process (`tests: in_kernel`), or in a
+process apart from the student's, where everything crosses as a copy and nothing is shared. Code
+that relies on identity, on changes made to an argument, on gradients or on the global random state
 would mean different things in the two. These functions mean the same in both, so a test cell that
 needs one of those things asks for it here:
 

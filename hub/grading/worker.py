@@ -171,11 +171,12 @@ def _run_pair(
 
 def _mode(request: dict[str, Any]) -> TestMode:
     """Raises ManifestError."""
-    from hub.grading.isolation.manifest import read
+    from hub.grading.isolation.manifest import StudentNames, read
     from hub.grading.isolation.modes import InKernel, Isolated
 
     if request["tests"] == "isolated":
-        return Isolated(read(request["source"]), request["seed"])
+        names = StudentNames.from_data(request.get("names"))
+        return Isolated(read(request["source"], names), request["seed"])
     return InKernel(frozenset(request["given"]))
 
 

@@ -142,6 +142,7 @@ FORGERS = {
     "kernel_replaced": Forger(KERNEL_REPLACED, 0),
     "module_patched": Forger(MODULE_PATCHED, 2, "def square(x):\n    return 0"),
     "module_planted": Forger(NOTHING, 0, "def square(x):\n    return 0", {"numpy.py": NUMPY}),
+    "names_edited": Forger(BUILTINS_PATCHED, 2),
     "outputs_forged": Forger(NOTHING, 0),
     "skip_tags": Forger(NOTHING, 0),
 }
@@ -152,6 +153,9 @@ def _notebook(root: Path, student: str, forger: Forger) -> NotebookNode:
     for cell in notebook.cells:
         if student == "skip_tags":
             cell.metadata["tags"] = ["skip-execution"]
+    if student == "names_edited":  # what a release says of names, for *Validate*
+        everything = ["abs", "double", "math", "np", "square", "want"]
+        notebook.metadata["logitlab"] = {"names": everything, "classes": everything}
     if student == "outputs_forged":
         for name in TESTS:
             shown = new_output("execute_result", data={"text/plain": "2"}, execution_count=1)

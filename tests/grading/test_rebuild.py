@@ -85,10 +85,11 @@ def test_metadata_and_tags_of_the_student_are_not_taken(released: NotebookNode) 
         cell.metadata["tags"] = ["skip-execution"]
     submitted.cells[3].metadata.nbgrader.points = 100
     submitted.metadata["kernelspec"] = {"name": "evil"}
+    submitted.metadata["logitlab"] = {"names": ["math"], "classes": []}
     rebuilt, _ = rebuild(as_bytes(submitted), released)
     assert not any("tags" in cell.metadata for cell in rebuilt.cells)
     assert rebuilt.cells[3].metadata.nbgrader.points == 2
-    assert "kernelspec" not in rebuilt.metadata
+    assert rebuilt.metadata == released.metadata == {}
 
 
 def test_an_edited_test_cell_is_put_back_and_reported(released: NotebookNode) -> None:

@@ -18,6 +18,7 @@ from nbformat import NotebookNode, from_dict
 
 from hub.facts.cell_roles import role
 from hub.facts.execution import Tests
+from hub.facts.manifest import StudentNames
 from hub.grading.pipeline import replay
 from hub.grading.pipeline.merge import grade_id, merge, why_not
 from hub.grading.pipeline.replay import Attempt, AttemptResult, next_step
@@ -70,6 +71,7 @@ def execute(
     tests: Tests = "in_kernel",
     yardstick: ReferenceTimes | None = None,
     seed: str = "",
+    names: StudentNames | None = None,
     models: Path | None = None,
     executor: Path | None = None,
     busy: Busy = lambda busy: None,
@@ -88,6 +90,8 @@ def execute(
     yardstick: what the given cells did in runs of the reference. Without it a given cell that fails
         is an error like any other.
     seed: from which isolated tests draw their inputs; empty: other ones in each run.
+    names: what a release says of its names, if `source` is one, as the instructor's notebook is not
+        to be had.
     models: a folder of checkpoints that is searched before all others; not with an executor.
     executor: the socket of the executor that does the work; None: it is done on this machine.
     busy: called whenever the processes start or stop needing a CPU; not with an executor.
@@ -106,7 +110,7 @@ def execute(
     if not any(cell.cell_type == "code" and cell.source.strip() for cell in notebook.cells):
         return Execution(from_dict(without_outputs(notebook)), [], 0.0)
     seconds = 0.0
-    cells = cells_of(notebook, source)
+    cells = cells_of(notebook, source, names)
     runs: list[Results] = []
     history: list[AttemptResult] = []
     step: Attempt | replay.GivenCellFailed | replay.Finished = Attempt()
@@ -117,6 +121,7 @@ def execute(
             "limits": limits.as_data(),
             "tests": tests,
             "seed": seed,
+            "names": None if names is None else names.as_data(),
             "given": sorted(cells.given),
             "left_out": sorted(step.left_out),
             "yardstick": (yardstick or ReferenceTimes()).as_data(),
@@ -155,7 +160,9 @@ def _run(
     return run_there(executor, request, files)
 
 
-def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cells:
+def cells_of(
+    notebook: NotebookNode, source: NotebookNode | None, names: StudentNames | None = None
+) -> replay.Cells:
     """Who owns the code cells of a notebook, by position.
 
     Without the instructor's notebook no given cell is known to use nothing of the student's.
@@ -166,7 +173,7 @@ def cells_of(notebook: NotebookNode, source: NotebookNode | None) -> replay.Cell
     for position, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and cell.source.strip():
             positions.setdefault(role(cell), set()).add(position)
-    alone = given_alone(source) if source is not None else frozenset()
+    alone = given_alone(source, names) if source is not None else frozenset()
     return replay.Cells(
         answers=frozenset(positions["solution"]),
         own=frozenset(positions["student"]),

@@ -74,7 +74,11 @@ def nbgrader_config(role: Role, folder: CourseFolder) -> dict[str, Any]:
             trait: f"hub.exchange.client.{name}" for trait, name in EXCHANGE_CLASSES.items()
         },
     }
-    config["CourseValidator"] = {"limits": settings.grading.limits}
+    config["CourseValidator"] = {
+        "tests": settings.grading.tests,
+        "tests_of": {name: settings.tests_of(name) for name in settings.assignments},
+        "limits": settings.grading.limits,
+    }
     if role == "grader":
         config["CourseDirectory"] |= {
             "root": str(folder.root),

@@ -21,7 +21,10 @@ from traitlets.config import Config
 from hub.exchange import archive
 from hub.exchange.client import Exchange
 from hub.exchange.errors import Refusal
+from hub.facts import manifest
 from hub.facts.cell_roles import marks
+from hub.facts.manifest import ManifestError, StudentNames
+from hub.grading.isolation.manifest import read
 from hub.grading.pipeline.execute import files_below
 
 AUTHORS_FOLDER = "source"  # of a course; its notebooks are newer than their release
@@ -32,11 +35,16 @@ class Released:
     """A release that a notebook is rebuilt from.
 
     notebook: has the course's cells.
+    names: what it says of its names; None if it says nothing, so that its tests cannot run
+        isolated.
+    has_hidden: whether its tests have their hidden parts.
     files: the files that students get with it, by relative name.
     remarks: what to know about it, one sentence each.
     """
 
     notebook: NotebookNode
+    names: StudentNames | None = None
+    has_hidden: bool = False
     files: Mapping[str, Path] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -50,7 +58,7 @@ def released(path: Path, config: Config) -> Iterator[Released]:
     """
     with tempfile.TemporaryDirectory(prefix="logitlab-") as folder:
         if path.parent.parent.name == AUTHORS_FOLDER:
-            yield Released(own_cells(path.read_bytes()))
+            yield _authors(own_cells(path.read_bytes()))
             return
         try:
             _fetch(path.parent.name, config, Path(folder))
@@ -59,9 +67,33 @@ def released(path: Path, config: Config) -> Iterator[Released]:
                 "The release could not be fetched, so this notebook was checked against itself and "
                 f"missing cells of the course go unnoticed. {refusal}"
             )
-            yield Released(own_cells(path.read_bytes()), remarks=[remark])
+            yield _student_version(own_cells(path.read_bytes()), remarks=[remark])
             return
         yield _in_release(path, Path(folder))
+
+
+def _authors(notebook: NotebookNode) -> Released:
+    """An instructor's notebook as if it were its own release."""
+    try:
+        found = read(notebook)
+    except ManifestError:
+        return Released(notebook, has_hidden=True)
+    names = StudentNames(found.students, found.student_classes)
+    return Released(notebook, names, has_hidden=True)
+
+
+def _student_version(
+    notebook: NotebookNode,
+    files: Mapping[str, Path] | None = None,
+    remarks: list[str] | None = None,
+) -> Released:
+    names = StudentNames.from_data(notebook.metadata.get(manifest.KEY))
+    if names is not None:
+        try:
+            read(notebook, names)
+        except ManifestError:  # in a student's own copy, which a test was changed in
+            names = None
+    return Released(notebook, names, files=files or {}, remarks=remarks or [])
 
 
 def _fetch(assignment: str, config: Config, folder: Path) -> None:
@@ -76,9 +108,9 @@ def _in_release(path: Path, folder: Path) -> Released:
     name = path.name if (folder / path.name).is_file() else most_alike(path, folder)
     if name is None:
         remark = f"{path.name} is not part of {path.parent.name}: this notebook is not graded."
-        return Released(own_cells(path.read_bytes()), files, [remark])
+        return _student_version(own_cells(path.read_bytes()), files, [remark])
     remarks = [] if name == path.name else [f"{path.name} was checked as {name}."]
-    return Released(nbformat.read(folder / name, as_version=4), files, remarks)
+    return _student_version(nbformat.read(folder / name, as_version=4), files, remarks)
 
 
 def most_alike(path: Path, folder: Path) -> str | None:

@@ -19,7 +19,7 @@ from tornado import web
 
 from hub.upstream.nbgrader import other_validation_routes
 
-REPORT = "logitlab_report"  # key in a server's settings: the report of its last validation
+RESULTS = "logitlab_validation"  # key in a server's settings: the results of its last validation
 
 
 class ValidateHandler(ValidateAssignmentHandler):
@@ -39,21 +39,21 @@ class ValidateHandler(ValidateAssignmentHandler):
             stderr=asyncio.subprocess.PIPE,
         )
         answer, log = await process.communicate()
-        self.settings[REPORT] = []
+        self.settings[RESULTS] = {}
         if process.returncode:
             last = log.decode(errors="replace").strip().rpartition("\n")[2]
             self.finish(json.dumps({"success": False, "value": last}))
         else:
-            self.settings[REPORT] = json.loads(answer)["value"].get("report", [])
+            self.settings[RESULTS] = json.loads(answer)["value"]
             self.finish(answer)
 
 
-class ReportHandler(JupyterHandler):
-    """The report of the last validation, for our extension to show in nbgrader's dialog."""
+class ResultsHandler(JupyterHandler):
+    """The results of the last validation, for our extension to show in nbgrader's dialog."""
 
     @web.authenticated
     def get(self) -> None:
-        self.finish({"report": self.settings.get(REPORT, [])})
+        self.finish(self.settings.get(RESULTS, {}))
 
 
 def add_handlers(server: Any) -> None:
@@ -62,7 +62,7 @@ def add_handlers(server: Any) -> None:
     base = server.web_app.settings["base_url"]
     routes = [
         ("/assignments/validate", ValidateHandler),
-        ("/logitlab/validation", ReportHandler),
+        ("/logitlab/validation", ResultsHandler),
         *other_validation_routes(),
     ]
     server.web_app.add_handlers(".*$", [(url_path_join(base, at), who) for at, who in routes])

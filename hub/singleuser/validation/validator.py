@@ -4,32 +4,49 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from textwrap import fill
+from typing import Any, cast
 
 from nbconvert.filters import ansi2html
 from nbformat import NotebookNode
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.validator import Validator
-from traitlets import Dict, Unicode, default
+from traitlets import Dict, Enum, Unicode, default
 
 from hub.core.environment import Environment
 from hub.facts.cell_roles import marks
+from hub.facts.execution import Tests
 from hub.grading.pipeline.execute import CannotGrade, ExecutionLimits, execute, files_below
 from hub.grading.pipeline.rebuild import rebuild
 from hub.grading.pipeline.verdict import judge
 from hub.singleuser.validation.release import Released, released
+from hub.singleuser.validation.verdict import Failure, sentence, verdict
 
-NOTHING_GRADED = "No cell of this notebook is graded, so nothing was checked."
+NOTHING_CHECKED = "Nothing was checked."
+NOTHING_GRADED = "No cell of this notebook is graded."
 TEST_CHANGED = "This test was changed here; grading puts the original back."
+SEED = "validate"
+"""From which tests draw their inputs here: the same in each run, and not those of grading."""
 
 
 class CourseValidator(Validator):
     """Rebuilds, executes and judges a notebook as grading does, without hidden tests.
 
-    Its results have a key that nbgrader's lack: `report`, what was repaired or stopped, one
-    sentence each.
+    Its results have keys that nbgrader's lack: `verdict`, a sentence, and `report`, what was
+    repaired or stopped, one sentence each. A failure has a `sentence`, with which its errors begin.
     """
 
+    tests = Enum(
+        ("isolated", "in_kernel"),
+        default_value="isolated",
+        help="Where test cells run, as for grading; a release that says nothing of its names has "
+        "them in_kernel.",
+    ).tag(config=True)
+    tests_of = Dict(
+        value_trait=Enum(("isolated", "in_kernel")),
+        key_trait=Unicode(),
+        help="Overrides for single assignments, by name.",
+    ).tag(config=True)
     limits = Dict(
         key_trait=Unicode(),
         help="Limits of executing one notebook, by the names of `ExecutionLimits`, which has the "
@@ -41,7 +58,7 @@ class CourseValidator(Validator):
         "default what the environment variable LOGITLAB_EXECUTOR names."
     ).tag(config=True)
 
-    _report: list[str]
+    _results: dict[str, Any]
 
     @default("executor")
     def _executor_default(self) -> str:
@@ -51,53 +68,91 @@ class CourseValidator(Validator):
         path = Path(filename).absolute()
         try:
             with released(path, self.config) as given:
-                checked, report = self._checked(path, given)
+                results = self._results_of(path, given)
         except CannotGrade as error:
-            self._report = []
             message = f"This notebook could not be checked: {error}. Try Validate again."
-            return {"failed": [_failure(path.name, message)]}
-        self._report = report  # for `validate_and_print`, which gets only a verdict
-        results: dict[str, Any] = {"report": report} if report else {}
-        if self.invert:
-            passed = [{"source": c.source.strip()} for c in self._get_passed_cells(checked)]
-            results |= {"passed": passed} if passed else {}
-        elif failed := self._failures(path, checked):
-            results["failed"] = failed
+            results = _unchecked(path, message)
+        self._results = results  # for what prints, which gets parts of it only
         return results
 
     def validate_and_print(self, filename: str) -> None:
         super().validate_and_print(filename)
-        if self._report:
-            lines = "".join(f"- {sentence}\n" for sentence in self._report)
+        if report := self._results.get("report"):
+            lines = "".join(f"- {each}\n" for each in report)
             self.stream.write(f"\nAbout this notebook:\n{lines}")
+
+    def _print_num_failed(self, num_failed: int) -> None:
+        self.stream.write(fill(self._results["verdict"], self.width) + "\n")
+
+    def _print_error(self, source: str, error: str) -> None:
+        first, _, traceback = error.partition("\n\n")
+        self.stream.write(f"\n{'=' * self.width}\n{fill(first, self.width)}\n")
+        for text in (source, traceback):
+            if text and text != first:
+                self.stream.write(f"\n{self._indent(text)}\n")
+
+    def _results_of(self, path: Path, given: Released) -> dict[str, Any]:
+        checked, report = self._checked(path, given)
+        results: dict[str, Any] = {"report": report} if report else {}
+        if not any(marks(cell).grade for cell in checked.cells):
+            return results | _unchecked(path, NOTHING_GRADED)
+        if self.invert:
+            passed = [{"source": c.source.strip()} for c in self._get_passed_cells(checked)]
+            return results | ({"passed": passed} if passed else {})
+        failures = self._failures(checked)
+        tests = sum(c.cell_type == "code" and marks(c).is_test for c in checked.cells)
+        failed = sum(each.is_test for each in failures)
+        results["verdict"] = verdict(tests - failed, failed, given.has_hidden)
+        return results | ({"failed": [_as_data(each) for each in failures]} if failures else {})
 
     def _checked(self, path: Path, given: Released) -> tuple[NotebookNode, list[str]]:
         """Execute and judge the notebook at `path`; returns the results and the report."""
         notebook, repairs = rebuild(path.read_bytes(), given.notebook)
         beside = files_below(path.parent, [".*", *CourseDirectory(config=self.config).ignore])
+        where = cast(Tests, self.tests_of.get(path.parent.name, self.tests))
         execution = execute(
             notebook,
             source=given.notebook,
             files=beside,
             given_files=given.files,
             limits=ExecutionLimits(**self.limits),
+            tests=where if given.names is not None else "in_kernel",
+            seed=SEED,
+            names=given.names,
             executor=Path(self.executor) if self.executor else None,
         )
         for cell in execution.notebook.cells:
             judge(cell)
         return execution.notebook, [*given.remarks, *repairs, *execution.problems]
 
-    def _failures(self, path: Path, checked: NotebookNode) -> list[dict[str, str]]:
-        if not any(marks(cell).grade for cell in checked.cells):
-            return [_failure(path.name, NOTHING_GRADED)]
+    def _failures(self, checked: NotebookNode) -> list[Failure]:
         # Only if there was no release to rebuild from.
         changed = [cell for cell in self._get_changed_cells(checked) if marks(cell).grade]
         failed = [cell for cell in self._get_failed_cells(checked) if cell not in changed]
         return [
-            *(_failure(cell.source, TEST_CHANGED) for cell in changed),
-            *(_failure(cell.source, self._extract_error(cell)) for cell in failed),
+            *(Failure(f"`{marks(c).name}`: {TEST_CHANGED}", c.source, "") for c in changed),
+            *(
+                Failure(
+                    sentence(checked, index),
+                    cell.source,
+                    self._extract_error(cell) if marks(cell).is_test else "",
+                    marks(cell).is_test,
+                )
+                for index, cell in enumerate(checked.cells)
+                if cell in failed
+            ),
         ]
 
 
-def _failure(source: str, error: str) -> dict[str, str]:
-    return {"source": source.strip(), "error": ansi2html(error), "raw_error": error}
+def _unchecked(path: Path, why: str) -> dict[str, Any]:
+    return {"verdict": NOTHING_CHECKED, "failed": [_as_data(Failure(why, path.name, ""))]}
+
+
+def _as_data(failure: Failure) -> dict[str, str]:
+    error = "\n\n".join(part for part in (failure.sentence, failure.error) if part)
+    return {
+        "sentence": failure.sentence,
+        "source": failure.source.strip(),
+        "error": ansi2html(error),
+        "raw_error": error,
+    }

@@ -2,8 +2,8 @@
 //
 // It adds launcher cards (assignments; the formgrader, in a browser tab of its own, since the hub
 // forbids framing it), saves open documents as soon as somebody turns to the assignment list,
-// whose Submit button reads files from disk, says what is odd about a submission, and adds to
-// nbgrader's dialog of a validation what was repaired. What to show comes from
+// whose Submit button reads files from disk, says what is odd about a submission, and gives
+// nbgrader's dialog of a validation our sentences. What to show comes from
 // labconfig/page_config.json, written by hub/jupyterhub/configuration/jupyterlab.py.
 (() => {
   const ASSIGNMENT_LIST = "nbgrader:open-assignment-list";
@@ -90,26 +90,41 @@
     }, true);
   }
 
-  // nbgrader's dialog of a validation has no room for what was repaired or stopped; the route of
-  // hub/singleuser/validation keeps it until the dialog is there.
-  async function tellUnder(verdict) {
+  function element(name, text) {
+    const node = document.createElement(name);
+    node.textContent = text;
+    return node;
+  }
+
+  // A test that failed: a sentence, and what there is to read more, folded.
+  function failure({ sentence, source, raw_error }) {
+    const node = document.createElement("div");
+    const more = document.createElement("details");
+    const traceback = raw_error.slice(sentence.length).trim().replace(/\x1b\[[0-9;]*m/g, "");
+    more.append(element("summary", "The test and where it failed"));
+    more.append(...[source, traceback].filter(text => text).map(text => element("pre", text)));
+    node.append(element("p", sentence), more);
+    return node;
+  }
+
+  // nbgrader's dialog of a validation shows texts of tests first and has no room for what was
+  // repaired or stopped; the route of hub/singleuser/validation has the sentences.
+  async function tellIn(dialog) {
     const { ServerConnection } = await provided("@jupyterlab/services");
     const settings = ServerConnection.makeSettings();
     const url = `${settings.baseUrl}logitlab/validation`;
     const answer = await ServerConnection.makeRequest(url, {}, settings);
     if (!answer.ok) return;
-    for (const sentence of (await answer.json()).report) {
-      const line = document.createElement("p");
-      line.textContent = sentence;
-      verdict.append(line);
-    }
+    const { verdict, failed = [], report = [] } = await answer.json();
+    if (verdict) dialog.replaceChildren(element("p", verdict), ...failed.map(failure));
+    dialog.append(...report.map(sentence => element("p", sentence)));
   }
 
   function watchForVerdicts() {
     new MutationObserver(records => {
       for (const node of records.flatMap(record => [...record.addedNodes])) {
         const verdict = node.querySelector?.(".jp-Dialog-content [class*='validation-']");
-        if (verdict) void tellUnder(verdict);
+        if (verdict) void tellIn(verdict);
       }
     }).observe(document.body, { childList: true });
   }
