@@ -1886,7 +1886,8 @@ def small_file(depth, wide, many, vocab, places, start=""):
 BLOCK_KEYS = {f"{m}_{s}" for m in "Wb" for s in ("Q", "K", "V", "O", "in", "out")}
 BLOCK_KEYS |= {"ln1_w", "ln1_b", "ln2_w", "ln2_b"}
 file = small_file(depth=3, wide=4, many=5, vocab=7, places=6)
-got = from_gpt2(file, 2)
+got, kept = call_keeping(from_gpt2, file, 2)
+assert kept[0].keys() == file.keys(), "the dict that was given was changed: make a new one"
 assert type(got) is dict, f"expected a dict, got {type(got).__name__}"
 assert set(got) == {"W_E", "W_pos", "W_U", "ln_w", "ln_b", "blocks"}, f"the keys are {sorted(got)}"
 assert type(got["blocks"]) is list and len(got["blocks"]) == 3, (

@@ -1149,7 +1149,8 @@ checks.check_close(
         + only_one[2, 1].T @ streaming @ three_layers.W_V[2, 1] @ three_layers.W_O[2, 1],
     },
 )
-assert torch.equal(kept[1], only_one) and torch.equal(kept[2], streaming), "an argument was changed"
+assert torch.equal(kept[1], only_one), "the patterns that were given are changed"
+assert torch.equal(kept[2], streaming), "the residual stream that was given is changed"
 nothing = run_frozen(net, torch.zeros_like(frozen), start)
 checks.check_close(nothing, start, "run_frozen with patterns that are zero: nothing is added")
 empty = run_frozen(net, frozen, torch.zeros(6, 64))
@@ -1202,7 +1203,8 @@ for m, length in ((net, 6), (three_layers, 7), (net, 9)):
         f"{m.cfg.n_heads} heads, seed {seed}"
     )
     checks.check_close(got, want, what, axes="pos d_model", atol=1e-4 * scale)
-    assert torch.equal(kept[1], layers) and torch.equal(kept[2], stream), "an argument was changed"
+    assert torch.equal(kept[1], layers), f"the patterns that were given are changed: {what}"
+    assert torch.equal(kept[2], stream), f"the residual stream that was given is changed: {what}"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -1552,7 +1554,7 @@ for n, d, m in ((5, 4, 3), (4, 4, 4), (6, 6, 6), (1, 7, 2)):
     assert abs(got - want) < 1e-4, (
         f"composition_score of [{n} {d}] and [{d} {m}] is {got:.4f}, which is wrong [seed {seed}]"
     )
-    assert torch.equal(kept[0], one) and torch.equal(kept[1], two), "an argument was changed"
+    assert torch.equal(kept[0], one) and torch.equal(kept[1], two), "a matrix was changed"
 ### END HIDDEN TESTS
 
 # %% [markdown]
