@@ -1308,7 +1308,8 @@ for name in ("tiny-gpt2", "induction-2l2h"):
     want = {spot: run[spot] * 3 for spot in spots}
     got, kept = call_keeping(record, m, toks, spots, lambda a: a * 3)
     assert torch.equal(kept[1], toks) and kept[2] == spots, "an argument was changed"
-    assert type(got) is dict and set(got) == set(spots), f"the names are wrong: {sorted(got)}"
+    assert type(got) is dict, f"record returns a dict, not {type(got).__name__}"
+    assert set(got) == set(spots), f"the names are wrong: {list(got)}"
     for spot in spots:
         checks.check_close(
             got[spot],
@@ -3061,7 +3062,7 @@ for texts, length in ((1, 3), (3, 20)):
             got[name], want, f"{name} of compare_modes, seed {seed}", atol=1e-3, rtol=1e-3
         )
     assert got["log_probs"] < 1e-3 and got["pattern"] < 1e-4, (
-        f"these stay as they are [seed {seed}]"
+        f"predictions and patterns stay as they are [seed {seed}]"
     )
     assert torch.equal(kept[1], toks.cpu()), "the tokens were changed"
 ### END HIDDEN TESTS

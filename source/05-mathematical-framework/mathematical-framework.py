@@ -1688,7 +1688,7 @@ for d, r, n in ((9, 2, 150), (5, 1, 300), (8, 5, 150)):
         f"the rank is under {r} [seed {seed}]"
     )
     # An entry is a sum of r products of two normals: mean 0, variance r.
-    assert abs(float(heads.mean())) < 0.35 * r**0.5, f"the numbers are not around 0 [seed {seed}]"
+    assert abs(float(heads.mean())) < 0.35 * r**0.5, f"the heads are not around 0 [seed {seed}]"
     assert 0.6 < float(heads.pow(2).mean()) / r < 1.6, f"the variance is not {r} [seed {seed}]"
     flat = torch.nn.functional.normalize(heads.flatten(1), dim=1)
     alike = (flat @ flat.T - torch.eye(2 * n, dtype=torch.float64)).abs()

@@ -2710,7 +2710,7 @@ for attempt in range(200):
         f"curve {attempt}, steps {given}, values {curve}, share {part}: {got} is not the step "
         f"[seed {seed}]"
     )
-    assert kept[0] == given and kept[1] == curve, f"a list was changed [seed {seed}]"
+    assert kept[0] == given and kept[1] == curve, f"the steps or values were changed [seed {seed}]"
 ### END HIDDEN TESTS
 
 # %% [markdown]

@@ -250,7 +250,7 @@ for what, raw in cases:
     values = raw.tolist()
     want = values.index(max(values))
     got = likeliest(raw)
-    assert type(got) is int, f"got {type(got).__name__}, not an int"
+    assert type(got) is int, f"an id is an int: got {type(got).__name__}"
     assert got == want, f"got the id {got} for {len(values)} logits: {what} [seed {seed}]"
 ### END HIDDEN TESTS
 
