@@ -918,7 +918,9 @@ for what, (n_query, n_key, heads, size), scale, hidden, kind in cases:
     checks.check_close(
         got, want, what, axes="batch head query key", atol=1e-5 if scale < 10 else 1e-2
     )
-    assert torch.equal(kept[0], q) and torch.equal(kept[1], k), f"q or k changed [seed {seed}]"
+    assert torch.equal(kept[0], q) and torch.equal(kept[1], k), (
+        f"queries or keys changed [seed {seed}]"
+    )
     if scale < 10 and n_key < 9:
         checks.check_rules(attention_pattern, (q, k, hide_first), what, names="qk")
 assert seed >= 0
@@ -3417,7 +3419,7 @@ for vocab, lr, momentum in ((5, 0.3, 0.0), (4, 0.2, 0.6)):
         ]
         got = train_step(bench.model, bench.optimizer, toks, distance)
         what = f"step {number}, lr {lr}, momentum {momentum}, seed {seed}"
-        assert type(got) is float, f"expected a float, got {type(got).__name__}"
+        assert type(got) is float, f"the loss is a float, got {type(got).__name__}"
         assert abs(got - math.fsum(squares) / len(squares)) < 1e-9, f"not the loss before {what}"
         checks.check_close(
             state(bench.model)["table"],
