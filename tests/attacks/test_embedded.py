@@ -166,7 +166,7 @@ RESULTS = """
 import glob, time
 for _ in range(30):
     theirs = f"{course}/submitted/alice/ps1/tiny.ipynb"
-    for path in [*glob.glob(f"{course}/server/executed/*"), theirs]:
+    for path in [*glob.glob(f"{course}/server/references/*"), theirs]:
         try:
             open(path, "w").write("{}")
         except OSError:
@@ -312,8 +312,8 @@ def test_nothing_is_left_where_python_and_ipython_start(attacked: Class) -> None
 @pytest.fixture(name="alone")
 def _alone(course: Path) -> Iterator[Callable[[str], str]]:  # noqa: F811
     """Runs an attack in an ordinary process on a course with one result; gives what it printed."""
-    (course / "server" / "executed").mkdir(parents=True)
-    (course / "server" / "executed" / "x.ipynb").write_text("whole")
+    (course / "server" / "references").mkdir(parents=True)
+    (course / "server" / "references" / "x.json").write_text("whole")
     submit(course, "alice", answered(course))
 
     def run(attack: str) -> str:
@@ -335,7 +335,7 @@ def test_each_attack_works_where_nothing_confines_it(
         assert gradebook.execute("select name from sqlite_master where type='trigger'").fetchall()
     assert "GOT the hidden tests" in alone(SOLUTIONS)
     alone(RESULTS)
-    assert (course / "server" / "executed" / "x.ipynb").read_text() == "{}"
+    assert (course / "server" / "references" / "x.json").read_text() == "{}"
     assert "GOT" in alone(PRODUCT)
     alone(START_UP)
     assert len(list((course / "me").rglob("usercustomize.py"))) == 2

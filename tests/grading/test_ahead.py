@@ -12,7 +12,7 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.converters.base import NbGraderException
 
-from hub.grading.pipeline.executed import Job
+from hub.grading.pipeline.job import Job
 from hub.grading.plain import configure
 from tests.grading.tiny_course import (
     ASSIGNMENT,

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
 from hub.core.settings import Settings
+from hub.grading.pipeline import autograde as steps
 from hub.grading.pipeline.batch import BatchError, autograde
 from hub.grading.pipeline.configuration import update_grading
 from hub.grading.pipeline.execute import ExecutionLimits
-from hub.grading.pipeline.executed import ExecutedFolder, Job
+from hub.grading.pipeline.job import Job
+from hub.grading.pipeline.rebuild import rebuild
 from tests.grading.tiny_course import (
     ASSIGNMENT,
     NOTEBOOK,
@@ -106,15 +111,51 @@ def test_files_of_the_source_folder_reach_no_submission_and_no_feedback(course: 
         assert there == {"data.txt", "mine.py", "timestamp.txt", page}, step
 
 
-def test_an_execution_is_used_once_and_only_for_the_same_work(tmp_path: Path) -> None:
-    folder = ExecutedFolder(tmp_path)
+def test_a_submission_is_rebuilt_once(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rebuilt = []
+
+    def counted(submitted: bytes, released: NotebookNode) -> tuple[NotebookNode, list[str]]:
+        rebuilt.append(submitted)
+        return rebuild(submitted, released)
+
+    monkeypatch.setattr(steps, "rebuild", counted)
+    submit(course, "alice", answered(course))
+    list(autograde(course, ASSIGNMENT, config=course_config(course)))
+    assert score(course, "alice") == 5
+    assert len(rebuilt) == 1
+
+
+def test_the_release_and_the_reference_are_read_once_for_a_class(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def counted(path: Any, **more: Any) -> NotebookNode:
+        read.append(Path(path).parts[-3])
+        return original(path, **more)
+
+    for student in ("alice", "bob"):
+        submit(course, student, answered(course))
+    original = nbformat.read
+    monkeypatch.setattr(nbformat, "read", counted)
+    list(autograde(course, ASSIGNMENT, config=course_config(course)))
+    assert (score(course, "alice"), score(course, "bob")) == (5, 5)
+    assert (read.count("release"), read.count("source")) == (1, 1)
+
+
+def test_a_notebook_that_changes_after_its_execution_is_graded_as_it_is(course: Path) -> None:
+    submit(course, "alice", answered(course))
+    for line in autograde(course, ASSIGNMENT, config=course_config(course)):
+        if line.startswith("executed"):
+            submit(course, "alice", answered(course, double=ONLY_HIDDEN_FAILS))
+    assert score(course, "alice") == 3
+
+
+def test_the_key_of_an_execution_is_that_of_the_same_work_only(tmp_path: Path) -> None:
     data = tmp_path / "data.txt"
     data.write_text("1")
     job = Job(source_notebook(), files={"data.txt": data}, owner="alice")
     key = job.key()
-    folder.put(key, Job(source_notebook(), limits=ExecutionLimits(total_seconds=0)).run())
-    assert folder.take(key) is not None
-    assert folder.take(key) is None
     others = [
         Job(source_notebook(), files={"data.txt": data}, owner="bob"),
         Job(source_notebook(), files={"data.txt": data}, owner="alice", limits=ExecutionLimits(1)),

@@ -98,7 +98,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(os, "open", refuse)
 
 
-@pytest.mark.parametrize("place", ["server/references", "server/executed", "server/ungraded"])
+@pytest.mark.parametrize("place", ["server/references", "server/ungraded"])
 def test_a_full_disk_is_reported_and_costs_no_points(
     root: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

@@ -18,7 +18,7 @@ from hub.cli import main
 from hub.core.course_folder import new_course
 from hub.grading.pipeline.batch import BatchError, autograde
 from hub.grading.pipeline.execute import Execution, ExecutionLimits
-from hub.grading.pipeline.executed import Job
+from hub.grading.pipeline.job import Job
 from hub.grading.pipeline.reference import Reference, ReferenceFails
 from tests.grading.tiny_course import (
     ASSIGNMENT,

@@ -16,7 +16,7 @@ from pathlib import Path
 from nbgrader.converters import Autograde
 
 from hub.grading.pipeline.execute import CannotGrade, Execution, IsolationError
-from hub.grading.pipeline.executed import Job
+from hub.grading.pipeline.job import Job
 from hub.grading.pipeline.reference import ReferenceFails
 from hub.grading.sandbox.gate import MOST_LENT, ExecutionLimiter, memory_to_spare
 

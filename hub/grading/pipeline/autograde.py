@@ -1,7 +1,8 @@
 """nbgrader's Autograde at its own configuration points: rebuild, execute, judge, report.
 
 `SubmissionExporter` reads submissions, so that no submitted file reaches nbgrader's parser;
-the preprocessors replace nbgrader's Execute and report to the student what happened.
+the preprocessors replace nbgrader's Execute and report to the student what happened. The batch
+prepares and executes a submission by the same classes, and `ScoreExecuted` does what is left.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import weakref
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
@@ -27,8 +29,15 @@ from traitlets.utils.importstring import import_item
 from hub.core.environment import Environment
 from hub.facts.errors import UserError
 from hub.grading.pipeline.ahead import Ahead
-from hub.grading.pipeline.execute import CannotGrade, ExecutionLimits, Tests, files_below
-from hub.grading.pipeline.executed import ExecutedFolder, Job
+from hub.grading.pipeline.execute import (
+    CannotGrade,
+    Execution,
+    ExecutionLimits,
+    Tests,
+    files_below,
+)
+from hub.grading.pipeline.file_states import read_once
+from hub.grading.pipeline.job import Job
 from hub.grading.pipeline.manual import fingerprints, questions
 from hub.grading.pipeline.rebuild import rebuild
 from hub.grading.pipeline.reference import Reference, can_fake
@@ -82,11 +91,17 @@ class SubmissionExporter(NotebookExporter):
         return exporter
 
     def _prepare(self, submitted: str) -> Job:
+        text, resources = self._sanitised[submitted] = self.sanitised(submitted)
+        return ExecuteSubmission(parent=self).job(nbformat.reads(text, as_version=4), resources)
+
+    def sanitised(self, submitted: str) -> tuple[str, Resources]:
+        """A submitted notebook after Autograde's steps before it executes."""
         resources = self._converter.init_single_notebook_resources(submitted)
         rebuilt = self._rebuilt(Path(submitted), resources)
-        text, resources = self._sanitise.from_notebook_node(rebuilt, resources=resources)
-        self._sanitised[submitted] = text, resources
-        return ExecuteSubmission(parent=self).job(nbformat.reads(text, as_version=4), resources)
+        return cast(
+            tuple[str, Resources],
+            self._sanitise.from_notebook_node(rebuilt, resources=resources),
+        )
 
     def earlier_fingerprints(self, student: str, notebook: str) -> dict[str, str]:
         """Fingerprints of the notebook graded earlier, see `hub.grading.pipeline.manual`."""
@@ -156,7 +171,7 @@ def released_notebook(coursedir: CourseDirectory, assignment: str, notebook: str
             f"{path} is missing, so submissions of {assignment} cannot be graded.",
             f"Generate it: `logitlab generate {assignment}`.",
         )
-    return nbformat.read(path, as_version=4)
+    return read_once(path)
 
 
 def submission_files(coursedir: CourseDirectory, assignment: str, student: str) -> dict[str, Path]:
@@ -293,6 +308,8 @@ class ExecuteSubmission(NbGraderPreprocessor):
         )
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
+        if resources[OURS].get("executed"):
+            return nb, resources
         assignment, _, _ = _names(resources)
         exporter = cast(SubmissionExporter, self.parent)
         if assignment not in exporter.announced:
@@ -302,23 +319,50 @@ class ExecuteSubmission(NbGraderPreprocessor):
             if self.where(assignment) == "in_kernel":
                 self.log.warning(can_fake(assignment))
         job = self.job(nb, resources)
-        key, executed_before = job.key(), executed_folder(Path(self.coursedir.root))
-        execution = executed_before.take(key) or exporter.ahead.take(key) or job.run()
-        problems = nb.metadata.get(OURS, {}).get("problems", [])
-        executed = execution.notebook
-        executed.metadata[OURS] = {"problems": [*problems, *execution.problems]}
-        return executed, resources
+        return with_all_problems(nb, exporter.ahead.take(job.key()) or job.run()), resources
+
+
+def with_all_problems(prepared: NotebookNode, execution: Execution) -> NotebookNode:
+    """The executed notebook, with the problems of its preparation before those of its execution."""
+    before = problems_of(prepared)
+    execution.notebook.metadata[OURS] = {"problems": [*before, *execution.problems]}
+    return execution.notebook
+
+
+def problems_of(notebook: NotebookNode) -> list[str]:
+    """What was repaired in a notebook or stopped, one sentence each."""
+    return cast(list[str], notebook.metadata.get(OURS, {}).get("problems", []))
+
+
+class ScoreExecuted(Autograde):
+    """nbgrader's Autograde of one submission whose notebooks have been prepared and executed."""
+
+    def __init__(self, executed: Mapping[str, NotebookNode], **kw: Any) -> None:
+        """`executed` are all its notebooks, by name; see `with_all_problems`."""
+        super().__init__(**kw)
+        self._executed = executed
+
+    def init_assignment(self, assignment_id: str, student_id: str) -> None:
+        super().init_assignment(assignment_id, student_id)
+        withhold_source_files(self, assignment_id, student_id)
+        for step in self.autograde_preprocessors:
+            self.exporter.register_preprocessor(step)
+
+    def convert_single_notebook(self, notebook_filename: str) -> None:
+        resources = self.init_single_notebook_resources(notebook_filename)
+        executed = self._executed[resources["nbgrader"]["notebook"]]
+        # First of all, as Autograde does: where the disk is full nothing is scored.
+        extension = {"output_extension": self.exporter.file_extension}
+        self.write_single_notebook(nbformat.writes(executed), {**resources, **extension})
+        resources[OURS] = {"executed": True}
+        output, resources = self.exporter.from_notebook_node(executed, resources=resources)
+        self.write_single_notebook(output, resources)
 
 
 def _names(resources: Resources) -> tuple[str, str, str]:
     """Assignment, student and notebook."""
     names = resources["nbgrader"]
     return names["assignment"], names["student"], names["notebook"]
-
-
-def executed_folder(root: Path) -> ExecutedFolder:
-    """Where a course keeps finished executions that are not scored yet."""
-    return ExecutedFolder(root / "server" / "executed")
 
 
 class JudgeOutputs(NbGraderPreprocessor):
@@ -335,8 +379,7 @@ class AddReport(NbGraderPreprocessor):
     """Puts a report of what was repaired or stopped at the top of the autograded notebook."""
 
     def preprocess(self, nb: NotebookNode, resources: Resources) -> tuple[NotebookNode, Resources]:
-        problems = nb.metadata.get(OURS, {}).get("problems", [])
-        if problems:
+        if problems := problems_of(nb):
             lines = "\n".join(f"- {problem}" for problem in problems)
             report = new_markdown_cell(f"**About this submission**\n\n{lines}", id="report")
             report.metadata[OURS] = {"report": problems}

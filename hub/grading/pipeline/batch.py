@@ -7,29 +7,39 @@ import os
 import re
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from nbconvert.exporters import NotebookExporter
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.utils import capture_log, temp_attrs
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, SAWarning
 from traitlets.config import Config, PyFileConfigLoader
 
 from hub.core.database import connect_retry
 from hub.facts.errors import UserError
-from hub.grading.pipeline.autograde import OURS, ExecuteSubmission, course_path, executed_folder
-from hub.grading.pipeline.execute import CannotGrade, IsolationError
-from hub.grading.pipeline.executed import Job
+from hub.grading.pipeline.autograde import (
+    ExecuteSubmission,
+    ScoreExecuted,
+    SubmissionExporter,
+    course_path,
+    problems_of,
+    with_all_problems,
+)
+from hub.grading.pipeline.execute import CannotGrade, Execution, IsolationError
+from hub.grading.pipeline.file_states import FileStates, file_states
+from hub.grading.pipeline.job import Job
 from hub.grading.pipeline.reference import ReferenceFails, can_fake
 from hub.grading.pipeline.regular import check_regular
 from hub.grading.pipeline.renamed import Undecided, take_renamed
+from hub.grading.pipeline.seeds import seed_of
 from hub.grading.pipeline.ungraded import Ungraded, UngradedFolder, submitted_at
 from hub.grading.sandbox.gate import ExecutionLimiter, memory_to_spare
 from hub.grading.sandbox.remote import ExecutorAway
@@ -71,6 +81,30 @@ class Graded:
     by_hand: bool = False
     problems: list[str] = field(default_factory=list)
     ungraded: str | None = None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A submission before it is executed.
+
+    jobs: the execution of each of its notebooks, by name.
+    read: the state of all that it was made from; see `Batch._read`.
+    """
+
+    jobs: Mapping[str, Job]
+    read: tuple[FileStates, str]
+
+
+@dataclass
+class Executed:
+    """The notebooks of a prepared submission that have been executed, by name."""
+
+    prepared: Prepared
+    notebooks: dict[str, NotebookNode] = field(default_factory=dict)
+
+    @property
+    def complete(self) -> bool:
+        return self.notebooks.keys() == self.prepared.jobs.keys()
 
 
 class DatabaseAway(Exception):
@@ -115,8 +149,8 @@ def autograde(
     api = NbGraderAPI(config=course_config(root) if config is None else config)
     with connect_retry(DATABASE_SECONDS), readable(assignment), shared_engines():
         _check_registered(api.coursedir, assignment)
-        yield from _steps(api)[-1].source_remarks(assignment)
         batch = Batch(api, assignment, workers, force)
+        yield from batch.remarks()
         chosen = batch.choose(students)
         if not chosen:
             yield f"{assignment}: nothing new to grade"
@@ -178,7 +212,8 @@ class Batch:
     def __init__(self, api: NbGraderAPI, assignment: str, workers: int | None, force: bool) -> None:
         self._api, self._assignment, self._force = api, assignment, force
         root = Path(api.coursedir.root)
-        self._executed = executed_folder(root)
+        self._exporter, self._step = _steps(api)
+        self._executed: dict[str, Executed] = {}  # by student, until they are scored
         self._ungraded = UngradedFolder(root / "server" / "ungraded" / assignment)
         # With an executor, the executor queues them.
         there = workers is None and ExecuteSubmission(config=api.config).executor
@@ -188,6 +223,10 @@ class Batch:
         self._failed: dict[str, str] = {}  # students whose execution could not be, and why
         self._counted: set[str] = set()  # students whose tries this run has counted
         self._not_noted: dict[str, Ungraded] = {}  # that could not be put on the disk
+
+    def remarks(self) -> list[str]:
+        """What whoever grades this is to know about its source."""
+        return self._step.source_remarks(self._assignment)
 
     def choose(self, students: Sequence[str] | None) -> list[str]:
         """The students with submissions that are not graded yet."""
@@ -213,7 +252,7 @@ class Batch:
         Raises IsolationError, ReferenceFails, CannotGrade or ExecutorAway: nobody can be graded
         then.
         """
-        step = _steps(self._api)[-1]
+        step = self._step
         if step.where(self._assignment) == "in_kernel":
             yield can_fake(self._assignment)
         for name in _notebooks(self._api.coursedir, self._assignment):
@@ -270,67 +309,95 @@ class Batch:
         )
 
     def _execute_all(self, students: Sequence[str]) -> Iterator[tuple[str | None, str]]:
-        """Execute every notebook and leave the results in the scoring pass's folder.
+        """Execute every notebook, and keep the results until they are scored.
 
         Yields lines of progress, with a student whose last notebook that was.
         """
         waiting = deque(students)
-        running: dict[Future[tuple[float, int]], str] = {}
+        running: dict[Future[Execution], tuple[str, str]] = {}
         count = 0
         with _workers() as pool:
             while waiting or running:
                 while waiting and len(running) < MOST_AHEAD:
                     student = waiting.popleft()
                     try:
-                        for job in _jobs(self._api, self._assignment, student):
-                            running[pool.submit(self._execute, job)] = student
+                        prepared = self._prepare(student)
                     except (IsolationError, ReferenceFails, DBAPIError):
                         raise  # not specific to this student
                     except (CannotGrade, ExecutorAway) as error:
                         self._failed[student] = str(error)
                     except Exception as error:
                         # Scoring meets the same error and reports it in the student's line.
-                        alone = student not in running.values()
-                        yield (student if alone else None), f"not executed  {student}: {error}"
+                        yield student, f"not executed  {student}: {error}"
                     else:
-                        if student not in running.values():
+                        self._executed[student] = Executed(prepared)
+                        for name, job in prepared.jobs.items():
+                            running[pool.submit(self._execute, job)] = student, name
+                        if not prepared.jobs:
                             yield student, f"no notebook  {student}"
                 for done in wait(running, return_when=FIRST_COMPLETED).done:
-                    student = running.pop(done)
+                    student, name = running.pop(done)
                     count += 1
-                    line = f"executed {count}  {student}: {self._outcome(student, done)}"
-                    yield (None if student in running.values() else student), line
+                    line = f"executed {count}  {student}: {self._outcome(student, name, done)}"
+                    last = all(student != other for other, _ in running.values())
+                    yield (student if last else None), line
 
-    def _outcome(self, student: str, done: Future[tuple[float, int]]) -> str:
+    def _prepare(self, student: str) -> Prepared:
+        """The executions that scoring this student needs."""
+        coursedir, assignment = self._api.coursedir, self._assignment
+        take_renamed(coursedir, assignment, student)
+        read = self._read(student)
+        _check_files(coursedir, assignment, student)
+        jobs = {}
+        for name in _notebooks(coursedir, assignment):
+            path = course_path(coursedir, "submitted", assignment, name, student)
+            if path.is_file():
+                text, resources = self._exporter.sanitised(str(path))
+                jobs[name] = self._step.job(nbformat.reads(text, as_version=4), resources)
+        return Prepared(jobs, read)
+
+    def _read(self, student: str) -> tuple[FileStates, str]:
+        """The states of the files that a submission is prepared from, and the seed of its tests."""
+        coursedir = self._api.coursedir
+        folders = [
+            course_path(coursedir, step, self._assignment, "x", student).parent
+            for step in ("submitted", "release", "source")
+        ]
+        return file_states(*folders), seed_of(Path(coursedir.root), self._assignment)
+
+    def _outcome(self, student: str, name: str, done: Future[Execution]) -> str:
         try:
-            seconds, problems = done.result()
+            execution = done.result()
         except (CannotGrade, ExecutorAway) as error:
             self._failed[student] = str(error)
             return "could not be graded"
         except Exception as error:
             return f"failed, {error}"
+        executed = self._executed[student]
+        prepared = executed.prepared.jobs[name].notebook
+        executed.notebooks[name] = with_all_problems(prepared, execution)
+        problems = len(execution.problems)
         noted = f", {problems} problem{'s' * (problems != 1)}" if problems else ""
-        return f"{seconds:.1f} s{noted}"
+        return f"{execution.seconds:.1f} s{noted}"
 
-    def _execute(self, job: Job) -> tuple[float, int]:
-        key = job.key()
-        if not self._force and key in self._executed:
-            return 0.0, 0
+    def _execute(self, job: Job) -> Execution:
         try:
             with self._gate.turn() as busy:
                 if job.executor is not None:
                     busy(True)  # the executor does not tell
-                execution = job.run(busy)
-            self._executed.put(key, execution)
+                return job.run(busy)
         except (OSError, MemoryError) as error:
             raise CannotGrade(f"this machine is out of resources ({error or 'memory'})") from error
-        return execution.seconds, len(execution.problems)
 
     def _score(self, student: str) -> Graded:
+        executed = self._executed.pop(student, None)
         if (why := self._failed.get(student)) is not None:
             return self._could_not(student, why)
+        if executed and not (executed.complete and executed.prepared.read == self._read(student)):
+            executed = None
         try:
-            graded = _score(self._api, self._assignment, student)
+            notebooks = executed.notebooks if executed else None
+            graded = _score(self._api, self._assignment, student, notebooks)
         except (CannotGrade, ExecutorAway) as error:
             return self._could_not(student, str(error))
         except (DatabaseAway, DBAPIError, InvalidRequestError) as error:
@@ -363,33 +430,15 @@ def _workers() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-def _jobs(api: NbGraderAPI, assignment: str, student: str) -> Iterator[Job]:
-    """The executions that scoring this student will need, one per notebook.
-
-    The notebook goes through exactly the steps that Autograde takes before it executes.
-    """
-    take_renamed(api.coursedir, assignment, student)
-    _check_files(api.coursedir, assignment, student)
-    converter, exporter, step = _steps(api)
-    for name in _notebooks(api.coursedir, assignment):
-        path = course_path(api.coursedir, "submitted", assignment, name, student)
-        if path.is_file():
-            resources = converter.init_single_notebook_resources(str(path))
-            text, resources = exporter.from_filename(str(path), resources=resources)
-            yield step.job(nbformat.reads(text, as_version=4), resources)
-
-
 def _check_files(coursedir: CourseDirectory, assignment: str, student: str) -> None:
     check_regular(course_path(coursedir, "submitted", assignment, "x", student).parent)
 
 
-def _steps(api: NbGraderAPI) -> tuple[Autograde, NotebookExporter, ExecuteSubmission]:
-    """Autograde, its exporter with the preprocessors before execution, and the executing one."""
+def _steps(api: NbGraderAPI) -> tuple[SubmissionExporter, ExecuteSubmission]:
+    """Autograde's exporter, and its step that executes."""
     converter = Autograde(coursedir=api.coursedir, parent=api)
     exporter = converter.exporter_class(parent=converter, config=converter.config)
-    for step in converter.sanitize_preprocessors:
-        exporter.register_preprocessor(step)
-    return converter, exporter, ExecuteSubmission(parent=exporter)
+    return exporter, ExecuteSubmission(parent=exporter)
 
 
 def _notebooks(coursedir: CourseDirectory, assignment: str) -> list[str]:
@@ -397,14 +446,25 @@ def _notebooks(coursedir: CourseDirectory, assignment: str) -> list[str]:
         return [notebook.name for notebook in gradebook.find_assignment(assignment).notebooks]
 
 
-def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
-    """Score what was executed. Raises DatabaseAway, CannotGrade or ExecutorAway."""
-    try:
-        take_renamed(api.coursedir, assignment, student)
-    except Undecided as error:
-        return Graded(student, problems=[f"Not graded: {error}"])
-    _check_files(api.coursedir, assignment, student)
-    result = api.autograde(assignment, student, force=True, create=True)
+def _score(
+    api: NbGraderAPI, assignment: str, student: str, executed: Mapping[str, NotebookNode] | None
+) -> Graded:
+    """Score what was executed; all steps of Autograde if nothing was, or not all.
+
+    Raises DatabaseAway, CannotGrade or ExecutorAway.
+    """
+    if executed:
+        with temp_attrs(api.coursedir, assignment_id=assignment, student_id=student):
+            app = ScoreExecuted(executed, coursedir=api.coursedir, parent=api)
+            app.force = app.create_student = True
+            result = capture_log(app)
+    else:
+        try:
+            take_renamed(api.coursedir, assignment, student)
+        except Undecided as error:
+            return Graded(student, problems=[f"Not graded: {error}"])
+        _check_files(api.coursedir, assignment, student)
+        result = api.autograde(assignment, student, force=True, create=True)
     if not result["success"]:
         if DATABASE_ERROR.search(result.get("error", "") + result.get("log", "")):
             raise DatabaseAway
@@ -422,9 +482,10 @@ def _score(api: NbGraderAPI, assignment: str, student: str) -> Graded:
         names = [notebook.name for notebook in submission.notebooks]
     for name in names:
         path = course_path(api.coursedir, "autograded", assignment, name, student)
-        if path.is_file():
-            problems = nbformat.read(path, as_version=4).metadata.get(OURS, {}).get("problems", [])
-            graded.problems += problems
+        if executed and name in executed:
+            graded.problems += problems_of(executed[name])
+        elif path.is_file():
+            graded.problems += problems_of(nbformat.read(path, as_version=4))
         else:
             graded.problems.append(f"{name}.ipynb was not in the submission.")
     return graded

@@ -16,13 +16,13 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
 from hub.facts import files
 from hub.facts.cell_roles import role
 from hub.grading.pipeline.execute import CannotGrade, ExecutionLimits, IsolationError, Tests
-from hub.grading.pipeline.executed import Job
+from hub.grading.pipeline.file_states import read_once
+from hub.grading.pipeline.job import Job
 from hub.grading.sandbox.limits import ReferenceTimes
 
 # Beside plain nbgrader there is neither `logitlab` nor its course.yaml.
@@ -83,7 +83,7 @@ class Reference:
         """The notebook, for isolated tests. Raises IsolationError if it cannot be used for
         them."""
         try:
-            source = nbformat.read(self.path, as_version=4)
+            source = read_once(self.path)
         except FileNotFoundError:
             raise IsolationError(
                 f"{self.assignment}: {self.path} is missing. Its tests run isolated from the "
@@ -102,7 +102,7 @@ class Reference:
     def unchecked(self) -> NotebookNode | None:
         """The notebook, whatever rules it breaks; None if there is none that can be read."""
         try:
-            return nbformat.read(self.path, as_version=4)
+            return read_once(self.path)
         except (OSError, ValueError):
             return None
 

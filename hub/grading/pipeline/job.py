@@ -1,8 +1,4 @@
-"""An execution as data, and a folder that passes its outcome from one process to the next.
-
-Executing is parallel and scoring is serial. The batch stores its executions here, and the
-scoring pass consumes them: taking an entry removes it, so that nothing old is scored.
-"""
+"""An execution as data."""
 
 from __future__ import annotations
 
@@ -13,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 
-from hub.facts import files
 from hub.grading.pipeline.execute import Execution, ExecutionLimits, Tests, execute, without_outputs
 from hub.grading.sandbox.limits import ReferenceTimes
 from hub.grading.sandbox.run import Busy
@@ -77,38 +72,3 @@ def _what_runs(notebook: NotebookNode) -> dict[str, Any]:
             for cell in plain["cells"]
         ],
     }
-
-
-class ExecutedFolder:
-    """Finished executions as files `<key>.ipynb`, each complete or absent."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __contains__(self, key: str) -> bool:
-        return self._path(key).is_file()
-
-    def put(self, key: str, execution: Execution) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        document = json.loads(json.dumps(execution.notebook))
-        document["metadata"]["execution"] = {
-            "problems": execution.problems,
-            "seconds": execution.seconds,
-        }
-        files.replace(self._path(key), json.dumps(document), durable=False)
-
-    def take(self, key: str) -> Execution | None:
-        """Remove and return the execution stored under `key`; None if there is none."""
-        try:
-            document = json.loads(self._path(key).read_text())
-        except FileNotFoundError:
-            return None
-        self._path(key).unlink(missing_ok=True)
-        problems = document["metadata"].pop("execution")
-        return Execution(from_dict(document), problems["problems"], problems["seconds"])
-
-    def discard(self, key: str) -> None:
-        self._path(key).unlink(missing_ok=True)
-
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.ipynb"
