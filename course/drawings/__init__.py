@@ -8,6 +8,7 @@ A cell that ends with one shows it. In feedback, where nothing of a page's style
 it is the same drawing in dark ink. `drawings.hook_map().svg()` is the text of a file.
 """
 
+from course.drawings.graph import backward_pass
 from course.drawings.hooks import hook_map, hook_points
 from course.drawings.induction import induction, two_back
 from course.drawings.models import attention_head, c_attn, circuits, residual_stream
@@ -18,6 +19,7 @@ __all__ = [
     "Drawing",
     "arcs",
     "attention_head",
+    "backward_pass",
     "c_attn",
     "circuits",
     "hook_map",

@@ -1,4 +1,4 @@
-"""Pictures of attention, heads, tokens, losses, predictions and maps, each a Plotly figure.
+"""Pictures of attention, heads, tokens, losses, predictions, maps and surfaces, as Plotly figures.
 
 All functions take torch tensors, numpy arrays or nested lists, and write plain numbers into the
 figure, so that `fig.data[0].z` reads as rows of floats. Attention is rounded to four decimals,
@@ -22,6 +22,7 @@ from course.plots.positions import (
 )
 from course.plots.predictions import contributions, curves, next_tokens
 from course.plots.style import INK, LINES, MOST_CELLS
+from course.plots.surfaces import descents
 
 __all__ = [
     "INK",
@@ -33,6 +34,7 @@ __all__ = [
     "composition",
     "contributions",
     "curves",
+    "descents",
     "head_grid",
     "lens_table",
     "loss_strip",

@@ -51,5 +51,12 @@ def every_kind() -> dict[str, go.Figure]:
         "curves": plots.curves(
             range(4), both, x_title="step", y_title="nats", levels={"reachable": 1.357}, title=title
         ),
+        "descents": plots.descents(
+            pattern(9, 12),
+            range(12),
+            range(9),
+            {"learning rate 0.15": pattern(30, 2) * 8, "momentum 0.8": pattern(9, 2) * 8},
+            title=title,
+        ),
         "composition": plots.composition([[0.1, 0.0], [0.5, 0.25]]),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -14,6 +15,15 @@ from course.models import model
 from hub.grading.pipeline.sanitise import safe_output
 
 SVG = "{http://www.w3.org/2000/svg}"
+TAPE: dict[str, Any] = {
+    "x": 2.0,
+    "n": 7.0,
+    "p": ("mul", "x", "x"),
+    "q": ("log", "x"),
+    "y": ("add", "p", "q"),
+}
+VALUES = {"x": 2.0, "n": 7.0, "p": 4.0, "q": 0.6931, "y": 4.6931}
+GRADIENTS = {"x": 4.5, "n": 0.0, "p": 1.0, "q": 1.0, "y": 1.0}
 
 
 def every_drawing() -> dict[str, drawings.Drawing]:
@@ -29,6 +39,8 @@ def every_drawing() -> dict[str, drawings.Drawing]:
         "two_back": drawings.two_back(),
         "hook_map": drawings.hook_map(),
         "hook_map of attention only": drawings.hook_map(1, mlp=False),
+        "backward_pass": drawings.backward_pass(TAPE, VALUES, GRADIENTS),
+        "backward_pass without gradients": drawings.backward_pass(TAPE, VALUES),
         "arcs": drawings.arcs(list('<t"z&'), attention, prediction="z"),
     }
 
@@ -102,3 +114,36 @@ def test_feedback_shows_a_drawing_as_a_picture_with_its_description():
     shown = safe_output(new_output("execute_result", data=bundle))["data"]["text/html"]
     assert shown.startswith('<img src="data:image/svg+xml;base64,')
     assert 'alt="Induction, step by step: The text is: A, B' in shown
+
+
+def test_a_backward_pass_says_every_value_and_gradient():
+    drawing = drawings.backward_pass(TAPE, VALUES, GRADIENTS)
+    assert "x is 2, its gradient 4.5; n is 7, its gradient 0" in drawing.description
+    assert "q is log of x, 0.693, its gradient 1" in drawing.description
+    texts = [e.text for e in ElementTree.fromstring(drawing.svg()).iter(f"{SVG}text")]
+    assert {"x = 2", "x × x", "log(x)", "p + q", "gradient 4.5"} <= set(texts)
+
+
+def test_boxes_light_up_from_the_end_backwards_and_only_those_with_a_gradient():
+    svg = drawings.backward_pass(TAPE, VALUES, GRADIENTS).svg()
+    waits = re.findall(r'class="ll-lit" style="animation-delay:([\d.]+)s"', svg)
+    in_order_of_the_tape = [float(wait) for wait in waits]  # x, p, q, y
+    assert len(waits) == 4
+    assert in_order_of_the_tape == sorted(in_order_of_the_tape, reverse=True)
+    assert "prefers-reduced-motion:no-preference" in svg
+    assert "ll-lit" not in drawings.backward_pass(TAPE, VALUES).svg().split("</style>")[1]
+
+
+def test_an_input_that_is_used_twice_has_two_arrows():
+    def arrows(tape):
+        svg = drawings.backward_pass(tape, dict.fromkeys(tape, 1.0)).svg()
+        return svg.split("</style>")[1].count("ll-tip")
+
+    assert arrows({"x": 2.0, "p": ("log", "x")}) == 1
+    assert arrows({"x": 2.0, "p": ("mul", "x", "x")}) == 2
+
+
+def test_a_graph_too_long_for_a_page_is_refused():
+    tape: dict[str, Any] = {"n0": 1.0, **{f"n{i}": ("log", f"n{i - 1}") for i in range(1, 9)}}
+    with pytest.raises(ValueError, match="9 steps in a row are too many"):
+        drawings.backward_pass(tape, dict.fromkeys(tape, 1.0))
