@@ -19,6 +19,11 @@ from tests.e2e.hub_client import Person, write_answers
 # Assignment -> its notebook, an exercise, and the points of its tests.
 EXERCISES = {
     "01-linear-algebra": ("linear-algebra", "matrix_of", 3),
+    "02-probability-information-calculus": (
+        "probability-information-calculus",
+        "sample_categorical",
+        3,
+    ),
     "03-transformer-from-scratch": ("transformer-from-scratch", "embed", 3),
     "04-transformerlens": ("transformerlens", "token_report", 3),
     "05-mathematical-framework": ("mathematical-framework", "direct_path", 3),
