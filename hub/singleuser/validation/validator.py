@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, indent
 from typing import Any, cast
 
-from nbconvert.filters import ansi2html
+from nbconvert.filters import ansi2html, strip_ansi
 from nbformat import NotebookNode
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.validator import Validator
@@ -89,7 +89,7 @@ class CourseValidator(Validator):
         self.stream.write(f"\n{'=' * self.width}\n{fill(first, self.width)}\n")
         for text in (source, traceback):
             if text and text != first:
-                self.stream.write(f"\n{self._indent(text)}\n")
+                self.stream.write(f"\n{indent(strip_ansi(text), self.indent)}\n")
 
     def _results_of(self, path: Path, given: Released) -> dict[str, Any]:
         checked, report = self._checked(path, given)
