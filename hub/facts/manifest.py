@@ -22,6 +22,8 @@ from typing import Any
 from hub.facts.cell_names import names_of
 from hub.facts.cell_roles import CellRole, marks, role
 
+_KINDS_OF_NAMES = ("loads", "stores", "imports", "classes")
+
 # Names that a notebook has without binding them.
 _AMBIENT = frozenset(dir(builtins)) | {"display", "get_ipython"}
 
@@ -53,6 +55,16 @@ class CellFacts:
     """Those of `stores` that class statements bind."""
     magic: bool
 
+    def as_data(self) -> dict[str, Any]:
+        """As plain data; without the text of what students write, which is the reference's."""
+        names = {kind: sorted(getattr(self, kind)) for kind in _KINDS_OF_NAMES}
+        text = self.text if self.role in ("released", "test") else ""
+        return {"name": self.name, "role": self.role, "text": text, "magic": self.magic, **names}
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> CellFacts:
+        return cls(**{**data, **{kind: frozenset(data[kind]) for kind in _KINDS_OF_NAMES}})
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -63,6 +75,19 @@ class Manifest:
     """Names that are looked up in the student process."""
     student_classes: frozenset[str]
     """Those of `students` that a solution cell binds with a class statement."""
+
+    def as_data(self) -> dict[str, Any]:
+        """As plain data, with nothing of the reference's answers but the names that they use."""
+        return {
+            "cells": [cell.as_data() for cell in self.cells],
+            "students": sorted(self.students),
+            "student_classes": sorted(self.student_classes),
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Manifest:
+        cells = tuple(CellFacts.from_data(cell) for cell in data["cells"])
+        return cls(cells, frozenset(data["students"]), frozenset(data["student_classes"]))
 
     def cell(self, name: str) -> CellFacts:
         """The facts of the cell named `name`; KeyError if the notebook has none."""

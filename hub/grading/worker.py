@@ -116,8 +116,8 @@ def _serve(
         options=users.as_student() if users else confined_options(scratch),
         launch=partial(start_forked, prefix=prefix) if forked else start,
     )
-    # The request, which has the tests and the reference, is read when the student process is there:
-    # it must not inherit it.
+    # The request, which has the tests, is read when the student process is there: it must not
+    # inherit them.
     with processes(setup) as pair:
         request = receive()
         drop_rights(users)
@@ -129,7 +129,6 @@ def _run_pair(
 ) -> None:
     from nbformat import from_dict
 
-    from hub.grading.isolation.manifest import ManifestError
     from hub.grading.isolation.modes import MismatchError
     from hub.grading.isolation.session import run_cells
 
@@ -161,7 +160,7 @@ def _run_pair(
                 send({"problem": ran.problem, "cell": ran.index, "slow": ran.slow})
             if ran.trouble:
                 send({"trouble": asdict(ran.trouble)})
-    except (ManifestError, MismatchError) as error:
+    except MismatchError as error:
         send({"refused": str(error)})
         return
     if budget.cut:
@@ -170,13 +169,11 @@ def _run_pair(
 
 
 def _mode(request: dict[str, Any]) -> TestMode:
-    """Raises ManifestError."""
-    from hub.grading.isolation.manifest import StudentNames, read
+    from hub.facts.manifest import Manifest
     from hub.grading.isolation.modes import InKernel, Isolated
 
     if request["tests"] == "isolated":
-        names = StudentNames.from_data(request.get("names"))
-        return Isolated(read(request["source"], names), request["seed"])
+        return Isolated(Manifest.from_data(request["manifest"]), request["seed"])
     return InKernel(frozenset(request["given"]))
 
 

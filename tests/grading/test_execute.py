@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from hub.grading.pipeline import execute as execution
 from hub.grading.pipeline.execute import Execution, ExecutionLimits, IsolationError, Tests, execute
+from hub.grading.sandbox.run import RunOutcome
 from tests.grading.tiny_course import ONLY_HIDDEN_FAILS, cell_named, source_notebook
 from tests.isolation import notebooks as apart_notebooks
 
@@ -204,6 +207,25 @@ def test_an_error_that_is_kept_from_being_shown_still_counts() -> None:
 def test_isolated_tests_need_the_source() -> None:
     with pytest.raises(ValueError, match="source"):
         execute(notebook("1"), tests="isolated")
+
+
+@pytest.mark.parametrize("tests", ["isolated", "in_kernel"])
+def test_where_a_submission_runs_there_is_no_answer_of_the_reference(
+    monkeypatch: pytest.MonkeyPatch, tests: Tests
+) -> None:
+    source = source_notebook()
+    tried = source_notebook()
+    cell_named(source, "double").source = "def double(x):\n    return x + x  # THE ANSWER"
+    sent = []
+
+    def refused(request: dict[str, Any], *_: Any) -> RunOutcome:
+        sent.append(json.dumps(request))
+        return RunOutcome(b'{"refused": "enough is known"}', None, 0.0)
+
+    monkeypatch.setattr(execution, "run_here", refused)
+    with pytest.raises(IsolationError, match="enough is known"):
+        execute(tried, source=source, tests=tests)
+    assert "THE ANSWER" not in sent[0]
 
 
 def test_both_modes_say_the_same_about_the_same_answers() -> None:

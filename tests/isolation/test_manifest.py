@@ -1,10 +1,11 @@
 """Whose a name is, from the instructor's notebook alone."""
 
 import copy
+import json
 
 import pytest
 
-from hub.facts.manifest import StudentNames, names_for_release
+from hub.facts.manifest import Manifest, StudentNames, names_for_release
 from hub.grading.isolation.manifest import ManifestError, given_alone, read
 from tests.isolation.notebooks import notebook
 
@@ -73,6 +74,24 @@ def test_a_module_that_solution_and_given_cell_both_import_stays_given():
     )
     assert manifest.students == {"f"}
     assert manifest.runs_isolated(manifest.cell("released-1"))
+
+
+def test_a_manifest_as_data_says_the_same_and_holds_no_answer():
+    manifest = read(
+        notebook(
+            ("released", "import math"),
+            ("solution", "class Circle:\n    def area(self, r): return math.pi * r * r  # ANSWER"),
+            ("released", "circle = Circle()"),
+            ("test", "assert circle.area(0) == 0"),
+        )
+    )
+    data = json.dumps(manifest.as_data())
+    again = Manifest.from_data(json.loads(data))
+    assert "ANSWER" not in data
+    assert again.students == manifest.students == {"Circle", "circle"}
+    assert again.student_classes == {"Circle"} and again.wanted("test-4") == {"circle"}
+    for name in ("released-1", "released-3", "test-4"):
+        assert again.cell(name) == manifest.cell(name)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbformat import NotebookNode, from_dict
 
-from hub.facts.cell_roles import role
+from hub.facts.cell_names import imported_by
+from hub.facts.cell_roles import CellRole, role
 from hub.facts.execution import Tests
 from hub.facts.manifest import StudentNames
 from hub.grading.pipeline import replay
@@ -26,7 +27,11 @@ from hub.grading.pipeline.results import Results, read_results
 from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
 from hub.grading.sandbox.remote import ExecutorAway, run_there
 from hub.grading.sandbox.run import Busy, RunOutcome, run_here
+from hub.grading.sandbox.templates import texts
 from hub.grading.sandbox.trouble import CannotGrade, Trouble
+
+if TYPE_CHECKING:
+    from hub.grading.isolation.manifest import Manifest
 
 __all__ = [
     "CannotGrade",
@@ -109,6 +114,10 @@ def execute(
         raise ValueError('tests="isolated" needs the source notebook')
     if not any(cell.cell_type == "code" and cell.source.strip() for cell in notebook.cells):
         return Execution(from_dict(without_outputs(notebook)), [], 0.0)
+    manifest = _manifest(source, names) if tests == "isolated" and source is not None else None
+    given = (source or notebook).cells
+    # In the instructor's notebook, what has no role is the instructor's too.
+    roles: tuple[CellRole, ...] = ("released", "student") if source else ("released",)
     seconds = 0.0
     cells = cells_of(notebook, source, names)
     runs: list[Results] = []
@@ -117,11 +126,12 @@ def execute(
     while isinstance(step, Attempt):
         request = {
             "notebook": without_outputs(notebook),
-            "source": None if source is None else without_outputs(source),
+            "manifest": manifest and manifest.as_data(),
+            "released": texts(given, "released"),
+            "imports": imported_by(texts(given, *roles)),
             "limits": limits.as_data(),
             "tests": tests,
             "seed": seed,
-            "names": None if names is None else names.as_data(),
             "given": sorted(cells.given),
             "left_out": sorted(step.left_out),
             "yardstick": (yardstick or ReferenceTimes()).as_data(),
@@ -143,6 +153,15 @@ def execute(
         raise CannotGrade(why_not(notebook, step.trouble))
     executed, problems = merge(from_dict(without_outputs(notebook)), runs, history, step)
     return Execution(executed, problems, seconds, *_given_facts(executed, runs[0], cells))
+
+
+def _manifest(source: NotebookNode, names: StudentNames | None) -> Manifest:
+    from hub.grading.isolation.manifest import ManifestError, read
+
+    try:
+        return read(source, names)
+    except ManifestError as error:
+        raise IsolationError(str(error)) from error
 
 
 def _run(

@@ -22,8 +22,6 @@ from typing import Any
 
 from course.models import models_folders
 from hub.facts import env
-from hub.facts.cell_names import imported_by
-from hub.facts.cell_roles import CellRole
 from hub.grading.sandbox.clock import CodeClock, process_tree
 from hub.grading.sandbox.landlock import PACKAGES, STUDENTS_FOLDERS
 from hub.grading.sandbox.limits import ExecutionLimits, ReferenceTimes
@@ -33,7 +31,6 @@ from hub.grading.sandbox.templates import (
     NotebookFacts,
     WorkerSetup,
     start_worker,
-    texts,
 )
 from hub.grading.sandbox.transport import WorkerSocket
 from hub.grading.sandbox.trouble import Kind
@@ -90,15 +87,11 @@ class WorkerRequest:
     def of(cls, request: Mapping[str, Any], text: bytes) -> WorkerRequest:
         """Raises ValueError, TypeError or KeyError where it is none."""
         limits, cells = ExecutionLimits(**request["limits"]), request["notebook"]["cells"]
-        source = request["source"]
-        given = cells if source is None else source["cells"]
-        # In the instructor's notebook, what has no role is the instructor's too.
-        roles: tuple[CellRole, ...] = ("released",) if source is None else ("released", "student")
         return cls(
             text=text,
             notebook=NotebookFacts(
-                released=texts(given, "released"),
-                imports=tuple(imported_by(texts(given, *roles))),
+                released=tuple(request["released"]),
+                imports=tuple(request["imports"]),
                 first=tuple(
                     (cells[at]["metadata"]["nbgrader"]["grade_id"], cells[at]["source"])
                     for at in request["prefix"]
