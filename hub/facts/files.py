@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,3 +66,20 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def unpack(archive: tarfile.TarFile, folder: Path) -> None:
+    """Unpack an archive of files and folders below `folder`, and nothing else of it.
+
+    What Python's own filter `data` does, which 3.11 has since 3.11.4 only; Debian 12 is older.
+
+    Raises ValueError for an archive that holds links, devices or paths out of the folder.
+    """
+    if hasattr(tarfile, "data_filter"):
+        archive.extractall(folder, filter="data")
+        return
+    for member in archive:
+        parts = Path(member.name).parts
+        if not (member.isreg() or member.isdir()) or member.name.startswith("/") or ".." in parts:
+            raise ValueError(f"{member.name}: neither a file nor a folder below this one")
+    archive.extractall(folder)

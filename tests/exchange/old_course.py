@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, MetaData, NullPool, create_engine, inspect, select
 
 from hub.exchange.store import Store
+from hub.facts import files
 from tests.exchange.conftest import LIMITS
 from tests.postgres.server import shared
 
@@ -100,7 +101,7 @@ def old_course(kind: str, folder: Path) -> OldCourse:
     """What 2d81227 left behind, restored into `folder` and a database of the `kind`."""
     folder.mkdir()
     with tarfile.open(DATA / f"{COMMIT}.blobs.tar.gz") as blobs:
-        blobs.extractall(folder, filter="data")
+        files.unpack(blobs, folder)
     dump = (DATA / f"{COMMIT}.{kind}.sql").read_text(encoding="utf-8")
     if kind == "sqlite":
         connection = sqlite3.connect(folder / "exchange.sqlite")

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import NullPool, create_engine, text
 
+from hub.facts import files
 from tests.postgres.server import shared
 
 DATA = Path(__file__).parent / "data" / "2d81227"
@@ -49,7 +50,7 @@ def old_course(kind: str, folder: Path) -> OldCourse:
     """The course in `folder`, with databases of the `kind`: sqlite, postgresql."""
     data = DATA / kind
     with tarfile.open(data / "course.tar.xz") as archive:
-        archive.extractall(folder, filter="data")
+        files.unpack(archive, folder)
     root, seen = folder / "course", json.loads((data / "seen.json").read_text(encoding="utf-8"))
     urls, variables = {}, {}
     for name, path in DATABASES.items():

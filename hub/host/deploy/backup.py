@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hub.facts import containers, env
+from hub.facts import containers, env, files
 from hub.host.deploy.folder import DeployError, folder
 from hub.host.deploy.stack import IMAGES, Stack, need_running, opened
 
@@ -248,7 +248,7 @@ def _deployment_in(source: Path, deployment: Path) -> Iterator[str]:
             aside = path.rename(path.with_name(f"{path.name}.before-restore"))
             yield f"{path} existed: kept as {aside.name}"
     with tarfile.open(source / DEPLOYMENT) as archive:
-        archive.extractall(deployment, filter="data")
+        files.unpack(archive, deployment)
     (deployment / "secrets").chmod(0o700)
     for path in (deployment / "secrets").iterdir():
         path.chmod(0o444)
