@@ -112,6 +112,8 @@ def execute(
     """
     if tests == "isolated" and source is None:
         raise ValueError('tests="isolated" needs the source notebook')
+    if models is not None and executor is not None:
+        raise ValueError("the executor has its own models")
     if not any(cell.cell_type == "code" and cell.source.strip() for cell in notebook.cells):
         return Execution(from_dict(without_outputs(notebook)), [], 0.0)
     manifest = _manifest(source, names) if tests == "isolated" and source is not None else None
@@ -174,8 +176,6 @@ def _run(
 ) -> RunOutcome:
     if executor is None:
         return run_here(request, files, limits, models, busy)
-    if models is not None:
-        raise ValueError("the executor has its own models")
     return run_there(executor, request, files)
 
 
