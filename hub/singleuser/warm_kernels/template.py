@@ -127,11 +127,9 @@ def _imported_by_use() -> list[str]:
     ours, theirs = os.pipe()
 
     def use() -> None:
-        from course.warm_up import warm_up
-
         before = {*sys.modules}
         with suppress(Exception):
-            warm_up()
+            _rehearse()
         os.write(theirs, "\n".join(name for name in sys.modules if name not in before).encode())
 
     process = fork(use, folder=Path("/"), environment=dict(os.environ), descriptors=(theirs,))
@@ -140,6 +138,21 @@ def _imported_by_use() -> list[str]:
         found = names.read().split()
     process.wait()
     return found
+
+
+def _rehearse() -> None:
+    """Compute, show and fail as a notebook does."""
+    from IPython.core.formatters import DisplayFormatter
+    from IPython.core.ultratb import VerboseTB
+
+    from course.warm_up import warm_up
+
+    for drawn in warm_up():
+        DisplayFormatter().format(drawn)
+    try:
+        raise ValueError
+    except ValueError:
+        VerboseTB().text(*sys.exc_info())
 
 
 class KernelForker:
