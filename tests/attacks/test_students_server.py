@@ -6,7 +6,9 @@ to work where nothing confines it.
 
 from __future__ import annotations
 
+import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +108,81 @@ def test_no_process_of_others_is_seen_or_ended(server: RunningServer, bob: Kerne
     assert server.process.poll() is None
 
 
+def test_no_file_outside_gets_other_permissions_or_times(
+    server: RunningServer, bob: Kernel
+) -> None:
+    gradebook, product = server.course / "gradebook.db", PRODUCT_FOLDER / "Makefile"
+    before = gradebook.stat()
+    printed = bob.run(
+        "import os\n"
+        f"for path in {[str(gradebook), str(server.course), str(product)]}:\n"
+        "    for change in (lambda: os.chmod(path, 0o666), lambda: os.utime(path),\n"
+        "            lambda: os.setxattr(path, 'user.x', b''), lambda: os.truncate(path, 0)):\n"
+        "        try:\n            change()\n            print('GOT', path)\n"
+        "        except OSError as error:\n            print(type(error).__name__)\n"
+    )
+    assert "GOT" not in printed
+    assert (before.st_mode, before.st_size) == (gradebook.stat().st_mode, gradebook.stat().st_size)
+
+
+def test_no_socket_of_the_account_is_reached(server: RunningServer, bob: Kernel) -> None:
+    """As an engine's, an agent's or a session manager's, which would act for the account."""
+    path = server.course / "socket"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        printed = bob.run(
+            "import os, socket\n"
+            f"try:\n    socket.socket(socket.AF_UNIX).connect({str(path)!r})\n"
+            "    print('GOT it')\n"
+            "except OSError as error:\n    print(type(error).__name__)\n"
+            "for each in ('docker.sock', 'dbus', 'user'):\n"
+            "    if os.path.exists(f'/run/{each}'): print('GOT', each)\n"
+        )
+    assert "GOT" not in printed and "Error" in printed
+
+
+def test_what_other_kernels_compute_is_not_heard(server: RunningServer, bob: Kernel) -> None:
+    """Every listening port of the machine is asked for a kernel's messages."""
+    person = Person(server.url, "alice", server.passwords["alice"])
+    person.start_server()
+    alice = Kernel(person)
+    alice.run("print('its ports are open')")
+    bob.run(
+        "import threading, zmq\nfrom pathlib import Path\n"
+        "lines = [line.split() for line in Path('/proc/net/tcp').read_text().splitlines()[1:]]\n"
+        "ports = {int(line[1].split(':')[1], 16) for line in lines if line[3] == '0A'}\n"
+        "ear = zmq.Context().socket(zmq.SUB)\near.subscribe(b'')\n"
+        "for port in ports: ear.connect(f'tcp://127.0.0.1:{port}')\n"
+        "heard = []\n"
+        "def listen():\n"
+        "    while ear.poll(20_000): heard.append(b''.join(ear.recv_multipart()))\n"
+        "listener = threading.Thread(target=listen, daemon=True)\nlistener.start()\n"
+    )
+    time.sleep(2)
+    for _ in range(5):
+        assert alice.run("print('what only', 'alice', 'knows')") == "what only alice knows\n"
+        time.sleep(0.5)
+    assert bob.run("print(len(ports) > 5, sum(b'alice' in each for each in heard))") == "True 0\n"
+    person.close()
+
+
+def test_what_was_open_at_the_start_is_their_own(server: RunningServer, bob: Kernel) -> None:
+    log = server.course / "server" / "log" / "hub.log"
+    before = log.read_bytes()
+    assert before
+    bob.run(
+        "import os\nfor number in range(300):\n"
+        "    try:\n        os.ftruncate(number, 0) if os.fstat(number).st_size else None\n"
+        "    except OSError:\n        pass\n"
+    )
+    assert log.read_bytes()[: len(before)] == before
+    assert (
+        int(bob.run("print([l for l in open('/proc/self/status') if 'CapEff' in l][0][7:])"), 16)
+        == 0
+    )
+
+
 def test_their_own_work_goes_on_as_ever(server: RunningServer, bob: Kernel) -> None:
     """Home, temporary files, shared memory, subprocesses, models, costs, and a terminal."""
     printed = bob.run(
@@ -136,8 +213,7 @@ def test_the_start_says_what_is_protected(server: RunningServer) -> None:
     ("version", "namespaces", "words"),
     [
         (0, True, "Not protected here"),
-        (2, False, "end them"),
-        (6, False, "can write to this account's terminals and see its processes."),
+        (6, False, "can change the permissions of others"),
         (2, True, "kept to their own files and processes."),
     ],
 )

@@ -42,7 +42,7 @@ def _configured(folder: Path, exchange: Path) -> Path:
     (config / "nbgrader_config.json").write_text(json.dumps(values))
     (config / "jupyter_server_config.json").write_text(json.dumps(server_config("student")))
     (config / "labconfig" / "page_config.json").write_text(
-        json.dumps(page_config("student", settings))
+        json.dumps(page_config("student", settings, containers=False))
     )
     return config
 

@@ -30,7 +30,7 @@ def test_the_warning_names_everything_that_the_document_calls_unprotected(text: 
     named = re.findall(r"^- \*(.+?)\*", text, re.MULTILINE)
     *never, depends_on_the_kernel = named
     assert [name.rstrip(".").lower() for name in never] == list(NEVER)
-    assert depends_on_the_kernel == "Everything in the table"
+    assert depends_on_the_kernel == "Everything in the tables"
 
 
 def test_the_document_and_the_warning_name_the_same_kernels(text: str) -> None:
@@ -44,7 +44,7 @@ def test_the_warning_leads_to_the_document_on_the_same_server(tmp_path: Path) ->
     with formgrader_of(tmp_path) as http:
         page = http.get(f"/formgrader/manage_submissions/{ASSIGNMENT}").raise_for_status().text
         (link,) = re.findall(r'href="(/formgrader/protection)"', page)
-        assert "process names, /dev/shm" in page
+        assert "limits of processes, /dev/shm" in page
         shown = http.get(link).raise_for_status().text
     assert "<table>" in shown and "kill the worker or the batch" in shown
-    assert "<em>Students' servers.</em>" in shown.replace("&#39;", "'")
+    assert "<em>The network.</em>" in shown

@@ -145,6 +145,8 @@ def server_config(
                 **({"hub.singleuser.formgrader": True} if grader else {}),
             },
         },
+        # On one machine, whoever reaches a kernel's ports would read what it computes and shows.
+        "KernelManager": {"transport_encryption": "auto"},
         "MappingKernelManager": {
             "cull_idle_timeout": kernel_idle_minutes * 60,
             "cull_interval": 60,
@@ -154,7 +156,7 @@ def server_config(
     }
 
 
-def page_config(role: Role, settings: Settings) -> dict[str, Any]:
+def page_config(role: Role, settings: Settings, containers: bool) -> dict[str, Any]:
     """JupyterLab's configuration: what is disabled, and what our own extension shows.
 
     nbgrader's formgrader command is disabled, as the hub forbids framing; a launcher card opens
@@ -169,6 +171,9 @@ def page_config(role: Role, settings: Settings) -> dict[str, Any]:
         "@jupyterlab/extensionmanager-extension",
         "jupyterlab-jupytext",
     ]
+    if not containers:
+        # Its port stays open, and runs code for everybody on the machine who asks.
+        disabled.append("@jupyterlab/debugger-extension")
     if role == "grader":
         disabled.append("@jupyter/nbgrader:assignment-list")
     if role == "student":
@@ -203,7 +208,7 @@ def files(role: Role, folder: CourseFolder) -> dict[str, Any]:
         "jupyter_server_config.json": server_config(
             role, idle, folder.settings.server.warm_kernels
         ),
-        "labconfig/page_config.json": page_config(role, folder.settings),
+        "labconfig/page_config.json": page_config(role, folder.settings, containers),
         "labconfig/default_setting_overrides.json": setting_overrides(),
     }
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from functools import cached_property
 from pathlib import Path
+from subprocess import DEVNULL, STDOUT
 from typing import Any
 
 from jupyterhub.spawner import LocalProcessSpawner
@@ -52,6 +53,7 @@ class LocalSpawner(LocalProcessSpawner):
         launcher = [sys.executable, "-I", "-m", "hub.singleuser.confined"]
         config = config_path(self.role, course_of(self.user.name, self.folder))
         theirs = {"home": home(self.user.name, self.folder), "tmp": self._tmp, "read": config}
+        theirs |= {"hide": self.folder.root}
         return [*launcher, *(f"--{name}={path}" for name, path in theirs.items()), "--", server]
 
     @property
@@ -96,13 +98,21 @@ class LocalSpawner(LocalProcessSpawner):
     async def start(self) -> Any:
         while self.is_waiting():
             await asyncio.sleep(1)
+        # Somebody's role may have changed since the last start.
+        self.__dict__.pop("folder", None)
+        self.cmd = self._cmd()
         for folder in {
             home(self.user.name, self.folder),
             self.folder.server / "homes" / self.user.name,
             self._tmp,
         }:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return await super().start()
+        # Not the hub's own log, which whoever has it open can empty.
+        log = self.folder.server / "log" / "servers" / f"{self.user.name}.log"
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self.popen_kwargs = {"stdin": DEVNULL, "stdout": output, "stderr": STDOUT}
+            return await super().start()
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Shown on the spawn page while the person waits."""
