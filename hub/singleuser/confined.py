@@ -1,11 +1,11 @@
 """Becomes a student's server, confined to what is theirs: `python -I -m hub.singleuser.confined`.
 
 Without containers all servers run under the account of the hub. Landlock, which needs no root,
-keeps a student's to their home, the libraries and the models. Where the account may make namespaces
-too, all else is mounted read-only, the course, the account's home and `/run` are empty but for what
-is theirs, and the server has terminals, shared memory, `/proc` and mostly `/tmp` of its own: Landlock
-does nothing for metadata, sockets in folders and limits of processes. The network stays. Where it is
-missing or too old, the server is not confined; `describe` says so.
+keeps a student's to their home, the libraries and the models. Where the account may make
+namespaces too, all else is mounted read-only, the course, the account's home and `/run` are empty
+but for what is theirs, and the server has terminals, shared memory, `/proc` and mostly `/tmp` of
+its own: Landlock does nothing for metadata, sockets in folders and limits of processes. The
+network stays. Where it is missing or too old, the server is not confined; `describe` says so.
 """
 
 from __future__ import annotations
