@@ -101,6 +101,18 @@ def test_a_home_is_made_at_the_start_and_closed_to_others(folder, monkeypatch):
         assert os.stat(folder / "server" / name / "alice").st_mode & 0o777 == 0o700
 
 
+def test_temporary_files_are_gone_at_the_next_start_and_what_they_link_to_is_not(
+    folder, monkeypatch
+):
+    started(spawner(folder), monkeypatch)
+    tmp, kept = folder / "server" / "tmp" / "alice", folder / "server" / "homes" / "alice" / "kept"
+    kept.write_text("kept")
+    (tmp / "left").write_text("left")
+    (tmp / "link").symlink_to(kept.parent)
+    started(spawner(folder), monkeypatch)
+    assert list(tmp.iterdir()) == [] and kept.read_text() == "kept"
+
+
 def test_the_graders_dot_files_have_a_folder_too(folder, monkeypatch):
     started(spawner(folder, "grader-mech"), monkeypatch)
     assert (folder / "server" / "homes" / "grader-mech").is_dir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from functools import cached_property
@@ -101,6 +102,8 @@ class LocalSpawner(LocalProcessSpawner):
         # Somebody's role may have changed since the last start.
         self.__dict__.pop("folder", None)
         self.cmd = self._cmd()
+        # Nothing of theirs runs now, and nobody else empties it.
+        await asyncio.to_thread(shutil.rmtree, self._tmp, ignore_errors=True)
         for folder in {
             home(self.user.name, self.folder),
             self.folder.server / "homes" / self.user.name,
