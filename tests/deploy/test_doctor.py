@@ -66,6 +66,13 @@ def test_each_obstacle_to_the_server_is_named_with_its_fix(changed, words):
     assert stops[0].fix
 
 
+def test_images_of_another_version_do_not_judge_the_settings_of_this_one():
+    old = replace(GOOD, course_error="line 27: server.new: unknown key", images_differ=True)
+    assert not findings_that_stop(old)
+    (advice,) = [finding for finding in findings(old) if finding.level == "advice"]
+    assert "server.new" in advice.what and "make images" in advice.fix
+
+
 def test_a_subnet_that_clashes_comes_with_one_that_is_free():
     (clash,) = findings_that_stop(replace(GOOD, routes=("172.30.4.0/24", "10.201.0.0/24")))
     assert "10.202.0.0/16 is free" in clash.fix

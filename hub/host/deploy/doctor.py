@@ -26,6 +26,7 @@ from hub.host.deploy.stack import (
     check_course,
     compose_command,
     gpu_devices,
+    images_are_of_another_version,
     opened,
     services,
 )
@@ -70,6 +71,7 @@ class HostFacts:
     running: bool = False
     missing_images: tuple[str, ...] = ()
     course_error: str = ""
+    images_differ: bool = False  # from this checkout, asked only where there is a course_error
     gpu_devices: str | Sequence[str] = "auto"  # as in course.yaml, if it can be read
     trial_image: str | None = None  # the image of students' servers, if present
 
@@ -202,7 +204,14 @@ def room(facts: HostFacts) -> Iterator[Finding]:
 
 def course(facts: HostFacts) -> Iterator[Finding]:
     """Is course.yaml valid? Checked by the server's image, once it is built."""
-    if facts.course_error:
+    if facts.course_error and facts.images_differ:
+        yield Finding(
+            "advice",
+            f"the images are of another version of LogitLab, and say of its settings: "
+            f"{facts.course_error}",
+            "Run `make images`, and this command again.",
+        )
+    elif facts.course_error:
         yield Finding("stops", facts.course_error, "Fix this line in course.yaml.")
 
 
@@ -268,6 +277,7 @@ def facts(stack: Stack) -> HostFacts:
         running=running,
         missing_images=missing,
         course_error=course_error,
+        images_differ=bool(course_error) and images_are_of_another_version(stack),
         gpu_devices=gpu_devices(stack) if readable and not course_error else "auto",
         trial_image=student if here and student not in missing else None,
     )

@@ -125,7 +125,8 @@ def up(stack: Stack) -> Iterator[str]:
     if missing := stack.missing_images():
         raise DeployError(f"Not on this machine: {', '.join(missing)}.", "Run `make images`.")
     if wrong := check_course(stack):
-        raise DeployError(wrong)
+        hint = "Run `make images` first." if images_are_of_another_version(stack) else ""
+        raise DeployError(wrong, hint)
     if stack.variables[env.MODELS_MODE] == "volume":
         yield from check_models(stack.folder / "models")
     settle_volume(stack.docker, containers.volume(stack.project, "models"), stack.folder / "models")
@@ -258,6 +259,14 @@ def check_course(stack: Stack) -> str:
         return ""
     output = done.stderr.strip().removeprefix("Error: ")
     return output.replace("/srv/settings/course.yaml", str(stack.folder / "course.yaml"))
+
+
+def images_are_of_another_version(stack: Stack) -> bool:
+    """Whether the server's image accepts other settings than this checkout knows."""
+    show = "import pathlib, hub.core.settings as s; print(pathlib.Path(s.__file__).read_text())"
+    done = _with_course(stack, "python", "-c", show)
+    ours = (CHECKOUT / "hub" / "core" / "settings.py").read_text(encoding="utf-8")
+    return done.returncode == 0 and done.stdout.strip() != ours.strip()
 
 
 def gpu_devices(stack: Stack) -> str | list[str]:
