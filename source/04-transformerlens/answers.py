@@ -3156,3 +3156,4 @@ def compare_modes(folder, tokens):
 # "pattern": cache["pattern", 1],
 # "pattern": cache["pattern", -1],
 # "log_probs": logits.softmax(dim=-1),
+# "log_probs": cache["pattern", 0], "pattern": logits.log_softmax(dim=-1),
