@@ -26,6 +26,8 @@ from tests.e2e.hub_client import Person
 from tests.needs import TAG, need
 
 PROJECT = "lltmod"
+# A template that is still importing would be charged to the container in between.
+SETTINGS = "server: {warm_kernels: false}\n"
 BAKED_TAG = "lltmod"
 FOLDER = "/opt/logitlab/models"
 UNPRIVILEGED = ("--network=none", "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL")
@@ -126,7 +128,7 @@ def target(tmp_path_factory, weights) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def stack(target) -> Iterator[Deployed]:
-    with deployed(target, PROJECT, MODELS_MODE="volume") as made:
+    with deployed(target, PROJECT, SETTINGS, MODELS_MODE="volume") as made:
         yield made
 
 
