@@ -62,6 +62,37 @@ def test_where_it_breaks_off_here_and_there_the_students_own_cells_are_left_out_
     assert report(*runs, (without(3), None)) == Finished(((frozenset({3}), trouble("ended", 6)),))
 
 
+def test_a_thread_that_ends_the_process_at_a_different_cell_each_time_costs_no_answer():
+    """As on a busy machine: at an answer, at a given cell, and at the next answer."""
+    cells = Cells(answers=frozenset({5, 8}), own=frozenset({3}), given=frozenset({0, 4, 7}))
+    runs = [
+        AttemptResult(ALL, trouble("ended", 5)),
+        AttemptResult(without(5), trouble("ended", 7)),
+    ]
+    assert next_step(runs, cells) == without(5)  # a given cell: perhaps the machine's doing
+    elsewhere = AttemptResult(without(5), trouble("ended", 8))
+    assert next_step([*runs, elsewhere], cells) == without(3)
+    again = AttemptResult(without(5), trouble("ended", 7))
+    alone = AttemptResult(without(3, 5, files=False))
+    assert next_step([*runs, again], cells) == alone.attempt
+    assert next_step([*runs, again, alone], cells) == without(3)
+
+
+def test_answers_that_each_end_the_process_are_all_left_out_and_no_more():
+    cells = Cells(answers=frozenset({1, 2, 5}), own=frozenset({3}), given=frozenset({0, 4}))
+    runs = [
+        AttemptResult(ALL, trouble("ended", 1)),
+        AttemptResult(without(1), trouble("ended", 2)),
+        AttemptResult(without(1, 2), trouble("ended", 5)),
+    ]
+    assert next_step(runs, cells) == without(1, 2, 5)
+
+
+def test_an_answer_before_a_cell_of_the_students_own_is_not_broken_by_it():
+    runs = [(ALL, trouble("ended", 1)), (without(1), trouble("ended", 5))]
+    assert report(*runs) == without(1, 3)
+
+
 def test_what_was_left_out_for_something_else_stays_out_where_it_breaks_off_at_another():
     over = AttemptResult(ALL, trouble("time", 6), slowest=frozenset({1}))
     ended = AttemptResult(without(1), trouble("ended", 5))

@@ -130,20 +130,37 @@ def _without_the_guilty(history: Sequence[AttemptResult], cell: int, cells: Cell
     """What to leave out if the notebook broke off at `cell`.
 
     The cell itself. If it then breaks off at others, a cell of the student's own may have
-    left something behind that causes it, such as a thread: then all of those, and no answer or test
-    merely because it broke off there.
+    left something behind that causes it, such as a thread: then all of those.
     """
-    broke = {
+    broke = _broke_off_at(history)
+    left_out = history[-1].attempt.left_out
+    own = frozenset(position for position in cells.own if position < cell) - left_out
+    if own and (_replays(history) == 1 or sum(at > min(own) for at in broke) > 1):
+        return Attempt(_instead(own, left_out, history, cells))
+    return Attempt(left_out | (broke - cells.given))
+
+
+def _instead(
+    own: frozenset[int],
+    left_out: frozenset[int],
+    history: Sequence[AttemptResult],
+    cells: Cells,
+) -> frozenset[int]:
+    """What to leave out where the student's `own` cells are to blame rather than some of
+    `left_out`: no answer or test after them merely because the notebook broke off there."""
+    merely = frozenset(at for at in _broke_off_at(history) if at > min(own)) - cells.own
+    return own | (left_out - merely)
+
+
+def _broke_off_at(history: Sequence[AttemptResult]) -> frozenset[int]:
+    return frozenset(
         ran.trouble.cell
         for ran in history
-        if ran.trouble and ran.attempt.files and ran.trouble.kind != "time"
-    }
-    at = frozenset(position for position in broke if position is not None) - cells.given
-    left_out = history[-1].attempt.left_out
-    own = frozenset(position for position in cells.own if position < cell)
-    if _replays(history) == 1 and own - left_out:
-        return Attempt(own | (left_out - (at - cells.own)))
-    return Attempt(left_out | at)
+        if ran.attempt.files
+        and ran.trouble
+        and ran.trouble.kind != "time"
+        and ran.trouble.cell is not None
+    )
 
 
 def _always_there(history: Sequence[AttemptResult]) -> bool:
@@ -173,8 +190,10 @@ def _after_check(
     suspects = _suspects(asked.trouble, cells)
     if not suspects:  # only the student's files are left
         return Finished(blamed(history), check.trouble)
-    fewer = suspects & cells.own or frozenset(sorted(suspects)[-1:])
-    return Attempt(asked.attempt.left_out | fewer)
+    own = (suspects & cells.own) - asked.attempt.left_out
+    if own:
+        return Attempt(_instead(own, asked.attempt.left_out, history, cells))
+    return Attempt(asked.attempt.left_out | frozenset(sorted(suspects)[-1:]))
 
 
 def _is_given(trouble: Trouble, cells: Cells) -> bool:
