@@ -167,7 +167,9 @@ def test_a_lost_bridge_stops_the_heartbeat_and_says_why(host, tmp_path):
         assert within(10, lambda: not heartbeat.exists())
         host.run("ip", "link", "add", "llt0", "type", "bridge")
         assert within(10, heartbeat.exists)
-    assert "there is no bridge llt0" in process.stderr.read()
+    log = process.stderr.read()
+    assert "INFO hub.services.firewall the rules for llt0 are applied" in log
+    assert "ERROR hub.services.firewall the rules for llt0 are not applied: there is no" in log
 
 
 def test_when_the_firewall_ends_the_rules_stay_and_the_heartbeat_goes(host, tmp_path):

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import click
 
 from hub.facts import files
 from hub.facts.container_paths import FIREWALL_HEARTBEAT
+from hub.facts.signals import StopRequest
 from hub.services.firewall.host import ensure_rules, remove_rules
 from hub.services.firewall.rules import Firewall, FirewallError, firewall_from, resolvers
 
@@ -46,9 +45,7 @@ def main(heartbeat: Path, seconds: float, once: bool, remove: bool) -> None:
     hub starts no further servers while nobody checks the rules.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopRequest()
     try:
         wanted = firewall_from(os.environ, resolvers(_resolv_conf()))
         if remove:
@@ -64,7 +61,7 @@ def main(heartbeat: Path, seconds: float, once: bool, remove: bool) -> None:
         watch(wanted, heartbeat, seconds, stop)
 
 
-def watch(wanted: Firewall, heartbeat: Path, seconds: float, stop: threading.Event) -> None:
+def watch(wanted: Firewall, heartbeat: Path, seconds: float, stop: StopRequest) -> None:
     """Check the rules every few `seconds` until `stop`, and touch `heartbeat` while applied."""
     last = ""
     try:
@@ -73,12 +70,15 @@ def watch(wanted: Firewall, heartbeat: Path, seconds: float, stop: threading.Eve
                 for line in ensure_rules(wanted):
                     log.info(line)
                 _beat(heartbeat)
-                now = f"the rules for {wanted.bridge} are applied"
+                level, now = logging.INFO, f"the rules for {wanted.bridge} are applied"
             except (FirewallError, OSError) as error:
                 heartbeat.unlink(missing_ok=True)
-                now = f"the rules for {wanted.bridge} are not applied: {error}"
+                level, now = (
+                    logging.ERROR,
+                    f"the rules for {wanted.bridge} are not applied: {error}",
+                )
             if now != last:
-                log.info(now) if now.endswith(" stand") else log.error(now)
+                log.log(level, now)
             last = now
             if stop.wait(seconds):
                 return
