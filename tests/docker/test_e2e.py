@@ -39,6 +39,10 @@ def test_every_score_is_the_one_that_the_embedded_server_gives(day):
     assert day.scores["late"] == {"alice": 10, "bob": 9}
 
 
+def test_the_instructors_pages_met_no_error(day):
+    assert day.errors == []
+
+
 def test_validation_runs_in_a_students_container(day):
     assert "visible tests failed; hidden tests run when it is graded." in day.validation
     assert "NotImplementedError" in day.validation

@@ -198,9 +198,19 @@ class StudentDesk(Desk):
 
 
 class InstructorDesk(Desk):
-    """An instructor in the course's formgrader."""
+    """An instructor in the course's formgrader; of its pages' own requests, each must succeed."""
 
     grader = ""
+
+    def __init__(self, browser: Browser, url: str, name: str, pictures: Path) -> None:
+        super().__init__(browser, url, name, pictures)
+        self.page.on("response", self._note_failure)
+
+    def _note_failure(self, response: Response) -> None:
+        of_a_script = response.request.resource_type in ("xhr", "fetch")
+        failed = not response.ok and response.status != 304
+        if of_a_script and failed and "/formgrader/" in response.url:
+            self.errors.append(f"{response.status} {response.request.method} {response.url}")
 
     def open_formgrader(self, assignment: str) -> None:
         self.page.click("#formgrader-button")

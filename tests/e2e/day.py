@@ -57,7 +57,8 @@ class Day:
     validation: str = ""
     feedback: dict[str, str] = field(default_factory=dict)
     grades: list[dict[str, str]] = field(default_factory=list)
-    # Of the formgrader's pages: names of students, logs of its buttons, errors of scripts.
+    # Of the formgrader's pages: names of students, logs of its buttons, and what went wrong: errors
+    # of scripts, requests that failed.
     names: dict[str, str] = field(default_factory=dict)
     logs: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)

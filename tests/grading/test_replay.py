@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from hub.grading.pipeline.replay import (
@@ -209,6 +211,7 @@ def test_whatever_happens_it_ends_after_three_replays_and_two_checks():
     pending: list[list[AttemptResult]] = [
         [AttemptResult(ALL, trouble(k, c))] for k in kinds for c in (0, 1, 4, None)
     ]
+    chosen = random.Random(1)
     while pending:
         history = pending.pop()
         step = next_step(history, CELLS)
@@ -221,4 +224,6 @@ def test_whatever_happens_it_ends_after_three_replays_and_two_checks():
             checks = sum(not ran.attempt.files for ran in history) + (not step.files)
             assert replays <= MOST_REPLAYS and checks <= 2
             ways = [(k, c) for k in kinds for c in (0, 4, 5)]
+            if len(history) > 2:  # all of these would be 200,000 runs
+                ways = chosen.sample(ways, 7)
             pending += [[*history, AttemptResult(step, trouble(k, c))] for k, c in ways]

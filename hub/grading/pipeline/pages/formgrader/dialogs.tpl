@@ -4,6 +4,11 @@
 #error-modal .modal-header { background: #f2dede; color: #a94442; }
 </style>
 <script>
+  // nbgrader sends this with a POST only. A request of a script that lacks it counts as nobody's, so
+  // the hub begins a login, whose new cookies make the page's other requests fail.
+  $.ajaxPrefilter((options, original, xhr) =>
+    xhr.setRequestHeader("X-CSRFToken", getCookie("_xsrf")));
+
   let leaving = false;  // where this page is left, its open requests fail
   $(window).on("beforeunload", () => { leaving = true; });
 
