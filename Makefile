@@ -95,11 +95,12 @@ mutants: ## run mutants of the guard's, exchange's, firewall's and GPU rules; MO
 	@$(INSTALL) all
 	$(RUN) tests.mutation $(MODULES)
 
-bench: ## measure startup, cell, library, model-loading, kernel and grading times
+bench: ## measure startup, cell, library, model-loading, kernel and grading times; an hour and more
 	@$(INSTALL) all
 	$(RUN) tests.bench
 	$(RUN) tests.bench.library
 	$(RUN) tests.bench.grading
+	$(RUN) tests.bench.classes
 	$(RUN) tests.bench.models
 	$(RUN) tests.bench.kernels
 	$(RUN) tests.bench.plain
