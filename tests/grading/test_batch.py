@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from traitlets.config import Config
 
 from hub.core.settings import Settings
 from hub.grading.pipeline import autograde as steps
-from hub.grading.pipeline.batch import BatchError, autograde
+from hub.grading.pipeline.batch import MOST_UNSCORED, BatchError, autograde
 from hub.grading.pipeline.configuration import update_grading
-from hub.grading.pipeline.execute import ExecutionLimits
+from hub.grading.pipeline.execute import Execution, ExecutionLimits
 from hub.grading.pipeline.job import Job
 from hub.grading.pipeline.rebuild import rebuild
 from tests.grading.tiny_course import (
@@ -70,6 +71,35 @@ def test_a_submission_is_scored_while_others_are_executed(course: Path) -> None:
     (executed,) = (at for at, line in enumerate(lines) if line.startswith("executed 2  alice"))
     assert scored < executed
     assert score(course, "bob") == 5
+
+
+def test_executed_notebooks_that_wait_to_be_scored_are_few(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their outputs are in memory, and scoring may be the slower of the two."""
+    executed = []
+    original = Job.run
+
+    def counted(job: Job, *busy: Any) -> Execution:
+        try:
+            return original(job, *busy)
+        finally:
+            if job.yardstick:  # which the reference's first run has not
+                executed.append(job)
+
+    monkeypatch.setattr(Job, "run", counted)
+    for number in range(20):
+        submit(course, f"s{number:02}", answered(course))
+    lines = autograde(course, ASSIGNMENT, workers=2, config=course_config(course))
+    next(line for line in lines if line.startswith("executed 1 "))
+    for _ in range(60):
+        then = len(executed)
+        time.sleep(4)
+        if len(executed) == then:
+            break
+    assert len(executed) <= 1 + MOST_UNSCORED + 2  # the reference's second run, and two workers
+    list(lines)
+    assert [score(course, f"s{number:02}") for number in range(20)] == [5] * 20
 
 
 def test_the_formgraders_button_grades_the_same_way_and_applies_the_late_policy(

@@ -51,8 +51,12 @@ DATABASE_SECONDS = 60
 # Of executions that wait or sleep, in addition to those that need a CPU.
 MOST_AT_ONCE = 64
 
-# Of executions that are prepared before they have a thread: scoring goes on meanwhile.
-MOST_AHEAD = 2 * MOST_AT_ONCE
+# Of executed notebooks that wait until they are scored, in addition to one for each that needs a
+# CPU: each may have tens of MiB of outputs, and scoring may be the slower of the two.
+MOST_UNSCORED = 8
+
+# Executions that begin to sleep make room for more.
+SECONDS_TO_SLEEP = 1.0
 
 DATABASE_ERROR = re.compile(r"sqlalchemy\.exc\.|psycopg|sqlite3\.(Operational|Database)Error")
 # The outcome of a submission that had to be executed in the scoring pass.
@@ -217,9 +221,8 @@ class Batch:
         self._ungraded = UngradedFolder(root / "server" / "ungraded" / assignment)
         # With an executor, the executor queues them.
         there = workers is None and ExecuteSubmission(config=api.config).executor
-        self._gate = ExecutionLimiter(
-            MOST_AT_ONCE if there else workers or os.cpu_count() or 1, memory_to_spare
-        )
+        self._workers = MOST_AT_ONCE if there else workers or os.cpu_count() or 1
+        self._gate = ExecutionLimiter(self._workers, memory_to_spare)
         self._failed: dict[str, str] = {}  # students whose execution could not be, and why
         self._counted: set[str] = set()  # students whose tries this run has counted
         self._not_noted: dict[str, Ungraded] = {}  # that could not be put on the disk
@@ -318,7 +321,7 @@ class Batch:
         count = 0
         with _workers() as pool:
             while waiting or running:
-                while waiting and len(running) < MOST_AHEAD:
+                while waiting and len(running) < self._most_running():
                     student = waiting.popleft()
                     try:
                         prepared = self._prepare(student)
@@ -335,12 +338,16 @@ class Batch:
                             running[pool.submit(self._execute, job)] = student, name
                         if not prepared.jobs:
                             yield student, f"no notebook  {student}"
-                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                for done in wait(running, SECONDS_TO_SLEEP, FIRST_COMPLETED).done:
                     student, name = running.pop(done)
                     count += 1
                     line = f"executed {count}  {student}: {self._outcome(student, name, done)}"
                     last = all(student != other for other, _ in running.values())
                     yield (student if last else None), line
+
+    def _most_running(self) -> int:
+        """How many executions may be under way, or over and not yet scored."""
+        return MOST_UNSCORED + self._workers + self._gate.sleeping
 
     def _prepare(self, student: str) -> Prepared:
         """The executions that scoring this student needs."""

@@ -52,6 +52,12 @@ class ExecutionLimiter:
         self._count: Counter[bool | None] = Counter()  # busy, sleeping, not known yet
         self._moved = threading.Condition()
 
+    @property
+    def sleeping(self) -> int:
+        """The executions that have begun and do not want a processor."""
+        with self._moved:
+            return self._count[False]
+
     @contextmanager
     def turn(self) -> Iterator[Busy]:
         """Wait for a turn; what it gives is told whether the execution is busy."""
