@@ -61,6 +61,10 @@ class CourseSettings(Section):
         "Mechanistic interpretability"
     )
     timezone: Annotated[str, Field(description="IANA time zone that people read dates in")] = "UTC"
+    order: Annotated[
+        list[str],
+        Field(description="assignments that come first on the course's page; the rest by name"),
+    ] = ["start"]
 
     @field_validator("id")
     @classmethod
@@ -76,6 +80,14 @@ class CourseSettings(Section):
             ZoneInfo(value)
         except (KeyError, ValueError, OSError):
             raise ValueError("an IANA time zone such as Europe/Berlin or UTC") from None
+        return value
+
+    @field_validator("order")
+    @classmethod
+    def _order_names_assignments(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if not is_identifier(name):
+                raise ValueError(rule_for(name))
         return value
 
     @property

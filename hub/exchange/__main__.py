@@ -10,6 +10,7 @@ import signal
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import click
 from jupyterhub.services.auth import HubOAuth
@@ -18,6 +19,7 @@ from hub.exchange.errors import InvalidName, Refusal
 from hub.exchange.identity import IDENTITY_SECONDS
 from hub.exchange.limits import ExchangeLimits
 from hub.exchange.names import check_assignment, check_course
+from hub.exchange.overview import FIRST, UTC, CourseInfo
 from hub.exchange.records import parse_time
 from hub.exchange.renamed import warning
 from hub.exchange.service import application, server
@@ -51,6 +53,39 @@ def _due(
     return due
 
 
+def _by_course(values: tuple[str, ...]) -> dict[str, str]:
+    """``COURSE=VALUE`` options as a mapping."""
+    found = {}
+    for value in values:
+        course, _, said = value.partition("=")
+        try:
+            found[check_course(course)] = said
+        except InvalidName as error:
+            raise click.BadParameter(f"{value!r}: {error}") from None
+    return found
+
+
+def _titles(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    return _by_course(values)
+
+
+def _zones(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, ZoneInfo]:
+    try:
+        return {course: ZoneInfo(name) for course, name in _by_course(values).items()}
+    except (ValueError, OSError, KeyError) as error:
+        raise click.BadParameter(f"not an IANA time zone: {error}") from None
+
+
+def _orders(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, list[str]]:
+    return {course: said.split(",") for course, said in _by_course(values).items()}
+
+
 @click.command()
 @click.option(
     "--store",
@@ -78,6 +113,30 @@ def _due(
     metavar="COURSE/ASSIGNMENT=TIME",
     help="Due date with its offset, e.g. mechinterp/start=2027-03-01T22:00:00Z; repeatable.",
 )
+@click.option(
+    "--title",
+    "titles",
+    multiple=True,
+    callback=_titles,
+    metavar="COURSE=TITLE",
+    help="What people call a course; repeatable.  [default: its name]",
+)
+@click.option(
+    "--timezone",
+    "zones",
+    multiple=True,
+    callback=_zones,
+    metavar="COURSE=ZONE",
+    help="IANA time zone of a course, in which people read dates; repeatable.  [default: UTC]",
+)
+@click.option(
+    "--order",
+    "orders",
+    multiple=True,
+    callback=_orders,
+    metavar="COURSE=ASSIGNMENT,…",
+    help="Assignments that come first on a course's page; repeatable.  [default: start]",
+)
 @click.option("--submission-mib", default=defaults.SUBMISSION_MIB, show_default=True)
 @click.option("--file-mib", default=defaults.SUBMISSION_FILE_MIB, show_default=True)
 @click.option(
@@ -97,6 +156,9 @@ def main(
     database: str | None,
     courses: set[str],
     due: dict[tuple[str, str], datetime],
+    titles: dict[str, str],
+    zones: dict[str, ZoneInfo],
+    orders: dict[str, list[str]],
     submission_mib: int,
     file_mib: int,
     files: int,
@@ -120,17 +182,23 @@ def main(
     for course in sorted(courses):
         if report := warning(course, courses, store.kept()):
             logging.getLogger(__name__).warning("%s", report)
+    infos = {
+        course: CourseInfo(
+            titles.get(course, course), zones.get(course, UTC), orders.get(course, FIRST)
+        )
+        for course in courses
+    }
     try:
-        asyncio.run(_serve(store, courses))
+        asyncio.run(_serve(store, courses, infos))
     finally:
         store.close()
 
 
-async def _serve(store: Store, courses: set[str]) -> None:
+async def _serve(store: Store, courses: set[str], infos: dict[str, CourseInfo]) -> None:
     url = urlsplit(os.environ[env.SERVICE_URL])
     # A new cookie secret at each start only costs browsers a silent redirect through Hub login.
     hub_auth = HubOAuth(cache_max_age=IDENTITY_SECONDS)
-    http = server(application(store, courses, hub_auth, secrets.token_bytes(32)))
+    http = server(application(store, courses, hub_auth, secrets.token_bytes(32), infos))
     http.listen(url.port or 80, url.hostname or "127.0.0.1")
     logging.getLogger(__name__).info("serving %s for %s", url.geturl(), ", ".join(sorted(courses)))
     stop = asyncio.Event()

@@ -1,51 +1,68 @@
-"""The small page at the exchange's address: who you are, and what you submitted."""
+"""The course's page: a person's assignments with dates, hand-ins and receipts, as HTML.
+
+Without scripts. Everything that people chose is escaped by the templates.
+"""
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
-from hub.exchange.access import Access
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from hub.exchange.access import INSTRUCTOR, Access
 from hub.exchange.limits import size_text
+from hub.exchange.overview import CourseInfo, date_text, distance_text, points_text, rows
+from hub.facts.names import grader_of
 
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.4rem .8rem .4rem 0;"
-    "border-bottom:1px solid #ccc;vertical-align:top}code{overflow-wrap:anywhere;font-size:.85em}"
+PAGES = Path(__file__).parent / "pages"
+_STYLE = Markup((PAGES / "style.css").read_text(encoding="utf-8"))
+
+_templates = Environment(
+    loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
+_templates.filters |= {"size": size_text, "points": points_text}
 
 
-def page(access: Access) -> str:
-    """The whole page as HTML, with everything from users escaped."""
-    courses = access.courses()
-    parts = [
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Exchange</title>",
-        f"<style>{_STYLE}</style><h1>Exchange</h1>",
-        f"<p>You are <strong>{escape(access.caller.name)}</strong>.</p>",
+def page(access: Access, infos: Mapping[str, CourseInfo], hub: str, now: datetime) -> str:
+    """The whole page of a person.
+
+    infos: what is known of each course; one that is not in it goes by its id.
+    hub: the hub's part of the address, such as `/hub/`.
+    """
+    courses = [
+        _course(access, each, infos.get(each["course"]) or CourseInfo(each["course"]), hub, now)
+        for each in access.courses()
     ]
-    if not courses:
-        parts.append("<p>You are not in any course here. Ask your instructor to add you.</p>")
-    for course in courses:
-        roles = " and ".join(course["roles"])
-        parts.append(f"<h2>{escape(course['course'])}</h2><p>You are {escape(roles)} here.</p>")
-        parts.append(_submissions(access, course["course"]))
-    return "".join(parts)
-
-
-def _submissions(access: Access, course: str) -> str:
-    rows = [
-        "<tr>"
-        f"<td>{escape(submission.assignment)}</td>"
-        f"<td>{submission.received_at:%Y-%m-%d %H:%M:%S} UTC{' (late)' if submission.late else ''}"
-        f"</td><td>{size_text(submission.size)}</td>"
-        f"<td>{'released' if submission.feedback else 'not yet'}</td>"
-        f"<td><code>{submission.receipt}</code><br>SHA-256 <code>{submission.sha256}</code></td>"
-        "</tr>"
-        for submission in reversed(access.my_submissions(course))
-    ]
-    if not rows:
-        return "<p>You have not submitted anything yet.</p>"
-    return (
-        "<table><tr><th>Assignment<th>Received<th>Size<th>Feedback<th>Receipt</tr>"
-        + "".join(rows)
-        + "</table>"
+    return _templates.get_template("course.html").render(
+        style=_STYLE, name=access.caller.name, hub=hub, courses=courses
     )
+
+
+def error_page(message: str, fix: str, hub: str) -> str:
+    """A page that says what is wrong and what to do about it."""
+    return _templates.get_template("error.html").render(
+        style=_STYLE, message=message, fix=fix, hub=hub
+    )
+
+
+def _course(
+    access: Access, course: dict[str, Any], info: CourseInfo, hub: str, now: datetime
+) -> dict[str, Any]:
+    name = course["course"]
+    grader = quote(grader_of(name))
+    instructs = INSTRUCTOR in course["roles"]
+    return {
+        "title": info.title,
+        "zone": info.zone.key,
+        "date": partial(date_text, zone=info.zone, now=now),
+        "distance": partial(distance_text, zone=info.zone, now=now),
+        "rows": rows(access.assignments(name), access.my_submissions(name), info.first),
+        "formgrader": f"{hub}spawn/{grader}?next=/user/{grader}/formgrader" if instructs else "",
+        "warning": course["warning"],
+    }

@@ -83,7 +83,10 @@ class FeedbackRow(Base):
 
 @dataclass(frozen=True)
 class Release:
-    """A released assignment. `size` in bytes; `due` and `released_at` in UTC."""
+    """A released assignment. `size` in bytes; `due` and `released_at` in UTC.
+
+    title: in words, from its notebook; its name where that has none. points: what it gives.
+    """
 
     course: str
     assignment: str
@@ -92,11 +95,15 @@ class Release:
     notebooks: list[str]
     due: datetime | None
     released_at: datetime
+    title: str
+    points: float
 
     def as_json(self) -> dict[str, Any]:
         return {
             "course": self.course,
             "assignment": self.assignment,
+            "title": self.title,
+            "points": self.points,
             "sha256": self.sha256,
             "bytes": self.size,
             "notebooks": self.notebooks,

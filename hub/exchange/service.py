@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from jupyterhub.services.auth import HubAuth, HubOAuth, HubOAuthCallbackHandler, HubOAuthenticated
@@ -21,7 +21,8 @@ from hub.exchange.access import Access
 from hub.exchange.blobs import Upload
 from hub.exchange.errors import InvalidName, LengthRequired, Refusal
 from hub.exchange.identity import caller, caller_of, well_formed
-from hub.exchange.page import page
+from hub.exchange.overview import CourseInfo
+from hub.exchange.page import error_page, page
 from hub.exchange.records import parse_time
 from hub.exchange.store import Store
 
@@ -44,7 +45,8 @@ class SecureHeaders(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header(
             "Content-Security-Policy",
-            f"default-src 'none'; style-src {self.style_source}; frame-ancestors 'none'",
+            f"default-src 'none'; style-src {self.style_source}; frame-ancestors 'none'; "
+            "base-uri 'none'; form-action 'none'",
         )
         self.clear_header("Server")
 
@@ -293,27 +295,56 @@ class FeedbackHandler(UploadHandler):
         return feedback.as_json()
 
 
-class HomeHandler(HubOAuthenticated, SecureHeaders):
-    """The page for browsers, which log in through the Hub."""
+class PageHandler(HubOAuthenticated, SecureHeaders):
+    """A page for browsers, which log in through the Hub."""
 
     style_source = "'unsafe-inline'"
+    access: Access
 
-    def initialize(self, store: Store, courses: Collection[str], hub_auth: HubOAuth) -> None:
-        self.store, self.courses, self.hub_auth = store, courses, hub_auth
+    def initialize(
+        self,
+        store: Store,
+        courses: Collection[str],
+        hub_auth: HubOAuth,
+        infos: Mapping[str, CourseInfo],
+    ) -> None:
+        self.store, self.courses, self.hub_auth, self.infos = store, courses, hub_auth, infos
 
     async def prepare(self) -> None:
+        # A script of a page on somebody's server shares this address: it gets nothing to read.
+        if self.request.headers.get("Sec-Fetch-Dest", "document") != "document":
+            raise HTTPError(403, reason="This page is for a browser's window only")
         # Resolved here without blocking the loop; get_current_user then finds it cached.
         if not well_formed(self.request.headers.get("Authorization", "token x")):
             raise HTTPError(403)
         try:
-            await self.hub_auth.get_user(self, sync=False)
+            model = await self.hub_auth.get_user(self, sync=False)
         except HTTPError as error:
             raise HTTPError(503, reason="JupyterHub cannot identify you at the moment") from error
+        if model is not None:
+            self.access = Access(self.store, caller(model), self.courses)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, Refusal):
+            status_code, message, fix = error.status, error.message, error.fix
+        else:
+            message, fix = self._reason, "Go back, or try again in a minute."
+        self.set_status(status_code)
+        self.finish(error_page(message, fix, self.hub_auth.hub_prefix))
+
+    def log_exception(self, kind: Any, value: Any, trace: Any) -> None:
+        if not isinstance(value, Refusal):
+            super().log_exception(kind, value, trace)
+
+
+class HomeHandler(PageHandler):
+    """The page of the caller's courses."""
 
     @authenticated
     async def get(self) -> None:
-        access = Access(self.store, caller(self.current_user), self.courses)
-        self.finish(await asyncio.to_thread(page, access))
+        arguments = (self.access, self.infos, self.hub_auth.hub_prefix, self.store.now())
+        self.finish(await asyncio.to_thread(page, *arguments))
 
 
 class CallbackHandler(HubOAuthCallbackHandler):
@@ -333,12 +364,20 @@ class UnknownHandler(ApiHandler):
 
 
 def application(
-    store: Store, courses: Collection[str], hub_auth: HubOAuth, cookie_secret: bytes
+    store: Store,
+    courses: Collection[str],
+    hub_auth: HubOAuth,
+    cookie_secret: bytes,
+    infos: Mapping[str, CourseInfo] | None = None,
 ) -> Application:
-    """The service's routes under ``hub_auth.base_url``."""
+    """The service's routes under ``hub_auth.base_url``.
+
+    infos: what the page says of courses.
+    """
     if not hub_auth.access_scopes:
         raise ValueError("without access scopes every token would be accepted")
     shared = {"store": store, "courses": courses, "hub_auth": hub_auth}
+    pages = {**shared, "infos": infos or {}}
     course, assignment = r"courses/(?P<course>[^/]+)", r"assignments/(?P<assignment>[^/]+)"
     submissions = rf"{course}/submissions"
     receipt = r"(?P<receipt>[^/]+)"
@@ -355,7 +394,7 @@ def application(
     base = hub_auth.base_url
     return Application(
         [
-            (base, HomeHandler, shared),
+            (base, HomeHandler, pages),
             (base + r"oauth_callback", CallbackHandler, {"hub_auth": hub_auth}),
             (base + r"api/health", HealthHandler),
             *((base + "api/" + pattern, handler, shared) for pattern, handler in api),

@@ -12,6 +12,7 @@ import logging
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -20,7 +21,8 @@ from sqlalchemy.orm import Session
 from hub.exchange import archive, names
 from hub.exchange.blobs import Blobs, Upload
 from hub.exchange.database import DATABASE_FILE, Database
-from hub.exchange.errors import Conflict, InvalidName, NotFound, TooLarge
+from hub.exchange.errors import Conflict, InvalidName, NotFound, Refusal, TooLarge
+from hub.exchange.headings import Heading, heading
 from hub.exchange.limits import ExchangeLimits, size_text
 from hub.exchange.records import (
     Feedback,
@@ -33,6 +35,8 @@ from hub.exchange.records import (
 from hub.exchange.renamed import CourseCounts, kept
 
 log = logging.getLogger(__name__)
+
+HEADINGS = 1000  # releases of which a store remembers what they say of themselves
 
 
 def utc_now() -> datetime:
@@ -62,6 +66,8 @@ class Store:
         self._clock = clock
         self._due = dict(due or {})
         self._blobs = Blobs(Path(folder), self.limits)
+        # Read when first asked for, not kept at release: so releases of older versions have one.
+        self._heading = lru_cache(HEADINGS)(self._read_heading)
         try:
             self._database = Database(database or f"sqlite:///{Path(folder) / DATABASE_FILE}")
         except BaseException:
@@ -80,6 +86,10 @@ class Store:
     def begin_upload(self, owner: str) -> Upload:
         """Where `owner`'s bytes go until a call below takes them; always close it."""
         return self._blobs.begin(owner)
+
+    def now(self) -> datetime:
+        """The time that counts for everybody."""
+        return self._clock()
 
     def blob_path(self, sha256: str) -> Path:
         return self._blobs.path(sha256)
@@ -159,6 +169,7 @@ class Store:
             return self._release(_released(session, course, assignment))
 
     def _release(self, row: ReleaseRow) -> Release:
+        found = self._heading(row.sha256)
         return Release(
             course=row.course,
             assignment=row.assignment,
@@ -167,7 +178,21 @@ class Store:
             notebooks=list(row.notebooks),
             due=self._due.get((row.course, row.assignment), row.due),
             released_at=row.released_at,
+            title=found.title or row.assignment,
+            points=found.points,
         )
+
+    def _read_heading(self, sha256: str) -> Heading:
+        try:
+            with open(self.blob_path(sha256), "rb") as file:
+                members = archive.read(file, self.limits)
+                return heading(
+                    b"".join(archive.contents(file, member))
+                    for member in members
+                    if _is_notebook(member)
+                )
+        except (OSError, Refusal):  # fetching says what is wrong with it
+            return Heading()
 
     # Submissions
 
@@ -406,8 +431,11 @@ def _submitted(session: Session, course: str, receipt: str) -> SubmissionRow:
 
 def _notebooks(members: list[archive.Member]) -> list[str]:
     """Names, without suffix, of the notebooks at the top level: nbgrader's notebook ids."""
-    paths = (member.path for member in members)
-    return [path[: -len(".ipynb")] for path in paths if path.endswith(".ipynb") and "/" not in path]
+    return [member.path[: -len(".ipynb")] for member in members if _is_notebook(member)]
+
+
+def _is_notebook(member: archive.Member) -> bool:
+    return member.path.endswith(".ipynb") and "/" not in member.path
 
 
 def _feedback(row: FeedbackRow) -> Feedback:

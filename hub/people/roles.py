@@ -11,6 +11,7 @@ from typing import Any
 from hub.core.settings import Settings
 
 EXCHANGE = "exchange"
+COURSE_PAGE = f"/services/{EXCHANGE}/"  # the exchange's page: a person's courses
 USE_EXCHANGE = f"access:services!service={EXCHANGE}"
 
 # What a student's server may do with its own token: report activity, let its owner in,

@@ -115,6 +115,13 @@ def test_the_exchange_is_told_of_every_course_and_its_own_due_dates():
     ]
 
 
+def test_the_exchange_is_told_how_each_course_is_called_and_ordered_and_its_time_zone():
+    told = {"id": "b", "title": "Models = maths", "timezone": "Asia/Tokyo", "order": ["z", "a"]}
+    arguments = exchange_arguments(A, Settings.model_validate({"course": told}))
+    assert "--order=a=start" in arguments and "--timezone=a=UTC" in arguments
+    assert {"--title=b=Models = maths", "--timezone=b=Asia/Tokyo", "--order=b=z,a"} <= {*arguments}
+
+
 @pytest.fixture
 def two(tmp_path: Path, monkeypatch) -> tuple[CourseFolder, CourseFolder]:
     """Folders of courses a and b, of one hub that keeps its state in a's."""
@@ -245,6 +252,7 @@ def test_the_hubs_pages_link_every_course_that_somebody_instructs(
     text = jinja.get_template(page).render(user=user, **c.JupyterHub.template_vars)
     found = set(re.findall(r'href="/hub/(?:spawn/)?(grader-.|people/.)', text))
     assert found == {link for link in linked if page == "page.html" or "people" not in link}
+    assert re.findall(r'href="(.*?)"', text)[0] == "/services/exchange/"
     ids = re.findall(r' id="(.+?)"', text)
     assert len(ids) == len(set(ids))
 

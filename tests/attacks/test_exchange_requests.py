@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hub.exchange.access import Access, Caller
 from hub.exchange.client.instructor import ExchangeReleaseFeedback
 from hub.exchange.client.transport import InProcessTransport
+from hub.exchange.overview import CourseInfo
 from hub.exchange.page import page
 from tests.exchange.conftest import (  # noqa: F401 - fixtures
     LIMITS,
@@ -350,7 +351,8 @@ def test_no_address_makes_the_service_fail(shared_service, method, parts, token)
 
 def test_a_name_with_markup_in_it_is_only_text_on_the_page(store):
     caller = Caller("<script>alert(1)</script>", frozenset({f"nbgrader-{COURSE}"}))
-    assert "<script>" not in page(Access(store, caller, {COURSE}))
+    infos = {COURSE: CourseInfo("<script>alert(2)</script>")}
+    assert "<script>" not in page(Access(store, caller, {COURSE}), infos, "/hub/", store.now())
 
 
 # Connections by hand

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -17,6 +18,7 @@ import httpx
 from jupyterhub.services.auth import HubOAuth
 from tornado.testing import bind_unused_port
 
+from hub.exchange.overview import CourseInfo
 from hub.exchange.service import application, server
 from hub.exchange.store import Store
 from hub.serve import free_port
@@ -28,7 +30,9 @@ PREFIX = "/services/exchange/"
 class ServiceThread:
     """The service around `store`, asking `hub`, in a thread; `url` has no slash at its end."""
 
-    def __init__(self, store: Store, hub: StandInHub) -> None:
+    def __init__(
+        self, store: Store, hub: StandInHub, infos: Mapping[str, CourseInfo] | None = None
+    ) -> None:
         started = threading.Event()
         self.store = store
 
@@ -42,7 +46,7 @@ class ServiceThread:
                 access_scopes={"access:services", SCOPE},
                 cache_max_age=1,
             )
-            http = server(application(store, {COURSE, "other"}, hub_auth, b"s" * 32))
+            http = server(application(store, {COURSE, "other"}, hub_auth, b"s" * 32, infos))
             listening, port = bind_unused_port(address="127.0.0.1")
             http.add_socket(listening)
             self.url = f"http://127.0.0.1:{port}{PREFIX.rstrip('/')}"

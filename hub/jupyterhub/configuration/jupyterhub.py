@@ -60,7 +60,7 @@ def update_people(c: Any, folder: CourseFolder) -> None:
 
 
 def exchange_arguments(*courses: Settings) -> list[str]:
-    """Arguments of `python -m hub.exchange`: each course's name and due dates, the hub's limits.
+    """Arguments of `python -m hub.exchange`: what it is told of each course, the hub's limits.
 
     courses: the hub's, its first one first, whose limits are the hub's.
     """
@@ -72,6 +72,15 @@ def exchange_arguments(*courses: Settings) -> list[str]:
             for settings in courses
             for name in settings.assignments
             if (when := settings.due_utc(name))
+        ),
+        *(
+            argument
+            for course in (settings.course for settings in courses)
+            for argument in (
+                f"--title={course.id}={course.title}",
+                f"--timezone={course.id}={course.timezone}",
+                f"--order={course.id}={','.join(course.order)}",
+            )
         ),
         f"--submission-mib={limits.submission_mib}",
         f"--file-mib={limits.file_mib}",
@@ -127,6 +136,7 @@ def update_pages(c: Any, folder: CourseFolder) -> None:
     c.JupyterHub.extra_handlers = [*formgrader_redirects.HANDLERS, *people.HANDLERS, *own_passwords]
     c.JupyterHub.template_vars = {
         "course_title": course.title,
+        "course_page_url": roles.COURSE_PAGE,
         "logitlab_version": version("logitlab"),
         "login_kind": kind,
         "courses": [_links(each.settings.course) for each in courses_of(folder)],

@@ -18,6 +18,7 @@ from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.roster.merge import everybody
 from hub.core.settings import Settings
 from hub.grading.pipeline.configuration import update_grading
+from hub.people.roles import COURSE_PAGE
 
 Role = Literal["student", "instructor", "grader"]
 
@@ -186,6 +187,7 @@ def page_config(role: Role, settings: Settings, containers: bool) -> dict[str, A
     return {
         "disabledExtensions": {name: True for name in disabled},
         "logitlabAssignments": "" if role == "grader" else "yes",
+        "logitlabCoursePage": "" if role == "grader" else COURSE_PAGE,
         "logitlabFormgrader": formgrader[role],
     }
 

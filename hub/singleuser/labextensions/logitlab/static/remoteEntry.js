@@ -1,8 +1,8 @@
 // A JupyterLab extension written by hand as a federated module, so that nothing has to be built.
 //
-// It adds launcher cards (assignments; the formgrader, in a browser tab of its own, since the hub
-// forbids framing it), saves open documents as soon as somebody turns to the assignment list,
-// whose Submit button reads files from disk, says what is odd about a submission, and gives
+// It adds launcher cards (assignments; the course's page and the formgrader, in browser tabs, since
+// the hub forbids framing them), saves open documents as soon as somebody turns to the assignment
+// list, whose Submit button reads files from disk, says what is odd about a submission, and gives
 // nbgrader's dialog of a validation our sentences. What to show comes from
 // labconfig/page_config.json, written by hub/jupyterhub/configuration/jupyterlab.py.
 (() => {
@@ -141,11 +141,16 @@
   function activate(app, launcher, palette, icon) {
     const places = { launcher, palette, icon };
     watchForVerdicts();
+    const openTab = url => () => window.open(url, "_blank", "noopener");
     const formgrader = pageOption("logitlabFormgrader");
     if (formgrader) {
       addCard(app, places, "logitlab:formgrader", "Formgrader",
-        "Release, collect and grade, in a browser tab", 1,
-        () => window.open(formgrader, "_blank", "noopener"));
+        "Release, collect and grade, in a browser tab", 2, openTab(formgrader));
+    }
+    const coursePage = pageOption("logitlabCoursePage");
+    if (coursePage) {
+      addCard(app, places, "logitlab:course-page", "Course page",
+        "Due dates, hand-ins and feedback, in a browser tab", 1, openTab(coursePage));
     }
     if (pageOption("logitlabAssignments") === "yes") {
       addCard(app, places, "logitlab:assignments", "Assignments",
