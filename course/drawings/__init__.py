@@ -13,12 +13,14 @@ from course.drawings.hooks import hook_map, hook_points
 from course.drawings.induction import induction, two_back
 from course.drawings.models import attention_head, c_attn, circuits, residual_stream
 from course.drawings.phrase import arcs
+from course.drawings.shapes import attention_shape, superposition
 from course.drawings.svg import Drawing
 
 __all__ = [
     "Drawing",
     "arcs",
     "attention_head",
+    "attention_shape",
     "backward_pass",
     "c_attn",
     "circuits",
@@ -26,5 +28,6 @@ __all__ = [
     "hook_points",
     "induction",
     "residual_stream",
+    "superposition",
     "two_back",
 ]

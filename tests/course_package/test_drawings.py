@@ -41,6 +41,8 @@ def every_drawing() -> dict[str, drawings.Drawing]:
         "hook_map of attention only": drawings.hook_map(1, mlp=False),
         "backward_pass": drawings.backward_pass(TAPE, VALUES, GRADIENTS),
         "backward_pass without gradients": drawings.backward_pass(TAPE, VALUES),
+        "attention_shape": drawings.attention_shape("induction"),
+        "superposition": drawings.superposition(),
         "arcs": drawings.arcs(list('<t"z&'), attention, prediction="z"),
     }
 
