@@ -17,7 +17,7 @@ RUN = "$(VENV)/bin/python" -m
 DEPLOY = "$(PYTHON)" -m hub.host.deploy
 
 .PHONY: help serve images add-model check-models doctor up down status logs links roster backup \
-        restore test test-fast test-containers release wheel models prove mutants bench \
+        restore test test-fast test-containers release glossary wheel models prove mutants bench \
         bench-containers lint format lock upgrade-lock check-locks clean
 .DEFAULT_GOAL := help
 
@@ -75,6 +75,10 @@ test-fast: ## run the core's tests, in two minutes: no notebook, server, browser
 test-containers: ## run the tests that start whole deployments (need a Docker engine, root, `make images`)
 	@$(INSTALL) all
 	LOGITLAB_TEST_DEPLOYMENTS=1 $(RUN) pytest $(CONTAINER_ARGS)
+
+glossary: ## make docs/glossary.md and its table of exercises from course/terms/ and source/
+	@$(INSTALL) all
+	@$(RUN) tests.course.glossary
 
 release: ## generate release/, the student version, from source/
 	@$(INSTALL) all
