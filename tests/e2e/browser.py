@@ -270,12 +270,13 @@ class InstructorDesk(Desk):
         score = self.page.locator(f"input.score#{question}")
         score.scroll_into_view_if_needed()
         score.fill(str(points))
-        score.press("Tab")
+        with self.page.expect_response("**/api/grade/*"):
+            score.press("Tab")
         box = self.page.locator(f".nbgrader_cell:has(input#{question}) textarea.comment").first
         if box.count():
             box.fill(comment)
-            box.press("Tab")
-        self.page.wait_for_timeout(800)
+            with self.page.expect_response("**/api/comment/*"):
+                box.press("Tab")
         self.picture("graded-by-hand")
 
     def score(self, assignment: str, student: str) -> float:
