@@ -42,6 +42,11 @@ class Row:
     def last(self) -> Submission | None:
         return self.submissions[0] if self.submissions else None
 
+    @property
+    def graded(self) -> Submission | None:
+        """The newest of which feedback was released."""
+        return next((each for each in self.submissions if each.feedback), None)
+
 
 def rows(
     releases: Iterable[Release], submissions: Iterable[Submission], first: Sequence[str] = FIRST

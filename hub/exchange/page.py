@@ -18,6 +18,7 @@ from markupsafe import Markup
 from hub.exchange.access import INSTRUCTOR, Access
 from hub.exchange.limits import size_text
 from hub.exchange.overview import CourseInfo, date_text, distance_text, points_text, rows
+from hub.exchange.records import Submission
 from hub.facts.names import grader_of
 
 PAGES = Path(__file__).parent / "pages"
@@ -60,9 +61,19 @@ def _course(
     return {
         "title": info.title,
         "zone": info.zone.key,
+        "feedback": partial(_feedback_links, name),
         "date": partial(date_text, zone=info.zone, now=now),
         "distance": partial(distance_text, zone=info.zone, now=now),
         "rows": rows(access.assignments(name), access.my_submissions(name), info.first),
         "formgrader": f"{hub}spawn/{grader}?next=/user/{grader}/formgrader" if instructs else "",
         "warning": course["warning"],
     }
+
+
+def _feedback_links(course: str, submission: Submission) -> list[tuple[str, str]]:
+    """Name and address, below this page's, of each page of a submission's feedback."""
+    pages = sorted(submission.feedback.files) if submission.feedback else []
+    return [
+        (page.removesuffix(".html"), f"feedback/{course}/{submission.receipt}/{quote(page)}")
+        for page in pages
+    ]

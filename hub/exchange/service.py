@@ -347,6 +347,21 @@ class HomeHandler(PageHandler):
         self.finish(await asyncio.to_thread(page, *arguments))
 
 
+class FeedbackPageHandler(PageHandler):
+    """A page of the caller's feedback. It is made from what somebody submitted, so it gets neither
+    scripts nor this address's origin: nothing in it can act with the visitor's session."""
+
+    @authenticated
+    async def get(self, course: str, receipt: str, page: str) -> None:
+        content = await asyncio.to_thread(self.access.my_feedback_page, course, receipt, page)
+        self.set_header(
+            "Content-Security-Policy",
+            "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+            "font-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        )
+        self.finish(content)
+
+
 class CallbackHandler(HubOAuthCallbackHandler):
     """The callback of the browser's login."""
 
@@ -378,7 +393,8 @@ def application(
         raise ValueError("without access scopes every token would be accepted")
     shared = {"store": store, "courses": courses, "hub_auth": hub_auth}
     pages = {**shared, "infos": infos or {}}
-    course, assignment = r"courses/(?P<course>[^/]+)", r"assignments/(?P<assignment>[^/]+)"
+    name = r"(?P<course>[^/]+)"
+    course, assignment = rf"courses/{name}", r"assignments/(?P<assignment>[^/]+)"
     submissions = rf"{course}/submissions"
     receipt = r"(?P<receipt>[^/]+)"
     api = [
@@ -395,6 +411,7 @@ def application(
     return Application(
         [
             (base, HomeHandler, pages),
+            (base + rf"feedback/{name}/{receipt}/(?P<page>[^/]+)", FeedbackPageHandler, pages),
             (base + r"oauth_callback", CallbackHandler, {"hub_auth": hub_auth}),
             (base + r"api/health", HealthHandler),
             *((base + "api/" + pattern, handler, shared) for pattern, handler in api),

@@ -381,6 +381,16 @@ class Store:
         )
         return kept
 
+    def feedback_page(self, feedback: Feedback, name: str) -> bytes:
+        """One page of a feedback; raises NotFound if it has none of that name."""
+        with open(self.blob_path(feedback.sha256), "rb") as file:
+            for member in archive.read(file, self.limits):
+                if member.path == name:
+                    return b"".join(archive.contents(file, member))
+        raise NotFound(
+            f"There is no page {name!r} in this feedback.", "Open it from the course's page."
+        )
+
     def _drop_unreferenced(self, sha256: str | None) -> None:
         """Remove the bytes of something replaced, unless something else still uses them."""
         if sha256 is not None:

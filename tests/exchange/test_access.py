@@ -28,6 +28,7 @@ from tests.exchange.samples import (
 )
 
 STUDENTS, INSTRUCTORS = f"nbgrader-{COURSE}", f"formgrade-{COURSE}"
+PAGE = "induction-heads.html"
 MOST = LIMITS.submission_bytes
 
 
@@ -72,6 +73,7 @@ CALLS = {
     "fetch": ("both", lambda a, receipt: a.fetch(COURSE, ASSIGNMENT)),
     "my_submissions": ("both", lambda a, receipt: a.my_submissions(COURSE)),
     "my_feedback": ("both", lambda a, receipt: a.my_feedback(COURSE, receipt)),
+    "my_feedback_page": ("both", lambda a, receipt: a.my_feedback_page(COURSE, receipt, PAGE)),
     "may_submit": (STUDENT, lambda a, receipt: a.may_submit(COURSE, ASSIGNMENT, key(), 1)),
     "submit": (
         STUDENT,
@@ -164,8 +166,19 @@ def test_feedback_of_another_is_refused_in_the_words_of_none_at_all(store, alice
     for receipt in (mine.receipt, other.receipt, "0" * 32):
         with pytest.raises(NotFound, match=f"There is no feedback for you on '{receipt}'"):
             alice.my_feedback(COURSE, receipt)
+        with pytest.raises(NotFound, match=f"There is no feedback for you on '{receipt}'"):
+            alice.my_feedback_page(COURSE, receipt, PAGE)
     give_feedback(store, mine)
     assert alice.my_feedback(COURSE, mine.receipt).receipt == mine.receipt
+    assert alice.my_feedback_page(COURSE, mine.receipt, PAGE) == b"<p>well done"
+
+
+@pytest.mark.parametrize("page", ["another.html", "../induction-heads.html", ""])
+def test_a_page_that_the_feedback_does_not_have_is_not_found(store, alice, page):
+    mine = submit(store, notebook("a"))
+    give_feedback(store, mine)
+    with pytest.raises(NotFound, match="There is no page"):
+        alice.my_feedback_page(COURSE, mine.receipt, page)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from hub.exchange.overview import CourseInfo
 from hub.exchange.store import Store
 from tests.exchange.running import ServiceThread
-from tests.exchange.samples import COURSE, notebook, packed, release, sha256, submit
+from tests.exchange.samples import COURSE, give_feedback, notebook, packed, release, sha256, submit
 from tests.exchange.stand_in_hub import StandInHub
 
 INFO = CourseInfo("Reading <models>", ZoneInfo("Europe/Berlin"), ("start",))
@@ -45,9 +45,11 @@ def service(store: Store, stand_in_hub: StandInHub) -> Iterator[ServiceThread]:
         yield running
 
 
-def seen(service: ServiceThread, role: str = "student", **headers: str) -> httpx.Response:
+def seen(
+    service: ServiceThread, role: str = "student", at: str = "/", **headers: str
+) -> httpx.Response:
     headers["Authorization"] = f"token {role}"
-    return httpx.get(service.url + "/", headers=headers, trust_env=False, verify=False, timeout=60)
+    return httpx.get(service.url + at, headers=headers, trust_env=False, verify=False, timeout=60)
 
 
 def words(response: httpx.Response) -> str:
@@ -147,6 +149,33 @@ def test_no_other_page_can_read_the_page_or_show_it_in_a_frame(service, destinat
     page = seen(service, **{"Sec-Fetch-Dest": destination})
     assert page.status_code == 403 and "06-induction" not in page.text
     assert seen(service, **{"Sec-Fetch-Dest": "document"}).status_code == 200
+
+
+def test_released_feedback_is_one_click_away(store, service, clock):
+    first = submit(store, notebook("first"))
+    assert "Feedback" not in words(seen(service))
+    give_feedback(store, first, packed({"a b.html": b"<p>good", "c.html": b"<p>better"}))
+    clock.now += timedelta(days=1)
+    submit(store, notebook("second"))
+    page = seen(service)
+    assert "on what you handed in Mon 1 Mar, 13:00" in words(page)
+    addresses = re.findall(r'href="(feedback/[^"]*)"', page.text)
+    assert addresses == [f"feedback/{COURSE}/{first.receipt}/{n}" for n in ("a%20b.html", "c.html")]
+    assert [seen(service, at=f"/{each}").text for each in addresses] == ["<p>good", "<p>better"]
+
+
+def test_a_feedback_page_has_no_origin_and_no_scripts(store, service):
+    mine = submit(store, notebook("mine"))
+    give_feedback(store, mine)
+    at = f"/feedback/{COURSE}/{mine.receipt}/induction-heads.html"
+    answer = seen(service, at=at)
+    assert answer.headers["Content-Type"] == "text/html; charset=UTF-8"
+    policy = answer.headers["Content-Security-Policy"].split("; ")
+    assert policy[:2] == ["sandbox", "default-src 'none'"] and "script" not in " ".join(policy)
+    assert answer.headers["Cache-Control"] == "no-store"
+    missing = seen(service, "other-student", at=at)
+    assert missing.status_code == 404 and "There is no feedback for you" in missing.text
+    assert seen(service, at=at, **{"Sec-Fetch-Dest": "iframe"}).status_code == 403
 
 
 def test_the_list_of_assignments_says_title_and_points(store, service):
