@@ -17,6 +17,7 @@ from hub.authoring.catalogue import available, shipped_sources
 from hub.verification.prove import NotProved, prove
 from hub.verification.sampling import Sample
 from tests.executor.container import Executor, executor
+from tests.executor.halves import halves
 
 pytestmark = [
     pytest.mark.docker,
@@ -47,6 +48,8 @@ def proved(folder: Path, sample: Sample, executor: Path) -> str:
 def test_answers_earn_what_they_should_in_the_container(
     assignment: str, sample: Sample, running: Executor
 ) -> None:
+    if assignment not in halves(available(shipped_sources()), sample)[1]:
+        pytest.skip("in this sample, `logitlab prove` checks its answers in processes")
     output = proved(shipped_sources() / assignment, sample, running.socket)
     assert re.search(
         r"tests isolated: \d+ points, (\d+)/\1 wrong caught, (\d+)/\2 right kept", output

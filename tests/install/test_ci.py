@@ -45,7 +45,11 @@ def clone(tmp_path: Path) -> Path:
     for name in PROGRAMS:
         script(tmp_path / "bin" / name, f'echo "{name} $*"')
     python = clone / ".venv" / "bin" / "python"
-    script(python, 'echo "python $*"; case "$*" in *locks*) exit "${LOCKS_FAIL:-0}" ;; esac')
+    script(
+        python,
+        'case "$*" in *halves*) echo start && exit ;; esac\n'
+        'echo "python $*"; case "$*" in *locks*) exit "${LOCKS_FAIL:-0}" ;; esac',
+    )
     script(tmp_path / "bin" / "id", "echo 0")
     script(tmp_path / "bin" / "make", MAKE)
     who = ("-c", "user.name=t", "-c", "user.email=t@localhost")
@@ -91,9 +95,8 @@ def test_long_lists_are_sampled_by_the_commit_and_what_it_changed_is_checked_in_
     _, lines = ci(clone)
     sampling = f"--sample 1/8 --seed {commit} --whole start"
     assert f"of long lists: {sampling}; the rest in .ci/full" in lines
-    assert (
-        line(lines, "logitlab prove") == f"logitlab prove --mutants 20 {sampling} --tests in_kernel"
-    )
+    proved = line(lines, "logitlab prove")
+    assert proved == f"logitlab prove --mutants 20 {sampling} --tests in_kernel start"
     assert sampling in line(lines, "make --no-print-directory test PYTEST_ARGS=")
 
 
