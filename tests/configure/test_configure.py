@@ -126,6 +126,14 @@ def test_nothing_is_downloaded_at_run_time(folder):
     assert environment("alice", folder, "http://x")["HF_HUB_OFFLINE"] == "1"
 
 
+@pytest.mark.parametrize("role", ["student", "instructor", "grader"])
+def test_the_debuggers_port_is_opened_only_where_no_other_account_reaches_it(folder, role):
+    """It asks for no token, and a container has a network of its own."""
+    for containers in (False, True):
+        page = jupyterlab.page_config(role, folder.settings, containers)
+        assert ("@jupyterlab/debugger-extension" in page["disabledExtensions"]) is not containers
+
+
 def test_only_the_graders_environment_names_the_course_folder(folder):
     for user in ("alice", "instructor"):
         values = environment(user, folder, "http://x")
