@@ -24,7 +24,9 @@ from hub.core.course_folder import CourseFolder, courses_of
 from hub.core.gradebook import GRADEBOOK
 from hub.core.roster.merge import everybody
 from hub.core.settings import old_spellings
+from hub.exchange.due_settings import differences, settled
 from hub.exchange.errors import Refusal
+from hub.exchange.hand_out import of_settings
 from hub.exchange.renamed import warning
 from hub.exchange.store import Store
 from hub.facts import env
@@ -109,13 +111,22 @@ def _upgrade_exchange(folder: CourseFolder) -> Iterator[str]:
         store = Store(folder.exchange)
     except Refusal as error:
         raise ServeError(error.message, error.fix) from error
-    kept = store.kept()
-    store.close()
     if store.upgraded:
         yield store.upgraded
-    courses = {each.settings.course.id for each in courses_of(folder)}
-    for course in sorted(courses):
+    courses = {each.settings.course.id: each.settings for each in courses_of(folder)}
+    try:
+        changed = store.settle(courses, of_settings(*courses_of(folder)))
+        kept = store.kept()
+        dates = {course: store.due_dates(course) for course in courses}
+    finally:
+        store.close()
+    for course, settings in sorted(courses.items()):
+        zone = settings.course.zone
         if report := warning(course, courses, kept):
+            yield f"warning: {report}"
+        yield from settled((one for one in changed if one.course == course), zone)
+        stored = {date.assignment: date.due for date in dates[course]}
+        for report in differences(settings.due_dates, stored, zone):
             yield f"warning: {report}"
 
 

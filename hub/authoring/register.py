@@ -30,7 +30,8 @@ def register(
 ) -> Iterator[str]:
     """Register `source/<assignment>` in the gradebook. Yields progress. Safe to repeat.
 
-    `due` must have a time zone; without it, a due date that is already recorded is kept.
+    `due` must have a time zone; it does not replace one that is recorded, which may be the
+    exchange's.
     Submissions and grades are kept. Raises SubmissionsExist, before changing anything, if
     cells or notebooks were added or removed after students submitted.
     """
@@ -39,8 +40,9 @@ def register(
     notebooks = source_notebooks(course_root / "source" / assignment)
     with open_gradebook(db_url, course_id) as gradebook:
         refuse_after_submissions(gradebook, assignment, notebooks)
-        changes = {} if due is None else {"duedate": due.isoformat()}
-        recorded = gradebook.update_or_create_assignment(assignment, **changes)
+        recorded = gradebook.update_or_create_assignment(assignment)
+        if due is not None and recorded.duedate is None:
+            gradebook.update_or_create_assignment(assignment, duedate=due.isoformat())
         for gone in sorted({old.name for old in recorded.notebooks} - notebooks.keys()):
             gradebook.remove_notebook(gone, assignment)
             yield f"{assignment}: notebook {gone} removed from the gradebook"

@@ -77,6 +77,7 @@ def check(folder: CourseFolder) -> None:
 
     from hub.authoring.released import not_released
     from hub.exchange.course_id import changed_id
+    from hub.exchange.due import settings_differ
     from hub.facts.names import assignment_name_fault
     from hub.jupyterhub.configuration.jupyterlab import grader_config
 
@@ -85,6 +86,7 @@ def check(folder: CourseFolder) -> None:
     say(old_spellings(folder.settings_file))
     if report := changed_id(course, folder):
         say([f"warning: {report}"])
+    say(f"warning: {sentence}" for sentence in settings_differ(folder))
     for written in sorted(path.name for path in folder.source.glob("[!._]*") if path.is_dir()):
         say([" ".join(fault)] if (fault := assignment_name_fault(written)) else [])
     coursedir = CourseDirectory(config=grader_config(folder))

@@ -1,4 +1,4 @@
-"""Commands that reach the exchange: release, collect, feedback."""
+"""Commands that reach the exchange: release, due, collect, feedback."""
 
 from __future__ import annotations
 
@@ -57,7 +57,38 @@ def publish(assignments: tuple[str, ...], folder: CourseFolder) -> None:
 def _hand_out(assignments: tuple[str, ...], folder: CourseFolder) -> None:
     from hub.exchange.hand_out import hand_out
 
+    check_gradebook(folder)
     say(hand_out(folder, list(assignments)))
+
+
+@click.command()
+@click.argument("assignment")
+@click.argument("date", nargs=-1)
+@click.option("--none", "never", is_flag=True, help="No due date.")
+@click.option("--from-settings", is_flag=True, help="The date in course.yaml.")
+@in_course
+def due(
+    assignment: str, date: tuple[str, ...], never: bool, from_settings: bool, folder: CourseFolder
+) -> None:
+    """Show when ASSIGNMENT is due, or change it: for everybody, at once, also after its release.
+
+    DATE is read in the course's time zone: 2027-02-01 23:59.
+
+    For a course in containers, use a terminal in the formgrader's JupyterLab.
+    """
+    from hub.exchange.due import due_in_settings, read_date, set_due, show_due
+
+    if bool(date) + never + from_settings > 1:
+        raise click.UsageError("Give a date, --none or --from-settings.")
+    check_gradebook(folder)
+    if never:
+        say(set_due(folder, assignment, None))
+    elif from_settings:
+        say(set_due(folder, assignment, due_in_settings(folder, assignment)))
+    elif date:
+        say(set_due(folder, assignment, read_date(" ".join(date), folder.settings.course)))
+    else:
+        say(show_due(folder, assignment))
 
 
 @click.command()
@@ -88,11 +119,13 @@ def feedback(assignment: str, hand_out: bool, folder: CourseFolder) -> None:
     a course in containers, use a terminal in the formgrader's JupyterLab.
     """
     from hub.exchange.collect import release_feedback
+    from hub.exchange.due import refresh
     from hub.grading.pipeline.feedback import generate
     from hub.jupyterhub.configuration.jupyterlab import grader_config
 
     check_gradebook(folder)
     config = grader_config(folder)
+    say(refresh(folder))
     say(generate(config, assignment))
     if hand_out:
         say(release_feedback(folder, config, assignment))

@@ -29,10 +29,12 @@ def autograde(
     The formgrader's Autograde button does the same for one student. Submissions that cannot
     be graded are listed at the end; all others are graded, and manual grades are kept.
     """
+    from hub.exchange.due import refresh
     from hub.grading.pipeline.batch import autograde
     from hub.jupyterhub.configuration.jupyterlab import grader_config
 
     check_gradebook(folder)
+    say(refresh(folder))
     configured = folder.settings.grading.workers
     workers = workers or (None if configured == "auto" else configured)
 
@@ -52,9 +54,11 @@ def autograde(
 @in_course
 def export(target: Path, folder: CourseFolder) -> None:
     """Write the course's grades to TARGET as CSV: a row per student and assignment, in UTC."""
+    from hub.exchange.due import refresh
     from hub.grading.pipeline.export import export_csv
 
     check_gradebook(folder)
+    say(refresh(folder))
     late = folder.settings.late
     export_csv(
         folder.gradebook_url,

@@ -94,6 +94,10 @@ class CourseSettings(Section):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
+    def in_utc(self, time: dt.datetime) -> dt.datetime:
+        """`time` in UTC, read in the course's time zone where it names none."""
+        return (time if time.tzinfo else time.replace(tzinfo=self.zone)).astimezone(dt.UTC)
+
     @property
     def student_group(self) -> str:
         return f"nbgrader-{self.id}"
@@ -134,7 +138,7 @@ class PeopleSettings(Section):
 class AssignmentSettings(Section):
     due: Annotated[
         dt.datetime | None,
-        Field(description="date and time in the course's time zone, e.g. 2027-02-01 23:59"),
+        Field(description="at the first release, in the course's time zone, e.g. 2027-02-01 23:59"),
     ] = None
     tests: Annotated[
         Tests | None,
@@ -374,10 +378,12 @@ class Settings(Section):
     def due_utc(self, assignment: str) -> dt.datetime | None:
         """The due date of `assignment` in UTC, or None."""
         due = self.assignments.get(assignment, AssignmentSettings()).due
-        if due is None:
-            return None
-        local = due if due.tzinfo else due.replace(tzinfo=self.course.zone)
-        return local.astimezone(dt.UTC)
+        return None if due is None else self.course.in_utc(due)
+
+    @property
+    def due_dates(self) -> dict[str, dt.datetime]:
+        """The due dates in UTC, by assignment, of those that have one here."""
+        return {name: due for name in self.assignments if (due := self.due_utc(name))}
 
 
 def load_settings(path: Path) -> Settings:

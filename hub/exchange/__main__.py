@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import signal
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from zoneinfo import ZoneInfo
 import click
 from jupyterhub.services.auth import HubOAuth
 
+from hub.exchange.due_dates import Dates
+from hub.exchange.due_settings import differences, of_course
 from hub.exchange.errors import InvalidName, Refusal
 from hub.exchange.identity import IDENTITY_SECONDS
 from hub.exchange.limits import ExchangeLimits
@@ -41,7 +44,7 @@ def _courses(
 def _due(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> dict[tuple[str, str], datetime]:
-    """``COURSE/ASSIGNMENT=TIME`` options as the store's mapping."""
+    """``COURSE/ASSIGNMENT=TIME`` options by course and assignment."""
     due = {}
     for value in values:
         name, _, time = value.partition("=")
@@ -111,7 +114,8 @@ def _orders(
     multiple=True,
     callback=_due,
     metavar="COURSE/ASSIGNMENT=TIME",
-    help="Due date with its offset, e.g. mechinterp/start=2027-03-01T22:00:00Z; repeatable.",
+    help="Due date in course.yaml, e.g. mechinterp/start=2027-03-01T22:00:00Z; repeatable. Stored "
+    "once if a version before this one released the assignment; else only compared.",
 )
 @click.option(
     "--title",
@@ -176,12 +180,9 @@ def main(
         quota_bytes=quota_mib * MIB,
     )
     try:
-        store = Store(folder, database=database, limits=limits, due=due)
+        store = Store(folder, database=database, limits=limits)
     except Refusal as error:
         raise click.ClickException(error.shown) from error
-    for course in sorted(courses):
-        if report := warning(course, courses, store.kept()):
-            logging.getLogger(__name__).warning("%s", report)
     infos = {
         course: CourseInfo(
             titles.get(course, course), zones.get(course, UTC), orders.get(course, FIRST)
@@ -189,9 +190,20 @@ def main(
         for course in courses
     }
     try:
+        store.settle(courses, due)
+        for report in _warnings(store, infos, due):
+            logging.getLogger(__name__).warning("%s", report)
         asyncio.run(_serve(store, courses, infos))
     finally:
         store.close()
+
+
+def _warnings(store: Store, infos: dict[str, CourseInfo], due: Dates) -> Iterator[str]:
+    for course, info in sorted(infos.items()):
+        if report := warning(course, infos, store.kept()):
+            yield report
+        stored = {date.assignment: date.due for date in store.due_dates(course)}
+        yield from differences(of_course(due, course), stored, info.zone)
 
 
 async def _serve(store: Store, courses: set[str], infos: dict[str, CourseInfo]) -> None:

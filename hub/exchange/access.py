@@ -15,7 +15,7 @@ from hub.exchange import names
 from hub.exchange.blobs import Upload
 from hub.exchange.errors import NotAllowed, NotFound, TooLarge
 from hub.exchange.limits import size_text
-from hub.exchange.records import Feedback, Release, Submission
+from hub.exchange.records import DueDate, Feedback, Release, Submission
 from hub.exchange.renamed import warning
 from hub.exchange.store import Store
 
@@ -153,6 +153,15 @@ class Access:
     def unrelease(self, course: str, assignment: str) -> Release:
         self._need(course, INSTRUCTOR)
         return self._store.unrelease(course, assignment, by=self.caller.name)
+
+    def due_dates(self, course: str) -> list[DueDate]:
+        self._need(course, INSTRUCTOR)
+        return self._store.due_dates(course)
+
+    def set_due(self, course: str, assignment: str, due: datetime | None) -> DueDate:
+        self._need(course, INSTRUCTOR)
+        names.check_assignment(assignment)
+        return self._store.set_due(course, assignment, due, by=self.caller.name)
 
     def all_submissions(
         self, course: str, assignment: str | None = None, student: str | None = None

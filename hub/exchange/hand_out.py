@@ -11,13 +11,19 @@ import fcntl
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from hub.core.course_folder import CourseFolder
+from hub.core.gradebook import open_gradebook
 from hub.exchange import archive
 from hub.exchange.access import Caller
 from hub.exchange.client.transport import HttpTransport, InProcessTransport, Transport
+from hub.exchange.due_dates import Dates
+from hub.exchange.due_settings import differences, settled
 from hub.exchange.errors import Refusal
+from hub.exchange.gradebook_dates import copy_to, due_in_gradebook, has_gradebook
 from hub.exchange.limits import ExchangeLimits
+from hub.exchange.records import parse_time
 from hub.exchange.store import Store
 from hub.facts.errors import UserError
 from hub.facts.limits import MIB
@@ -108,6 +114,8 @@ def _in_process(
         raise HandOutError(error.message, error.fix) from error
     try:
         remarks = [store.upgraded] if store.upgraded else []
+        changed = store.settle({course.id}, of_settings(folder))
+        remarks += settled(changed, course.zone)
         yield InProcessTransport(store, grader, {course.id}), remarks
     finally:
         store.close()
@@ -121,6 +129,15 @@ def _check_releases(folder: CourseFolder, names: list[str]) -> None:
             raise HandOutError(
                 f"{folder.release / name} does not exist.", f"Run `logitlab generate {name}`."
             )
+
+
+def of_settings(*folders: CourseFolder) -> Dates:
+    """The due dates in the settings of courses."""
+    return {
+        (folder.settings.course.id, name): due
+        for folder in folders
+        for name, due in folder.settings.due_dates.items()
+    }
 
 
 def exchange_limits(folder: CourseFolder) -> ExchangeLimits:
@@ -137,22 +154,37 @@ def exchange_limits(folder: CourseFolder) -> ExchangeLimits:
 def _release_all(exchange: Transport, folder: CourseFolder, names: list[str]) -> Iterator[str]:
     for name in names:
         try:
-            yield _release(exchange, folder, name, exchange_limits(folder))
+            yield from _release(exchange, folder, name, exchange_limits(folder))
         except Refusal as error:
             raise HandOutError(f"{name}: {error.message}", error.fix) from error
 
 
-def _release(exchange: Transport, folder: CourseFolder, name: str, limits: ExchangeLimits) -> str:
+def _release(
+    exchange: Transport, folder: CourseFolder, name: str, limits: ExchangeLimits
+) -> Iterator[str]:
     due = folder.settings.due_utc(name)
+    first = due or _in_gradebook(folder, name)
     files = archive.files_in(folder.release / name, lambda path, entry: False)
     with tempfile.TemporaryFile() as packed:
         archive.pack(files, packed, limits)
         packed.seek(0)
-        exchange.release(
+        release = exchange.release(
             folder.settings.course.id,
             name,
             packed,
-            due=due.isoformat() if due else None,
+            due=first.isoformat() if first else None,
             force=True,
         )
-    return f"{name}: released to students"
+    yield f"{name}: released to students"
+    if has_gradebook(folder):
+        yield from copy_to(folder, exchange.due_dates(folder.settings.course.id))
+    stored = release["due"] and parse_time(release["due"])
+    if due:
+        yield from differences({name: due}, {name: stored}, folder.settings.course.zone)
+
+
+def _in_gradebook(folder: CourseFolder, name: str) -> datetime | None:
+    if not has_gradebook(folder):
+        return None
+    with open_gradebook(folder.gradebook_url, folder.settings.course.id) as gradebook:
+        return due_in_gradebook(gradebook, name)

@@ -11,6 +11,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+NEVER = "none"  # in place of a time, in a request for no due date
+UPGRADED = ""  # in place of who set a due date: it was there before the upgrade
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A time in UTC, timezone-aware in Python, naive in the database (SQLite has no zones)."""
@@ -43,9 +46,23 @@ class ReleaseRow(Base):
     sha256: Mapped[str] = mapped_column(index=True)
     size: Mapped[int]
     notebooks: Mapped[list[str]]
-    due: Mapped[datetime | None]
     released_at: Mapped[datetime]
     released_by: Mapped[str]
+
+
+class DueRow(Base):
+    """When an assignment is due, from its first release on, also after it was withdrawn.
+
+    set_by: who decided it; UPGRADED for what an older version left; NULL where that is still to be
+        completed (`hub.exchange.due_dates.settle`).
+    """
+
+    __tablename__ = "due_dates"
+    course: Mapped[str] = mapped_column(primary_key=True)
+    assignment: Mapped[str] = mapped_column(primary_key=True)
+    due: Mapped[datetime | None]
+    set_by: Mapped[str | None]
+    set_at: Mapped[datetime]
 
 
 class SubmissionRow(Base):
@@ -79,6 +96,26 @@ class FeedbackRow(Base):
     files: Mapped[dict[str, str]]  # name: SHA-256, so that a client knows what it already has
     released_at: Mapped[datetime]
     released_by: Mapped[str]
+
+
+@dataclass(frozen=True)
+class DueDate:
+    """When an assignment is due (None: never), and who decided that when. Times in UTC."""
+
+    course: str
+    assignment: str
+    due: datetime | None
+    set_by: str
+    set_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "course": self.course,
+            "assignment": self.assignment,
+            "due": time_text(self.due),
+            "set_by": self.set_by,
+            "set_at": time_text(self.set_at),
+        }
 
 
 @dataclass(frozen=True)
@@ -178,4 +215,7 @@ def parse_time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset; write e.g. 2027-03-01T22:00:00Z")
-    return time.astimezone(UTC)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is before the first or after the last year") from None

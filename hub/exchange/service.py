@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from jupyterhub.services.auth import HubAuth, HubOAuth, HubOAuthCallbackHandler, HubOAuthenticated
@@ -23,7 +24,7 @@ from hub.exchange.errors import InvalidName, LengthRequired, Refusal
 from hub.exchange.identity import caller, caller_of, well_formed
 from hub.exchange.overview import CourseInfo
 from hub.exchange.page import error_page, page
-from hub.exchange.records import parse_time
+from hub.exchange.records import NEVER, parse_time
 from hub.exchange.store import Store
 
 log = logging.getLogger(__name__)
@@ -210,14 +211,8 @@ class AssignmentHandler(UploadHandler):
 
     async def admit(self, size: int, **path: str) -> None:
         await self.run(self.access.may_release, path["course"], path["assignment"], size)
-        self.due = self._due()
-
-    def _due(self) -> Any:
         text = self.query("due")
-        try:
-            return None if text is None else parse_time(text)
-        except ValueError as error:
-            raise InvalidName(f"{error}.", "Send `due` as 2027-03-01T22:00:00Z.") from None
+        self.due = None if text is None else _time(text)
 
     async def keep(self, upload: Upload, **path: str) -> dict[str, Any]:
         release = await self.run(
@@ -230,6 +225,27 @@ class AssignmentHandler(UploadHandler):
             force=self.query("force") == "1",
         )
         return release.as_json()
+
+
+class DueDatesHandler(ApiHandler):
+    async def get(self, course: str) -> None:
+        dates = await self.run(self.access.due_dates, course)
+        self.answer([date.as_json() for date in dates])
+
+
+class DueHandler(ApiHandler):
+    async def put(self, course: str, assignment: str) -> None:
+        text = self.query("due") or ""
+        due = None if text == NEVER else _time(text)
+        date = await self.run(self.access.set_due, course, assignment, due)
+        self.answer(date.as_json())
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise InvalidName(f"{error}.", "Send `due` as 2027-03-01T22:00:00Z.") from None
 
 
 class SubmitHandler(UploadHandler):
@@ -401,6 +417,8 @@ def application(
         (r"courses", CoursesHandler),
         (rf"{course}/assignments", AssignmentsHandler),
         (rf"{course}/{assignment}", AssignmentHandler),
+        (rf"{course}/due", DueDatesHandler),
+        (rf"{course}/{assignment}/due", DueHandler),
         (rf"{course}/{assignment}/submissions/(?P<key>[^/]+)", SubmitHandler),
         (rf"{course}/my-submissions", MySubmissionsHandler),
         (submissions, AllSubmissionsHandler),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -18,13 +18,15 @@ from pathlib import Path
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from hub.exchange import archive, names
+from hub.exchange import archive, due_dates, names
 from hub.exchange.blobs import Blobs, Upload
 from hub.exchange.database import DATABASE_FILE, Database
+from hub.exchange.due_dates import Dates
 from hub.exchange.errors import Conflict, InvalidName, NotFound, Refusal, TooLarge
 from hub.exchange.headings import Heading, heading
 from hub.exchange.limits import ExchangeLimits, size_text
 from hub.exchange.records import (
+    DueDate,
     Feedback,
     FeedbackRow,
     Release,
@@ -46,7 +48,6 @@ def utc_now() -> datetime:
 class Store:
     """The exchange in `folder` and `database` (a SQLAlchemy URL, by default SQLite in `folder`).
 
-    `due` maps (course, assignment) to a time in UTC that overrides the one given at release.
     `upgraded` is a line about what opening it did to older tables, "" if nothing.
 
     Raises ServiceAway if the database does not answer, SchemaError if its tables are from a
@@ -60,11 +61,9 @@ class Store:
         database: str | None = None,
         limits: ExchangeLimits | None = None,
         clock: Callable[[], datetime] = utc_now,
-        due: Mapping[tuple[str, str], datetime] | None = None,
     ) -> None:
         self.limits = limits or ExchangeLimits()
         self._clock = clock
-        self._due = dict(due or {})
         self._blobs = Blobs(Path(folder), self.limits)
         # Read when first asked for, not kept at release: so releases of older versions have one.
         self._heading = lru_cache(HEADINGS)(self._read_heading)
@@ -112,7 +111,7 @@ class Store:
         due: datetime | None = None,
         force: bool = False,
     ) -> Release:
-        """Let students fetch the uploaded archive. Without `due`, an earlier due date is kept.
+        """Let students fetch the uploaded archive. `due` counts at the first release only.
 
         Raises Conflict if it is already released, unless `force`.
         """
@@ -122,8 +121,8 @@ class Store:
         members = archive.read(upload.file, self.limits)
         with self._database.write() as session:
             old = session.get(ReleaseRow, (course, assignment))
-            if old is not None and old.sha256 == blob.sha256 and due in (None, old.due):
-                return self._release(old)  # repeated, perhaps because the response was lost
+            if old is not None and old.sha256 == blob.sha256:
+                return self._release(session, old)  # repeated; perhaps the response was lost
             if old is not None and not force:
                 raise Conflict(
                     f"{assignment} is already released in {course}.",
@@ -132,12 +131,13 @@ class Store:
                 )
             replaced = old.sha256 if old else None
             intent = self._blobs.keep(upload, blob)
-            row = old or ReleaseRow(course=course, assignment=assignment, due=None)
+            row = old or ReleaseRow(course=course, assignment=assignment)
             row.sha256, row.size, row.notebooks = blob.sha256, blob.size, _notebooks(members)
-            row.released_at, row.released_by, row.due = self._clock(), by, due or row.due
+            row.released_at, row.released_by = self._clock(), by
             session.add(row)
+            due_dates.begin(session, course, assignment, due, by=by, at=row.released_at)
             session.flush()
-            kept = self._release(row)
+            kept = self._release(session, row)
         intent.unlink()
         self._drop_unreferenced(replaced)
         log.info(
@@ -147,10 +147,10 @@ class Store:
         return kept
 
     def unrelease(self, course: str, assignment: str, *, by: str) -> Release:
-        """Withdraw a release. Submissions and feedback are kept."""
+        """Withdraw a release. Submissions, feedback and the due date are kept."""
         with self._database.write() as session:
             row = _released(session, course, assignment)
-            gone = self._release(row)
+            gone = self._release(session, row)
             session.delete(row)
         self._drop_unreferenced(gone.sha256)
         log.info("unreleased course=%s assignment=%s by=%s", course, assignment, by)
@@ -161,14 +161,14 @@ class Store:
         query = select(ReleaseRow).where(ReleaseRow.course == course)
         with self._database.read() as session:
             rows = session.scalars(query.order_by(ReleaseRow.assignment))
-            return [self._release(row) for row in rows]
+            return [self._release(session, row) for row in rows]
 
     def release_of(self, course: str, assignment: str) -> Release:
         """One release; raises NotFound."""
         with self._database.read() as session:
-            return self._release(_released(session, course, assignment))
+            return self._release(session, _released(session, course, assignment))
 
-    def _release(self, row: ReleaseRow) -> Release:
+    def _release(self, session: Session, row: ReleaseRow) -> Release:
         found = self._heading(row.sha256)
         return Release(
             course=row.course,
@@ -176,7 +176,7 @@ class Store:
             sha256=row.sha256,
             size=row.size,
             notebooks=list(row.notebooks),
-            due=self._due.get((row.course, row.assignment), row.due),
+            due=due_dates.due_of(session, row.course, row.assignment),
             released_at=row.released_at,
             title=found.title or row.assignment,
             points=found.points,
@@ -193,6 +193,34 @@ class Store:
                 )
         except (OSError, Refusal):  # fetching says what is wrong with it
             return Heading()
+
+    # Due dates
+
+    def due_dates(self, course: str) -> list[DueDate]:
+        """Of all assignments of a course that were ever released, by assignment."""
+        with self._database.read() as session:
+            return due_dates.due_dates(session, course)
+
+    def set_due(self, course: str, assignment: str, due: datetime | None, *, by: str) -> DueDate:
+        """Change when an assignment is due, for everybody and at once; None: never.
+
+        Raises NotFound before its first release.
+        """
+        with self._database.write() as session:
+            kept = due_dates.change(session, course, assignment, due, by=by, at=self._clock())
+        log.info("due course=%s assignment=%s by=%s due=%s", course, assignment, by, kept.due)
+        return kept
+
+    def settle(self, courses: Collection[str], settings: Dates) -> list[DueDate]:
+        """Complete, once, the due dates that an older version left; see `due_dates.settle`."""
+        with self._database.write() as session:
+            changed = due_dates.settle(session, courses, settings)
+        for one in changed:
+            log.info(
+                "due course=%s assignment=%s by=course.yaml due=%s",
+                *(one.course, one.assignment, one.due),
+            )
+        return changed
 
     # Submissions
 
@@ -285,7 +313,6 @@ class Store:
     def _submission(
         self, session: Session, row: SubmissionRow, feedback: FeedbackRow | None = None
     ) -> Submission:
-        release = session.get(ReleaseRow, (row.course, row.assignment))
         return Submission(
             receipt=row.receipt,
             course=row.course,
@@ -296,7 +323,7 @@ class Store:
             files=row.files,
             notebooks=list(row.notebooks),
             received_at=row.received_at,
-            due=self._due.get((row.course, row.assignment), release.due if release else None),
+            due=due_dates.due_of(session, row.course, row.assignment),
             feedback=_feedback(feedback) if feedback else None,
         )
 

@@ -182,6 +182,9 @@ def test_a_student_cannot_move_the_due_date(service):
     response = ask(service, "PUT", ASSIGNMENT_PATH + "?due=2099-01-01T00:00Z", body=notebook())
     assert response.status_code == 403
     assert service.store.release_of(COURSE, ASSIGNMENT).due is None
+    response = ask(service, "PUT", ASSIGNMENT_PATH + "/due?due=2099-01-01T00:00Z")
+    assert response.status_code == 403
+    assert service.store.release_of(COURSE, ASSIGNMENT).due is None
 
 
 # Tokens

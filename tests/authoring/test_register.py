@@ -110,6 +110,14 @@ def test_a_notebook_that_is_gone_leaves_the_gradebook(course: Path, db_url: str,
         assert gradebook.find_assignment("01-double").max_score == 5
 
 
+def test_a_date_of_course_yaml_does_not_replace_one_that_is_recorded(course: Path, db_url: str):
+    put(course, db_url, due=DUE)
+    put(course, db_url, due=DUE + timedelta(days=7))
+    with open_gradebook(db_url, COURSE_ID) as gradebook:
+        recorded = gradebook.find_assignment("01-double").duedate
+    assert recorded == DUE.astimezone(UTC).replace(tzinfo=None)
+
+
 def test_a_due_date_without_a_time_zone_is_refused(course: Path, db_url: str):
     with pytest.raises(ValueError, match="no time zone"):
         put(course, db_url, due=datetime(2030, 5, 1))

@@ -39,8 +39,11 @@ def release(store: Store, data: bytes | None = None, **options) -> Release:
     upload = store.begin_upload("prof")
     try:
         upload.write(data)
-        options = {"by": "prof", "force": True, **options}
-        return store.release(COURSE, ASSIGNMENT, upload, sha256(data), **options)
+        due, options = options.pop("due", None), {"by": "prof", "force": True, **options}
+        made = store.release(COURSE, ASSIGNMENT, upload, sha256(data), due=due, **options)
+        if due not in (None, made.due):  # it was released before
+            store.set_due(COURSE, ASSIGNMENT, due, by="prof")
+        return store.release_of(COURSE, ASSIGNMENT)
     finally:
         upload.close()
 

@@ -17,6 +17,7 @@ from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.server_extensions.assignment_list.handlers import AssignmentList
 from nbgrader.utils import parse_utc
+from sqlalchemy import delete
 from traitlets.config import Config
 
 from hub.exchange import archive
@@ -24,6 +25,7 @@ from hub.exchange.client import ExchangeCollect
 from hub.exchange.client.outbox import RECEIPTS_FILE
 from hub.exchange.client.remarks import take_remarks
 from hub.exchange.client.transport import HttpTransport
+from hub.exchange.records import DueRow, ReleaseRow
 from tests.exchange.samples import ASSIGNMENT, COURSE, key, notebook, release
 from tests.gradebooks import empty_gradebook
 
@@ -295,7 +297,7 @@ def test_collect_takes_the_newest_and_updates_only_when_asked(student, instructo
 def test_collect_before_the_due_date_takes_the_last_one_in_time(
     student, instructor, store, clock, monkeypatch
 ):
-    monkeypatch.setattr(ExchangeCollect, "_keep_due_date", lambda self, due: None)
+    monkeypatch.setattr(ExchangeCollect, "copy_due_date", lambda self: None)
     release(store, due=clock.now + timedelta(hours=1))
     student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
     for text in ("in time", "too late"):
@@ -536,15 +538,37 @@ def test_submissions_cannot_be_removed_and_releases_only_by_name(instructor, sto
 def test_due_dates_in_the_configuration_go_with_the_release(instructor, store):
     with instructor.path("nbgrader_config.py").open("a") as config:
         config.write(f"c.ExchangeReleaseAssignment.due = {{{ASSIGNMENT!r}: '2027-04-01T10:00Z'}}\n")
-    assert instructor.nbgrader("ReleaseAssignmentApp", ASSIGNMENT, "--force") == 0
+    never_released(store)
+    assert instructor.nbgrader("ReleaseAssignmentApp", ASSIGNMENT) == 0
     assert store.release_of(COURSE, ASSIGNMENT).as_json()["due"].startswith("2027-04-01T10:00")
 
 
 def test_a_due_date_entered_in_the_formgrader_goes_with_the_release(instructor, store):
     with Gradebook(f"sqlite:///{instructor.path('gradebook.db')}", COURSE) as gradebook:
         gradebook.update_or_create_assignment(ASSIGNMENT, duedate="2027-05-01 08:00")
-    assert instructor.nbgrader("ReleaseAssignmentApp", ASSIGNMENT, "--force") == 0
+    never_released(store)
+    assert instructor.nbgrader("ReleaseAssignmentApp", ASSIGNMENT) == 0
     assert store.release_of(COURSE, ASSIGNMENT).as_json()["due"].startswith("2027-05-01T08:00")
+
+
+def test_the_release_button_takes_the_date_of_course_yaml_once(instructor, store, capsys):
+    text = "course: {{id: {}, timezone: Europe/Berlin}}\nassignments: {{{}: {{due: {}}}}}\n"
+    settings = instructor.path("course.yaml")
+    settings.write_text(text.format(COURSE, ASSIGNMENT, "2027-05-01 23:59"))
+    never_released(store)
+    for date in ("2027-05-01 23:59", "2027-06-01 23:59"):
+        settings.write_text(text.format(COURSE, ASSIGNMENT, date))
+        assert instructor.nbgrader("ReleaseAssignmentApp", ASSIGNMENT, "--force") == 0
+        assert store.release_of(COURSE, ASSIGNMENT).as_json()["due"].startswith("2027-05-01T21:59")
+    said = "".join(capsys.readouterr())
+    assert said.count(f"`logitlab due {ASSIGNMENT} --from-settings`") == 1
+
+
+def never_released(store) -> None:
+    """As if the release of the fixture had not been there."""
+    with store._database.write() as session:
+        for table in (ReleaseRow, DueRow):
+            session.execute(delete(table))
 
 
 def test_assignments_can_live_in_a_folder_of_their_course(student, store):

@@ -89,6 +89,16 @@ ROUTES: dict[str, tuple[str, str, dict[str, int]]] = {
         f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}?force=1",
         {**NOBODY, "instructor": 201, "grader": 201},
     ),
+    "due dates": (
+        "GET",
+        f"/api/courses/{COURSE}/due",
+        {**NOBODY, "instructor": 200, "grader": 200},
+    ),
+    "change a due date": (
+        "PUT",
+        f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}/due?due=none",
+        {**NOBODY, "instructor": 200, "grader": 200},
+    ),
     "unrelease": (
         "DELETE",
         f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}",
@@ -201,6 +211,37 @@ def test_a_due_date_without_an_offset_is_refused_with_a_message(service):
     path = f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}?force=1&due=2027-03-01"
     response = ask(service, "instructor", "PUT", path, notebook("released"))
     assert response.status_code == 400 and "offset" in response.json()["error"]
+
+
+def test_a_due_date_that_is_moved_shows_everywhere_at_once(service, store, clock):
+    path = f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}"
+    mine = submit(store, notebook("mine"))
+    receipt = f"/api/courses/{COURSE}/my-submissions"
+
+    def late() -> bool:
+        ((late,),) = [(one["late"],) for one in ask(service, "student", "GET", receipt).json()]
+        return late
+
+    assert not late()
+    for due, is_late in (("2027-03-01T11:59:59Z", True), ("2027-03-01T13:00:00%2B01:00", False)):
+        moved = ask(service, "instructor", "PUT", f"{path}/due?due={due}").json()
+        assert moved["set_by"] == "prof"
+        (listed,) = ask(service, "student", "GET", f"/api/courses/{COURSE}/assignments").json()
+        assert listed["due"] == moved["due"] and late() == is_late
+        assert store.submission(COURSE, mine.receipt).late == is_late
+    assert ask(service, "instructor", "PUT", f"{path}/due?due=none").json()["due"] is None
+    assert not late()
+
+
+@pytest.mark.parametrize(
+    "due", ["", "?due=", "?due=2027-03-01", "?due=soon", "?due=0001-01-01T00:00%2B05:00"]
+)
+def test_a_due_date_is_not_removed_by_a_request_that_lacks_it(service, store, clock, due):
+    release(store, due=clock.now)
+    path = f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}/due{due}"
+    response = ask(service, "instructor", "PUT", path)
+    assert response.status_code == 400 and "what_to_do" in response.json()
+    assert store.release_of(COURSE, ASSIGNMENT).due == clock.now
 
 
 def test_the_page_shows_own_submissions_only_and_escapes_them(service, store):

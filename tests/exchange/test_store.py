@@ -1,7 +1,7 @@
 import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -130,14 +130,6 @@ def test_a_due_date_stays_when_an_assignment_is_released_again(store, clock):
     due = clock.now + timedelta(days=1)
     release(store, due=due)
     assert release(store, notebook("corrected")).due == due
-
-
-def test_a_due_date_from_the_settings_stands_above_the_one_given_at_release(store):
-    due = datetime(2027, 4, 1, tzinfo=UTC)
-    store.close()
-    again = opened_too(store, due={(COURSE, ASSIGNMENT): due})
-    assert again.release_of(COURSE, ASSIGNMENT).due == due
-    again.close()
 
 
 def test_a_release_is_not_replaced_without_force(store):

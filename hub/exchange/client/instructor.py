@@ -9,10 +9,11 @@ import os
 import re
 import shutil
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from nbgrader.exchange.abc import ExchangeCollect as ABCExchangeCollect
 from nbgrader.exchange.abc import ExchangeReleaseAssignment as ABCExchangeReleaseAssignment
 from nbgrader.exchange.abc import ExchangeReleaseFeedback as ABCExchangeReleaseFeedback
@@ -21,18 +22,46 @@ from traitlets import Dict, Unicode
 from hub.exchange import archive, names
 from hub.exchange.client.base import Exchange
 from hub.exchange.client.transport import Record, sha256_of
+from hub.exchange.due_settings import differences, time_in
 from hub.exchange.errors import InvalidArchive, Refusal, ServiceAway
+from hub.exchange.records import parse_time
 from hub.grading.pipeline.renamed import Undecided, take_renamed
 
+if TYPE_CHECKING:
+    from hub.core.settings import Settings
 
-class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
+# Settings and what writes to the gradebook are imported where they are used: students' clients
+# import this module, and both are slow to import.
+
+
+class _WithGradebook(Exchange):
+    def copy_due_date(self) -> None:
+        """Copy the exchange's due date, which counts, into the gradebook.
+
+        Autograding will report an assignment that the gradebook does not know.
+        """
+        from hub.exchange.gradebook_dates import copy_due_dates
+
+        assignment = self.coursedir.assignment_id
+        records = [
+            one
+            for one in self.transport.due_dates(self.course())
+            if one["assignment"] == assignment
+        ]
+        with Gradebook(self.coursedir.db_url, self.course()) as gradebook:
+            for sentence in copy_due_dates(gradebook, records).kept:
+                self.log.warning("%s", sentence)
+
+
+class ExchangeReleaseAssignment(_WithGradebook, ABCExchangeReleaseAssignment):
     """Lets students fetch ``release/<assignment>``."""
 
     due = Dict(
         key_trait=Unicode(),
         value_trait=Unicode(),
-        help="Due dates by assignment, with their offset, e.g. {'start': '2027-03-01T22:00:00Z'}; "
-        "for other assignments, the gradebook's date is used.",
+        help="Due dates at the first release by assignment, with their offset, e.g. "
+        "{'start': '2027-03-01T22:00:00Z'}; for other assignments, that of course.yaml is used, "
+        "or the gradebook's.",
     ).tag(config=True)
 
     def init_src(self) -> None:
@@ -48,7 +77,11 @@ class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
 
     def copy_files(self) -> None:
         assignment = self.coursedir.assignment_id
-        due = self.due.get(assignment) or self._due_in_gradebook(assignment)
+        settings = self._settings()
+        written = settings and settings.due_utc(assignment)
+        due = self.due.get(assignment) or (
+            written.isoformat() if written else self._due_in_gradebook(assignment)
+        )
         files = archive.files_in(self.src_path, self.ignored())
         with tempfile.TemporaryFile() as file:
             archive.pack(files, file, self.server_limits)
@@ -56,19 +89,35 @@ class ExchangeReleaseAssignment(Exchange, ABCExchangeReleaseAssignment):
                 self.course(), assignment, file, due=due, force=self.force
             )
         self.log.info("Released as: %s %s", self.course(), assignment)
-        self.log.info("Due: %s", release["due"] or "no due date")
+        zone = settings.course.zone if settings else UTC
+        stored = release["due"] and parse_time(release["due"])
+        self.log.info("Due: %s", time_in(zone, stored))
+        if written:
+            for sentence in differences({assignment: written}, {assignment: stored}, zone):
+                self.log.warning("%s", sentence)
+        self.copy_due_date()
+
+    def _settings(self) -> Settings | None:
+        """Those of the course folder, if this is one of ours, as they are now."""
+        from hub.core.settings import SettingsError, load_settings
+
+        file = Path(self.coursedir.root, "course.yaml")
+        try:
+            settings = load_settings(file) if file.is_file() else None
+        except SettingsError as error:
+            self.fail(error.shown)
+        return settings if settings and settings.course.id == self.course() else None
 
     def _due_in_gradebook(self, assignment: str) -> str | None:
         """The due date that the instructor entered in the formgrader."""
+        from hub.exchange.gradebook_dates import due_in_gradebook
+
         with Gradebook(self.coursedir.db_url, self.course()) as gradebook:
-            try:
-                due = gradebook.find_assignment(assignment).duedate
-            except MissingEntry:
-                return None
-        return due.replace(tzinfo=UTC).isoformat() if due else None
+            due = due_in_gradebook(gradebook, assignment)
+        return due.isoformat() if due else None
 
 
-class ExchangeCollect(Exchange, ABCExchangeCollect):
+class ExchangeCollect(_WithGradebook, ABCExchangeCollect):
     """Puts each student's newest submission under ``submitted/``, with the server's time.
 
     `check_owner` is not needed: the server knows whose submission it is.
@@ -89,18 +138,8 @@ class ExchangeCollect(Exchange, ABCExchangeCollect):
         return in_time[-1] if self.before_duedate and in_time else records[-1]
 
     def init_dest(self) -> None:
-        if self.chosen and self.chosen[0]["due"]:
-            self._keep_due_date(datetime.fromisoformat(self.chosen[0]["due"]))
-
-    def _keep_due_date(self, due: datetime) -> None:
-        """Copy the exchange's due date, which counts, into the gradebook."""
-        with Gradebook(self.coursedir.db_url, self.course()) as gradebook:
-            try:
-                assignment = gradebook.find_assignment(self.coursedir.assignment_id)
-            except MissingEntry:
-                return  # autograding will report that the assignment is not registered
-            assignment.duedate = due.astimezone(UTC).replace(tzinfo=None)
-            gradebook.db.commit()
+        if self.chosen:
+            self.copy_due_date()
 
     def copy_files(self) -> None:
         assignment, failed = self.coursedir.assignment_id, 0

@@ -17,7 +17,7 @@ import httpx
 from hub.exchange.access import Access, Caller
 from hub.exchange.blobs import Upload
 from hub.exchange.errors import InvalidArchive, NotAllowed, Refusal, ServiceAway
-from hub.exchange.records import parse_time
+from hub.exchange.records import NEVER, parse_time
 from hub.exchange.store import Store
 
 Record = dict[str, Any]
@@ -47,6 +47,10 @@ class Transport(Protocol):
     ) -> Record: ...
 
     def unrelease(self, course: str, assignment: str) -> Record: ...
+
+    def due_dates(self, course: str) -> list[Record]: ...
+
+    def set_due(self, course: str, assignment: str, due: str | None) -> Record: ...
 
     def all_submissions(self, course: str, assignment: str | None) -> list[Record]: ...
 
@@ -171,6 +175,13 @@ class HttpTransport:
     def unrelease(self, course: str, assignment: str) -> Record:
         return self._json("DELETE", self._path("courses", course, "assignments", assignment))
 
+    def due_dates(self, course: str) -> list[Record]:
+        return self._json("GET", self._path("courses", course, "due"))
+
+    def set_due(self, course: str, assignment: str, due: str | None) -> Record:
+        path = self._path("courses", course, "assignments", assignment, "due")
+        return self._json("PUT", path, due=due or NEVER)
+
     def all_submissions(self, course: str, assignment: str | None) -> list[Record]:
         return self._json(
             "GET", self._path("courses", course, "submissions"), assignment=assignment
@@ -265,6 +276,13 @@ class InProcessTransport:
 
     def unrelease(self, course: str, assignment: str) -> Record:
         return self._access.unrelease(course, assignment).as_json()
+
+    def due_dates(self, course: str) -> list[Record]:
+        return [date.as_json() for date in self._access.due_dates(course)]
+
+    def set_due(self, course: str, assignment: str, due: str | None) -> Record:
+        time = None if due is None else parse_time(due)
+        return self._access.set_due(course, assignment, time).as_json()
 
     def all_submissions(self, course: str, assignment: str | None) -> list[Record]:
         found = self._access.all_submissions(course, assignment)

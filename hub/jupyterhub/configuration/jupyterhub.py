@@ -70,8 +70,7 @@ def exchange_arguments(*courses: Settings) -> list[str]:
         *(
             f"--due={settings.course.id}/{name}={when:%Y-%m-%dT%H:%M:%SZ}"
             for settings in courses
-            for name in settings.assignments
-            if (when := settings.due_utc(name))
+            for name, when in settings.due_dates.items()
         ),
         *(
             argument
