@@ -18,8 +18,8 @@ from tests.grading.tiny_course import course_config
 
 
 @contextmanager
-def formgrader_of(root: Path) -> Iterator[httpx.Client]:
-    """Serve the formgrader of the course `tiny` in the folder `root`."""
+def formgrader_of(root: Path, course_id: str = "tiny") -> Iterator[httpx.Client]:
+    """Serve the formgrader of a course in the folder `root`."""
     port = free_port()
     headers = {"Content-Security-Policy": GRADER_CSP}
     chosen = root / "jupyter_server_config.py"
@@ -27,7 +27,7 @@ def formgrader_of(root: Path) -> Iterator[httpx.Client]:
         "c.ServerApp.jpserver_extensions = {'hub.singleuser.formgrader': True}\n"
         f"c.ServerApp.tornado_settings = {{'headers': {headers}}}\n"
         f"c.CourseDirectory.root = {str(root)!r}\n"
-        "c.CourseDirectory.course_id = 'tiny'\n"
+        f"c.CourseDirectory.course_id = {course_id!r}\n"
         "c.HTMLExporter.preprocessors = "
         f"{course_config(root).HTMLExporter.preprocessors}\n"
     )

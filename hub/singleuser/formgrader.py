@@ -18,6 +18,7 @@ from typing import Any
 from jupyter_server.utils import url_path_join
 from nbgrader.server_extensions.formgrader.apihandlers import (
     AssignHandler,
+    AssignmentCollectionHandler,
     AssignmentHandler,
     AutogradeHandler,
 )
@@ -37,9 +38,12 @@ from hub.authoring.register import release_in_course
 from hub.core.course_folder import CourseFolder
 from hub.core.environment import Environment
 from hub.exchange.course_id import changed_id
+from hub.exchange.due import refresh, settings_differ
+from hub.exchange.errors import Refusal
 from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
 from hub.grading.sandbox.landlock import describe, landlock_version
 from hub.singleuser.autograding import Autograde, add_routes
+from hub.singleuser.due_dates import entered_date, move_due_date
 from hub.singleuser.protection import NEVER, add_page
 from hub.upstream.nbgrader import end_transaction, put_pages_before, replace_handler
 
@@ -85,21 +89,51 @@ def _generated(root: Path, assignment: str, course_id: str, db_url: str) -> dict
     return {"success": True, "log": "\n".join(lines)}
 
 
+ENVIRONMENT = "logitlab_environment"  # key of the server's settings
+
+
 class AddAssignment(AssignmentHandler):
-    """Adds an assignment, or changes its due date; refuses names that students cannot fetch."""
+    """Adds an assignment, or changes its due date: the exchange's first, if it was released.
+
+    Refuses names that students cannot fetch, and a date that the exchange does not take.
+    """
 
     @web.authenticated
     @check_xsrf
     @check_notebook_dir
-    def put(self, assignment_id: str) -> None:
-        if fault := assignment_name_fault(assignment_id.strip()):
+    async def put(self, assignment_id: str) -> None:
+        name = assignment_id.strip()
+        if fault := assignment_name_fault(name):
             self.set_status(400)
             self.finish({"message": " ".join(fault)})
             return
+        course, environment = self.coursedir, self.settings[ENVIRONMENT]
+        try:
+            due = entered_date(self.get_json_body() or {})
+            await asyncio.to_thread(
+                move_due_date, environment, course.course_id, course.db_url, name, due
+            )
+        except Refusal as refusal:
+            self.set_status(refusal.status)
+            self.finish({"message": f"The due date was not changed. {refusal}"})
+            return
+        end_transaction(self.settings)
         super().put(assignment_id)
 
 
-ENVIRONMENT = "logitlab_environment"  # key of the server's settings
+class Assignments(AssignmentCollectionHandler):
+    """The list of assignments, after the gradebook's due dates were made the exchange's."""
+
+    @web.authenticated
+    @check_xsrf
+    @check_notebook_dir
+    async def get(self) -> None:
+        folder = CourseFolder(Path(self.coursedir.root), self.settings[ENVIRONMENT])
+        if folder.environment.exchange_url:
+            for line in await asyncio.to_thread(lambda: list(refresh(folder))):
+                self.log.warning("%s", line)
+            end_transaction(self.settings)
+        super().get()
 
 
 class CourseWarning(BaseApiHandler):
@@ -110,8 +144,15 @@ class CourseWarning(BaseApiHandler):
     async def get(self) -> None:
         course = self.coursedir
         folder = CourseFolder(Path(course.root), self.settings[ENVIRONMENT])
-        output = await asyncio.to_thread(changed_id, course.course_id, folder)
+        output = await asyncio.to_thread(_warnings, course.course_id, folder)
         self.write({"message": output})
+
+
+def _warnings(course: str, folder: CourseFolder) -> str:
+    found = [changed_id(course, folder)]
+    if folder.settings_file.is_file():
+        found += settings_differ(folder)
+    return "\n".join(filter(None, found))
 
 
 class CourseFormgrader(FormgradeExtension):
@@ -143,6 +184,7 @@ class CourseFormgrader(FormgradeExtension):
         replace_handler(webapp, AutogradeHandler, Autograde)
         replace_handler(webapp, AssignHandler, Generate)
         replace_handler(webapp, AssignmentHandler, AddAssignment)
+        replace_handler(webapp, AssignmentCollectionHandler, Assignments)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

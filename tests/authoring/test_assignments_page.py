@@ -10,10 +10,12 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from hub.core.gradebook import open_gradebook
 from hub.exchange.store import Store
 from tests.e2e.browser import PATIENCE, launched
 from tests.exchange.samples import COURSE, release
 from tests.formgrader_server import formgrader_of
+from tests.gradebooks import empty_gradebook
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -92,3 +94,25 @@ def test_a_row_comes_back_when_the_server_did_not_answer_after_a_button(tmp_path
         (tmp_path / "release" / "week-1").mkdir(parents=True)
         expect(row.locator("td.preview a")).to_be_visible(timeout=PATIENCE)
     assert len(refused) == 2
+
+
+def test_a_date_that_the_exchange_does_not_take_is_reported_and_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "course.yaml").write_text("course: {id: tiny}\n")
+    (tmp_path / "source" / "week-1").mkdir(parents=True)
+    (tmp_path / "gradebook.db").write_bytes(empty_gradebook("tiny"))
+    with open_gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}", "tiny") as gradebook:
+        gradebook.add_assignment("week-1", duedate="2027-05-01 12:00")
+    monkeypatch.setenv("LOGITLAB_EXCHANGE_URL", "http://127.0.0.1:9/services/exchange")
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "nobody's")
+    with opened(tmp_path) as (_, page):
+        row = page.locator("#main-table tr").first
+        expect(row.locator("td.duedate")).to_contain_text("2027-05-01", timeout=PATIENCE)
+        row.locator("td.edit a").click()
+        page.locator("input.modal-duedate").fill("2027-06-01T12:00")
+        page.locator("#edit-assignment-modal .save").click()
+        problem = page.locator("#error-modal")
+        expect(problem).to_contain_text("The due date was not changed.", timeout=PATIENCE)
+        expect(problem).to_contain_text("does not answer")
+        expect(row.locator("td.duedate")).to_contain_text("2027-05-01", timeout=PATIENCE)

@@ -6,6 +6,18 @@
 <script>
   drawRowsAgain(AssignmentUI);
 
+  // nbgrader's dialog waits for ever if what it saves is refused.
+  const initializeRow = AssignmentUI.prototype.initialize;
+  AssignmentUI.prototype.initialize = function () {
+    initializeRow.apply(this, arguments);
+    this.listenTo(this.model, "error", (model, xhr) => {
+      const message = xhr.responseJSON && xhr.responseJSON.message;
+      if (!this.$modal || !message) return;
+      this.closeModal();
+      createModal("error-modal", "Error", $("<p/>").text(message));
+    });
+  };
+
   // nbgrader's dialog takes any name without a "+" and shows no answer of the server.
   const assignmentName = new RegExp("^(?:" + {{ assignment_name | tojson }} + ")$");
 
@@ -29,6 +41,6 @@
 </script>
 {% endblock %}
 {% block messages %}
-<div class="alert alert-warning" id="course-warning" style="display: none"></div>
+<div class="alert alert-warning" id="course-warning" style="display: none; white-space: pre-line"></div>
 {{ super() }}
 {% endblock %}
