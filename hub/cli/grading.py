@@ -67,6 +67,7 @@ def export(target: Path, folder: CourseFolder) -> None:
         late.policy,
         late.percent_per_day,
         folder.root,
+        folder.settings.course.zone,
     )
     click.echo(f"{target}: written")
 

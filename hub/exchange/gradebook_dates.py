@@ -39,7 +39,7 @@ def copy_to(folder: CourseFolder, records: Iterable[Record]) -> Iterator[str]:
     with open_gradebook(folder.gradebook_url, course.id) as gradebook:
         copied = copy_due_dates(gradebook, records, course.zone)
         if copied.changed:
-            refresh_penalties(gradebook, late.policy, late.percent_per_day)
+            refresh_penalties(gradebook, late.policy, late.percent_per_day, course.zone)
     yield from copied.kept
 
 

@@ -200,7 +200,7 @@ def test_the_settings_reach_every_part_of_grading() -> None:
     given = {"tests": "in_kernel", "cell_seconds": 7, "notebook_seconds": 70, "memory_mib": 300}
     chosen = Settings.model_validate(
         {
-            "course": {"id": "x"},
+            "course": {"id": "x", "timezone": "Europe/Berlin"},
             "grading": {**given, "output_mib": 2},
             "late": {"policy": "zero"},
             "assignments": {"a": {"tests": "isolated"}, "b": {}},
@@ -216,3 +216,4 @@ def test_the_settings_reach_every_part_of_grading() -> None:
     limits = {"cell_seconds": 7, "total_seconds": 70, "memory_mib": 300, "output_mib": 2}
     assert step.limits.items() >= limits.items()
     assert config.LatePenalty.policy == "zero"
+    assert config.LatePenalty.timezone == "Europe/Berlin"

@@ -55,6 +55,7 @@ def _update_autograde(c: Config, settings: Settings) -> None:
     c.AssignLatePenalties.plugin_class = "hub.grading.pipeline.late.LatePenalty"
     c.LatePenalty.policy = late.policy
     c.LatePenalty.percent_per_day = float(late.percent_per_day)
+    c.LatePenalty.timezone = settings.course.timezone
 
 
 def _update_pages(c: Config) -> None:

@@ -56,9 +56,11 @@ def export_csv(
     policy: str | None = None,
     percent_per_day: float = 0,
     root: Path | None = None,
+    zone: dt.tzinfo = dt.UTC,
 ) -> None:
     """Write one row per student and assignment of the gradebook to `path`.
 
+    zone: the course's, whose clocks say when a late day ends.
     root: the course folder, whose collected submissions count as submitted, graded or not.
 
     With a late `policy`, what late submissions lose is first recomputed from the points they have
@@ -66,7 +68,7 @@ def export_csv(
     """
     with Gradebook(gradebook_url, course_id) as gradebook:
         if policy is not None:
-            refresh_penalties(gradebook, policy, percent_per_day)
+            refresh_penalties(gradebook, policy, percent_per_day, zone)
         write_csv(grade_rows(gradebook, course_id, collected(root) if root else {}), path)
 
 
