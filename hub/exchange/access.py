@@ -15,7 +15,7 @@ from hub.exchange import names
 from hub.exchange.blobs import Upload
 from hub.exchange.errors import NotAllowed, NotFound, TooLarge
 from hub.exchange.limits import size_text
-from hub.exchange.records import DueDate, Feedback, Release, Submission
+from hub.exchange.records import DueDate, Feedback, Points, Release, Submission
 from hub.exchange.renamed import warning
 from hub.exchange.store import Store
 
@@ -187,6 +187,7 @@ class Access:
         *,
         student: str,
         assignment: str,
+        points: Points | None,
     ) -> Feedback:
         self._need(course, INSTRUCTOR)
         return self._store.put_feedback(
@@ -197,6 +198,7 @@ class Access:
             student=student,
             assignment=assignment,
             by=self.caller.name,
+            points=points,
         )
 
     # Uploads

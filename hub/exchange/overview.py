@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hub.exchange.records import Release, Submission
+from hub.exchange.records import Points, Release, Submission
 
 FIRST = ("start",)
 UTC = ZoneInfo("UTC")
@@ -46,6 +46,18 @@ class Row:
     def graded(self) -> Submission | None:
         """The newest of which feedback was released."""
         return next((each for each in self.submissions if each.feedback), None)
+
+    @property
+    def result(self) -> Points | None:
+        return self.graded.feedback.points if self.graded and self.graded.feedback else None
+
+
+def total(rows: Iterable[Row]) -> Points | None:
+    """The sum of what is graded so far; None if nothing is."""
+    results = [row.result for row in rows if row.result]
+    if not results:
+        return None
+    return Points(sum(each.final for each in results), sum(each.max_score for each in results))
 
 
 def rows(

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from hub.exchange.access import INSTRUCTOR, Access
 from hub.exchange.limits import size_text
-from hub.exchange.overview import CourseInfo, date_text, distance_text, points_text, rows
+from hub.exchange.overview import CourseInfo, date_text, distance_text, points_text, rows, total
 from hub.exchange.records import Submission
 from hub.facts.names import grader_of
 
@@ -58,13 +58,15 @@ def _course(
     name = course["course"]
     grader = quote(grader_of(name))
     instructs = INSTRUCTOR in course["roles"]
+    found = rows(access.assignments(name), access.my_submissions(name), info.first)
     return {
         "title": info.title,
         "zone": info.zone.key,
         "feedback": partial(_feedback_links, name),
         "date": partial(date_text, zone=info.zone, now=now),
         "distance": partial(distance_text, zone=info.zone, now=now),
-        "rows": rows(access.assignments(name), access.my_submissions(name), info.first),
+        "rows": found,
+        "total": total(found),
         "formgrader": f"{hub}spawn/{grader}?next=/user/{grader}/formgrader" if instructs else "",
         "warning": course["warning"],
     }

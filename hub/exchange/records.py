@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,6 +96,9 @@ class FeedbackRow(Base):
     files: Mapped[dict[str, str]]  # name: SHA-256, so that a client knows what it already has
     released_at: Mapped[datetime]
     released_by: Mapped[str]
+    score: Mapped[float | None]
+    max_score: Mapped[float | None]
+    late_penalty: Mapped[float | None]
 
 
 @dataclass(frozen=True)
@@ -150,14 +153,31 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Points:
+    """What a submission got of `max_score`, before it loses `late_penalty` points."""
+
+    score: float
+    max_score: float
+    late_penalty: float = 0.0
+
+    @property
+    def final(self) -> float:
+        return max(0.0, self.score - self.late_penalty)
+
+
+@dataclass(frozen=True)
 class Feedback:
-    """Feedback on one submission; `files` maps each page's name to its SHA-256."""
+    """Feedback on one submission; `files` maps each page's name to its SHA-256.
+
+    points: None where the grader gave none, as while an answer waits for a person.
+    """
 
     receipt: str
     sha256: str
     size: int
     files: dict[str, str]
     released_at: datetime
+    points: Points | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -165,6 +185,7 @@ class Feedback:
             "bytes": self.size,
             "files": self.files,
             "released_at": time_text(self.released_at),
+            "points": self.points and asdict(self.points),
         }
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Collection, Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +26,7 @@ from hub.exchange.errors import InvalidName, LengthRequired, Refusal
 from hub.exchange.identity import caller, caller_of, well_formed
 from hub.exchange.overview import CourseInfo
 from hub.exchange.page import error_page, page
-from hub.exchange.records import NEVER, parse_time
+from hub.exchange.records import NEVER, Points, parse_time
 from hub.exchange.store import Store
 
 log = logging.getLogger(__name__)
@@ -297,6 +299,19 @@ class FeedbackHandler(UploadHandler):
 
     async def admit(self, size: int, **path: str) -> None:
         await self.run(self.access.may_put_feedback, path["course"], path["receipt"], size)
+        self.points = self._points()
+
+    def _points(self) -> Points | None:
+        texts = {field.name: self.query(field.name) for field in fields(Points)}
+        if not any(texts.values()):
+            return None
+        try:
+            numbers = {name: float(text or "") for name, text in texts.items()}
+        except ValueError:
+            numbers = {}
+        if not numbers or not all(0 <= number < math.inf for number in numbers.values()):
+            raise InvalidName("These are no points.", f"Send {', '.join(texts)}, from 0 on.")
+        return Points(**numbers)
 
     async def keep(self, upload: Upload, **path: str) -> dict[str, Any]:
         feedback = await self.run(
@@ -307,6 +322,7 @@ class FeedbackHandler(UploadHandler):
             self.digest,
             student=self.query("student") or "",
             assignment=self.query("assignment") or "",
+            points=self.points,
         )
         return feedback.as_json()
 

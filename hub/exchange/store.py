@@ -29,6 +29,7 @@ from hub.exchange.records import (
     DueDate,
     Feedback,
     FeedbackRow,
+    Points,
     Release,
     ReleaseRow,
     Submission,
@@ -365,8 +366,9 @@ class Store:
         student: str,
         assignment: str,
         by: str,
+        points: Points | None = None,
     ) -> Feedback:
-        """Release feedback, an archive of HTML pages, on exactly one submission.
+        """Release feedback, an archive of HTML pages, and `points` on exactly one submission.
 
         `student` and `assignment` must be that submission's, or it raises Conflict: a receipt
         number swapped along the way cannot show one student another's feedback.
@@ -397,6 +399,9 @@ class Store:
             row = old or FeedbackRow(receipt=receipt)
             row.sha256, row.size, row.files = blob.sha256, blob.size, files
             row.released_at, row.released_by = self._clock(), by
+            row.score = points.score if points else None
+            row.max_score = points.max_score if points else None
+            row.late_penalty = points.late_penalty if points else None
             session.add(row)
             session.flush()
             kept = _feedback(row)
@@ -482,4 +487,11 @@ def _feedback(row: FeedbackRow) -> Feedback:
         size=row.size,
         files=dict(row.files),
         released_at=row.released_at,
+        points=_points(row),
     )
+
+
+def _points(row: FeedbackRow) -> Points | None:
+    if row.score is None or row.max_score is None:
+        return None
+    return Points(row.score, row.max_score, row.late_penalty or 0.0)

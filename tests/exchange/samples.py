@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime
 
 from hub.exchange import archive
-from hub.exchange.records import Feedback, Release, Submission
+from hub.exchange.records import Feedback, Points, Release, Submission
 from hub.exchange.store import Store
 
 COURSE, ASSIGNMENT = "mechinterp", "06-induction-heads"
@@ -59,7 +59,12 @@ def submit(
         upload.close()
 
 
-def give_feedback(store: Store, submission: Submission, data: bytes | None = None) -> Feedback:
+def give_feedback(
+    store: Store,
+    submission: Submission,
+    data: bytes | None = None,
+    points: Points | None = None,
+) -> Feedback:
     data = packed({"induction-heads.html": b"<p>well done"}) if data is None else data
     upload = store.begin_upload("prof")
     try:
@@ -72,6 +77,7 @@ def give_feedback(store: Store, submission: Submission, data: bytes | None = Non
             student=submission.student,
             assignment=submission.assignment,
             by="prof",
+            points=points,
         )
     finally:
         upload.close()

@@ -97,7 +97,7 @@ CALLS = {
         lambda a, receipt: uploaded(
             a,
             lambda *of: a.put_feedback(
-                COURSE, receipt, *of, student="alice", assignment=ASSIGNMENT
+                COURSE, receipt, *of, student="alice", assignment=ASSIGNMENT, points=None
             ),
             packed({"a.html": b"good"}),
         ),
@@ -259,7 +259,7 @@ def test_instructors_actions_are_logged_with_their_names(store, clock, prof, cap
     uploaded(
         prof,
         lambda *of: prof.put_feedback(
-            COURSE, mine.receipt, *of, student="alice", assignment=ASSIGNMENT
+            COURSE, mine.receipt, *of, student="alice", assignment=ASSIGNMENT, points=None
         ),
         packed({"a.html": b"good"}),
     )

@@ -25,7 +25,7 @@ from hub.exchange.client import ExchangeCollect
 from hub.exchange.client.outbox import RECEIPTS_FILE
 from hub.exchange.client.remarks import take_remarks
 from hub.exchange.client.transport import HttpTransport
-from hub.exchange.records import DueRow, ReleaseRow
+from hub.exchange.records import DueRow, Points, ReleaseRow
 from tests.exchange.samples import ASSIGNMENT, COURSE, key, notebook, release
 from tests.gradebooks import empty_gradebook
 
@@ -157,6 +157,53 @@ def test_a_whole_round_works_from_the_command_line(student, instructor, store):
     assert page.read_text() == "<p>good"
     assert page.parent.name == (collected / "timestamp.txt").read_text()
     assert student.nbgrader("ListApp", "--cached") == 0
+
+
+def grade(instructor: Person, score: float, waits: bool = False) -> None:
+    """What autograding leaves behind: a grade, and the submission's receipt beside the notebook."""
+    folder = instructor.path("autograded", "alice", ASSIGNMENT)
+    folder.mkdir(parents=True, exist_ok=True)
+    receipt = instructor.path("submitted", "alice", ASSIGNMENT, "receipt.json")
+    (folder / "receipt.json").write_bytes(receipt.read_bytes())
+    with Gradebook(f"sqlite:///{instructor.path('gradebook.db')}", COURSE) as gradebook:
+        gradebook.update_or_create_assignment(ASSIGNMENT)
+        gradebook.update_or_create_notebook("induction-heads", ASSIGNMENT)
+        cell = ("test-1", "induction-heads", ASSIGNMENT)
+        gradebook.update_or_create_grade_cell(*cell, max_score=54, cell_type="code")
+        gradebook.update_or_create_student("alice")
+        gradebook.update_or_create_submission(ASSIGNMENT, "alice")
+        made = gradebook.find_submission_notebook("induction-heads", ASSIGNMENT, "alice")
+        made.late_submission_penalty = 3
+        found = gradebook.find_grade("test-1", "induction-heads", ASSIGNMENT, "alice")
+        found.auto_score, found.needs_manual_grade = score, waits
+        gradebook.db.commit()
+
+
+def released_points(store) -> Points | None:
+    feedback = store.submissions(COURSE)[-1].feedback
+    assert feedback is not None
+    return feedback.points
+
+
+def test_the_points_are_released_with_the_feedback(student, instructor, store):
+    student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
+    student.nbgrader("SubmitApp", ASSIGNMENT)
+    instructor.nbgrader("CollectApp", ASSIGNMENT)
+    make_feedback(instructor)
+    instructor.nbgrader("ReleaseFeedbackApp", ASSIGNMENT)
+    assert released_points(store) is None  # not autograded here
+    grade(instructor, 51)
+    instructor.nbgrader("ReleaseFeedbackApp", ASSIGNMENT)
+    assert released_points(store) == Points(51, 54, 3)
+    grade(instructor, 51, waits=True)
+    instructor.nbgrader("ReleaseFeedbackApp", ASSIGNMENT)
+    assert released_points(store) is None
+    grade(instructor, 51)
+    (instructor.path("autograded", "alice", ASSIGNMENT) / "receipt.json").write_text(
+        json.dumps({"receipt": "0" * 32})  # of a newer submission, whose pages are not made yet
+    )
+    instructor.nbgrader("ReleaseFeedbackApp", ASSIGNMENT)
+    assert released_points(store) is None
 
 
 def test_the_time_of_a_submission_is_the_servers_and_nbgrader_reads_it(student, instructor, clock):

@@ -18,6 +18,7 @@ import pytest
 
 from hub.exchange.client.transport import HttpTransport
 from hub.exchange.errors import Refusal
+from hub.exchange.records import Points
 from hub.serve import free_port
 from tests.exchange.samples import ASSIGNMENT, COURSE, key, notebook, packed, sha256
 
@@ -198,6 +199,7 @@ def test_a_whole_round_with_the_tokens_of_spawned_servers(servers):
         io.BytesIO(packed({"induction-heads.html": b"<p>good"})),
         student="alice",
         assignment=ASSIGNMENT,
+        points=Points(2, 3, 1),
     )
     feedback = io.BytesIO()
     alice.my_feedback(COURSE, receipt["receipt"], feedback)

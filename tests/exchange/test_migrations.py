@@ -83,6 +83,11 @@ def without_due(releases):
     return sorted((*row[:5], *row[6:]) for row in releases)
 
 
+def without_points(feedback):
+    """Rows of feedback, without the columns that 2d81227's did not have."""
+    return [row[:6] for row in feedback]
+
+
 def test_what_2d81227_kept_is_all_there_after_an_upgrade(course):
     before = course.rows()
     store = course.open()
@@ -96,7 +101,8 @@ def test_what_2d81227_kept_is_all_there_after_an_upgrade(course):
         assert (hashlib.sha256(data).hexdigest(), len(data)) == (one["sha256"], one["bytes"])
     assert len(kept) == 10
     now = course.rows()
-    assert (now["submissions"], now["feedback"]) == (before["submissions"], before["feedback"])
+    assert now["submissions"] == before["submissions"]
+    assert without_points(now["feedback"]) == before["feedback"]
     assert now["releases"] == without_due(before["releases"])
     # Of what is released, and of what was handed in and then withdrawn.
     assert {row[:3] for row in now["due_dates"]} == {
@@ -171,7 +177,7 @@ def test_a_later_revision_changes_the_tables_and_keeps_the_rows(course, later):
     store = course.open()
     rows = course.rows()
     assert at(course) == "next" and rows["later"] == [] and len(rows["submissions"]) == 5
-    assert rows["feedback"] == old["feedback"]
+    assert without_points(rows["feedback"]) == old["feedback"]
     assert rows["releases"] == without_due(old["releases"])
     assert [int(row[-5]) for row in rows["submissions"]] == [3073] * 5
     (copy,) = course.copies()

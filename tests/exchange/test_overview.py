@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from hub.exchange.overview import date_text, distance_text, points_text, rows
-from hub.exchange.records import Release, Submission
+from hub.exchange.overview import date_text, distance_text, points_text, rows, total
+from hub.exchange.records import Feedback, Points, Release, Submission
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2027, 1, 20, 12, 0, tzinfo=UTC)
@@ -80,6 +81,17 @@ def test_days_are_counted_over_a_change_of_clocks():
     due = datetime(2027, 3, 29, 21, 59, tzinfo=UTC)  # 23:59 in Berlin
     assert date_text(due, BERLIN, now) == "Mon 29 Mar, 23:59"
     assert distance_text(due, BERLIN, now) == "in 3 days"
+
+
+def graded(name: str, *points: float) -> Submission:
+    feedback = Feedback("r", "0", 1, {}, NOW, Points(*points))
+    return replace(submission(name, NOW), feedback=feedback)
+
+
+def test_the_sum_is_of_what_is_graded_after_what_lateness_took():
+    found = rows(map(release, "abc"), [graded("a", 10, 20, 4), graded("b", 1, 5, 3)])
+    assert total(found) == Points(6, 25)
+    assert total(rows([release("a")], [])) is None
 
 
 def test_points_have_no_needless_decimals():

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from hub.exchange.overview import CourseInfo
+from hub.exchange.records import Points
 from hub.exchange.store import Store
 from tests.exchange.running import ServiceThread
 from tests.exchange.samples import COURSE, give_feedback, notebook, packed, release, sha256, submit
@@ -162,6 +163,29 @@ def test_released_feedback_is_one_click_away(store, service, clock):
     addresses = re.findall(r'href="(feedback/[^"]*)"', page.text)
     assert addresses == [f"feedback/{COURSE}/{first.receipt}/{n}" for n in ("a%20b.html", "c.html")]
     assert [seen(service, at=f"/{each}").text for each in addresses] == ["<p>good", "<p>better"]
+
+
+def test_points_are_shown_once_they_are_released_and_their_maximum_before(store, service):
+    release(store, packed({"a.ipynb": book("Induction heads", 54)}))
+    assert "not graded yet, of – / 54 points" in words(seen(service))
+    mine = submit(store, notebook("mine"))
+    give_feedback(store, mine, points=Points(51.5, 54))
+    shown = words(seen(service))
+    assert "51.5 / 54 points" in shown and "not graded" not in shown and "lost" not in shown
+    assert "Graded so far: 51.5 / 54 points" in shown
+    give_feedback(store, mine, points=Points(50, 54, 5))
+    assert "45 / 54 points 5 lost for being late Feedback" in words(seen(service))
+    give_feedback(store, mine)
+    shown = words(seen(service))
+    assert "– / 54 points Feedback" in shown and "so far" not in shown
+
+
+def test_nobody_sees_anothers_points(store, service):
+    other = submit(store, notebook("other"), student="bob")
+    give_feedback(store, other, points=Points(7, 54))
+    assert "7 / 54" in words(seen(service, "other-student"))
+    for role in ("student", "instructor", "unenrolled"):
+        assert "54" not in words(seen(service, role))
 
 
 def test_a_feedback_page_has_no_origin_and_no_scripts(store, service):

@@ -201,6 +201,41 @@ def test_the_same_key_with_other_bytes_is_409(service):
     assert response.status_code == 409 and "new key" in response.json()["what_to_do"]
 
 
+POINTS = "&score=51.5&max_score=54&late_penalty=3"
+
+
+def feedback_path(receipt: str) -> str:
+    who = f"student=alice&assignment={ASSIGNMENT}"
+    return f"/api/courses/{COURSE}/submissions/{receipt}/feedback?{who}"
+
+
+def test_points_come_with_the_feedback_and_are_listed_for_its_owner(service, store):
+    mine = submit(store, notebook("mine"))
+    body = packed({"a.html": b"good"})
+    told = {"score": 51.5, "max_score": 54.0, "late_penalty": 3.0}
+    kept = ask(service, "instructor", "PUT", feedback_path(mine.receipt) + POINTS, body)
+    assert kept.status_code == 201 and kept.json()["points"] == told
+    (listed,) = ask(service, "student", "GET", f"/api/courses/{COURSE}/my-submissions").json()
+    assert listed["feedback"]["points"] == told
+    again = ask(service, "instructor", "PUT", feedback_path(mine.receipt), body)
+    assert again.json()["points"] is None
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        *("&score=3", "&score=3&max_score=4", "&score=a&max_score=4&late_penalty=0"),
+        *(f"&score={x}&max_score=4&late_penalty=0" for x in ("nan", "inf", "-1", "1e999")),
+    ],
+)
+def test_points_that_are_none_are_refused(service, store, points):
+    mine = submit(store, notebook("mine"))
+    body = packed({"a.html": b"good"})
+    answer = ask(service, "instructor", "PUT", feedback_path(mine.receipt) + points, body)
+    assert answer.status_code == 400 and "max_score" in answer.json()["what_to_do"]
+    assert store.submission(COURSE, mine.receipt).feedback is None
+
+
 def test_lists_say_the_due_date(service, store, clock):
     release(store, due=clock.now)
     response = ask(service, "student", "GET", f"/api/courses/{COURSE}/assignments")

@@ -13,7 +13,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.exchange.abc import ExchangeCollect as ABCExchangeCollect
 from nbgrader.exchange.abc import ExchangeReleaseAssignment as ABCExchangeReleaseAssignment
 from nbgrader.exchange.abc import ExchangeReleaseFeedback as ABCExchangeReleaseFeedback
@@ -24,7 +24,7 @@ from hub.exchange.client.base import Exchange
 from hub.exchange.client.transport import Record, sha256_of
 from hub.exchange.due_settings import differences, time_in
 from hub.exchange.errors import InvalidArchive, Refusal, ServiceAway
-from hub.exchange.records import parse_time
+from hub.exchange.records import Points, parse_time
 from hub.grading.pipeline.renamed import Undecided, take_renamed
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class ExchangeCollect(_WithGradebook, ABCExchangeCollect):
 
 
 class ExchangeReleaseFeedback(Exchange, ABCExchangeReleaseFeedback):
-    """Sends the pages in ``feedback/`` to the owners of their submissions."""
+    """Sends the pages in ``feedback/``, and the points, to the owners of their submissions."""
 
     def init_src(self) -> None:
         course = self.coursedir
@@ -221,6 +221,7 @@ class ExchangeReleaseFeedback(Exchange, ABCExchangeReleaseFeedback):
         assignment = self.coursedir.assignment_id
         if not self.folders:
             self.log.warning("There is no generated feedback for %s", assignment)
+        points = self._points()
         for student, folder in self.folders.items():
             receipt = _receipt_in(folder)
             pages = {page.name: page for page in sorted(folder.glob("*.html"))}
@@ -231,15 +232,40 @@ class ExchangeReleaseFeedback(Exchange, ABCExchangeReleaseFeedback):
                     *(student, assignment, folder),
                 )
                 continue
-            self._put(student, receipt, pages)
+            self._put(student, receipt, pages, points.get(student))
 
-    def _put(self, student: str, receipt: str, pages: dict[str, Path]) -> None:
+    def _points(self) -> dict[str, Points]:
+        """The points in the gradebook, where they are those of the submission of the pages.
+
+        They are not known while an answer waits for a person.
+        """
+        course, assignment = self.coursedir, self.coursedir.assignment_id
+        graded = [
+            student
+            for student, folder in self.folders.items()
+            if (receipt := _receipt_in(folder))
+            and receipt == _receipt_in(self._autograded(student))
+        ]
+        if not graded:
+            return {}
+        with Gradebook(course.db_url, self.course()) as gradebook:
+            found = {student: _points_in(gradebook, assignment, student) for student in graded}
+        return {student: points for student, points in found.items() if points}
+
+    def _autograded(self, student: str) -> Path:
+        course = self.coursedir
+        folder = course.format_path(course.autograded_directory, student, course.assignment_id)
+        return Path(folder)
+
+    def _put(
+        self, student: str, receipt: str, pages: dict[str, Path], points: Points | None
+    ) -> None:
         course, assignment = self.course(), self.coursedir.assignment_id
         try:
             with tempfile.TemporaryFile() as file:
                 archive.pack(pages, file, self.server_limits)
                 self.transport.put_feedback(
-                    course, receipt, file, student=student, assignment=assignment
+                    course, receipt, file, student=student, assignment=assignment, points=points
                 )
         except ServiceAway:
             raise
@@ -247,6 +273,17 @@ class ExchangeReleaseFeedback(Exchange, ABCExchangeReleaseFeedback):
             self.log.error("No feedback released for %s %s: %s", student, assignment, refusal)
         else:
             self.log.info("Feedback released: %s %s", student, assignment)
+
+
+def _points_in(gradebook: Gradebook, assignment: str, student: str) -> Points | None:
+    try:
+        submission = gradebook.find_submission(assignment, student)
+    except MissingEntry:
+        return None
+    if submission.needs_manual_grade:
+        return None
+    numbers = (submission.score, submission.max_score, submission.late_submission_penalty or 0)
+    return Points(*map(float, numbers))
 
 
 def _receipt_in(folder: Path) -> str | None:

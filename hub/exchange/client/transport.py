@@ -9,6 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
 from typing import Any, BinaryIO, Protocol, TypeVar
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ import httpx
 from hub.exchange.access import Access, Caller
 from hub.exchange.blobs import Upload
 from hub.exchange.errors import InvalidArchive, NotAllowed, Refusal, ServiceAway
-from hub.exchange.records import NEVER, parse_time
+from hub.exchange.records import NEVER, Points, parse_time
 from hub.exchange.store import Store
 
 Record = dict[str, Any]
@@ -57,7 +58,14 @@ class Transport(Protocol):
     def download(self, course: str, receipt: str, out: BinaryIO) -> None: ...
 
     def put_feedback(
-        self, course: str, receipt: str, archive: BinaryIO, *, student: str, assignment: str
+        self,
+        course: str,
+        receipt: str,
+        archive: BinaryIO,
+        *,
+        student: str,
+        assignment: str,
+        points: Points | None,
     ) -> Record: ...
 
 
@@ -191,10 +199,18 @@ class HttpTransport:
         self._archive(self._path("courses", course, "submissions", receipt), out)
 
     def put_feedback(
-        self, course: str, receipt: str, archive: BinaryIO, *, student: str, assignment: str
+        self,
+        course: str,
+        receipt: str,
+        archive: BinaryIO,
+        *,
+        student: str,
+        assignment: str,
+        points: Points | None,
     ) -> Record:
         path = self._path("courses", course, "submissions", receipt, "feedback")
-        return self._upload(path, archive, student=student, assignment=assignment)
+        numbers = {name: str(number) for name, number in asdict(points).items()} if points else {}
+        return self._upload(path, archive, student=student, assignment=assignment, **numbers)
 
 
 def _raise_for(response: httpx.Response) -> None:
@@ -292,13 +308,23 @@ class InProcessTransport:
         self._copy(self._access.download(course, receipt).sha256, out)
 
     def put_feedback(
-        self, course: str, receipt: str, archive: BinaryIO, *, student: str, assignment: str
+        self,
+        course: str,
+        receipt: str,
+        archive: BinaryIO,
+        *,
+        student: str,
+        assignment: str,
+        points: Points | None,
     ) -> Record:
         self._access.may_put_feedback(course, receipt, _size(archive))
         return self._upload(
             archive,
             lambda upload, sha256: self._access.put_feedback(
-                course, receipt, upload, sha256, student=student, assignment=assignment
+                *(course, receipt, upload, sha256),
+                student=student,
+                assignment=assignment,
+                points=points,
             ),
         ).as_json()
 
