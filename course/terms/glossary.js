@@ -94,7 +94,10 @@
   }
 
   for (const section of document.querySelectorAll(".ll-glossary[data-search]")) {
-    section.dataset.lmSuppressShortcuts = "true"; // or JupyterLab would move to another cell
+    section.addEventListener("keydown", event => {
+      // Or JupyterLab would take a letter for a command: "d d" deletes the cell.
+      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    });
     draw(section);
     if (section.dataset.search) search(section);
     delete section.dataset.search;

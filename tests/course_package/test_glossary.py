@@ -135,6 +135,17 @@ def test_the_keyboard_searches_opens_a_term_and_comes_back(browser):
 
 @pytest.mark.browser
 @pytest.mark.slow
+def test_a_letter_on_a_term_is_no_command_of_jupyterlab(browser):
+    page = opened(browser)
+    page.evaluate("heard = []; addEventListener('keydown', event => heard.push(event.key))")
+    page.locator("summary").first.focus()
+    for key in ("a", "d", "Escape", "Control+s"):
+        page.keyboard.press(key)
+    assert page.evaluate("heard") == ["Control", "s"]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
 def test_see_also_goes_to_the_other_term(browser):
     page = opened(browser)
     page.get_by_label("Search the glossary").fill("attention sink")
