@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,8 +53,15 @@ def exercises() -> dict[str, list[str]]:
 
 
 def exercises_file() -> str:
+    """Those that terms name, so that an exercise nobody refers to changes nothing here."""
+    read = tomllib.loads((FOLDER / "terms.toml").read_text(encoding="utf-8"))
+    used = {name for term in read["term"] for name in term.get("exercises", ())}
+    places = exercises()
+    assert used <= places.keys(), f"no exercise is called {sorted(used - places.keys())}"
     lines = [
-        f"{name} = {json.dumps(where, ensure_ascii=False)}" for name, where in exercises().items()
+        f"{name} = {json.dumps(where, ensure_ascii=False)}"
+        for name, where in places.items()
+        if name in used
     ]
     return "\n".join(["# Made of source/ by `make glossary`: change it there.", *lines, ""])
 
