@@ -1722,6 +1722,9 @@ plots.attention_heatmap(
 # course. In 02 come probability and the calculus behind training; in 05 you use what you wrote here
 # on whole circuits.
 #
+# Every word of the field in bold is in the glossary: run `from course import glossary`, then
+# `glossary("rank")` for one or `glossary()` for all.
+#
 # **Sources.** Eckart and Young, *The approximation of one matrix by another of lower rank* (1936).
 # Eigenvalues as a measure of copying, and heads as products of matrices: Elhage et al., [*A
 # Mathematical Framework for Transformer

@@ -3209,6 +3209,9 @@ print("the language's own:", [round(share, 2) for share in transitions[0].tolist
 # Sampling, entropy, cross-entropy, gradients, optimisers, the backward pass: that is what stands
 # behind the word *trained*. In 03 you build the transformer that is trained with it.
 #
+# Every word of the field in bold is in the glossary: run `from course import glossary`, then
+# `glossary("entropy")` for one or `glossary()` for all.
+#
 # | here | in papers this is called |
 # | --- | --- |
 # | dart, stick | uniform sample, cumulative distribution function (inverse transform sampling) |

@@ -3620,6 +3620,9 @@ if my_losses:
 # library again: it gives you every activation of such a model by name, and lets you change it while the model runs. Now
 # you know what each of these names means.
 #
+# Every word of the field in bold is in the glossary: run `from course import glossary`, then
+# `glossary("KV cache")` for one or `glossary()` for all.
+#
 # | here | in papers this is called | read more |
 # | --- | --- | --- |
 # | the residual stream, read and added to | residual stream, skip connections | [Elhage et al. 2021](https://transformer-circuits.pub/2021/framework/index.html), *A Mathematical Framework for Transformer Circuits* |

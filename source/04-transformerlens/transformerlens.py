@@ -3135,6 +3135,9 @@ for quantity, gap in compare_modes(tiny_folder, ids.cpu()).items():
 #
 # ## In papers this is called …
 #
+# Every word of the field in bold is in the glossary: run `from course import glossary`, then
+# `glossary("logit lens")` for one or `glossary()` for all.
+#
 # | here | in papers |
 # | --- | --- |
 # | a bet on the next token | **prediction**, next-token distribution |

@@ -2178,6 +2178,9 @@ for column, (y_title, chart) in enumerate(
 #
 # ## In papers this is called …
 #
+# Every word of the field in bold is in the glossary: run `from course import glossary`, then
+# `glossary("OV circuit")` for one or `glossary()` for all.
+#
 # | here | in papers |
 # | --- | --- |
 # | place | **position**: destination (query) where it looks from, source (key) where it looks at |

@@ -2823,6 +2823,9 @@ plots.curves(
 #
 # ## In papers this is called …
 #
+# Every word of the field in bold is in the glossary: run `from course import glossary`, then
+# `glossary("K-composition")` for one or `glossary()` for all.
+#
 # | here | in papers |
 # | --- | --- |
 # | line, place | sequence or prompt; **position** |

@@ -172,6 +172,9 @@ plots.next_tokens(
 # `nbgrader list`, `nbgrader fetch_assignment start`, `nbgrader validate start/start.ipynb` and
 # `nbgrader submit start`. Your files are ordinary files: use git, an editor, whatever you like.
 #
+# **A word you do not know.** In a cell of your own, in any notebook, run `from course import glossary` and then
+# `glossary("induction head")` for one word of the field, or `glossary()` for all of them, with a search box.
+#
 # **When something breaks.** If a cell behaves strangely, use *Kernel → Restart and Run All*: notebooks
 # remember what you deleted. If a test fails, read its message to the end; it says which slip fits what
 # you returned. Every exercise shows its difficulty and importance (●, one to five), the minutes it
