@@ -13,7 +13,8 @@ from hub.core.environment import Environment, executables_on_path
 COMMANDS = (
     *(course.serve, course.course, course.check),
     *(authoring.notebook, authoring.generate, authoring.preview, prove.prove),
-    *(exchange.release, exchange.publish, exchange.due, exchange.collect, exchange.feedback),
+    *(exchange.release, exchange.publish, exchange.due, exchange.extend),
+    *(exchange.collect, exchange.feedback),
     *(grading.autograde, grading.export, grading.seed),
     *(roster.roster, models.models),
 )

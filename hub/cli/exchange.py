@@ -1,6 +1,8 @@
-"""Commands that reach the exchange: release, due, collect, feedback."""
+"""Commands that reach the exchange: release, due, extend, collect, feedback."""
 
 from __future__ import annotations
+
+import re
 
 import click
 
@@ -89,6 +91,36 @@ def due(
         say(set_due(folder, assignment, read_date(" ".join(date), folder.settings.course)))
     else:
         say(show_due(folder, assignment))
+
+
+@click.command()
+@click.argument("assignment")
+@click.argument("words", nargs=-1, metavar="[STUDENT... DATE]")
+@click.option("--remove", is_flag=True, help="Take the extensions back.")
+@in_course
+def extend(assignment: str, words: tuple[str, ...], remove: bool, folder: CourseFolder) -> None:
+    """Give each STUDENT until DATE for ASSIGNMENT, at once; without them, show who has more time.
+
+    DATE is read in the course's time zone: 2027-02-01 23:59. Nobody else sees it. For a course in
+    containers, use a terminal in the formgrader's JupyterLab.
+    """
+    from hub.exchange.due import extend, read_date, show_extensions
+
+    check_gradebook(folder)
+    if not words and not remove:
+        say(show_extensions(folder, assignment))
+        return
+    students, date = (list(words), "") if remove else _with_date(words)
+    if not students:
+        raise click.UsageError("Name the students.")
+    due = None if remove else read_date(date, folder.settings.course)
+    say(extend(folder, assignment, students, due))
+
+
+def _with_date(words: tuple[str, ...]) -> tuple[list[str], str]:
+    """Students and the date after them, which may be two words."""
+    parts = 2 if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", words[-1]) else 1
+    return list(words[:-parts]), " ".join(words[-parts:])
 
 
 @click.command()

@@ -47,6 +47,7 @@ def autograde(
         grader_config(folder),
     )
     say(lines)
+    say(refresh(folder))  # extensions of those who are in the gradebook only since now
 
 
 @click.command()

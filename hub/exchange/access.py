@@ -15,7 +15,7 @@ from hub.exchange import names
 from hub.exchange.blobs import Upload
 from hub.exchange.errors import NotAllowed, NotFound, TooLarge
 from hub.exchange.limits import size_text
-from hub.exchange.records import DueDate, Feedback, Points, Release, Submission
+from hub.exchange.records import DueDate, Extension, Feedback, Points, Release, Submission
 from hub.exchange.renamed import warning
 from hub.exchange.store import Store
 
@@ -79,8 +79,9 @@ class Access:
     # For everybody in the course
 
     def assignments(self, course: str) -> list[Release]:
+        """With the caller's own due dates."""
         self._need(course, STUDENT, INSTRUCTOR)
-        return self._store.releases(course)
+        return self._store.releases(course, student=self.caller.name)
 
     def fetch(self, course: str, assignment: str) -> Release:
         self._need(course, STUDENT, INSTRUCTOR)
@@ -162,6 +163,15 @@ class Access:
         self._need(course, INSTRUCTOR)
         names.check_assignment(assignment)
         return self._store.set_due(course, assignment, due, by=self.caller.name)
+
+    def extensions(self, course: str) -> list[Extension]:
+        self._need(course, INSTRUCTOR)
+        return self._store.extensions(course)
+
+    def extend(self, course: str, assignment: str, student: str, due: datetime | None) -> Extension:
+        self._need(course, INSTRUCTOR)
+        names.check_assignment(assignment)
+        return self._store.extend(course, assignment, student, due, by=self.caller.name)
 
     def all_submissions(
         self, course: str, assignment: str | None = None, student: str | None = None

@@ -1,4 +1,4 @@
-"""Due dates without a browser: what stands, changing it, and the gradebook's copy.
+"""Due dates and extensions without a browser: what stands, changes, and the gradebook's copy.
 
 Reaches the exchange as `hub.exchange.hand_out` does.
 """
@@ -67,12 +67,52 @@ def set_due(folder: CourseFolder, name: str, due: datetime | None) -> Iterator[s
     """
     with exchange_of(folder) as (transport, remarks):
         yield from remarks
-        record = transport.set_due(
-            folder.settings.course.id, name, due.isoformat() if due else None
-        )
+        course = folder.settings.course.id
+        record = transport.set_due(course, name, due.isoformat() if due else None)
+        extensions = transport.extensions(course)
     yield _line(folder, name, due)
     if has_gradebook(folder):
-        yield from copy_to(folder, [record])
+        yield from copy_to(folder, [record], extensions)
+
+
+def show_extensions(folder: CourseFolder, name: str) -> Iterator[str]:
+    """Say who has an extension. Raises HandOutError or Refusal."""
+    course = folder.settings.course
+    with exchange_of(folder) as (transport, remarks):
+        yield from remarks
+        extensions = transport.extensions(course.id)
+    own = [one for one in extensions if one["assignment"] == name and one["due"]]
+    for one in own:
+        due = time_in(course.zone, parse_time(one["due"]))
+        yield f"{name}: {one['student']} has until {due}, from {one['set_by']}"
+    if not own:
+        yield f"{name}: nobody has an extension"
+
+
+def extend(
+    folder: CourseFolder, name: str, students: list[str], due: datetime | None
+) -> Iterator[str]:
+    """Give students a due date of their own, at once; None takes it back.
+
+    Raises NoDate for somebody who is no student of the course, before anything is changed;
+    HandOutError or Refusal.
+    """
+    course, people = folder.settings.course, folder.settings.people
+    if unknown := [student for student in students if student not in people.students]:
+        raise NoDate(
+            f"Not a student of {course.id}: {', '.join(unknown)}.",
+            "Check the names; nobody's extension was changed.",
+        )
+    time = due.isoformat() if due else None
+    with exchange_of(folder) as (transport, remarks):
+        yield from remarks
+        for student in students:
+            transport.extend(course.id, name, student, time)
+            text = f"has until {time_in(course.zone, due)}" if due else "has no extension any more"
+            yield f"{name}: {student} {text}"
+        records = transport.due_dates(course.id), transport.extensions(course.id)
+    if has_gradebook(folder):
+        yield from copy_to(folder, *records)
 
 
 def due_in_settings(folder: CourseFolder, name: str) -> datetime:
@@ -97,14 +137,15 @@ def refresh(folder: CourseFolder) -> Iterator[str]:
     try:
         with exchange_of(folder) as (transport, remarks):
             yield from remarks
-            records = transport.due_dates(folder.settings.course.id)
+            course = folder.settings.course.id
+            records = transport.due_dates(course), transport.extensions(course)
     except UserError as error:
         yield (
             "warning: the exchange could not be asked for due dates, so that those of the last "
             f"time count: {error.message}"
         )
         return
-    yield from copy_to(folder, records)
+    yield from copy_to(folder, *records)
 
 
 def settings_differ(folder: CourseFolder) -> list[str]:

@@ -33,18 +33,25 @@ class Copied:
     kept: list[str] = field(default_factory=list)
 
 
-def copy_to(folder: CourseFolder, records: Iterable[Record]) -> Iterator[str]:
+def copy_to(
+    folder: CourseFolder, records: Iterable[Record], extensions: Iterable[Record] = ()
+) -> Iterator[str]:
     """`copy_due_dates` into the course's gradebook, and recompute penalties if one changed."""
     course, late = folder.settings.course, folder.settings.late
     with open_gradebook(folder.gradebook_url, course.id) as gradebook:
-        copied = copy_due_dates(gradebook, records, course.zone)
+        copied = copy_due_dates(gradebook, records, extensions, course.zone)
         if copied.changed:
             refresh_penalties(gradebook, late.policy, late.percent_per_day, course.zone)
     yield from copied.kept
 
 
-def copy_due_dates(gradebook: Gradebook, records: Iterable[Record], zone: tzinfo = UTC) -> Copied:
-    """Make the gradebook's dates those of `records`, as the exchange sends them.
+def copy_due_dates(
+    gradebook: Gradebook,
+    records: Iterable[Record],
+    extensions: Iterable[Record] = (),
+    zone: tzinfo = UTC,
+) -> Copied:
+    """Make the gradebook's dates those of `records`, and its extensions those of `extensions`.
 
     Before an upgrade, a date that an instructor moved in the formgrader changed penalties and left
     the exchange's as it was. Grades stay as they are until somebody says which of the two it is.
@@ -63,8 +70,25 @@ def copy_due_dates(gradebook: Gradebook, records: Iterable[Record], zone: tzinfo
             continue
         assignment.duedate = due
         copied.changed.append(assignment.name)
+    for extension in extensions:
+        if _copy_extension(gradebook, extension):
+            copied.changed.append(extension["assignment"])
     gradebook.db.commit()
     return copied
+
+
+def _copy_extension(gradebook: Gradebook, extension: Record) -> bool:
+    """Whether that changed it. Only who has been graded has one there; see `refresh`."""
+    try:
+        submission = gradebook.find_submission(extension["assignment"], extension["student"])
+    except MissingEntry:
+        return False
+    due, own = submission.assignment.duedate, _naive(extension["due"])
+    more = own - due if own and due and own > due else None
+    if submission.extension == more:
+        return False
+    submission.extension = more
+    return True
 
 
 def has_gradebook(folder: CourseFolder) -> bool:

@@ -177,7 +177,8 @@ def _release(
         )
     yield f"{name}: released to students"
     if has_gradebook(folder):
-        yield from copy_to(folder, exchange.due_dates(folder.settings.course.id))
+        course = folder.settings.course.id
+        yield from copy_to(folder, exchange.due_dates(course), exchange.extensions(course))
     stored = release["due"] and parse_time(release["due"])
     if due:
         yield from differences({name: due}, {name: stored}, folder.settings.course.zone)

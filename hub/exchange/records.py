@@ -65,6 +65,18 @@ class DueRow(Base):
     set_at: Mapped[datetime]
 
 
+class ExtensionRow(Base):
+    """A due date of one student. NULL once it was taken back, so that copies of it are undone."""
+
+    __tablename__ = "extensions"
+    course: Mapped[str] = mapped_column(primary_key=True)
+    assignment: Mapped[str] = mapped_column(primary_key=True)
+    student: Mapped[str] = mapped_column(primary_key=True)
+    due: Mapped[datetime | None]
+    set_by: Mapped[str]
+    set_at: Mapped[datetime]
+
+
 class SubmissionRow(Base):
     """One submission. Written once, never changed, never removed."""
 
@@ -122,10 +134,33 @@ class DueDate:
 
 
 @dataclass(frozen=True)
+class Extension:
+    """A due date of one student (None: taken back), and who decided that when. Times in UTC."""
+
+    course: str
+    assignment: str
+    student: str
+    due: datetime | None
+    set_by: str
+    set_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "course": self.course,
+            "assignment": self.assignment,
+            "student": self.student,
+            "due": time_text(self.due),
+            "set_by": self.set_by,
+            "set_at": time_text(self.set_at),
+        }
+
+
+@dataclass(frozen=True)
 class Release:
     """A released assignment. `size` in bytes; `due` and `released_at` in UTC.
 
     title: in words, from its notebook; its name where that has none. points: what it gives.
+    extended: whether `due` is an extension, of the student who was given this.
     """
 
     course: str
@@ -137,11 +172,13 @@ class Release:
     released_at: datetime
     title: str
     points: float
+    extended: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return {
             "course": self.course,
             "assignment": self.assignment,
+            "extended": self.extended,
             "title": self.title,
             "points": self.points,
             "sha256": self.sha256,

@@ -243,6 +243,20 @@ class DueHandler(ApiHandler):
         self.answer(date.as_json())
 
 
+class ExtensionsHandler(ApiHandler):
+    async def get(self, course: str) -> None:
+        found = await self.run(self.access.extensions, course)
+        self.answer([extension.as_json() for extension in found])
+
+
+class ExtensionHandler(ApiHandler):
+    async def put(self, course: str, assignment: str, student: str) -> None:
+        text = self.query("due") or ""
+        due = None if text == NEVER else _time(text)
+        extension = await self.run(self.access.extend, course, assignment, student, due)
+        self.answer(extension.as_json())
+
+
 def _time(text: str) -> datetime:
     try:
         return parse_time(text)
@@ -435,6 +449,8 @@ def application(
         (rf"{course}/{assignment}", AssignmentHandler),
         (rf"{course}/due", DueDatesHandler),
         (rf"{course}/{assignment}/due", DueHandler),
+        (rf"{course}/extensions", ExtensionsHandler),
+        (rf"{course}/{assignment}/extensions/(?P<student>[^/]+)", ExtensionHandler),
         (rf"{course}/{assignment}/submissions/(?P<key>[^/]+)", SubmitHandler),
         (rf"{course}/my-submissions", MySubmissionsHandler),
         (submissions, AllSubmissionsHandler),

@@ -21,12 +21,13 @@ from sqlalchemy.orm import Session
 from hub.exchange import archive, due_dates, names
 from hub.exchange.blobs import Blobs, Upload
 from hub.exchange.database import DATABASE_FILE, Database
-from hub.exchange.due_dates import Dates
+from hub.exchange.due_dates import NOBODY, Dates, Deadlines
 from hub.exchange.errors import Conflict, InvalidName, NotFound, Refusal, TooLarge
 from hub.exchange.headings import Heading, heading
 from hub.exchange.limits import ExchangeLimits, size_text
 from hub.exchange.records import (
     DueDate,
+    Extension,
     Feedback,
     FeedbackRow,
     Points,
@@ -123,7 +124,8 @@ class Store:
         with self._database.write() as session:
             old = session.get(ReleaseRow, (course, assignment))
             if old is not None and old.sha256 == blob.sha256:
-                return self._release(session, old)  # repeated; perhaps the response was lost
+                # Repeated, perhaps because the response was lost.
+                return self._release(Deadlines(session, course, NOBODY), old)
             if old is not None and not force:
                 raise Conflict(
                     f"{assignment} is already released in {course}.",
@@ -138,7 +140,7 @@ class Store:
             session.add(row)
             due_dates.begin(session, course, assignment, due, by=by, at=row.released_at)
             session.flush()
-            kept = self._release(session, row)
+            kept = self._release(Deadlines(session, course, NOBODY), row)
         intent.unlink()
         self._drop_unreferenced(replaced)
         log.info(
@@ -151,25 +153,27 @@ class Store:
         """Withdraw a release. Submissions, feedback and the due date are kept."""
         with self._database.write() as session:
             row = _released(session, course, assignment)
-            gone = self._release(session, row)
+            gone = self._release(Deadlines(session, course, NOBODY), row)
             session.delete(row)
         self._drop_unreferenced(gone.sha256)
         log.info("unreleased course=%s assignment=%s by=%s", course, assignment, by)
         return gone
 
-    def releases(self, course: str) -> list[Release]:
-        """All releases of a course, by assignment."""
+    def releases(self, course: str, *, student: str | None = None) -> list[Release]:
+        """All releases of a course, by assignment, with the due dates of `student`."""
         query = select(ReleaseRow).where(ReleaseRow.course == course)
         with self._database.read() as session:
+            dates = Deadlines(session, course, student or NOBODY)
             rows = session.scalars(query.order_by(ReleaseRow.assignment))
-            return [self._release(session, row) for row in rows]
+            return [self._release(dates, row, student) for row in rows]
 
     def release_of(self, course: str, assignment: str) -> Release:
         """One release; raises NotFound."""
         with self._database.read() as session:
-            return self._release(session, _released(session, course, assignment))
+            row = _released(session, course, assignment)
+            return self._release(Deadlines(session, course, NOBODY), row)
 
-    def _release(self, session: Session, row: ReleaseRow) -> Release:
+    def _release(self, dates: Deadlines, row: ReleaseRow, student: str | None = None) -> Release:
         found = self._heading(row.sha256)
         return Release(
             course=row.course,
@@ -177,7 +181,8 @@ class Store:
             sha256=row.sha256,
             size=row.size,
             notebooks=list(row.notebooks),
-            due=due_dates.due_of(session, row.course, row.assignment),
+            due=dates.due(row.assignment, student),
+            extended=dates.is_extended(row.assignment, student),
             released_at=row.released_at,
             title=found.title or row.assignment,
             points=found.points,
@@ -210,6 +215,26 @@ class Store:
         with self._database.write() as session:
             kept = due_dates.change(session, course, assignment, due, by=by, at=self._clock())
         log.info("due course=%s assignment=%s by=%s due=%s", course, assignment, by, kept.due)
+        return kept
+
+    def extensions(self, course: str) -> list[Extension]:
+        """Of a course, by assignment and student, also those that were taken back."""
+        with self._database.read() as session:
+            return due_dates.extensions(session, course)
+
+    def extend(
+        self, course: str, assignment: str, student: str, due: datetime | None, *, by: str
+    ) -> Extension:
+        """Give a student a due date of their own, at once; see `due_dates.extend`."""
+        names.check_student(student)
+        with self._database.write() as session:
+            kept = due_dates.extend(
+                session, course, assignment, student, due, by=by, at=self._clock()
+            )
+        log.info(
+            "extended course=%s assignment=%s student=%s by=%s due=%s",
+            *(course, assignment, student, by, due),
+        )
         return kept
 
     def settle(self, courses: Collection[str], settings: Dates) -> list[DueDate]:
@@ -262,7 +287,7 @@ class Store:
                         "Make a new key for each submission; reuse a key only to repeat the same "
                         "one.",
                     )
-                return self._submission(session, again)
+                return _submission(Deadlines(session, course, student), again)
             _released(session, course, assignment)
             self._check_room(session, course, student, blob.size)
             intent = self._blobs.keep(upload, blob)
@@ -280,7 +305,7 @@ class Store:
             )
             session.add(row)
             session.flush()
-            receipt = self._submission(session, row)
+            receipt = _submission(Deadlines(session, course, student), row)
         intent.unlink()
         log.info(
             "submitted course=%s assignment=%s student=%s receipt=%s bytes=%d sha256=%s late=%s",
@@ -302,31 +327,16 @@ class Store:
         if student is not None:
             query = query.where(SubmissionRow.student == student)
         with self._database.read() as session:
+            dates = Deadlines(session, course, student)
             rows = session.execute(query.order_by(SubmissionRow.number))
-            return [self._submission(session, row, feedback) for row, feedback in rows]
+            return [_submission(dates, row, feedback) for row, feedback in rows]
 
     def submission(self, course: str, receipt: str) -> Submission:
         """One submission by its receipt number; raises NotFound."""
         with self._database.read() as session:
             row = _submitted(session, course, receipt)
-            return self._submission(session, row, session.get(FeedbackRow, receipt))
-
-    def _submission(
-        self, session: Session, row: SubmissionRow, feedback: FeedbackRow | None = None
-    ) -> Submission:
-        return Submission(
-            receipt=row.receipt,
-            course=row.course,
-            assignment=row.assignment,
-            student=row.student,
-            sha256=row.sha256,
-            size=row.size,
-            files=row.files,
-            notebooks=list(row.notebooks),
-            received_at=row.received_at,
-            due=due_dates.due_of(session, row.course, row.assignment),
-            feedback=_feedback(feedback) if feedback else None,
-        )
+            dates = Deadlines(session, course, row.student)
+            return _submission(dates, row, session.get(FeedbackRow, receipt))
 
     def _check_room(self, session: Session, course: str, student: str, size: int) -> None:
         used, quota = _used_bytes(session, course, student), self.limits.quota_bytes
@@ -469,6 +479,24 @@ def _submitted(session: Session, course: str, receipt: str) -> SubmissionRow:
     if row is None:
         raise NotFound(f"There is no submission {receipt!r} in {course}.", "Check the receipt.")
     return row
+
+
+def _submission(
+    dates: Deadlines, row: SubmissionRow, feedback: FeedbackRow | None = None
+) -> Submission:
+    return Submission(
+        receipt=row.receipt,
+        course=row.course,
+        assignment=row.assignment,
+        student=row.student,
+        sha256=row.sha256,
+        size=row.size,
+        files=row.files,
+        notebooks=list(row.notebooks),
+        received_at=row.received_at,
+        due=dates.due(row.assignment, row.student),
+        feedback=_feedback(feedback) if feedback else None,
+    )
 
 
 def _notebooks(members: list[archive.Member]) -> list[str]:

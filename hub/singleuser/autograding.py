@@ -30,6 +30,7 @@ from traitlets.config import Config
 
 from hub.facts import files
 from hub.grading.pipeline.batch import BatchError, autograde
+from hub.singleuser.due_dates import copied_due_dates
 from hub.upstream.nbgrader import end_transaction
 
 NOTES = "logitlab_autograding"  # key of the server's settings
@@ -132,6 +133,10 @@ class Autograde(AutogradeHandler):
         presses.begin(assignment_id, student_id)
         async with self._turn:
             outcome = await asyncio.to_thread(_graded, config, assignment_id, student_id)
+            # The extension of a student who is in the gradebook only since now.
+            lines = await asyncio.to_thread(copied_due_dates, self.settings, self.coursedir.root)
+        for line in lines:
+            self.log.warning("%s", line)
         end_transaction(self.settings)
         error = outcome.get("error", "")
         if error:

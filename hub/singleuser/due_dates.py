@@ -1,17 +1,28 @@
-"""A due date that an instructor enters in the formgrader's page."""
+"""Due dates in the formgrader: one that an instructor enters, and the gradebook's copy."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from nbgrader.utils import parse_utc
 
+from hub.core.course_folder import CourseFolder
 from hub.core.environment import Environment
 from hub.core.gradebook import open_gradebook
 from hub.exchange.client.transport import HttpTransport
+from hub.exchange.due import refresh
 from hub.exchange.errors import InvalidName
 from hub.exchange.gradebook_dates import due_in_gradebook
+
+ENVIRONMENT = "logitlab_environment"  # key of the server's settings
+
+
+def copied_due_dates(settings: dict[str, Any], root: str) -> list[str]:
+    """Bring the gradebook of the course folder `root` up to date; what to know about that."""
+    folder = CourseFolder(Path(root), settings[ENVIRONMENT])
+    return list(refresh(folder)) if folder.environment.exchange_url else []
 
 
 def entered_date(body: dict[str, Any]) -> datetime | None:

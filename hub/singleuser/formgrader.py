@@ -38,12 +38,17 @@ from hub.authoring.register import release_in_course
 from hub.core.course_folder import CourseFolder
 from hub.core.environment import Environment
 from hub.exchange.course_id import changed_id
-from hub.exchange.due import refresh, settings_differ
+from hub.exchange.due import settings_differ
 from hub.exchange.errors import Refusal
 from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
 from hub.grading.sandbox.landlock import describe, landlock_version
 from hub.singleuser.autograding import Autograde, add_routes
-from hub.singleuser.due_dates import entered_date, move_due_date
+from hub.singleuser.due_dates import (
+    ENVIRONMENT,
+    copied_due_dates,
+    entered_date,
+    move_due_date,
+)
 from hub.singleuser.protection import NEVER, add_page
 from hub.upstream.nbgrader import end_transaction, put_pages_before, replace_handler
 
@@ -89,9 +94,6 @@ def _generated(root: Path, assignment: str, course_id: str, db_url: str) -> dict
     return {"success": True, "log": "\n".join(lines)}
 
 
-ENVIRONMENT = "logitlab_environment"  # key of the server's settings
-
-
 class AddAssignment(AssignmentHandler):
     """Adds an assignment, or changes its due date: the exchange's first, if it was released.
 
@@ -128,11 +130,10 @@ class Assignments(AssignmentCollectionHandler):
     @check_xsrf
     @check_notebook_dir
     async def get(self) -> None:
-        folder = CourseFolder(Path(self.coursedir.root), self.settings[ENVIRONMENT])
-        if folder.environment.exchange_url:
-            for line in await asyncio.to_thread(lambda: list(refresh(folder))):
-                self.log.warning("%s", line)
-            end_transaction(self.settings)
+        lines = await asyncio.to_thread(copied_due_dates, self.settings, self.coursedir.root)
+        for line in lines:
+            self.log.warning("%s", line)
+        end_transaction(self.settings)
         super().get()
 
 

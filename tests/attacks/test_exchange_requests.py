@@ -6,6 +6,7 @@ import io
 import json
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -185,6 +186,25 @@ def test_a_student_cannot_move_the_due_date(service):
     response = ask(service, "PUT", ASSIGNMENT_PATH + "/due?due=2099-01-01T00:00Z")
     assert response.status_code == 403
     assert service.store.release_of(COURSE, ASSIGNMENT).due is None
+
+
+def test_a_student_cannot_extend_or_see_anybodys_due_date(service, store, clock):
+    clock.now = datetime(2027, 3, 1, 12, tzinfo=UTC)
+    store.set_due(COURSE, ASSIGNMENT, clock.now, by="prof")
+    later = clock.now + timedelta(days=3)
+    store.extend(COURSE, ASSIGNMENT, "bob", later, by="prof")
+    for student in ("alice", "bob", "prof", "%2e%2e%2f"):
+        path = f"{ASSIGNMENT_PATH}/extensions/{student}?due=2099-01-01T00:00Z"
+        assert ask(service, "PUT", path).status_code in (403, 404)
+    for path in ("due", "extensions", "extensions?student=bob", "submissions?student=bob"):
+        assert ask(service, "GET", f"/api/courses/{COURSE}/{path}").status_code == 403
+    submit(store, notebook("bob's"), student="bob")
+    mine = ask(service, "GET", f"/api/courses/{COURSE}/my-submissions?student=bob").json()
+    listed = ask(service, "GET", f"/api/courses/{COURSE}/assignments?student=bob").json()
+    page = ask(service, "GET", "/").text
+    assert mine == [] and listed[0]["due"].startswith("2027-03-01T12:00") and "03-04" not in page
+    assert not listed[0]["extended"] and "2027-03-04" not in str(listed)
+    assert [one.due for one in store.extensions(COURSE)] == [later]
 
 
 # Tokens

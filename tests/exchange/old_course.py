@@ -25,7 +25,7 @@ COMMIT = "2d81227"
 COURSES = ("mechinterp", "uebung-2")
 SAID = json.loads((DATA / f"{COMMIT}.json").read_text(encoding="utf-8"))
 for _release in SAID["releases"]:  # what is said of it since
-    _release |= {"title": _release["assignment"], "points": 0.0}
+    _release |= {"title": _release["assignment"], "points": 0.0, "extended": False}
 for _feedback in filter(None, (one["feedback"] for one in SAID["submissions"])):
     _feedback["points"] = None
 

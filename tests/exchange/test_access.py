@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -30,6 +31,7 @@ from tests.exchange.samples import (
 STUDENTS, INSTRUCTORS = f"nbgrader-{COURSE}", f"formgrade-{COURSE}"
 PAGE = "induction-heads.html"
 MOST = LIMITS.submission_bytes
+MAY = datetime(2027, 5, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -67,6 +69,11 @@ def test_roles_are_those_of_the_courses_groups(groups, roles):
     assert Caller("alice", frozenset(groups)).roles(COURSE) == roles
 
 
+def extend_by_a_day(access):
+    access._store.set_due(COURSE, ASSIGNMENT, MAY, by="prof")
+    return access.extend(COURSE, ASSIGNMENT, "alice", MAY + timedelta(days=1))
+
+
 # What is asked, and who may; each is asked in a course with `receipt` in it.
 CALLS = {
     "assignments": ("both", lambda a, receipt: a.assignments(COURSE)),
@@ -88,6 +95,8 @@ CALLS = {
     ),
     "due_dates": (INSTRUCTOR, lambda a, receipt: a.due_dates(COURSE)),
     "set_due": (INSTRUCTOR, lambda a, receipt: a.set_due(COURSE, ASSIGNMENT, None)),
+    "extensions": (INSTRUCTOR, lambda a, receipt: a.extensions(COURSE)),
+    "extend": (INSTRUCTOR, lambda a, receipt: extend_by_a_day(a)),
     "unrelease": (INSTRUCTOR, lambda a, receipt: a.unrelease(COURSE, ASSIGNMENT)),
     "all_submissions": (INSTRUCTOR, lambda a, receipt: a.all_submissions(COURSE)),
     "download": (INSTRUCTOR, lambda a, receipt: a.download(COURSE, receipt)),

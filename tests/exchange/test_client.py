@@ -344,7 +344,7 @@ def test_collect_takes_the_newest_and_updates_only_when_asked(student, instructo
 def test_collect_before_the_due_date_takes_the_last_one_in_time(
     student, instructor, store, clock, monkeypatch
 ):
-    monkeypatch.setattr(ExchangeCollect, "copy_due_date", lambda self: None)
+    monkeypatch.setattr(ExchangeCollect, "copy_due_dates", lambda self: None)
     release(store, due=clock.now + timedelta(hours=1))
     student.nbgrader("FetchAssignmentApp", ASSIGNMENT)
     for text in ("in time", "too late"):

@@ -99,6 +99,16 @@ ROUTES: dict[str, tuple[str, str, dict[str, int]]] = {
         f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}/due?due=none",
         {**NOBODY, "instructor": 200, "grader": 200},
     ),
+    "extensions": (
+        "GET",
+        f"/api/courses/{COURSE}/extensions",
+        {**NOBODY, "instructor": 200, "grader": 200},
+    ),
+    "extend": (
+        "PUT",
+        f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}/extensions/bob?due=2199-01-01T00:00Z",
+        {**NOBODY, "instructor": 409, "grader": 409},  # there is no due date to extend
+    ),
     "unrelease": (
         "DELETE",
         f"/api/courses/{COURSE}/assignments/{ASSIGNMENT}",

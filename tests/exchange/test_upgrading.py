@@ -147,18 +147,18 @@ def test_a_change_of_the_tables_is_written_as_the_next_revision(tmp_path):
         "from sqlalchemy.orm import Mapped, mapped_column\n"
         "from hub.exchange import records\n"
         "from hub.exchange.migrations import __main__ as command, upgrade\n"
-        "class Extension(records.Base):\n"
-        "    __tablename__ = 'extensions'\n"
+        "class Remark(records.Base):\n"
+        "    __tablename__ = 'remarks'\n"
         "    student: Mapped[str] = mapped_column(primary_key=True)\n"
         "    until: Mapped[records.datetime]\n"
         f"upgrade.VERSIONS.insert(0, Path({str(tmp_path)!r}))\n"
-        "command.main(['extensions of the due date'])\n"
+        "command.main(['remarks on students'])\n"
     )
     shipped = sorted((machinery.HERE / "versions").iterdir())
     done = command(sys.executable, "-c", script)
     assert done.returncode == 0, done
     (written,) = tmp_path.glob("*.py")
     text = written.read_text("utf-8")
-    assert "create_table('extensions'" in text and "sa.DateTime()" in text and "hub." not in text
+    assert "create_table('remarks'" in text and "sa.DateTime()" in text and "hub." not in text
     assert sorted((machinery.HERE / "versions").iterdir()) == shipped
     compile(text, str(written), "exec")

@@ -35,22 +35,35 @@ if TYPE_CHECKING:
 
 
 class _WithGradebook(Exchange):
-    def copy_due_date(self) -> None:
-        """Copy the exchange's due date, which counts, into the gradebook.
+    def copy_due_dates(self) -> None:
+        """Copy the exchange's due dates, which count, into the gradebook.
 
         Autograding will report an assignment that the gradebook does not know.
         """
         from hub.exchange.gradebook_dates import copy_due_dates
+        from hub.grading.pipeline.late import refresh_penalties
 
-        assignment = self.coursedir.assignment_id
-        records = [
-            one
-            for one in self.transport.due_dates(self.course())
-            if one["assignment"] == assignment
-        ]
-        with Gradebook(self.coursedir.db_url, self.course()) as gradebook:
-            for sentence in copy_due_dates(gradebook, records).kept:
-                self.log.warning("%s", sentence)
+        course, settings = self.course(), self._settings()
+        dates, own = self.transport.due_dates(course), self.transport.extensions(course)
+        zone = settings.course.zone if settings else UTC
+        with Gradebook(self.coursedir.db_url, course) as gradebook:
+            copied = copy_due_dates(gradebook, dates, own, zone)
+            if copied.changed and settings:
+                late = settings.late
+                refresh_penalties(gradebook, late.policy, late.percent_per_day, zone)
+        for sentence in copied.kept:
+            self.log.warning("%s", sentence)
+
+    def _settings(self) -> Settings | None:
+        """Those of the course folder, if this is one of ours, as they are now."""
+        from hub.core.settings import SettingsError, load_settings
+
+        file = Path(self.coursedir.root, "course.yaml")
+        try:
+            settings = load_settings(file) if file.is_file() else None
+        except SettingsError as error:
+            self.fail(error.shown)
+        return settings if settings and settings.course.id == self.course() else None
 
 
 class ExchangeReleaseAssignment(_WithGradebook, ABCExchangeReleaseAssignment):
@@ -95,18 +108,7 @@ class ExchangeReleaseAssignment(_WithGradebook, ABCExchangeReleaseAssignment):
         if written:
             for sentence in differences({assignment: written}, {assignment: stored}, zone):
                 self.log.warning("%s", sentence)
-        self.copy_due_date()
-
-    def _settings(self) -> Settings | None:
-        """Those of the course folder, if this is one of ours, as they are now."""
-        from hub.core.settings import SettingsError, load_settings
-
-        file = Path(self.coursedir.root, "course.yaml")
-        try:
-            settings = load_settings(file) if file.is_file() else None
-        except SettingsError as error:
-            self.fail(error.shown)
-        return settings if settings and settings.course.id == self.course() else None
+        self.copy_due_dates()
 
     def _due_in_gradebook(self, assignment: str) -> str | None:
         """The due date that the instructor entered in the formgrader."""
@@ -139,7 +141,7 @@ class ExchangeCollect(_WithGradebook, ABCExchangeCollect):
 
     def init_dest(self) -> None:
         if self.chosen:
-            self.copy_due_date()
+            self.copy_due_dates()
 
     def copy_files(self) -> None:
         assignment, failed = self.coursedir.assignment_id, 0

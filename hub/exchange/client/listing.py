@@ -65,7 +65,8 @@ class ExchangeList(Exchange, ABCExchangeList):
         ]
         for info in found:
             notes = " (already downloaded)" if info["status"] == "fetched" else ""
-            notes += f" (due {info['due']})" if info["due"] else ""
+            own = ", your extension" if info["extended"] else ""
+            notes += f" (due {info['due']}{own})" if info["due"] else ""
             self.log.info("%s %s%s", info["course_id"], info["assignment_id"], notes)
         return found
 
@@ -83,6 +84,7 @@ class ExchangeList(Exchange, ABCExchangeList):
             "path": str(folder),
             "notebooks": notebooks,
             "due": record["due"],
+            "extended": record["extended"],
         }
 
     def _submissions(self) -> list[Info]:

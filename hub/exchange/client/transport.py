@@ -53,6 +53,10 @@ class Transport(Protocol):
 
     def set_due(self, course: str, assignment: str, due: str | None) -> Record: ...
 
+    def extensions(self, course: str) -> list[Record]: ...
+
+    def extend(self, course: str, assignment: str, student: str, due: str | None) -> Record: ...
+
     def all_submissions(self, course: str, assignment: str | None) -> list[Record]: ...
 
     def download(self, course: str, receipt: str, out: BinaryIO) -> None: ...
@@ -190,6 +194,13 @@ class HttpTransport:
         path = self._path("courses", course, "assignments", assignment, "due")
         return self._json("PUT", path, due=due or NEVER)
 
+    def extensions(self, course: str) -> list[Record]:
+        return self._json("GET", self._path("courses", course, "extensions"))
+
+    def extend(self, course: str, assignment: str, student: str, due: str | None) -> Record:
+        path = self._path("courses", course, "assignments", assignment, "extensions", student)
+        return self._json("PUT", path, due=due or NEVER)
+
     def all_submissions(self, course: str, assignment: str | None) -> list[Record]:
         return self._json(
             "GET", self._path("courses", course, "submissions"), assignment=assignment
@@ -299,6 +310,13 @@ class InProcessTransport:
     def set_due(self, course: str, assignment: str, due: str | None) -> Record:
         time = None if due is None else parse_time(due)
         return self._access.set_due(course, assignment, time).as_json()
+
+    def extensions(self, course: str) -> list[Record]:
+        return [extension.as_json() for extension in self._access.extensions(course)]
+
+    def extend(self, course: str, assignment: str, student: str, due: str | None) -> Record:
+        time = None if due is None else parse_time(due)
+        return self._access.extend(course, assignment, student, time).as_json()
 
     def all_submissions(self, course: str, assignment: str | None) -> list[Record]:
         found = self._access.all_submissions(course, assignment)
