@@ -263,10 +263,11 @@ for what, raw in cases:
 # ## Where to go next
 #
 # Fetch the next one from the *Assignment List*. A whole one takes three to five hours, in as many sittings as you like;
-# from 03 on, each marks a core of about 90 minutes.
+# from 03 on, each marks a core of about 90 minutes. (00 takes 90 minutes in all.)
 #
 # | | what you can do at the end | begin here if |
 # | --- | --- | --- |
+# | `00-python-and-tools` | compute with whole tensors instead of loops, name their axes, draw them, and read errors | broadcasting, `gather` or einops are new to you |
 # | `01-linear-algebra` | say what a matrix does to a space: bases, rank, projections, low rank, one score for two vectors | you have to look up what a rank or an eigenvalue is |
 # | `03-transformer-from-scratch` | write every part of GPT-2 yourself, and train a small one | you have never written a transformer |
 # | `04-transformerlens` | load, cache, edit, remove and replace any activation | you know what a transformer is, and want the tool |

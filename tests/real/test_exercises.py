@@ -18,6 +18,7 @@ from tests.e2e.hub_client import Person, write_answers
 
 # Assignment -> its notebook, an exercise, and the points of its tests.
 EXERCISES = {
+    "00-python-and-tools": ("python-and-tools", "running_mean", 3),
     "01-linear-algebra": ("linear-algebra", "matrix_of", 3),
     "02-probability-information-calculus": (
         "probability-information-calculus",
