@@ -68,11 +68,14 @@ def set_due(folder: CourseFolder, name: str, due: datetime | None) -> Iterator[s
     with exchange_of(folder) as (transport, remarks):
         yield from remarks
         course = folder.settings.course.id
+        before = transport.all_submissions(course, name)
         record = transport.set_due(course, name, due.isoformat() if due else None)
         extensions = transport.extensions(course)
+        after = transport.all_submissions(course, name)
     yield _line(folder, name, due)
     if has_gradebook(folder):
         yield from copy_to(folder, [record], extensions)
+    yield from _old_feedback(folder, name, before, after)
 
 
 def show_extensions(folder: CourseFolder, name: str) -> Iterator[str]:
@@ -106,13 +109,16 @@ def extend(
     time = due.isoformat() if due else None
     with exchange_of(folder) as (transport, remarks):
         yield from remarks
+        before = transport.all_submissions(course.id, name)
         for student in students:
             transport.extend(course.id, name, student, time)
             text = f"has until {time_in(course.zone, due)}" if due else "has no extension any more"
             yield f"{name}: {student} {text}"
         records = transport.due_dates(course.id), transport.extensions(course.id)
+        after = transport.all_submissions(course.id, name)
     if has_gradebook(folder):
         yield from copy_to(folder, *records)
+    yield from _old_feedback(folder, name, before, after)
 
 
 def due_in_settings(folder: CourseFolder, name: str) -> datetime:
@@ -178,6 +184,27 @@ def _readable(folder: CourseFolder) -> Stored:
 
 def _stored(records: list[Record]) -> Stored:
     return {one["assignment"]: one["due"] and parse_time(one["due"]) for one in records}
+
+
+def _old_feedback(
+    folder: CourseFolder, name: str, before: list[Record], after: list[Record]
+) -> Iterator[str]:
+    """What to do about feedback whose penalty is another one since.
+
+    before, after: the submissions, around the change.
+    """
+    if folder.settings.late.policy == "none":
+        return
+    old = {
+        now["student"]
+        for then, now in zip(before, after, strict=False)
+        if now["feedback"] and then["due"] != now["due"] and (then["late"] or now["late"])
+    }
+    if old:
+        yield (
+            f"{name}: the feedback that {', '.join(sorted(old))} got shows the penalty of before. "
+            f"Release it again: `logitlab feedback --hand-out {name}`"
+        )
 
 
 def _line(folder: CourseFolder, name: str, due: datetime | None) -> str:

@@ -12,7 +12,7 @@ from hub.core.gradebook import open_gradebook
 from hub.exchange.errors import Conflict, InvalidName, NotFound
 from hub.exchange.store import Store
 from tests.exchange.running import ServiceThread
-from tests.exchange.samples import ASSIGNMENT, COURSE, Clock, notebook, submit
+from tests.exchange.samples import ASSIGNMENT, COURSE, Clock, key, notebook, packed, sha256, submit
 from tests.exchange.test_due import MAY, NAME, _folder, done, run  # noqa: F401 - a fixture
 from tests.exchange.test_routes import ask
 
@@ -163,6 +163,37 @@ def test_penalties_and_exports_follow_an_extension(released: CourseFolder, tmp_p
     assert seconds_late() == {"alice": "0", "bob": "7200"}
     done(released, "extend", NAME, "alice", "--remove")
     assert seconds_late() == {"alice": "7200", "bob": "7200"}
+
+
+def test_feedback_that_shows_the_old_penalty_is_named(released: CourseFolder) -> None:
+    done(released, "due", NAME, "2020-05-01 12:00")
+    course, data = released.settings.course.id, packed({f"{NAME}.html": b"late"})
+    store = Store(released.exchange)
+    for student in ("alice", "bob"):
+        upload = store.begin_upload(student)
+        upload.write(work := packed({f"{NAME}.ipynb": b"{}"}))
+        made = store.submit(course, NAME, student, key(), upload, sha256(work))
+        upload.close()
+        if student == "alice":
+            upload = store.begin_upload("prof")
+            upload.write(data)
+            store.put_feedback(
+                *(course, made.receipt, upload, sha256(data)),
+                student=student,
+                assignment=NAME,
+                by="prof",
+            )
+            upload.close()
+    store.close()
+    again = (
+        "the feedback that alice got shows the penalty of before. Release it again: "
+        f"`logitlab feedback --hand-out {NAME}`"
+    )
+    assert again in done(released, "due", NAME, "2199-05-01 12:00")
+    assert again in done(released, "due", NAME, "2020-05-01 12:00")
+    assert again not in done(released, "due", NAME, "2020-05-01 12:00")
+    assert again not in done(released, "extend", NAME, "bob", "2199-05-01 12:00")
+    assert again in done(released, "extend", NAME, "alice", "2199-05-01 12:00")
 
 
 def test_an_extension_of_nbgraders_own_is_left_alone(released: CourseFolder) -> None:
