@@ -116,6 +116,18 @@ def model(name: str, device: str | None = None) -> TransformerBridge:
         return _models[file, where][1]
 
 
+def load_small(most_bytes: int = 4 * 2**20) -> None:
+    """Load every available model whose weights take at most `most_bytes`, as `model` does.
+
+    For a process from which others are forked: `model` has them at once there. One that cannot be
+    loaded is left to `model`, which says why.
+    """
+    for name in available():
+        with contextlib.suppress(Exception):
+            if _weights_file(name).stat().st_size <= most_bytes:
+                model(name)
+
+
 def weights(name: str) -> dict[str, Tensor]:
     """The tensors of checkpoint `name` under the names they have in its file, on the CPU.
 

@@ -9,6 +9,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 from nbgrader.api import Gradebook
 
+from course import models
 from hub.facts.execution import Tests
 from hub.grading.pipeline.batch import autograde
 from hub.grading.pipeline.execute import Execution, execute
@@ -66,6 +67,25 @@ def test_the_first_cells_are_run_once_for_all_and_each_shows_what_they_showed(te
     by, mine = zip(*seen[1:], strict=True)
     assert len(set(by)) == 1
     assert len({*by, *mine}) == RUNS
+
+
+def test_the_courses_models_are_loaded_once_for_all_and_each_has_them_as_loaded():
+    count = "len(models._models)"
+    source = notebook(
+        (
+            "released",
+            "import torch\nimport transformer_lens.model_bridge\nfrom course import models",
+        ),
+        (
+            "solution",
+            f"before = {count}\nlayer = models.model('induction-1l').unembed.W_U.detach()\n"
+            "print(before, float(layer.sum()))\nlayer[:] = 0",
+        ),
+        ("test", "assert before >= 0"),
+    )
+    seen = [printed(graded(source), 2).split() for _ in range(RUNS)]
+    assert len({total for _, total in seen}) == 1
+    assert {int(before) for before, _ in seen[1:]} == {len(models.available())}
 
 
 def test_what_one_submission_does_to_a_given_object_no_other_sees():
