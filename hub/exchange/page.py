@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -63,6 +63,8 @@ def _course(
         "title": info.title,
         "zone": info.zone.key,
         "feedback": partial(_feedback_links, name),
+        "open": partial(_open_link, hub, name),
+        "next": next((row.assignment for row in found if row.released and not row.last), ""),
         "date": partial(date_text, zone=info.zone, now=now),
         "distance": partial(distance_text, zone=info.zone, now=now),
         "rows": found,
@@ -70,6 +72,12 @@ def _course(
         "formgrader": f"{hub}spawn/{grader}?next=/user/{grader}/formgrader" if instructs else "",
         "warning": course["warning"],
     }
+
+
+def _open_link(hub: str, course: str, assignment: str) -> str:
+    """Starts the person's server if need be; `hub.singleuser.opening` does the rest there."""
+    query = urlencode({"course": course, "assignment": assignment})
+    return f"{hub}user-redirect/logitlab/open?{query}"
 
 
 def _feedback_links(course: str, submission: Submission) -> list[tuple[str, str]]:

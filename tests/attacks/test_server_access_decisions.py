@@ -46,7 +46,10 @@ def test_owners_and_instructors_go_on_and_admins_are_asked(visitor, owner, may_a
     assert decision(visitor, owner, {GRADER}, may_access) == expected
 
 
-@pytest.mark.parametrize("rest", ["", "/", "/lab/tree/a%20b?reset", "?x=/user/bob/", "/a//b"])
+OPEN = "/logitlab/open?course=c&assignment=06-a"  # of the course's page
+
+
+@pytest.mark.parametrize("rest", ["", "/", "/lab/tree/a%20b?reset", "?x=/user/bob/", "/a//b", OPEN])
 def test_a_visit_leads_to_the_very_page_that_was_asked_for(rest):
     assert access_request(f"/hub/visit/user/alice{rest}", "/hub/") == AccessRequest(
         "alice", f"/user/alice{rest}"

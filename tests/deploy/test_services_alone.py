@@ -46,6 +46,7 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "hub.exchange.client",
             "hub.singleuser.gpu.extension",
             "hub.singleuser.gpu.startup",
+            "hub.singleuser.opening",
             "hub.singleuser.remarks",
             "hub.singleuser.validation.route",
             "hub.singleuser.validation.validator",

@@ -27,7 +27,7 @@ START_SECONDS = 120
 NOTEBOOK = f"{ASSIGNMENT}/induction-heads.ipynb"
 
 
-def _configured(folder: Path, exchange: Path) -> Path:
+def configured(folder: Path, exchange: Path) -> Path:
     """A student's JupyterLab at an exchange in a folder."""
     values = {
         "CourseDirectory": {"course_id": COURSE},
@@ -92,7 +92,7 @@ def test_a_notebook_that_cannot_be_read_is_reported_in_a_dialog_after_submit(
     release(Store(exchange))
     (home / ASSIGNMENT).mkdir(parents=True)
     (home / NOTEBOOK).write_text('{"cells": [{"cell_type": "code"')
-    config = _configured(tmp_path, exchange)
+    config = configured(tmp_path, exchange)
     with jupyterlab(home, config) as url, launched() as browser:
         page = browser.new_page()
         page.set_default_timeout(1000 * START_SECONDS)

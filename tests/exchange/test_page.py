@@ -180,6 +180,23 @@ def test_points_are_shown_once_they_are_released_and_their_maximum_before(store,
     assert "– / 54 points Feedback" in shown and "so far" not in shown
 
 
+def test_each_assignment_opens_in_jupyterlab_and_the_next_one_is_marked(store, service):
+    for name, title in (("start", "Start here"), ("01-a", "First")):
+        hand_out(store, name, title)
+    page = seen(service).text
+    address = f"/hub/user-redirect/logitlab/open?course={COURSE}&amp;assignment="
+    links = re.findall(r'class="button([^"]*)" href="([^"]*)">(.*?)</a>', page)
+    assert [(mark, re.sub("<[^>]*>", "", text)) for mark, _, text in links] == [
+        *((" next", "Open Start here"), ("", "Open First"), ("", "Open 06-induction-heads"))
+    ]
+    assert [link for _, link, _ in links] == [
+        address + name for name in ("start", "01-a", "06-induction-heads")
+    ]
+    submit(store, notebook("mine"))
+    store.unrelease(COURSE, "06-induction-heads", by="prof")
+    assert "assignment=06" not in seen(service).text
+
+
 def test_nobody_sees_anothers_points(store, service):
     other = submit(store, notebook("other"), student="bob")
     give_feedback(store, other, points=Points(7, 54))

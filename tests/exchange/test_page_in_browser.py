@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, Page
 from hub.exchange.access import Access, Caller
 from hub.exchange.overview import CourseInfo
 from hub.exchange.page import page as rendered
+from hub.exchange.records import Points
 from hub.exchange.store import Store
 from tests.e2e.browser import launched
-from tests.exchange.samples import COURSE, Clock, notebook, release, submit
+from tests.exchange.samples import COURSE, Clock, give_feedback, notebook, release, submit
 from tests.exchange.test_page import INFO, hand_out
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.slow]
@@ -63,7 +64,7 @@ def ten(store: Store, clock: Clock) -> None:
         due = clock.now + timedelta(days=7 * number, hours=10, minutes=59)
         hand_out(store, f"{number:02}-part", f"Part {number}: what a model does", 54, due)
     release(store, due=clock.now + timedelta(hours=1))
-    submit(store, notebook("first"))
+    give_feedback(store, submit(store, notebook("first")), points=Points(50, 54, 5))
     clock.now += timedelta(hours=2)
     submit(store, notebook("second"))
     hand_out(store, "99-" + "long-" * 18, LONG)

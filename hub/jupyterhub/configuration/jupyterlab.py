@@ -142,7 +142,8 @@ def server_config(
                 "hub.singleuser.gpu.extension": True,
                 # Few work in the grader's notebooks, and its server is there all the time.
                 "hub.singleuser.warm_kernels.extension": warm_kernels and not grader,
-                **({"hub.singleuser.remarks": True} if not grader else {}),
+                "hub.singleuser.remarks": not grader,
+                "hub.singleuser.opening": not grader,
                 **({"hub.singleuser.formgrader": True} if grader else {}),
             },
         },
