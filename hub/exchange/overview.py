@@ -28,12 +28,16 @@ class CourseInfo:
 
 @dataclass(frozen=True)
 class Row:
-    """One assignment of one person. `submissions` are that person's, the newest first."""
+    """One assignment of one person. `submissions` are that person's, the newest first.
+
+    extended: whether `due` is that person's own.
+    """
 
     assignment: str
     title: str
     points: float
     due: datetime | None
+    extended: bool
     released: bool
     notebooks: Sequence[str]
     submissions: Sequence[Submission]
@@ -83,6 +87,7 @@ def _row(name: str, release: Release | None, submissions: list[Submission]) -> R
         title=release.title if release else name,
         points=release.points if release else 0.0,
         due=due,
+        extended=release is not None and release.extended,
         released=release is not None,
         notebooks=release.notebooks if release else [],
         submissions=submissions,

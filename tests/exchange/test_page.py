@@ -15,7 +15,16 @@ from hub.exchange.overview import CourseInfo
 from hub.exchange.records import Points
 from hub.exchange.store import Store
 from tests.exchange.running import ServiceThread
-from tests.exchange.samples import COURSE, give_feedback, notebook, packed, release, sha256, submit
+from tests.exchange.samples import (
+    ASSIGNMENT,
+    COURSE,
+    give_feedback,
+    notebook,
+    packed,
+    release,
+    sha256,
+    submit,
+)
 from tests.exchange.stand_in_hub import StandInHub
 
 INFO = CourseInfo("Reading <models>", ZoneInfo("Europe/Berlin"), ("start",))
@@ -69,6 +78,14 @@ def test_a_released_assignment_is_shown_by_its_title_with_its_date_in_the_course
     assert "due Sun 14 Mar, 23:59 · in 13 days" in shown
     assert "Nothing handed in yet" in shown and "Times are those of Europe/Berlin" in shown
     assert "UTC" not in shown and COURSE not in shown
+
+
+def test_an_extension_is_shown_to_its_student_only(store, service, clock):
+    release(store, due=clock.now + timedelta(days=1))
+    store.extend(COURSE, ASSIGNMENT, "alice", clock.now + timedelta(days=3), by="prof")
+    assert "due Thu 4 Mar, 13:00 · in 3 days · extended for you" in words(seen(service))
+    other = words(seen(service, "other-student"))
+    assert "due Tue 2 Mar, 13:00 · in 24 hours" in other and "extended" not in other
 
 
 def test_an_assignment_without_a_date_says_so(service):
