@@ -254,8 +254,26 @@ def login(hub: RunningHub, user: str) -> httpx.Client:
 
 def test_a_student_in_a_browser_sees_the_page_after_the_hubs_login(hub, servers):
     page = login(hub, "alice").get(f"{hub.url}/services/exchange/")
-    assert page.status_code == 200 and "You are <strong>alice</strong>" in page.text
-    assert f"<h2>{COURSE}</h2>" in page.text
+    assert page.status_code == 200 and "alice · <a" in page.text
+    assert f"<h1>{COURSE}</h1>" in page.text
+
+
+def test_the_owner_of_feedback_reads_it_in_a_browser_and_nobody_else_does(hub, servers):
+    work = io.BytesIO(notebook("to be read"))
+    receipt = servers["alice"].submit(COURSE, ASSIGNMENT, key(), work)["receipt"]
+    servers[f"grader-{COURSE}"].put_feedback(
+        *(COURSE, receipt, io.BytesIO(packed({"a.html": b"<p>good"}))),
+        student="alice",
+        assignment=ASSIGNMENT,
+        points=Points(2, 3),
+    )
+    address = f"{hub.url}/services/exchange/feedback/{COURSE}/{receipt}/a.html"
+    browser = login(hub, "alice")
+    page = browser.get(address)
+    assert page.status_code == 200 and page.text == "<p>good"
+    assert page.headers["Content-Security-Policy"].startswith("sandbox;")
+    assert browser.get(address, headers={"Sec-Fetch-Dest": "empty"}).status_code == 403
+    assert [login(hub, name).get(address).status_code for name in ("bob", "prof")] == [404, 404]
 
 
 def test_a_browser_of_a_user_outside_the_course_gets_403(hub, servers):
