@@ -40,14 +40,18 @@ from hub.core.environment import Environment
 from hub.exchange.course_id import changed_id
 from hub.exchange.due import settings_differ
 from hub.exchange.errors import Refusal
+from hub.facts.errors import UserError
 from hub.facts.names import IDENTIFIER, IDENTIFIER_RULE, assignment_name_fault
 from hub.grading.sandbox.landlock import describe, landlock_version
 from hub.singleuser.autograding import Autograde, add_routes
 from hub.singleuser.due_dates import (
     ENVIRONMENT,
+    CourseApi,
     copied_due_dates,
     entered_date,
+    in_utc,
     move_due_date,
+    zone_of,
 )
 from hub.singleuser.protection import NEVER, add_page
 from hub.upstream.nbgrader import end_transaction, put_pages_before, replace_handler
@@ -94,7 +98,18 @@ def _generated(root: Path, assignment: str, course_id: str, db_url: str) -> dict
     return {"success": True, "log": "\n".join(lines)}
 
 
-class AddAssignment(AssignmentHandler):
+class _InCoursesZone(BaseApiHandler):
+    """Shows due dates in the course's time zone."""
+
+    @property
+    def api(self) -> CourseApi:
+        theirs = super().api  # which reads the configuration again
+        api = CourseApi(self.coursedir, self.authenticator, parent=self.coursedir.parent)
+        api.log_level = theirs.log_level
+        return api
+
+
+class AddAssignment(_InCoursesZone, AssignmentHandler):
     """Adds an assignment, or changes its due date: the exchange's first, if it was released.
 
     Refuses names that students cannot fetch, and a date that the exchange does not take.
@@ -111,19 +126,21 @@ class AddAssignment(AssignmentHandler):
             return
         course, environment = self.coursedir, self.settings[ENVIRONMENT]
         try:
-            due = entered_date(self.get_json_body() or {})
+            body = self.get_json_body() or {}
+            due = entered_date(body, zone_of(course.root))
             await asyncio.to_thread(
                 move_due_date, environment, course.course_id, course.db_url, name, due
             )
-        except Refusal as refusal:
-            self.set_status(refusal.status)
-            self.finish({"message": f"The due date was not changed. {refusal}"})
+        except UserError as error:
+            self.set_status(error.status if isinstance(error, Refusal) else 409)
+            self.finish({"message": f"The due date was not changed. {error}"})
             return
         end_transaction(self.settings)
+        self.request.body = json.dumps({**body, **in_utc(due)}).encode()
         super().put(assignment_id)
 
 
-class Assignments(AssignmentCollectionHandler):
+class Assignments(_InCoursesZone, AssignmentCollectionHandler):
     """The list of assignments, after the gradebook's due dates were made the exchange's."""
 
     @web.authenticated
@@ -152,7 +169,10 @@ class CourseWarning(BaseApiHandler):
 def _warnings(course: str, folder: CourseFolder) -> str:
     found = [changed_id(course, folder)]
     if folder.settings_file.is_file():
-        found += settings_differ(folder)
+        try:
+            found += settings_differ(folder)
+        except UserError as error:
+            found.append(str(error))
     return "\n".join(filter(None, found))
 
 
@@ -171,6 +191,10 @@ class CourseFormgrader(FormgradeExtension):
             "" if webapp.settings[ENVIRONMENT].executor else describe(landlock_version())
         )
         environment.globals["never"] = NEVER
+        try:
+            environment.globals["zone"] = str(zone_of(self.coursedir.root))
+        except UserError:  # the page says what is wrong in course.yaml
+            environment.globals["zone"] = "UTC"
         environment.globals["assignment_name"] = IDENTIFIER
         environment.globals["assignment_name_rule"] = IDENTIFIER_RULE
 

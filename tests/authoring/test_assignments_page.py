@@ -99,7 +99,7 @@ def test_a_row_comes_back_when_the_server_did_not_answer_after_a_button(tmp_path
 def test_a_date_that_the_exchange_does_not_take_is_reported_and_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "course.yaml").write_text("course: {id: tiny}\n")
+    (tmp_path / "course.yaml").write_text("course: {id: tiny, timezone: Europe/Berlin}\n")
     (tmp_path / "source" / "week-1").mkdir(parents=True)
     (tmp_path / "gradebook.db").write_bytes(empty_gradebook("tiny"))
     with open_gradebook(f"sqlite:///{tmp_path / 'gradebook.db'}", "tiny") as gradebook:
@@ -110,6 +110,10 @@ def test_a_date_that_the_exchange_does_not_take_is_reported_and_not_kept(
         row = page.locator("#main-table tr").first
         expect(row.locator("td.duedate")).to_contain_text("2027-05-01", timeout=PATIENCE)
         row.locator("td.edit a").click()
+        dialog = page.locator("#edit-assignment-modal")
+        expect(dialog).to_contain_text("Due date (optional), in Europe/Berlin")
+        expect(dialog.locator("input.modal-duedate")).to_have_value("2027-05-01T14:00")
+        expect(dialog.locator("input.modal-timezone")).to_be_hidden()
         page.locator("input.modal-duedate").fill("2027-06-01T12:00")
         page.locator("#edit-assignment-modal .save").click()
         problem = page.locator("#error-modal")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -72,12 +73,16 @@ def test_an_exchange_that_is_away_or_refuses_is_reported(url: str, service: Serv
     assert refused.value.status == NotAllowed.status
 
 
-def test_what_the_dialog_sends_is_a_time_in_utc() -> None:
-    sent = {"duedate_notimezone": "2027-05-01T23:59", "duedate_timezone": "+0200"}
-    assert entered_date(sent) == MAY
-    assert entered_date({"duedate_notimezone": None, "duedate_timezone": None}) is None
+@pytest.mark.parametrize("offset", ["", None, "+0200"])
+def test_what_the_dialog_sends_is_read_in_the_courses_zone(offset: str | None) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    sent = {"duedate_notimezone": "2027-05-01T23:59", "duedate_timezone": offset}
+    assert entered_date(sent, berlin) == MAY
+    winter = {"duedate_notimezone": "2027-12-01T12:00", "duedate_timezone": ""}
+    assert entered_date(winter, berlin) == dt.datetime(2027, 12, 1, 11, tzinfo=dt.UTC)
+    assert entered_date({"duedate_notimezone": None, "duedate_timezone": offset}, berlin) is None
     with pytest.raises(InvalidName):
-        entered_date({"duedate_notimezone": "soon"})
+        entered_date({"duedate_notimezone": "soon", "duedate_timezone": offset}, berlin)
 
 
 @pytest.mark.slow
@@ -90,7 +95,8 @@ def test_the_page_moves_the_date_of_the_exchange_and_shows_it(
 ) -> None:
     service = ServiceThread(store, stand_in_hub)
     (tmp_path / "course.yaml").write_text(
-        f"course: {{id: {COURSE}}}\nassignments: {{{ASSIGNMENT}: {{due: 2027-04-01 12:00}}}}\n"
+        f"course: {{id: {COURSE}, timezone: Europe/Berlin}}\n"
+        f"assignments: {{{ASSIGNMENT}: {{due: 2027-04-01 12:00}}}}\n"
     )
     (tmp_path / "source" / ASSIGNMENT).mkdir(parents=True)
     monkeypatch.setenv("LOGITLAB_EXCHANGE_URL", service.url)
@@ -99,17 +105,28 @@ def test_the_page_moves_the_date_of_the_exchange_and_shows_it(
 
         def edit(date: str) -> httpx.Response:
             http.get("/formgrader/manage_assignments")
-            sent = {"duedate_notimezone": date, "duedate_timezone": "+0000"}
+            sent = {"duedate_notimezone": date, "duedate_timezone": ""}
             return http.put(f"/formgrader/api/assignment/{ASSIGNMENT}", json=sent)
 
         store.set_due(COURSE, ASSIGNMENT, MAY, by="prof")
-        assert edit("2027-06-01T12:00").json()["duedate"] == "2027-06-01T12:00:00"
+        edited = edit("2027-06-01T14:00").json()
+        assert edited["duedate"] == "2027-06-01T12:00:00"
+        assert edited["display_duedate"] == "2027-06-01 14:00:00 CEST"
+        assert edited["duedate_notimezone"] == "2027-06-01T14:00:00"
         assert store.release_of(COURSE, ASSIGNMENT).due == JUNE
         store.set_due(COURSE, ASSIGNMENT, MAY, by="prof")
         (listed,) = http.get("/formgrader/api/assignments").json()
         assert listed["duedate"] == "2027-05-01T21:59:00"
+        assert listed["display_duedate"] == "2027-05-01 23:59:00 CEST"
         warning = http.get("/formgrader/api/course-warning").json()["message"]
         assert f"`logitlab due {ASSIGNMENT} --from-settings`" in warning
+        settings = (tmp_path / "course.yaml").read_text()
+        (tmp_path / "course.yaml").write_text(settings + "oops: 1\n")
+        (listed,) = http.get("/formgrader/api/assignments").json()
+        assert listed["display_duedate"] == "2027-05-01 21:59:00 UTC"
+        assert "oops" in http.get("/formgrader/api/course-warning").json()["message"]
+        assert "oops" in edit("2027-06-01T14:00").json()["message"]
+        (tmp_path / "course.yaml").write_text(settings)
         service.__exit__(None, None, None)
         refused = edit("2027-06-01T12:00")
         assert refused.status_code == 503 and "was not changed" in refused.json()["message"]

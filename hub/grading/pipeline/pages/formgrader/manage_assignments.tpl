@@ -6,6 +6,24 @@
 <script>
   drawRowsAgain(AssignmentUI);
 
+  // Dates are entered in the course's time zone, as they are in course.yaml: nbgrader asks for an
+  // offset from UTC, which in half of a year's dates is not that of today.
+  function inCoursesZone(dialog) {
+    dialog.find("input.timezone, input.modal-timezone").val("").closest("tr").hide();
+    dialog.find("input.duedate, input.modal-duedate").closest("tr").find("td").first()
+      .text("Due date (optional), in " + {{ zone | tojson }});
+  }
+  const openRow = AssignmentUI.prototype.openModal;
+  AssignmentUI.prototype.openModal = function () {
+    openRow.apply(this, arguments);
+    inCoursesZone(this.$modal);
+  };
+  const openNew = createAssignmentModal;
+  createAssignmentModal = function () {
+    openNew.apply(this, arguments);
+    inCoursesZone($("#add-assignment-modal"));
+  };
+
   // nbgrader's dialog waits for ever if what it saves is refused.
   const initializeRow = AssignmentUI.prototype.initialize;
   AssignmentUI.prototype.initialize = function () {
