@@ -2285,3 +2285,172 @@ def when_did_it_form(steps, values, share):
 
 # %% [equivalent] neighbour_in_key: only the length of the difference counts
 # moved = key - after["k", layer][:, position + 1]
+
+
+# %% [wrong] WORDS: the two circuits are exchanged
+WORDS = {
+    "a": "OV circuit",
+    "b": "QK circuit",
+    "c": "prefix matching",
+    "d": "relative position",
+    "e": "K-composition",
+    "f": "attention sink",
+    "g": "destination",
+    "h": "source",
+    "i": "parameter",
+    "j": "activation",
+}
+
+
+# %% [wrong] WORDS: destination and source are exchanged
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "prefix matching",
+    "d": "relative position",
+    "e": "K-composition",
+    "f": "attention sink",
+    "g": "source",
+    "h": "destination",
+    "i": "parameter",
+    "j": "activation",
+}
+
+
+# %% [wrong] WORDS: the matrices are taken for activations
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "prefix matching",
+    "d": "relative position",
+    "e": "K-composition",
+    "f": "attention sink",
+    "g": "destination",
+    "h": "source",
+    "i": "activation",
+    "j": "parameter",
+}
+
+
+# %% [wrong] WORDS: finding the place is taken for what is then said
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "copying",
+    "d": "relative position",
+    "e": "K-composition",
+    "f": "attention sink",
+    "g": "destination",
+    "h": "source",
+    "i": "parameter",
+    "j": "activation",
+}
+
+
+# %% [wrong] WORDS: a head that compares tokens is taken for one that counts positions
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "relative position",
+    "d": "prefix matching",
+    "e": "K-composition",
+    "f": "attention sink",
+    "g": "destination",
+    "h": "source",
+    "i": "parameter",
+    "j": "activation",
+}
+
+
+# %% [wrong] WORDS: what is found by its key is taken for what is carried on
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "prefix matching",
+    "d": "relative position",
+    "e": "V-composition",
+    "f": "attention sink",
+    "g": "destination",
+    "h": "source",
+    "i": "parameter",
+    "j": "activation",
+}
+
+
+# %% [wrong] WORDS: a fixed distance is taken for an attention sink, and the other way round
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "prefix matching",
+    "d": "attention sink",
+    "e": "K-composition",
+    "f": "relative position",
+    "g": "destination",
+    "h": "source",
+    "i": "parameter",
+    "j": "activation",
+}
+
+
+# %% [wrong] WORDS: resting on the first position is taken for copying it
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "prefix matching",
+    "d": "relative position",
+    "e": "K-composition",
+    "f": "copying",
+    "g": "destination",
+    "h": "source",
+    "i": "parameter",
+    "j": "activation",
+}
+
+
+# %% [wrong] WORDS: the axes' names instead of the words for positions
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "prefix matching",
+    "d": "relative position",
+    "e": "K-composition",
+    "f": "attention sink",
+    "g": "query",
+    "h": "key",
+    "i": "parameter",
+    "j": "activation",
+}
+
+
+# %% [wrong] WORDS: half of an induction head is taken for the whole
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "induction head",
+    "d": "relative position",
+    "e": "K-composition",
+    "f": "attention sink",
+    "g": "destination",
+    "h": "source",
+    "i": "parameter",
+    "j": "activation",
+}
+
+
+# %% [right] WORDS: typed from the text alone
+WORDS = dict(a="QK circuit", b="OV circuit", c="prefix matching", d="relative position")
+WORDS.update(e="K-composition", f="attention sink", g="destination", h="source")
+WORDS["i"], WORDS["j"] = "parameter", "activation"
+
+
+# %% [right] WORDS: zipped, in another order
+WORDS = dict(
+    zip(
+        "jihgfedcba",
+        [
+            *("activation", "parameter", "source", "destination", "attention sink"),
+            *("K-composition", "relative position", "prefix matching", "OV circuit", "QK circuit"),
+        ],
+        strict=True,
+    )
+)

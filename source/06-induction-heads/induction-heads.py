@@ -2782,7 +2782,125 @@ plots.curves(
 
 # %% [markdown]
 # ---
-# ## 15 · In your own words
+# ## 15 · In the words of the field
+#
+# Difficulty ●●○○○ · Importance ●●●○○ · 5 minutes
+#
+# Who tells others of a finding needs the words that they use for it. Write a dict `WORDS` which has, for
+# each of these ten letters, the word that fits:
+#
+# * `"a"`: exchange these two matrices of a head, and it looks elsewhere, but still says the same of whatever
+#   it looks at. What do the two make together?
+# * `"b"`: exchange the other two, and it looks where it looked, but says something else. What do these make?
+# * `"c"`: a head looks at each position whose left neighbour is the token that it sits on.
+# * `"d"`: a head looks seven positions back, whatever stands there.
+# * `"e"`: take what head A writes away from the keys of head B, and from nothing else, and B no longer finds
+#   its place. How does B use A?
+# * `"f"`: where nothing has come twice yet, nearly all attention of a head rests on ⊢.
+# * `"g"` and `"h"`: `pattern[0, 1, 9, 3]` is how much attention goes from one position to another. What is
+#   position 9 called in it (`"g"`), and what position 3 (`"h"`)?
+# * `"i"` and `"j"`: what is `net.W_V` (`"i"`), and what is `cache["v", 1]` (`"j"`)?
+#
+# The words are `"activation"`, `"attention sink"`, `"copying"`, `"destination"`, `"K-composition"`,
+# `"OV circuit"`, `"parameter"`, `"prefix matching"`, `"QK circuit"`, `"relative position"`, `"source"` and
+# `"V-composition"`. Each fits once at most, so two are left over.
+#
+# <details><summary>Hint 1: look them up</summary>
+#
+# In a cell of your own: `from course import glossary`, then `glossary("prefix matching")`, and so on.
+# </details>
+# <details><summary>Hint 2: a to d</summary>
+#
+# Two questions have to be kept apart, here as everywhere: *where* does a head look, and *what* does it say
+# when it looks there? Which matrices make the scores?
+# </details>
+# <details><summary>Hint 3: g and h</summary>
+#
+# The axes of a pattern are batch, head, query, key. A query looks, a key is looked at.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "WORDS", "locked": false, "schema_version": 3, "solution": true, "task": false}
+### BEGIN SOLUTION
+WORDS = {
+    "a": "QK circuit",
+    "b": "OV circuit",
+    "c": "prefix matching",
+    "d": "relative position",
+    "e": "K-composition",
+    "f": "attention sink",
+    "g": "destination",
+    "h": "source",
+    "i": "parameter",
+    "j": "activation",
+}
+### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "WORDS_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+CHOICE = ["activation", "attention sink", "copying", "destination", "K-composition", "OV circuit"]
+CHOICE += [
+    "parameter",
+    "prefix matching",
+    "QK circuit",
+    "relative position",
+    "source",
+    "V-composition",
+]
+assert type(WORDS) is dict and set(WORDS) == set("abcdefghij"), (
+    "WORDS wants exactly the letters from a to j"
+)
+for letter in "abcdefghij":
+    assert WORDS[letter] in CHOICE, f"WORDS: {letter!r} is {WORDS[letter]!r}, which is not listed"
+    twice = [again for again in "abcdefghij" if WORDS[again] == WORDS[letter]]
+    assert len(twice) == 1, f"WORDS has {WORDS[letter]!r} for {twice}: each word fits once at most"
+assert {WORDS["i"], WORDS["j"]} == {"parameter", "activation"}, (
+    "WORDS, i and j: one is the same for every text, the other is computed anew for each"
+)
+assert {WORDS["g"], WORDS["h"]} == {"destination", "source"}, (
+    "WORDS, g and h: one position looks, the other is looked at"
+)
+assert {WORDS["a"], WORDS["b"]} == {"QK circuit", "OV circuit"}, (
+    "WORDS, a and b: two matrices decide where a head looks, two what it says"
+)
+assert WORDS["c"] not in ("copying", "relative position"), (
+    "WORDS, c: nothing is said of what the head writes, and the place depends on what stands there"
+)
+assert WORDS["e"] != "V-composition", (
+    "WORDS, e: is it what B finds its place by, or what it carries on from there?"
+)
+assert WORDS["f"] not in ("copying", "relative position"), (
+    "WORDS, f: it is one place for all queries, and nothing is said of what the head writes"
+)
+
+# %% nbgrader={"grade": true, "grade_id": "WORDS_test_2", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: what a head does, and how one uses another.
+### BEGIN HIDDEN TESTS
+for letter, word in (
+    ("c", "prefix matching"),
+    ("d", "relative position"),
+    ("e", "K-composition"),
+    ("f", "attention sink"),
+):
+    assert WORDS[letter] == word, f"WORDS: {letter!r} is not {WORDS[letter]!r}; look it up"
+### END HIDDEN TESTS
+
+# %% nbgrader={"grade": true, "grade_id": "WORDS_test_3", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+# Hidden: pairs that are easily exchanged.
+### BEGIN HIDDEN TESTS
+for first, second, words in (
+    ("a", "b", ("QK circuit", "OV circuit")),
+    ("g", "h", ("destination", "source")),
+    ("i", "j", ("parameter", "activation")),
+):
+    assert (WORDS[first], WORDS[second]) == words, (
+        f"WORDS: {first!r} is {WORDS[first]!r} and {second!r} is {WORDS[second]!r}: are they exchanged?"
+    )
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
+# ## 16 · In your own words
 #
 # Importance ●●●●○ · 15 minutes · read and marked by a person
 #
