@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
 
 from tests.e2e.day import ASSIGNMENT, HIDDEN_FAILURE, Day, play
 from tests.e2e.embedded import RunningServer, exported_grades
+from tests.e2e.hub_client import Person
 
 pytestmark = [
     pytest.mark.hub,
@@ -71,6 +73,15 @@ def test_feedback_shows_points_and_comments_and_no_hidden_test(day):
     assert HIDDEN_FAILURE in text
     assert "BEGIN HIDDEN" not in text
     assert "secrets.randbits" not in text
+
+
+def test_the_course_page_has_the_points_and_the_feedback_that_were_released(day, server):
+    alice = Person(server.url, "alice", server.passwords["alice"])
+    page = alice.http.get("/services/exchange/").text
+    assert "<strong>10 / 54</strong> points" in page
+    (address,) = re.findall(r'href="(feedback/[^"]*)"', page)
+    assert "Well said." in alice.http.get(f"/services/exchange/{address}").text
+    alice.close()
 
 
 def test_markup_in_an_answer_stays_text_or_harmless(day):
