@@ -992,6 +992,310 @@ def check_centred(f):
             assert abs(float(got[i, j]) - float(x[i, j] - x[i].mean())) < 1e-4
 
 
+# %% [wrong] first_commit: everything is added
+def first_commit(repo, name, message):
+    repo.run(f'git init; git add .; git commit -m "{message}"')
+
+
+# %% [wrong] first_commit: nothing is added
+def first_commit(repo, name, message):
+    repo.run(f'git init; git commit -m "{message}"')
+
+
+# %% [wrong] first_commit: nothing is committed
+def first_commit(repo, name, message):
+    repo.run(f"git init; git add {name}")
+
+
+# %% [wrong] first_commit: no repository
+def first_commit(repo, name, message):
+    repo.run(f'git add {name}; git commit -m "{message}"')
+
+
+# %% [wrong] first_commit: a message without quotes
+def first_commit(repo, name, message):
+    repo.run(f"git init; git add {name}; git commit -m {message}")
+
+
+# %% [wrong] first_commit: another message
+def first_commit(repo, name, message):
+    repo.run(f"git init; git add {name}; git commit -m First")
+
+
+# %% [wrong] first_commit: commit -a, which knows no new files
+def first_commit(repo, name, message):
+    repo.run(f'git init; git commit -a -m "{message}"')
+
+
+# %% [wrong] first_commit: an empty commit first
+def first_commit(repo, name, message):
+    repo.run(
+        f'git init; git commit --allow-empty -m Begin; git add {name}; git commit -m "{message}"'
+    )
+
+
+# %% [wrong] first_commit: on another branch
+def first_commit(repo, name, message):
+    repo.run(f'git init -b work; git add {name}; git commit -m "{message}"')
+
+
+# %% [wrong] first_commit: everything is committed, and taken out again
+def first_commit(repo, name, message):
+    repo.run(
+        f'git init; git add .; git commit -m "{message}"; git rm -r --cached .; git add {name}'
+    )
+    repo.run(f'git commit -m "{message}"')
+
+
+# %% [wrong] first_commit: the file is written anew
+def first_commit(repo, name, message):
+    repo.run(f'echo "{message}" > {name}; git init; git add {name}; git commit -m "{message}"')
+
+
+# %% [right] first_commit: from the text alone, in one call
+def first_commit(repo, name, message):
+    repo.run(f"""
+    git init
+    git add {name}
+    git commit -m "{message}"
+    """)
+
+
+# %% [right] first_commit: joined by &&
+def first_commit(repo, name, message):
+    repo.run(f"git init && git add ./{name} && git commit --message='{message}'")
+
+
+# %% [right] first_commit: everything is added and the rest taken out before the commit
+def first_commit(repo, name, message):
+    repo.run(
+        f'git init; git add .; git rm -r -q --cached .; git add {name}; git commit -q -m "{message}"'
+    )
+
+
+# %% [wrong] merge_branch: the marks are committed
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge {branch}; git add .; git commit -m Merge")
+
+
+# %% [wrong] merge_branch: ours throughout
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge -X ours {branch}")
+
+
+# %% [wrong] merge_branch: theirs throughout
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge -X theirs {branch}")
+
+
+# %% [wrong] merge_branch: no merge
+def merge_branch(repo, branch, resolved):
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run("git commit -a -m Merge")
+
+
+# %% [wrong] merge_branch: not committed
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge {branch}")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run("git add settings.txt")
+
+
+# %% [wrong] merge_branch: not added
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge {branch}")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run("git commit -m Merge")
+
+
+# %% [wrong] merge_branch: the merge is taken back
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge {branch}; git merge --abort")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run("git commit -a -m Merge")
+
+
+# %% [wrong] merge_branch: squashed
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge --squash {branch}")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run("git add settings.txt; git commit -m Merge")
+
+
+# %% [wrong] merge_branch: main is merged into the branch
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git switch {branch}; git merge main")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run("git add settings.txt; git commit -m Merge; git switch main")
+
+
+# %% [wrong] merge_branch: and main is put on the merge made on the branch
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git switch {branch}; git merge main")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run(f"git commit -a -m Merge; git switch main; git merge {branch}")
+
+
+# %% [wrong] merge_branch: written below the marks
+def merge_branch(repo, branch, resolved):
+    repo.run(f'git merge {branch}; echo "{resolved}" >> settings.txt; git commit -a -m Merge')
+
+
+# %% [wrong] merge_branch: the other branch's work is dropped
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge -s ours {branch}")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run("git commit -a --amend --no-edit")
+
+
+# %% [wrong] merge_branch: the branch stays checked out
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge {branch}")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run(f"git commit -a -m Merge; git switch {branch}")
+
+
+# %% [right] merge_branch: from the text alone, in one call
+def merge_branch(repo, branch, resolved):
+    repo.run(f"""
+    git merge {branch}
+    echo "{resolved}" > settings.txt
+    git add settings.txt
+    git commit -m "Merge {branch}"
+    """)
+
+
+# %% [right] merge_branch: one side first, amended
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge -X ours {branch}")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run("git commit -a --amend --no-edit")
+
+
+# %% [right] merge_branch: stopped before the commit
+def merge_branch(repo, branch, resolved):
+    repo.run(f"git merge --no-commit --no-ff {branch}")
+    repo.run(f"printf '%s' '{resolved}' > settings.txt; git commit -a --no-edit")
+
+
+# %% [wrong] first_bad: the last commit
+def first_bad(repo):
+    return repo.run("git rev-parse main").strip()
+
+
+# %% [wrong] first_bad: the first commit
+def first_bad(repo):
+    return repo.run("git rev-list --max-parents=0 main").strip()
+
+
+# %% [wrong] first_bad: the last good commit
+def first_bad(repo):
+    repo.run("git bisect start main $(git rev-list --max-parents=0 main)")
+    repo.run("git bisect run sh check.sh")
+    found = repo.run("git rev-parse refs/bisect/bad~1").strip()
+    repo.run("git bisect reset")
+    return found
+
+
+# %% [wrong] first_bad: a short id
+def first_bad(repo):
+    repo.run("git bisect start main $(git rev-list --max-parents=0 main)")
+    repo.run("git bisect run sh check.sh")
+    found = repo.run("git rev-parse --short refs/bisect/bad").strip()
+    repo.run("git bisect reset")
+    return found
+
+
+# %% [wrong] first_bad: with its line end
+def first_bad(repo):
+    repo.run("git bisect start main $(git rev-list --max-parents=0 main)")
+    repo.run("git bisect run sh check.sh")
+    found = repo.run("git rev-parse refs/bisect/bad")
+    repo.run("git bisect reset")
+    return found
+
+
+# %% [wrong] first_bad: no reset
+def first_bad(repo):
+    repo.run("git bisect start main $(git rev-list --max-parents=0 main)")
+    repo.run("git bisect run sh check.sh")
+    return repo.run("git rev-parse refs/bisect/bad").strip()
+
+
+# %% [wrong] first_bad: all that bisect prints
+def first_bad(repo):
+    out = repo.run("git bisect start main $(git rev-list --max-parents=0 main)")
+    out += repo.run("git bisect run sh check.sh")
+    repo.run("git bisect reset")
+    return out
+
+
+# %% [wrong] first_bad: the commit in the middle
+def first_bad(repo):
+    ids = repo.run("git rev-list main").split()
+    return ids[len(ids) // 2]
+
+
+# %% [wrong] first_bad: good and bad are exchanged
+def first_bad(repo):
+    repo.run("git bisect start $(git rev-list --max-parents=0 main) main")
+    repo.run("git bisect run sh check.sh")
+    found = repo.run("git rev-parse refs/bisect/bad").strip()
+    repo.run("git bisect reset")
+    return found
+
+
+# %% [wrong] first_bad: the newest bad commit
+def first_bad(repo):
+    for name in repo.run("git rev-list main").split():
+        state = repo.run(f"git checkout -q {name}; sh check.sh || echo bad")
+        if "bad" in state:
+            repo.run("git switch main")
+            return name
+    return None
+
+
+# %% [wrong] first_bad: the second commit before the last
+def first_bad(repo):
+    return repo.run("git rev-parse main~1").strip()
+
+
+# %% [wrong] first_bad: main is put back to the good commit
+def first_bad(repo):
+    repo.run("git bisect start main $(git rev-list --max-parents=0 main)")
+    repo.run("git bisect run sh check.sh")
+    found = repo.run("git rev-parse refs/bisect/bad").strip()
+    repo.run("git bisect reset; git reset --hard " + found)
+    return found
+
+
+# %% [right] first_bad: from the text alone, two commands a call
+def first_bad(repo):
+    first = repo.run("git rev-list --max-parents=0 main").strip()
+    repo.run(f"git bisect start main {first}; git bisect run sh check.sh")
+    found = repo.run("git rev-parse refs/bisect/bad")
+    repo.run("git bisect reset")
+    return found[:40]
+
+
+# %% [right] first_bad: one commit after the other
+def first_bad(repo):
+    for name in repo.run("git rev-list --reverse main").split():
+        state = repo.run(f"git checkout -q {name}; sh check.sh || echo bad")
+        if "bad" in state:
+            break
+    repo.run("git switch main")
+    return name
+
+
+# %% [right] first_bad: read from what bisect says
+def first_bad(repo):
+    text = repo.run("git bisect start main $(git rev-list --max-parents=0 main)")
+    text += repo.run("git bisect run sh check.sh")
+    repo.run("git bisect reset")
+    return re.findall(r"([0-9a-f]{40}) is the first bad commit", text)[0]
+
+
 # %% [equivalent] pairwise_sq_dists: a square has no sign
 # difference = y - x[:, None] # [n m d]
 

@@ -56,15 +56,17 @@ plots.matrix(
 #
 # Code of this field has hardly any loops. A tensor with four axes goes in, one line computes a
 # million numbers, and whoever reads it must know what each axis is. So we write *shapes* into
-# comments: `# [batch pos d_model]`. Half of all slips are slips of shape, and the worst of them
+# comments: `# [batch pos d_model]`. Many slips are slips of shape, and the worst of them
 # raise no error. This notebook trains the eye for them, and shows the tools: einops, plotly,
-# tracebacks and tests.
+# tracebacks, tests and git.
 #
 # | part | exercises | minutes |
 # | --- | --- | --- |
 # | no loops | 1–5 | 28 |
 # | axes with names | 6–9 | 15 |
-# | pictures, errors, tests | 10–14 | 25 |
+# | pictures, errors, tests | 10–13 | 20 |
+# | git | 14–16 | 22 |
+# | in your own words | 17 | 5 |
 #
 # **For all exercises**: keep the dtype that you are given (float32 or float64), leave the arguments
 # as they are, and take any sizes. Where tensors go in and a tensor comes out, compute with torch's
@@ -1063,7 +1065,8 @@ print("mean squared error:", float(((predictions - as_column) ** 2).mean()))
 print("because the difference has the shape", tuple((predictions - as_column).shape))
 
 # %% [markdown]
-# Broadcasting subtracted everything from everything. People have trained for days on such a loss.
+# Broadcasting subtracted everything from everything. Training goes on all the same: the loss falls,
+# and the model learns the mean of all targets.
 #
 # Write `strict_mse(pred, target)`: the mean of the squared differences, as a tensor of shape `()`,
 # if both have *the same shape*. Otherwise raise a `ValueError` (say both shapes in its message).
@@ -1376,6 +1379,320 @@ for bug, words in (
 
 # %% [markdown]
 # ---
+# ## 14 · Git: a snapshot of what you mean
+#
+# Difficulty ●○○○○ · Importance ●●●●○ · 5 minutes
+#
+# An experiment worked yesterday and fails today. What has changed? *Git* knows, if it was told. It
+# keeps snapshots of a folder, the *commits*. Each has a message and knows the one before it:
+#
+#     Begin  ←  Try a larger rate  ←  Draw the loss        main
+#
+# | in a terminal | |
+# | --- | --- |
+# | `git init` | makes a folder a repository |
+# | `git add notes.md` | this file, as it is now, belongs to the next commit |
+# | `git commit -m "Begin"` | makes the commit |
+# | `git status`, `git log --oneline` | say what is going on, and what was |
+#
+# What is not added is not in the commit. That is a good thing: a folder also holds passwords and
+# large files, and what was once committed and shared is hard to get rid of.
+#
+# In these exercises, `repo.run("…")` runs commands in a folder of its own, prints what a terminal
+# would say, and returns it. The folders lie in `git-practice`, beside this notebook. Open a terminal
+# (*File → New → Terminal*), `cd` there, and look around. Each test begins with a fresh folder.
+
+# %%
+from course.calls import theirs
+from course.repositories import History, Practice, git_is_here
+
+if not git_is_here():
+    print("git is not installed here: exercises 14 to 16 cost no points. Read them all the same.")
+
+# %% [markdown]
+# Write `first_commit(repo, name, message)`: the folder holds some files and is no repository yet.
+# Make it one, and commit *only* the file `name`, with the message `message`: one commit, on the
+# branch `main` (here, `git init` begins with it). `name` has no spaces in it; `message` consists of
+# several words. Return nothing.
+#
+# <details><summary>Hint 1: three lines</summary>
+#
+# `repo.run("git init")` is the first of them. The names come in by an f-string:
+# `repo.run(f"git add {name}")`.
+# </details>
+# <details><summary>Hint 2: several words</summary>
+#
+# The shell cuts a line at its spaces. Quotes keep words together: `-m "{message}"`.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "first_commit", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def first_commit(repo, name: str, message: str) -> None:
+    """Make a repository of the folder, with one commit that holds the file `name` alone."""
+    ### BEGIN SOLUTION
+    repo.run("git init")
+    repo.run(f"git add {name}")
+    repo.run(f'git commit -m "{message}"')
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "first_commit_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+def check_first(folder, name, content, message):
+    """The repository in `folder` has one commit, of this file and with this message."""
+    history, what = History(f"git-practice/{folder}"), f"first_commit of {name}"
+    assert history.head() == "main", f"{what}: the branch main is not checked out"
+    commits = history.log("main")
+    assert len(commits) == 1, f"{what}: one commit is asked for, there are {len(commits)}"
+    files = commits[0].files
+    assert name in files, f"{what}: the commit does not hold {name}: was it added?"
+    others = sorted(set(files) - {name})
+    assert not others, f"{what}: the commit holds {others[0]} too. Add {name} alone."
+    assert files[name] == content, f"{what}: the file was changed before it was committed"
+    assert commits[0].message == message, (
+        f"{what}: the commit's message is {commits[0].message!r}, not {message!r}"
+    )
+
+
+if git_is_here():
+    repo = theirs(Practice)("first", "echo Heads copy > notes.md; echo hunter2 > password.txt")
+    first_commit(repo, "notes.md", "Write down an idea")
+    check_first("first", "notes.md", b"Heads copy\n", "Write down an idea")
+    assert len("notes.md") == 8
+
+# %% nbgrader={"grade": true, "grade_id": "first_commit_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: other files, other messages, a folder with folders in it.
+### BEGIN HIDDEN TESTS
+if git_is_here():
+    for folder, name, message, others in (
+        ("first-2", "train.py", "Train for one step", "mkdir data; echo 1 > data/big.bin"),
+        ("first-3", ".gitignore", "Say what git shall not see", "echo x > a.txt; echo y > b.txt"),
+        ("first-4", "b.txt", "Add b", "echo x > a.txt"),
+    ):
+        repo = theirs(Practice)(folder, f"echo in {folder} > {name}; {others}")
+        first_commit(repo, name, message)
+        check_first(folder, name, f"in {folder}\n".encode(), message)
+        assert folder.startswith("first")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now with a look at what became of it. Which file does git not know?
+
+# %%
+shown_repo = Practice("look", "echo An idea > notes.md; echo hunter2 > password.txt")
+first_commit(shown_repo, "notes.md", "Write down an idea")
+shown_repo.run("git log --oneline; git status --short")
+
+# %% [markdown]
+# ---
+# ## 15 · Two branches, one conflict
+#
+# Difficulty ●●●○○ · Importance ●●●●○ · 9 minutes
+#
+# A *branch* is a name for a line of commits. Two people can work on one each, and *merge* them:
+#
+#     Begin  ←  Slow down  ←  Merge        main
+#         ↖  Warm up   ←  ↙                warm
+#
+# `git merge warm` brings what was done on `warm` into the branch that is checked out. Where both
+# changed *the same line*, git cannot know who is right. It stops, and writes both into the file:
+#
+#     <<<<<<< HEAD
+#     rate = 1
+#     =======
+#     rate = 5
+#     >>>>>>> warm
+#
+# That is no accident but a question. Write into the file what is right (without the marks), then
+# `git add` it and `git commit`: the merge is complete. (`git merge --abort` would take it back.)
+#
+# Write `merge_branch(repo, branch, resolved)`: `main` is checked out, and `branch` is another
+# branch. Both changed the only line of `settings.txt`. Merge `branch` into `main` so that this line
+# is `resolved`, such as `rate = 3`. What else was done on the two branches must survive, `branch`
+# itself stays where it is, and `main` is checked out at the end. The message is up to you.
+#
+# <details><summary>Hint 1: the order</summary>
+#
+# Merge, write the file, add it, commit. The first of them *says* that it failed, and yet it has
+# begun the merge.
+# </details>
+# <details><summary>Hint 2: write a file</summary>
+#
+# `echo "{resolved}" > settings.txt` replaces what the file holds. With `>>` it would be put below.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "merge_branch", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def merge_branch(repo, branch: str, resolved: str) -> None:
+    """Merge a branch into main, with `resolved` as the only line of settings.txt."""
+    ### BEGIN SOLUTION
+    repo.run(f"git merge {branch}")
+    repo.run(f'echo "{resolved}" > settings.txt')
+    repo.run("git add settings.txt")
+    repo.run('git commit -m "Merge both settings"')
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "merge_branch_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+def two_branches(branch, ours, theirs_line):
+    """Commands for a repository whose main and `branch` have changed the same line."""
+    return f"""
+    git init
+    echo "rate = 0" > settings.txt; echo idea > notes.md
+    git add .; git commit -m "Begin"
+    git switch -c {branch}
+    echo "{theirs_line}" > settings.txt; echo from {branch} > extra.txt
+    git add .; git commit -m "Work on {branch}"
+    git switch main
+    echo "{ours}" > settings.txt; echo another idea >> notes.md
+    git add .; git commit -m "Work on main"
+    """
+
+
+def check_merge(folder, branch, resolved):
+    """merge_branch leaves the right merge behind in a fresh repository."""
+    what = f"merge_branch of {branch}"
+    repo = theirs(Practice)(folder, two_branches(branch, "rate = 1", "rate = 5"))
+    history = History(f"git-practice/{folder}")
+    before = {name: history.tip(name).id for name in ("main", branch)}
+    merge_branch(repo, branch, resolved)
+    tip = history.tip("main")
+    assert history.head() == "main", f"{what}: main is not checked out at the end"
+    assert tip.id != before["main"], (
+        f"{what}: there is no new commit on main. Add the file, then commit."
+    )
+    assert history.tip(branch).id == before[branch], (
+        f"{what}: the branch {branch} has moved. Merge it into main, not the other way round."
+    )
+    assert tip.parents == (before["main"], before[branch]), (
+        f"{what}: the last commit on main is not the merge of the two branches"
+    )
+    settings = tip.files.get("settings.txt", b"").decode(errors="replace")
+    assert "<<<" not in settings and ">>>" not in settings, (
+        f"{what}: the marks of the conflict were committed"
+    )
+    assert settings.strip() == resolved, (
+        f"{what}: settings.txt in the merge is {settings!r}; its only line is to be {resolved!r}"
+    )
+    for name, content in (("notes.md", "idea\nanother idea\n"), ("extra.txt", f"from {branch}\n")):
+        kept_text = tip.files.get(name, b"").decode(errors="replace")
+        assert kept_text == content, f"{what}: what was done in {name} is lost"
+
+
+if git_is_here():
+    check_merge("merge", "warm", "rate = 3")
+    check_merge("merge-again", "idea", "rate = 5")
+    assert callable(check_merge)
+
+# %% nbgrader={"grade": true, "grade_id": "merge_branch_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: other branches and other lines, among them that of one side.
+### BEGIN HIDDEN TESTS
+if git_is_here():
+    for number, (other_branch, line) in enumerate(
+        (("long-run", "rate = 2 # both agree"), ("b2", "rate = 1"), ("ada/try", "none"))
+    ):
+        check_merge(f"merge-{number}", other_branch, line)
+        assert number < 3
+### END HIDDEN TESTS
+
+# %%
+from_two = Practice(
+    "look-at-a-merge",
+    """
+    git init; echo "rate = 0" > settings.txt; git add .; git commit -m "Begin"
+    git switch -c warm; echo "rate = 5" > settings.txt; git commit -am "Warm up"
+    git switch main; echo "rate = 1" > settings.txt; git commit -am "Slow down"
+    """,
+)
+merge_branch(from_two, "warm", "rate = 3")
+from_two.run("git log --graph --oneline")
+
+# %% [markdown]
+# ---
+# ## 16 · Which commit broke it?
+#
+# Difficulty ●●●○○ · Importance ●●●○○ · 8 minutes
+#
+# Of a hundred commits, the first was good and the last is bad. Try the middle one: if it is good,
+# the fault came later, else earlier. Seven tries are enough for a hundred. `git bisect` does just
+# that, and if a command can tell good from bad, it does so alone:
+#
+# | | |
+# | --- | --- |
+# | `git bisect start BAD GOOD` | between which two commits |
+# | `git bisect run sh check.sh` | runs `sh check.sh` in each; status 0 means good |
+# | `git rev-parse refs/bisect/bad` | then prints the id of the first bad one |
+# | `git bisect reset` | back to the branch |
+#
+# Write `first_bad(repo)`: the branch `main` is a line of commits, at least two. In each of them,
+# `sh check.sh` says whether it is good. The first one is, the last one is not, and what is bad
+# stays bad. Return the *whole id* (a `str` of 40 digits, without a line end) of the first bad
+# commit. At the end `main` is checked out, with the commits that it had.
+#
+# <details><summary>Hint 1: the first commit's id</summary>
+#
+# `git rev-list --max-parents=0 main` prints it: the commit without a parent. In a command,
+# `$(…)` puts in what another one prints.
+# </details>
+# <details><summary>Hint 2: what run returns</summary>
+#
+# What the commands print. So run `git rev-parse refs/bisect/bad` in a call of its own, and
+# `.strip()` takes off the line end.
+# </details>
+
+
+# %% nbgrader={"grade": false, "grade_id": "first_bad", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def first_bad(repo) -> str:
+    """The id of the first commit of main in which check.sh fails."""
+    ### BEGIN SOLUTION
+    repo.run("git bisect start main $(git rev-list --max-parents=0 main)")
+    repo.run("git bisect run sh check.sh")
+    found = repo.run("git rev-parse refs/bisect/bad").strip()
+    repo.run("git bisect reset")
+    return found
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "first_bad_test", "locked": true, "points": 1, "schema_version": 3, "solution": false, "task": false}
+def check_bad(folder, count, broken):
+    """first_bad finds the commit number `broken` of `count`, counted from 0."""
+    steps_made = [
+        f"echo {i + (90 if i >= broken else 10)} > loss.txt; git add ." for i in range(count)
+    ]
+    steps_made = [f'{step}; git commit -m "Step {i}"' for i, step in enumerate(steps_made)]
+    begin = "git init; echo 'test $(cat loss.txt) -lt 80' > check.sh"
+    repo = theirs(Practice)(folder, "\n".join([begin, *steps_made]))
+    history = History(f"git-practice/{folder}")
+    ids = [commit.id for commit in reversed(history.log("main"))]
+    got = first_bad(repo)
+    what = f"first_bad of {count} commits"
+    assert type(got) is str, f"{what}: a str is asked for, got {type(got).__name__}"
+    assert got.strip() in ids, f"{what}: {got[:50]!r} is not the whole id of a commit"
+    assert got == got.strip(), f"{what}: there is a line end or space at the id"
+    place = ids.index(got)
+    assert place >= broken, f"{what}: the commit that it names is still good"
+    assert place == broken, f"{what}: it names a bad commit, but not the first one"
+    assert history.head() == "main", (
+        f"{what}: main is not checked out at the end: is git bisect reset missing?"
+    )
+    assert history.tip("main").id == ids[-1], f"{what}: main has other commits now"
+
+
+if git_is_here():
+    check_bad("bisect", 6, 4)
+    check_bad("bisect-again", 5, 2)
+    assert callable(check_bad)
+
+# %% nbgrader={"grade": true, "grade_id": "first_bad_test_2", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+# Hidden: other lengths; the fault comes at once, in the middle, and last.
+### BEGIN HIDDEN TESTS
+if git_is_here():
+    for total, first in ((2, 1), (7, 1), (11, 7), (6, 5)):
+        check_bad(f"bisect-{total}-{first}", total, first)
+        assert first < total
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ---
 # ## Everything at once: a walk that repeats
 #
 # The clock once more, with a mistake in it: in the second round, somebody went the wrong way for
@@ -1400,7 +1717,7 @@ for shown, each in ((distances, 1), (block_means(distances[None], 2)[0], 2)):
 
 # %% [markdown]
 # ---
-# ## 14 · In your own words
+# ## 17 · In your own words
 #
 # Importance ●●●○○ · 5 minutes · read and marked by a person
 #
@@ -1423,8 +1740,8 @@ for shown, each in ((distances, 1), (block_means(distances[None], 2)[0], 2)):
 
 # %% [markdown]
 # ---
-# Broadcasting, indices, masks, gather, names for axes, pictures, tracebacks and tests: that is most
-# of what the code of this course is written with. In 01 the numbers get a meaning.
+# Broadcasting, indices, masks, gather, names for axes, pictures, tracebacks, tests and git: that is
+# most of what the code of this course is written with. In 01 the numbers get a meaning.
 #
 # Every word of the field in bold is in the glossary: run `from course import glossary`, then
 # `glossary("einsum")` for one or `glossary()` for all.
@@ -1432,4 +1749,5 @@ for shown, each in ((distances, 1), (block_means(distances[None], 2)[0], 2)):
 # **Sources.** [Broadcasting](https://docs.pytorch.org/docs/stable/notes/broadcasting.html) in
 # PyTorch; [einops](https://einops.rocks); [Plotly](https://plotly.com/python/);
 # [traceback](https://docs.python.org/3/library/traceback.html) in Python's library. For tests as
-# sentences, and more: [pytest](https://docs.pytest.org).
+# sentences, and more: [pytest](https://docs.pytest.org). For git: Chacon and Straub, [*Pro
+# Git*](https://git-scm.com/book).

@@ -267,7 +267,7 @@ for what, raw in cases:
 #
 # | | what you can do at the end | begin here if |
 # | --- | --- | --- |
-# | `00-python-and-tools` | compute with whole tensors instead of loops, name their axes, draw them, and read errors | broadcasting, `gather` or einops are new to you |
+# | `00-python-and-tools` | compute with whole tensors instead of loops, name their axes, draw them, read errors, and use git | broadcasting, `gather`, einops or git are new to you |
 # | `01-linear-algebra` | say what a matrix does to a space: bases, rank, projections, low rank, one score for two vectors | you have to look up what a rank or an eigenvalue is |
 # | `03-transformer-from-scratch` | write every part of GPT-2 yourself, and train a small one | you have never written a transformer |
 # | `04-transformerlens` | load, cache, edit, remove and replace any activation | you know what a transformer is, and want the tool |
