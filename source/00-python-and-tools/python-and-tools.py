@@ -1696,7 +1696,7 @@ if git_is_here():
 # ## Everything at once: a walk that repeats
 #
 # The clock once more, with a mistake in it: in the second round, somebody went the wrong way for
-# four hours. Your `pairwise_sq_dists` finds where; your `block_means` draws it coarsely.
+# three hours. Your `pairwise_sq_dists` finds where; your `block_means` draws it coarsely.
 
 # %%
 strayed = hours.clone()
