@@ -7,6 +7,7 @@ nothing else on it. LOGITLAB_TEST_RESTART_ENGINE=1 says so.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import time
@@ -35,7 +36,9 @@ from tests.docker.survival import (
     wait_until_back,
 )
 
-PROJECT = "lltsurve"
+# Another one each time: an engine that was restarted can hold on to a volume until its next start,
+# and a deployment of the same name would find it.
+PROJECT = f"lltsurve{secrets.token_hex(2)}"
 PIDFILE = Path(os.environ.get("LOGITLAB_TEST_ENGINE_PIDFILE", "/var/run/docker.pid"))
 GRADING = "/tmp/grading.log"
 ENGINE_SECONDS = 90
