@@ -64,7 +64,7 @@ def test_the_late_submission_is_late_by_the_servers_clock(day):
 def test_the_export_has_the_scores_of_the_gradebook(day):
     assert float(row(day, "alice")["score"]) == 10
     assert float(row(day, "bob")["score"]) == 9
-    assert float(row(day, "alice")["max_score"]) == 54
+    assert float(row(day, "alice")["max_score"]) == 57
 
 
 def test_feedback_shows_points_and_comments_and_no_hidden_test(day):
@@ -78,7 +78,7 @@ def test_feedback_shows_points_and_comments_and_no_hidden_test(day):
 def test_the_course_page_has_the_points_and_the_feedback_that_were_released(day, server):
     alice = Person(server.url, "alice", server.passwords["alice"])
     page = alice.http.get("/services/exchange/").text
-    assert "<strong>10 / 54</strong> points" in page
+    assert "<strong>10 / 57</strong> points" in page
     (address,) = re.findall(r'href="(feedback/[^"]*)"', page)
     assert "Well said." in alice.http.get(f"/services/exchange/{address}").text
     alice.close()

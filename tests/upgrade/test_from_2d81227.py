@@ -60,11 +60,16 @@ OLD_SPELLINGS = {
 
 @dataclass
 class Upgraded:
-    """The course under today's LogitLab. `checked`: what `logitlab check` said before its start."""
+    """The course under today's LogitLab.
+
+    checked: what `logitlab check` said before its start.
+    exporting, exported: what `logitlab export` said and wrote after that, still before the start.
+    """
 
     course: OldCourse
     server: RunningServer
     checked: str
+    exporting: str
     exported: list[dict[str, str]]
     people: dict[str, Person]
 
@@ -95,10 +100,14 @@ def logitlab(course: OldCourse, *arguments: object) -> str:
 
 
 def grades(course: OldCourse) -> list[dict[str, str]]:
+    return export(course)[1]
+
+
+def export(course: OldCourse) -> tuple[str, list[dict[str, str]]]:
     path = course.root.parent / "grades.csv"
-    logitlab(course, "export", path)
+    output = logitlab(course, "export", path)
     with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+        return output, list(csv.DictReader(file))
 
 
 def as_before(rows: list[dict[str, str]], course: OldCourse) -> list[dict[str, str]]:
@@ -130,12 +139,12 @@ def start(course: OldCourse) -> RunningServer:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"], name="upgraded")
 def _upgraded(request, tmp_path_factory) -> Iterator[Upgraded]:
     course = old_course(request.param, tmp_path_factory.mktemp("upgraded"))
-    checked, exported = logitlab(course, "check"), grades(course)
+    checked, (exporting, exported) = logitlab(course, "check"), export(course)
     server = start(course)
     try:
         people = {name: Person(server.url, name, word) for name, word in PASSWORDS.items()}
         people["prof"].start_server(GRADER)
-        yield Upgraded(course, server, checked, exported, people)
+        yield Upgraded(course, server, checked, exporting, exported, people)
         for person in people.values():
             person.close()
     finally:
@@ -211,14 +220,13 @@ def test_old_spellings_are_reported_with_their_lines_and_new_names(upgraded):
             assert old in lines[int(number) - 1]
 
 
-def test_the_start_says_where_the_copy_of_the_exchange_is(upgraded):
-    output = "\n".join(upgraded.server.said)
+def test_the_first_command_that_upgrades_the_exchange_says_where_the_copy_is(upgraded):
     if upgraded.course.environment:
         engine = create_engine(upgraded.course.urls["exchange"], poolclass=NullPool)
         assert [n for n in inspect(engine).get_schema_names() if n.startswith("public_copy_")]
     else:
         (copy,) = upgraded.course.root.glob("server/exchange/exchange.sqlite.*.0001")
-        assert str(copy) in output
+        assert str(copy) in upgraded.exporting
 
 
 def test_an_assignment_that_could_never_be_handed_out_is_named_and_keeps_nothing_from_working(
