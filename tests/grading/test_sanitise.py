@@ -110,7 +110,7 @@ def test_every_formula_of_our_assignments_can_be_drawn() -> None:
     for path in root.glob("*/*.py"):
         for cell in jupytext.read(path).cells:
             if cell.cell_type == "markdown":
-                shown = safe_markdown(cell.source)
+                shown = re.sub("<code>.*?</code>", "", safe_markdown(cell.source), flags=re.S)
                 assert "&#36;" not in shown, path
 
 

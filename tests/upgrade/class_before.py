@@ -117,3 +117,18 @@ def _gradebook(instructor: Any) -> dict[str, Any]:
                 path = f"{kind}?submission_id={one['id']}"
                 told[f"{kind} of {assignment} of {one['student']}"] = formgrader(instructor, path)
     return told
+
+
+def as_told(now: Any, before: Any) -> Any:
+    """`now` without what the exchange tells of a release or submission only since then."""
+    if isinstance(now, dict) and isinstance(before, dict):
+        return {key: as_told(now[key], before[key]) for key in now if key in before}
+    if isinstance(now, list) and isinstance(before, list) and len(now) == len(before):
+        return [as_told(one, other) for one, other in zip(now, before, strict=True)]
+    return now
+
+
+def without_zone(assignments):
+    """Without how due dates are shown: in UTC then, in the course's time zone now."""
+    shown = {"display_duedate", "duedate_notimezone", "duedate_timezone"}
+    return [{key: value for key, value in one.items() if key not in shown} for one in assignments]

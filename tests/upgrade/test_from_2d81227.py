@@ -38,9 +38,11 @@ from tests.upgrade.class_before import (
     WARMUP,
     WITH_LINK,
     WITHOUT_LINK,
+    as_told,
     exchange,
     formgrader,
     observed,
+    without_zone,
 )
 from tests.upgrade.restored import OldCourse, old_course
 
@@ -149,21 +151,6 @@ def _upgraded(request, tmp_path_factory) -> Iterator[Upgraded]:
             person.close()
     finally:
         stop(server)
-
-
-def as_told(now, before):
-    """`now` without what the exchange tells of a release or submission only since then."""
-    if isinstance(now, dict) and isinstance(before, dict):
-        return {key: as_told(now[key], before[key]) for key in now if key in before}
-    if isinstance(now, list) and isinstance(before, list) and len(now) == len(before):
-        return [as_told(one, other) for one, other in zip(now, before, strict=True)]
-    return now
-
-
-def without_zone(assignments):
-    """Without how due dates are shown: in UTC then, in the course's time zone now."""
-    shown = {"display_duedate", "duedate_notimezone", "duedate_timezone"}
-    return [{key: value for key, value in one.items() if key not in shown} for one in assignments]
 
 
 def test_everybody_sees_again_what_they_saw(upgraded):

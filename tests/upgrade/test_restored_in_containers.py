@@ -21,7 +21,7 @@ from hub.serve import free_port
 from tests.docker.stage import Deployed, remove, reserved_subnet
 from tests.e2e.hub_client import Person
 from tests.needs import SOCKET, TAG
-from tests.upgrade.class_before import GRADER, PASSWORDS, observed
+from tests.upgrade.class_before import GRADER, PASSWORDS, as_told, observed, without_zone
 from tests.upgrade.restored import DATA
 
 PROJECT = "lltsold"
@@ -122,7 +122,10 @@ def test_everybody_sees_again_what_they_saw_and_finds_their_files(made):
     now = observed(people)
     for what in ("people", "exchange", "formgrader"):
         for key, told in seen[what].items():
-            assert now[what][key] == told, (what, key)
+            found = as_told(now[what][key], told)
+            if (what, key) == ("formgrader", "assignments"):
+                told, found = without_zone(told), without_zone(found)
+            assert found == told, (what, key)
     people["alice"].start_server()
     notebook = people["alice"].read_notebook("warmup/doubling.ipynb")
     assert "return x + x" in json.dumps(notebook)
